@@ -1,0 +1,76 @@
+# Everything here needs python3 (3.11 or newer) and make; the rest comes into .venv.
+# Another interpreter: make setup PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
+# Jobs that Snakemake starts must find the same tools as Snakemake itself.
+IN_VENV := PATH="$(BIN):$$PATH"
+SNAKEMAKE := $(IN_VENV) snakemake --cores all --resources gpu=1
+
+# More for Snakemake or pytest: make run ARGS=-n, make test ARGS="-m 'not workflow'"
+ARGS ?=
+# Newer versions: make lock LOCK_ARGS=--upgrade
+LOCK_ARGS ?=
+UV ?= .tools/bin/uv
+UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run figures report test lint format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/setup.stamp ## Make .venv from the hash-locked requirements
+
+run: setup ## Run the workflow on the default config, then write its report
+	$(SNAKEMAKE) $(ARGS)
+
+figures: setup ## Rebuild the figures from the stored tables
+	$(SNAKEMAKE) $(ARGS) figures
+
+report: setup ## Write results/report.html from finished results
+	$(SNAKEMAKE) --report results/report.html $(ARGS)
+
+test: setup-dev ## Run the unit and workflow tests
+	$(IN_VENV) pytest $(ARGS)
+
+lint: setup-dev ## Check style, types and rules; change nothing
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) snakefmt --check Snakefile workflow/rules
+	$(IN_VENV) mypy
+	$(IN_VENV) snakemake --lint
+
+format: setup-dev ## Rewrite the sources in the project's style
+	$(IN_VENV) ruff check --fix .
+	$(IN_VENV) ruff format .
+	$(IN_VENV) snakefmt Snakefile workflow/rules
+
+setup-dev: $(VENV)/setup-dev.stamp
+
+# The stamps are written last, so that an interrupted installation is taken up again.
+# --no-build-isolation: setuptools is in the lock, so building asks nothing of the network.
+$(VENV)/setup.stamp: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else \
+	"luna16-nodules needs Python 3.11 or newer, but $(PYTHON) is " + v + ": make setup PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments;" \
+	"install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(PIP) install --quiet --require-hashes --requirement requirements.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/setup-dev.stamp: $(VENV)/setup.stamp requirements-dev.txt
+	$(PIP) install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+lock: ## Compile the two lock files from pyproject.toml
+	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
+	$(UV_COMPILE) --group build pyproject.toml --output-file requirements.txt
+	$(UV_COMPILE) --group build --extra test --extra lint --constraint requirements.txt \
+		pyproject.toml --output-file requirements-dev.txt
+
+clean: ## Remove the environment and all caches, but no results
+	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis workflow/*.egg-info
