@@ -1,0 +1,36 @@
+"""Fixtures and settings that all tests share."""
+
+import os
+from pathlib import Path
+
+# Before numpy or torch start their thread pools: tests are many and small, and must repeat exactly.
+for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(pool, "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Slow machines must not fail a property, and a failure must come again on the next run.
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's root."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the two real LUNA16 scans, which the repository itself may not hold.
+
+    Taken from the environment variable LUNA16_SHARED, else `shared` beside the repository.
+    """
+    folder = Path(os.environ.get("LUNA16_SHARED") or REPOSITORY.parent / "shared")
+    if not (folder / "data" / "luna16").is_dir():
+        pytest.skip(f"no real scans: {folder} holds no data/luna16 (set LUNA16_SHARED)")
+    return folder
