@@ -1,0 +1,34 @@
+# Raw LUNA16 chest CT in; slices, folds, networks, candidates, official scores, figures, report out.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/slices.smk"
+include: "workflow/rules/folds.smk"
+include: "workflow/rules/segmentation.smk"
+include: "workflow/rules/classification.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/figures.smk"
+
+
+localrules:
+    all,
+    figures,
+
+
+rule all:
+    input:
+        "results/report.html",
+    default_target: True
+
+
+# Draws the figures again from the stored tables; needs neither scans nor GPU.
+rule figures:
+    input:
+        figure_files(),
