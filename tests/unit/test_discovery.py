@@ -1,0 +1,115 @@
+"""The scans of a run: planned from the config, or found in a folder."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nodules import discovery
+from nodules.files import UserError
+
+
+def config(scans: int = 12, seed: int = 1) -> dict:
+    return {"seed": seed, "phantom": {"scans": scans}}
+
+
+def header(folder: Path, subset: int, uid: str, line: str | None = None) -> Path:
+    path = folder / f"subset{subset}" / f"{uid}.mhd"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = f"ElementDataFile = {uid}.raw" if line is None else line
+    path.write_text(f"ObjectType = Image\nNDims = 3\nElementType = MET_SHORT\n{line}\n")
+    return path
+
+
+def test_planned_scans_depend_on_the_seed_alone() -> None:
+    assert discovery.planned("d", config()) == discovery.planned("d", config())
+    assert discovery.planned("d", config(20))[:12] == discovery.planned("d", config())
+    first, other = (discovery.planned("d", config(seed=s)) for s in (1, 2))
+    assert not {s.uid for s in first} & {s.uid for s in other}
+
+
+def test_planned_uids_are_valid_and_nobodys() -> None:
+    scans = discovery.planned("d", config(200))
+    assert len({scan.uid for scan in scans}) == 200
+    assert all(s.uid.startswith("2.25.") and len(s.uid) <= 64 and s.uid[5] != "0" for s in scans)
+
+
+def test_planned_files_follow_luna16s_layout() -> None:
+    for index, scan in enumerate(discovery.planned("set", config())):
+        assert scan.subset == index % 10
+        assert scan.header == f"set/subset{index % 10}/{scan.uid}.mhd"
+        assert scan.data in (scan.header[:-4] + ".raw", scan.header[:-4] + ".zraw")
+    suffixes = {Path(s.data).suffix for s in discovery.planned("set", config(2))}
+    assert suffixes == {".raw", ".zraw"}
+
+
+def test_found_takes_any_part_of_the_subsets_in_order(tmp_path: Path) -> None:
+    header(tmp_path, 7, "1.2")
+    header(tmp_path, 2, "1.9")
+    header(tmp_path, 2, "1.10")
+    header(tmp_path, 12, "1.5")
+    scans = discovery.found(tmp_path)
+    assert [(s.subset, s.uid) for s in scans] == [(2, "1.10"), (2, "1.9"), (7, "1.2")]
+
+
+def test_found_skips_label_volumes(tmp_path: Path) -> None:
+    for name in ("1.2", "1.2_nodules", "1.2_nodule_labels"):
+        header(tmp_path, 0, name)
+    assert [scan.uid for scan in discovery.found(tmp_path)] == ["1.2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ElementDataFile = 1.2.zraw", "1.2.zraw"),
+        ("ElementDataFile=elsewhere.raw\r", "elsewhere.raw"),
+        ("ElementDataFile = LOCAL", "1.2.mhd"),
+        ("ElementDataFile =", "1.2.mhd"),
+        ("no such key", "1.2.mhd"),
+        ("ElementDataFileX = 1.2.raw", "1.2.mhd"),
+    ],
+)
+def test_data_file_is_the_one_the_header_names(tmp_path: Path, line: str, expected: str) -> None:
+    path = header(tmp_path, 0, "1.2", line)
+    (scan,) = discovery.found(tmp_path)
+    assert scan.data == str(path.parent / expected)
+
+
+def test_an_unreadable_header_names_itself(tmp_path: Path) -> None:
+    broken = tmp_path / "subset0" / "1.2.mhd"
+    broken.mkdir(parents=True)
+    (scan,) = discovery.found(tmp_path)
+    assert scan.data == str(broken)
+
+
+def test_a_missing_empty_or_unnamed_folder_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="luna16_dir is not set"):
+        discovery.found("")
+    with pytest.raises(UserError, match="no such folder"):
+        discovery.found(tmp_path / "absent")
+    with pytest.raises(UserError, match="Unpack LUNA16"):
+        discovery.found(tmp_path)
+
+
+def test_888_headers_take_less_than_a_second(tmp_path: Path) -> None:
+    for i in range(888):
+        header(tmp_path, i % 10, f"1.2.{i}")
+    start = time.perf_counter()
+    scans = discovery.found(tmp_path)
+    assert len(scans) == 888
+    assert time.perf_counter() - start < 1
+
+
+def test_import_stays_light(repository: Path) -> None:
+    heavy = "{'pandas', 'pyarrow', 'SimpleITK', 'torch', 'pylidc'}"
+    check = f"import sys, nodules.discovery; print({heavy} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", check],
+        cwd=repository / "workflow",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "set()"
