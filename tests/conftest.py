@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 # Before numpy or torch start their thread pools: tests are many and small, and must repeat exactly.
-for pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(pool, "1")
-os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ.get("OPENBLAS_NUM_THREADS", "1")
+os.environ["MPLBACKEND"] = "agg"
 
 import pytest
 from hypothesis import settings
