@@ -1,0 +1,100 @@
+"""A scan's voxels: read, checked for completeness, and brought into the order of the patient."""
+
+import os
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.files import UserError
+from nodules.geometry import Geometry
+from nodules.headers import Header, read_header
+
+__all__ = ["Header", "geometry", "read_header", "read_stored", "read_volume", "voxel_blocks"]
+
+BLOCK = 8 << 20  # bytes handled at once: large against a call's cost, small against a scan
+RESTORE = "Copy or unpack the file again from LUNA16's archive."
+
+
+def geometry(header: Header) -> Geometry:
+    """The grid of a header as stored on disk."""
+    return header.geometry
+
+
+def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
+    """Read a scan on its native grid: as stored, permuted and flipped to lie nearest to LPS.
+
+    Returns a contiguous int16 array (z, y, x) of HU, values beyond int16 clipped, and its
+    Geometry; axis 0 runs from feet to head. Also reads label volumes.
+    Raises UserError for a defective header or voxel file.
+    """
+    header = read_header(path)
+    native, permutation, (fz, fy, fx) = header.geometry.reoriented()
+    stored = read_stored(header)
+    volume = stored.transpose(permutation)[::fz, ::fy, ::fx]
+    return np.ascontiguousarray(volume), native
+
+
+def read_stored(header: Header) -> NDArray[np.int16]:
+    """Read the voxels as stored: int16 (z, y, x), values beyond int16 clipped."""
+    voxels = np.empty(header.shape, header.element)
+    buffer = memoryview(voxels).cast("B")
+    filled = 0
+    for block in voxel_blocks(header):
+        buffer[filled : filled + len(block)] = block
+        filled += len(block)
+    return _as_int16(voxels)
+
+
+def voxel_blocks(header: Header) -> Iterator[bytes]:
+    """The bytes of a voxel file, uncompressed, in blocks of a few MiB.
+
+    Together they are exactly as many as the header says.
+    Raises UserError where the file is missing, short, long or damaged.
+    """
+    try:
+        stored = header.data.stat().st_size
+        promised = header.compressed_bytes if header.compressed else header.voxel_bytes
+        if promised is not None and stored != promised:
+            _fail(header, f"{stored} bytes long where its header says {promised}")
+        with header.data.open("rb") as stream:
+            blocks = iter(lambda: stream.read(BLOCK), b"")
+            yield from _inflate(header, blocks) if header.compressed else blocks
+    except OSError as error:
+        _fail(header, f"cannot be read ({error.strerror})")
+
+
+def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Uncompressed blocks of a zlib stream; at most one byte more than the header says."""
+    inflater = zlib.decompressobj()
+    missing = header.voxel_bytes
+    try:
+        for packed in blocks:
+            while packed and not inflater.eof:
+                block = inflater.decompress(packed, min(BLOCK, missing + 1))
+                packed = inflater.unconsumed_tail
+                missing -= len(block)
+                if missing < 0:
+                    _fail(header, "holds more voxels than its header says")
+                yield block
+    except zlib.error as error:
+        _fail(header, f"not intact zlib data ({error})")
+    if missing:
+        _fail(header, f"{missing} bytes of voxels fewer than its header says")
+    if not inflater.eof:
+        _fail(header, "the zlib data has no end, so its checksum is missing")
+
+
+def _fail(header: Header, reason: str) -> None:
+    raise UserError(f"{header.data}: {reason} ({header.path.name}). {RESTORE}")
+
+
+def _as_int16(voxels: NDArray) -> NDArray[np.int16]:
+    """Clip and convert to int16 in the machine's byte order; floats are rounded."""
+    if voxels.dtype == np.int16:
+        return voxels
+    limits = np.iinfo(np.int16)
+    if voxels.dtype.kind == "f":
+        voxels = np.rint(voxels)
+    return np.clip(voxels, limits.min, limits.max).astype(np.int16)
