@@ -33,9 +33,9 @@ MAX_MARKS = 100
 UNKNOWN_DIAMETER_MM = 10.0
 CONFIDENCE = 0.95
 
-# Where bands are drawn: 32 points an octave, so that every 32nd is one of RATES, exactly.
+# Where bands are drawn: 32 points an octave; every RATE_STEPth is one of RATES, exactly.
 GRID: Floats = 2.0 ** np.linspace(-3, 3, 193)
-_RATE_POINTS = slice(None, None, 32)
+RATE_STEP = 32
 
 STATUS = np.array(["FP", "TP", "double", "dropped", "capped"])
 _FP, _TP, _DOUBLE, _DROPPED, _CAPPED = range(len(STATUS))
@@ -184,7 +184,7 @@ def evaluate(
     curve = _curve(events, len(listed), int(per_scan.sum()))
     sensitivity = sensitivity_at(curve, RATES)
     replicates = _bootstrap(events, per_scan, bootstrap, seed)
-    cpm_replicates = replicates[:, _RATE_POINTS].mean(axis=1)
+    cpm_replicates = replicates[:, ::RATE_STEP].mean(axis=1)
     band = interval(replicates)
     lower, upper = interval(cpm_replicates)
     found = matching.nodule_mark >= 0
@@ -196,7 +196,7 @@ def evaluate(
         counts=_count(points, reference, irrelevant, matching),
         curve=curve,
         sensitivity=sensitivity,
-        sensitivity_ci=band[_RATE_POINTS],
+        sensitivity_ci=band[::RATE_STEP],
         cpm=float(sensitivity.mean()),
         cpm_ci=(float(lower), float(upper)),
         band=band,

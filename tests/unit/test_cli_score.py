@@ -1,0 +1,163 @@
+"""`luna16 score` as a person runs it."""
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nodules import cli
+
+FILES = {
+    "good.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,0.9\nb,50,0,0,0.2\n",
+    "worse.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,0.1\nb,50,0,0,0.2\n",
+    "none.csv": "seriesuid,coordX,coordY,coordZ,probability\n",
+    "broken.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,sure\n",
+    "annotations.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nz,0,0,0,6\n",
+    "excluded.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\nb,0,0,0,-1\n",
+    "scans.csv": "a\nb\n",
+}
+LISTS = ("--annotations", "annotations.csv", "--excluded", "excluded.csv", "--scans", "scans.csv")
+
+
+@pytest.fixture
+def score(tmp_path, monkeypatch, capsys):
+    """Run `luna16 score` on the small files; gives status, stdout and stderr."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        status = cli.main(["score", *arguments, *LISTS])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_prints_counts_rates_and_denominators(score):
+    status, out, err = score("good.csv", "--bootstrap", "100")
+    assert (status, err) == (0, "")
+    for line in (
+        r"2 scans, 1 reference nodules",
+        r" 1  nodules hit \(TP\)",
+        r" 1  false positives \(FP\)",
+        r" 1/8 +1\.000000   1\.000000 to 1\.000000",
+        r" CPM +1\.000000",
+        r"all 1 reference nodules",
+        r"all 2 listed scans",
+        r"100 resamples of the scans with replacement \(seed 0\), 95 %, \d+ of them without",
+        r"not listed: 1 reference nodules, 0 excluded findings",
+    ):
+        assert re.search(line, out), f"{line}\nnot in\n{out}"
+
+
+def test_json_holds_the_score(score, tmp_path):
+    score("good.csv", "--json", "made/here.json", "--bootstrap", "0")
+    stored = json.loads((tmp_path / "made" / "here.json").read_text())
+    assert {"cpm", "cpm_ci", "sensitivity", "counts", "n_scans", "n_nodules"} <= stored.keys()
+    assert list(stored["sensitivity"]) == ["0.125", "0.25", "0.5", "1", "2", "4", "8"]
+    assert (stored["cpm"], stored["cpm_ci"], stored["n_scans"]) == (1.0, [None, None], 2)
+
+
+def test_no_marks_score_zero(score):
+    status, out, _ = score("none.csv")
+    assert status == 0
+    assert re.search(r"CPM +0\.000000   0\.000000 to 0\.000000", out)
+
+
+def test_several_submissions_are_compared(score, tmp_path):
+    status, out, _ = score("good.csv", "worse.csv", "none.csv", "--json", "all.json")
+    assert status == 0
+    assert re.search(
+        r"none minus good\n +-1\.000000   -1\.000000 to -1\.000000   leaves out 0", out
+    )
+    stored = json.loads((tmp_path / "all.json").read_text())
+    assert list(stored["submissions"]) == ["good", "worse", "none"]
+    assert [(d["minuend"], d["subtrahend"]) for d in stored["differences"]] == [
+        ("worse", "good"),
+        ("none", "good"),
+        ("none", "worse"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_figures_repeat_to_the_byte(score, tmp_path, suffix):
+    names = [f"first.{suffix}", f"second.{suffix}"]
+    for name in names:
+        assert score("good.csv", "none.csv", "--figure", name, "--bootstrap", "20")[0] == 0
+    first, second = ((tmp_path / name).read_bytes() for name in names)
+    assert first == second
+    assert len(first) > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("broken.csv",), "broken.csv, line 2: probability 'sure' is not a finite number"),
+        (("missing.csv",), "missing.csv: cannot be read"),
+        (("good.csv", "--figure", "froc.bmp"), "froc.bmp: a figure's name must end in .svg"),
+        (("good.csv", "good.csv"), "named twice"),
+        (("good.csv", "--json", "good.csv/x.json"), "good.csv"),
+    ],
+)
+def test_a_defect_is_one_message_and_status_2(score, arguments, message):
+    status, out, err = score(*arguments)
+    assert status == 2
+    assert err.startswith("luna16: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("arguments", [[], ["score"], ["score", "a.csv", "--bootstrap", "-1"]])
+def test_a_wrong_command_line_is_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: luna16" in capsys.readouterr().err
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["score", "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for word in ("seriesuid,coordX,coordY,coordZ,probability", "examples:", "Exit status", "LPS"):
+        assert word in text
+
+
+def python(repository, *arguments):
+    """Run Python on the library, without an installed package; gives stdout."""
+    environment = os.environ | {"PYTHONPATH": str(repository / "workflow")}
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+
+def test_scoring_needs_no_heavy_import(repository):
+    heavy = {"pandas", "sklearn", "matplotlib", "torch", "scipy", "pyarrow"}
+    code = "import sys; from nodules import cli, froc_report, submissions; print(*sys.modules)"
+    assert not heavy & set(python(repository, "-c", code).split())
+
+
+def test_a_thousand_resamples_of_the_real_submission_are_quick_and_small(repository, shared_data):
+    data = shared_data / "data"
+    lists = data / "luna16"
+    arguments = ["-m", "nodules", "score"]
+    arguments += [data / "submissions" / "deeplung_dpn26" / "deeplung_dpn26_submission.csv"]
+    arguments += ["--annotations", lists / "annotations.csv", "--scans", lists / "seriesuids.csv"]
+    arguments += ["--excluded", lists / "annotations_excluded.csv", "--bootstrap", "1000"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.monotonic()
+    printed = python(repository, *arguments)
+    wall = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert re.search(r"CPM +0\.841966   0\.81\d+ to 0\.86\d+", printed)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert cpu < 2.5, f"{cpu:.2f} s of processor, {wall:.2f} s in all"
+    assert after.ru_maxrss < 1_000_000  # KiB, the largest child so far

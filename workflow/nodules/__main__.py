@@ -1,0 +1,7 @@
+"""Run the command from a checkout: `PYTHONPATH=workflow python -m nodules score ...`."""
+
+import sys
+
+from nodules.cli import main
+
+sys.exit(main())

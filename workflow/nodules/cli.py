@@ -1,0 +1,143 @@
+"""The command `luna16`.
+
+A subcommand is a function that adds its parser and sets `run`; it is named in SUBCOMMANDS. What it
+computes with is imported inside `run`, so that `luna16 --help` and other subcommands start at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nodules.files import UserError
+
+FAILED = 2  # as argparse's own exit status for a wrong command line
+
+
+SCORE = """\
+Score nodule detections by the official LUNA16 rules: FROC sensitivities, CPM, 95 % bands.
+
+Give one submission for its score, several for a comparison with paired bootstrap intervals.
+All files are CSV as LUNA16 publishes them; coordinates are world mm (LPS).
+
+  SUBMISSION.csv   seriesuid,coordX,coordY,coordZ,probability   one row a mark
+  annotations.csv  seriesuid,coordX,coordY,coordZ,diameter_mm   reference nodules
+  annotations_excluded.csv, the same columns                    marks on these don't count
+  seriesuids.csv   one series UID a line                        the scans to score
+
+Any subset of the scans can be scored: list it in --scans. Every listed scan counts, also without
+nodules or marks. Marks of unlisted scans are an error; findings of unlisted scans are ignored.
+"""
+SCORE_EXAMPLES = """\
+examples:
+  luna16 score mine.csv --annotations annotations.csv --excluded annotations_excluded.csv \\
+      --scans seriesuids.csv --json mine.json --figure mine.svg
+  luna16 score unet.csv unet_resnet.csv --annotations annotations.csv \\
+      --excluded annotations_excluded.csv --scans subset9.txt
+
+--json holds cpm, cpm_ci, sensitivity (by rate), sensitivity_ci, counts, n_scans, n_nodules and
+bootstrap; for several submissions, these under "submissions" by name, and "differences".
+Exit status: 0 scored, 2 a file or the command line is wrong (the message names file and line).
+"""
+
+
+def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 score`."""
+    parser = commands.add_parser(
+        "score",
+        help="score detections by the official LUNA16 rules",
+        description=SCORE,
+        epilog=SCORE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("submissions", nargs="+", type=Path, metavar="SUBMISSION.csv", help="marks to score")
+    add("--annotations", required=True, type=Path, metavar="CSV", help="reference nodules")
+    add("--excluded", required=True, type=Path, metavar="CSV", help="findings that don't count")
+    add("--scans", required=True, type=Path, metavar="CSV", help="UIDs of the scans to score")
+    add(
+        "--bootstrap",
+        type=_count,
+        default=1000,
+        metavar="N",
+        help="resamples of the scans for the bands; 0 for none (default 1000)",
+    )
+    add("--seed", type=_count, default=0, metavar="N", help="seed of the resamples (default 0)")
+    add("--json", type=Path, metavar="OUT.json", help="write the score here")
+    add("--figure", type=Path, metavar="OUT.svg", help="draw the FROC here (.svg, .png, .pdf)")
+    parser.set_defaults(run=run_score)
+
+
+def run_score(arguments: argparse.Namespace) -> None:
+    """Score submissions, print the result and write what was asked for."""
+    from nodules import froc, froc_report, submissions
+    from nodules.files import write_json
+
+    if arguments.figure:
+        froc_report.check_format(arguments.figure)
+    names = _names(arguments.submissions)
+    scans = submissions.read_scans(arguments.scans)
+    nodules = submissions.read_findings(arguments.annotations)
+    excluded = submissions.read_findings(arguments.excluded)
+    results = {
+        name: froc.evaluate(
+            submissions.read_submission(path, scans),
+            nodules,
+            excluded,
+            scans,
+            bootstrap=arguments.bootstrap,
+            seed=arguments.seed,
+        )
+        for name, path in zip(names, arguments.submissions, strict=True)
+    }
+    print(froc_report.describe(results), end="")
+    if arguments.json:
+        write_json(arguments.json, froc_report.to_dict(results))
+    if arguments.figure:
+        curves = [froc_report.FigureCurve.of(*item) for item in results.items()]
+        froc_report.save_figure(arguments.figure, curves)
+
+
+SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None], ...] = (
+    add_score,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; a defect of the input is one message on stderr and status 2."""
+    parser = argparse.ArgumentParser(prog="luna16", description="Tools for LUNA16.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in SUBCOMMANDS:
+        add(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        status = arguments.run(arguments)
+    except UserError as error:
+        print(f"luna16: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) is gone; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"luna16: {error}", file=sys.stderr)
+        return FAILED
+    return status or 0
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names of the submissions: the files' stems, or whole paths where stems repeat."""
+    stems = [path.stem for path in paths]
+    names = stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
+    if len(set(names)) < len(names):
+        raise UserError("a submission is named twice. Name each file once.")
+    return names
+
+
+def _count(text: str) -> int:
+    """Whole number from 0 on, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
