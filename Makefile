@@ -25,14 +25,14 @@ help: ## Show this list
 
 setup: $(VENV)/setup.stamp ## Make .venv from the hash-locked requirements
 
-run: setup ## Run the workflow on the default config, then write its report
+run: setup ## Run the workflow on the default config, to results/report.html
 	$(SNAKEMAKE) $(ARGS)
 
 figures: setup ## Rebuild the figures from the stored tables
 	$(SNAKEMAKE) $(ARGS) figures
 
-report: setup ## Write results/report.html from finished results
-	$(SNAKEMAKE) --report results/report.html $(ARGS)
+report: setup ## Write Snakemake's own report of finished results (files, times, provenance)
+	$(SNAKEMAKE) --report results/snakemake-report.html $(ARGS)
 
 test: setup-dev ## Run the unit and workflow tests
 	$(IN_VENV) pytest $(ARGS)
@@ -58,6 +58,7 @@ $(VENV)/setup.stamp: requirements.txt pyproject.toml
 	"luna16-nodules needs Python 3.11 or newer, but $(PYTHON) is " + v + ": make setup PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments;" \
 	"install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing into $(VENV): several GB to download, 7 GB on disk; some minutes"
 	$(PIP) install --quiet --require-hashes --requirement requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
