@@ -1,0 +1,39 @@
+"""Start weights of the ResNet50: downloaded and checked, a local file, or none."""
+
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from nodules.files import UserError, atomic, sha256
+
+# torchvision's ResNet50_Weights.IMAGENET1K_V2; the file's name holds the first 8 digits of its
+# SHA-256, which is how torch.hub itself checks a download.
+IMAGENET_URL = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
+IMAGENET_SHA256_PREFIX = "11ad3fa6"
+
+
+def fetch(path: str | Path, url: str = IMAGENET_URL, prefix: str = IMAGENET_SHA256_PREFIX) -> None:
+    """Download weights to `path`, whole or not at all; UserError when offline or not as expected."""
+    with atomic(path) as temporary:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as source, temporary.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except (urllib.error.URLError, OSError) as error:
+            raise UserError(
+                f"{url}: cannot be downloaded ({error}). On a machine without network, download"
+                f" it elsewhere, put it at {path} or name its path in the config"
+                " (resnet.weights: /path/to/resnet50-11ad3fa6.pth), or start from nothing"
+                " (resnet.weights: random)."
+            ) from error
+        check(temporary, prefix, url)
+
+
+def check(path: str | Path, prefix: str, source: str) -> None:
+    """UserError unless the file's SHA-256 begins with `prefix`."""
+    found = sha256(path)
+    if not found.startswith(prefix):
+        raise UserError(
+            f"{source}: the file's SHA-256 is {found[:16]}.., expected {prefix}..: the download"
+            " was cut short or changed on its way. Try again, or download it by hand."
+        )

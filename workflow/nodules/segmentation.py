@@ -1,0 +1,161 @@
+"""What the U-Net learns from: slices with nodules and without, and their masks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from nodules.files import UserError, write_bytes
+from nodules.seeds import generator
+from nodules.stacks import Stack
+from nodules.training import Validation, to_device
+
+# The left-out loss is a number to look at; a fixed draw of this many slices is enough for it.
+VALIDATION_SLICES = 128
+PICTURES = 8
+TRUTH_BGR, UNET_BGR = (0, 159, 230), (233, 180, 86)  # Okabe-Ito orange and sky blue
+
+
+class Slice(NamedTuple):
+    """A slice by its scan's place in the list and its index."""
+
+    scan: int
+    z: int
+
+
+class SliceTask:
+    """Slices of the training scans, drawn anew each epoch; binary cross-entropy per pixel."""
+
+    def __init__(
+        self,
+        training: Sequence[Stack],
+        left_out: Sequence[Stack],
+        settings: dict[str, Any],
+        seed: int,
+        fold: int,
+    ) -> None:
+        self.training, self.settings, self.seed, self.fold = training, settings, seed, fold
+        self.positive, self.empty = slices_of(training)
+        if not self.positive:
+            raise UserError(
+                f"Fold {fold}: none of the {len(training)} training scans has a nodule."
+                " Use fewer folds or more scans (folds.n, phantom.scans)."
+            )
+        positive, empty = slices_of(left_out)
+        rng = generator(seed, "unet", fold, "validation")
+        draw = rng.permutation(len(empty))[: max(len(positive), 1)]
+        chosen = [*positive, *(empty[i] for i in draw)]
+        keep = rng.permutation(len(chosen))[:VALIDATION_SLICES]
+        self.validation = [(left_out[chosen[i].scan], chosen[i].z) for i in sorted(keep)]
+
+    def epoch(self, epoch: int) -> list[Slice]:
+        """Every slice with a nodule, `repeat` times, and a fresh draw of slices without."""
+        rng = generator(self.seed, "unet", self.fold, "order", epoch)
+        positive = self.positive * self.settings["repeat"]
+        wanted = round(len(positive) * self.settings["empty_slices"])
+        draw = rng.permutation(len(self.empty))[:wanted]
+        chosen = positive + [self.empty[i] for i in draw]
+        return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def sample(
+        self, key: Slice, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Slice with its neighbours (channels, y, x) and its mask (1, y, x), 0 or 1."""
+        stack = self.training[key.scan]
+        image = stack.window(key.z, self.settings["context"])
+        mask = (stack.labels(key.z) > 0).astype(np.uint8)[None]
+        return augmented(image, mask, rng) if self.settings["augment"] else (image, mask)
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean binary cross-entropy over the pixels."""
+        return binary_cross_entropy_with_logits(network(inputs), targets.float())
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
+        loss = overlap = total = truth_px = confidence = 0.0
+        for stack, z in self.validation:
+            logits = predict_logits(network, stack, [z], self.settings["context"], device)[0]
+            truth = torch.from_numpy((stack.labels(z) > 0).astype(np.float32)).to(device)
+            loss += binary_cross_entropy_with_logits(logits, truth).item()
+            probability = logits.sigmoid()
+            predicted = probability >= 0.5
+            overlap += 2 * (predicted & (truth > 0)).sum().item()
+            total += predicted.sum().item() + truth.sum().item()
+            confidence += (probability * truth).sum().item()
+            truth_px += truth.sum().item()
+        count = len(self.validation)
+        return Validation(
+            loss / count if count else float("nan"),
+            overlap / total if total else float("nan"),
+            confidence / truth_px if truth_px else float("nan"),
+        )
+
+    def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
+        """Montage of left-out slices: truth orange, U-Net at 0.5 sky blue."""
+        chosen = [(s, z) for s, z in self.validation if z in s.nodule_slices] or self.validation
+        if not chosen:
+            return
+        tiles = []
+        for i in np.linspace(0, len(chosen) - 1, min(PICTURES, len(chosen))).astype(int):
+            stack, z = chosen[i]
+            logits = predict_logits(network, stack, [z], self.settings["context"], device)[0]
+            predicted = (logits > 0).cpu().numpy()
+            tiles.append(overlay(stack.array[z], stack.labels(z) > 0, predicted))
+        montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 4)])
+        write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+
+
+def slices_of(stacks: Sequence[Stack]) -> tuple[list[Slice], list[Slice]]:
+    """Slices with a nodule, and slices with lung and without a nodule."""
+    positive = [Slice(i, int(z)) for i, s in enumerate(stacks) for z in s.nodule_slices]
+    empty = [Slice(i, int(z)) for i, s in enumerate(stacks) for z in s.empty_slices]
+    return positive, empty
+
+
+def augmented(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Random mirrorings, a transposition, and a change of contrast and brightness."""
+    flips = tuple(axis for axis in (1, 2) if rng.integers(2))
+    image, mask = np.flip(image, flips), np.flip(mask, flips)
+    if rng.integers(2):
+        image, mask = image.transpose(0, 2, 1), mask.transpose(0, 2, 1)
+    contrast, brightness = rng.uniform(0.9, 1.1), rng.uniform(-12, 12)
+    grey = np.arange(256, dtype=np.float32)
+    lookup = np.clip(np.rint((grey - 128) * contrast + 128 + brightness), 0, 255).astype(np.uint8)
+    return lookup[image], np.ascontiguousarray(mask)
+
+
+def predict_logits(
+    network: nn.Module, stack: Stack, slices: Sequence[int], context: int, device: torch.device
+) -> Tensor:
+    """Logits (n, y, x) of some slices of a stack, on the device."""
+    images = np.stack([stack.window(int(z), context) for z in slices])
+    return network(to_device(torch.from_numpy(images), device))[:, 0].float()
+
+
+def overlay(
+    grey: NDArray[np.uint8], truth: NDArray[np.bool_], predicted: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Slice (y, x) as BGR with both outlines, at least 512 pixels wide."""
+    scale = max(1, 512 // grey.shape[1])
+    size = (grey.shape[1] * scale, grey.shape[0] * scale)
+    image = cv2.cvtColor(cv2.resize(np.ascontiguousarray(grey), size), cv2.COLOR_GRAY2BGR)
+    for mask, colour in ((truth, TRUTH_BGR), (predicted, UNET_BGR)):
+        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        outlines, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, outlines, -1, colour, 1)
+    return image
+
+
+def rows_of(tiles: list[NDArray[np.uint8]], width: int) -> list[list[NDArray[np.uint8]]]:
+    """Tiles in rows of `width`, the last row filled up with black."""
+    width = min(width, len(tiles))
+    filled = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % width)
+    return [filled[i : i + width] for i in range(0, len(filled), width)]
