@@ -228,7 +228,7 @@ def _direction(fields: Fields) -> NDArray[np.float64]:
     direction = numbers.reshape(3, 3).T
     if np.abs(direction.T @ direction - np.eye(3)).max() > ORTHONORMAL:
         _fail(
-            f"{key} = {fields[key]} is singular or its axes are not at right angles and of length 1",
+            f"{key} = {fields[key]} is not three unit vectors at right angles",
             "Write the directions of the x, y and z axes; spacing belongs into ElementSpacing.",
         )
     return direction

@@ -3,6 +3,7 @@
 import os
 import zlib
 from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,10 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 def read_stored(header: Header) -> NDArray[np.int16]:
     """Read the voxels as stored: int16 (z, y, x), values beyond int16 clipped."""
     voxels = np.empty(header.shape, header.element)
-    buffer = memoryview(voxels).cast("B")
+    buffer = voxels.reshape(-1).view(np.uint8)
     filled = 0
     for block in voxel_blocks(header):
-        buffer[filled : filled + len(block)] = block
+        buffer[filled : filled + len(block)] = np.frombuffer(block, np.uint8)
         filled += len(block)
     return _as_int16(voxels)
 
@@ -86,7 +87,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
         _fail(header, "the zlib data has no end, so its checksum is missing")
 
 
-def _fail(header: Header, reason: str) -> None:
+def _fail(header: Header, reason: str) -> NoReturn:
     raise UserError(f"{header.data}: {reason} ({header.path.name}). {RESTORE}")
 
 
