@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nodules import imports
 from sources import ROOT, Rule, all_rules, rules_in, tracked_files
 
 RULES = all_rules()
@@ -140,18 +141,24 @@ def test_module_explains_what_it_offers(module: Path) -> None:
 
 @each_module
 def test_library_does_not_know_snakemake(module: Path) -> None:
-    for node in ast.walk(ast.parse(module.read_text())):
-        assert not (isinstance(node, ast.Name) and node.id == "snakemake")
-        if isinstance(node, ast.Import):
-            assert not any(alias.name.startswith("snakemake") for alias in node.names)
-        if isinstance(node, ast.ImportFrom):
-            assert not (node.module or "").startswith("snakemake")
+    assert not {name for name in imports.imported(module) if name.split(".")[0] == "snakemake"}
+
+
+@each_module
+def test_imports_can_be_followed(module: Path) -> None:
+    # A rule's code inputs and its environment come from following absolute imports.
+    tree = ast.parse(module.read_text())
+    assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
+    if module.stem == "__init__":
+        assert len(tree.body) == 1, "a package is its docstring; import its modules"
 
 
 @each_module
 def test_module_has_a_unit_test(module: Path) -> None:
     if not module.stem.startswith("__"):
-        assert (ROOT / f"tests/unit/test_{module.stem}.py").is_file()
+        name = ".".join(module.relative_to(ROOT / "workflow").with_suffix("").parts)
+        tests = (ROOT / "tests/unit").glob("test_*.py")
+        assert any(name in imports.imported(test) for test in tests), f"no test imports {name}"
 
 
 # Everything that is handed out
