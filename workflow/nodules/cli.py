@@ -14,7 +14,6 @@ from nodules.files import UserError
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
 
-
 SCORE = """\
 Score nodule detections by the official LUNA16 rules: FROC sensitivities, CPM, 95 % bands.
 
@@ -65,7 +64,7 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     add("--seed", type=_count, default=0, metavar="N", help="seed of the resamples (default 0)")
     add("--json", type=Path, metavar="OUT.json", help="write the score here")
-    add("--figure", type=Path, metavar="OUT.svg", help="draw the FROC here (.svg, .png, .pdf)")
+    add("--figure", type=Path, metavar="OUT.svg", help="draw the FROC here (.svg or .png)")
     parser.set_defaults(run=run_score)
 
 
@@ -75,7 +74,9 @@ def run_score(arguments: argparse.Namespace) -> None:
     from nodules.files import write_json
 
     if arguments.figure:
-        froc_report.check_format(arguments.figure)
+        from nodules import froc_figure, plotting
+
+        froc_figure.check_format(arguments.figure)
     names = _names(arguments.submissions)
     scans = submissions.read_scans(arguments.scans)
     nodules = submissions.read_findings(arguments.annotations)
@@ -95,8 +96,8 @@ def run_score(arguments: argparse.Namespace) -> None:
     if arguments.json:
         write_json(arguments.json, froc_report.to_dict(results))
     if arguments.figure:
-        curves = [froc_report.FigureCurve.of(*item) for item in results.items()]
-        froc_report.save_figure(arguments.figure, curves)
+        curves = [froc_figure.FigureCurve.of(*item) for item in results.items()]
+        plotting.save(froc_figure.draw(curves), [arguments.figure])
 
 
 SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None], ...] = (

@@ -274,8 +274,9 @@ def _match(marks: Points, nodules: Points, excluded: Points, n_scans: int) -> _M
         xyz = marks.xyz[kept]
         on_nodule = hits(xyz, nodules.xyz[targets], nodules.value[targets])
         is_hit = on_nodule.any(axis=1)
-        dropped = ~is_hit & hits(xyz, excluded.xyz[others], excluded.value[others]).any(axis=1)
-        status[kept] = np.select([is_hit, dropped], [_DOUBLE, _DROPPED], _FP)
+        on_excluded = hits(xyz, excluded.xyz[others], excluded.value[others]).any(axis=1)
+        # The first condition that holds decides: nodules come before excluded findings.
+        status[kept] = np.select([is_hit, on_excluded], [_DOUBLE, _DROPPED], _FP)
         for nodule, hit in zip(targets, on_nodule.T, strict=True):
             candidates = kept[hit]
             if not candidates.size:

@@ -1,27 +1,13 @@
-"""Detection scores for people: a block of text and the FROC figure."""
+"""Detection scores as a block of text for people and as a dictionary for JSON."""
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nodules import froc
-from nodules.files import UserError, atomic
 from nodules.froc import Difference, Floats, FrocResult
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 RATE_LABELS = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
-FORMATS = (".svg", ".png", ".pdf")
-
-# Okabe and Ito's colours, distinct for all common kinds of colour vision; dashes and markers say
-# the same again for a print in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", "--", "-.", ":")
-MARKERS = "os^Dvp*"
 
 CONVENTIONS = """\
 Conventions (noduleCADEvaluationLUNA16)
@@ -33,23 +19,6 @@ Conventions (noduleCADEvaluationLUNA16)
   False positives a scan: divided by all {n_scans} listed scans, with or without nodules or marks.
   CPM: mean sensitivity at 1/8, 1/4, 1/2, 1, 2, 4 and 8, each by linear interpolation.
   Bands: {bootstrap}."""
-
-
-@dataclass(frozen=True)
-class FigureCurve:
-    """What the figure needs of one score; it can be stored in a table and drawn later."""
-
-    name: str
-    sensitivity: Floats  # (193,), at froc.GRID
-    band: Floats  # (193, 2), lower and upper bound at froc.GRID; NaN: not drawn
-    cpm: float
-    cpm_ci: tuple[float, float]
-
-    @staticmethod
-    def of(name: str, result: FrocResult) -> "FigureCurve":
-        """Take the curve of a score."""
-        sensitivity = froc.sensitivity_at(result.curve, froc.GRID)
-        return FigureCurve(name, sensitivity, result.band, result.cpm, result.cpm_ci)
 
 
 def describe(results: Mapping[str, FrocResult]) -> str:
@@ -79,57 +48,6 @@ def differences(results: Mapping[str, FrocResult]) -> list[tuple[str, str, Diffe
         (second, first, froc.compare(one, other))
         for (first, one), (second, other) in combinations(results.items(), 2)
     ]
-
-
-def draw(curves: Sequence[FigureCurve]) -> "Figure":
-    """Draw FROC curves with their 95 % bands over 1/8 to 8 false positives a scan (log2 axis)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.0, 5.0), layout="constrained")
-    axes = figure.add_subplot()
-    for number, curve in enumerate(curves):
-        colour = COLOURS[number % len(COLOURS)]
-        axes.fill_between(froc.GRID, *curve.band.T, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(
-            froc.GRID,
-            curve.sensitivity,
-            color=colour,
-            linestyle=DASHES[number % len(DASHES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markevery=froc.RATE_STEP,
-            markersize=5,
-            linewidth=1.8,
-            label=f"{curve.name}\nCPM {_bounded(curve.cpm, curve.cpm_ci, 3)}",
-            clip_on=False,
-            zorder=3,
-        )
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(froc.RATES, RATE_LABELS)
-    axes.set(xlim=(froc.RATES[0], froc.RATES[-1]), ylim=(0, 1))
-    axes.set_yticks([tenth / 10 for tenth in range(11)])
-    axes.set_xlabel("False positives per scan")
-    axes.set_ylabel("Sensitivity")
-    axes.grid(color="0.88", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    title = "Shaded: 95 % band over resampled scans" if _any_band(curves) else None
-    axes.legend(title=title, loc="best", fontsize=9, title_fontsize=8, framealpha=0.9)
-    return figure
-
-
-def check_format(path: str | os.PathLike[str]) -> None:
-    """Raise UserError unless the figure's file name ends as a format that can be written."""
-    if Path(path).suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: a figure's name must end in {', '.join(FORMATS)}.")
-
-
-def save_figure(path: str | os.PathLike[str], curves: Sequence[FigureCurve]) -> None:
-    """Draw and write the figure; equal scores give equal bytes. Raises UserError on the suffix."""
-    check_format(path)
-    from matplotlib import rc_context
-
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": None}
-    with rc_context({"svg.hashsalt": "froc"}), atomic(path) as temporary:
-        draw(curves).savefig(temporary, dpi=200, metadata=undated[Path(path).suffix.lower()])
 
 
 def _score_block(name: str, result: FrocResult) -> str:
@@ -196,13 +114,3 @@ def _conventions(result: FrocResult) -> str:
 def _span(bounds: Sequence[float] | Floats) -> str:
     lower, upper = bounds
     return f"{lower:.6f} to {upper:.6f}" if lower == lower else "-"
-
-
-def _any_band(curves: Sequence[FigureCurve]) -> bool:
-    return any(bool((curve.band == curve.band).any()) for curve in curves)
-
-
-def _bounded(value: float, bounds: tuple[float, float], digits: int) -> str:
-    lower, upper = bounds
-    band = f" ({lower:.{digits}f}\N{EN DASH}{upper:.{digits}f})" if lower == lower else ""
-    return f"{value:.{digits}f}{band}"
