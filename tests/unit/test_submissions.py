@@ -137,3 +137,17 @@ def test_what_is_written_reads_back_to_the_last_bit(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("round") / "trip.csv"
     submissions.write_submission(path, marks)
     assert as_lists(submissions.read_submission(path, SCANS)) == marks
+
+
+def test_bad_rows_can_be_listed_instead(tmp_path):
+    rows = "1.2.3,1,2,x,0.5\n1.2.4,1,2,3,0.5\n1.2.4,1\n,1,2,3,0.5\n1.2.4,inf,2,,0.5\n"
+    bad: list[submissions.BadRow] = []
+    marks, lines = submissions.read_points(written(tmp_path, HEADER + rows), "probability", bad)
+    assert marks["seriesuid"].tolist() == ["1.2.4"]
+    assert lines == [3]
+    assert sorted((row.line, row.seriesuid, row.reason) for row in bad) == [
+        (2, "1.2.3", "coordZ 'x' is not a finite number"),
+        (4, "", "2 fields where line 1 has 5"),
+        (5, "", "the seriesuid is empty"),
+        (6, "1.2.4", "coordX 'inf' is not a finite number"),
+    ]

@@ -1,7 +1,7 @@
 """LUNA16's CSV files at the edge: read, checked line by line, and written.
 
 Byte-order marks, CRLF line ends, blank lines, further columns and any order of columns are fine.
-Whatever else is wrong raises UserError with the file and the line.
+Whatever else is wrong raises UserError with the file and the line, or is listed row by row.
 """
 
 import csv
@@ -21,6 +21,15 @@ PathLike = str | os.PathLike[str]
 Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (float64), equally long
 
 COORDINATES = {"coordX": "x", "coordY": "y", "coordZ": "z"}  # world mm, as in the table 'nodules'
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used; seriesuid is "" where it cannot be read."""
+
+    line: int
+    seriesuid: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,9 @@ def read_submission(path: PathLike, scans: Collection[str]) -> Columns:
     Returns seriesuid, x, y, z, probability. A file with a header and no marks is valid.
     Raises UserError also for a mark whose UID is not in `scans`.
     """
-    marks, sheet = _read_points(path, "probability")
+    marks, lines = read_points(path, "probability")
     known = set(scans)
-    for uid, line in zip(marks["seriesuid"], sheet.lines, strict=True):
+    for uid, line in zip(marks["seriesuid"], lines, strict=True):
         if uid not in known:
             _fail(
                 path,
@@ -71,7 +80,7 @@ def read_findings(path: PathLike) -> Columns:
 
     Returns seriesuid, x, y, z, diameter_mm, all rows; a diameter of -1 (not measured) stays.
     """
-    return _read_points(path, "diameter_mm")[0]
+    return read_points(path, "diameter_mm")[0]
 
 
 def read_scans(path: PathLike) -> list[str]:
@@ -99,6 +108,25 @@ def read_scans(path: PathLike) -> list[str]:
     return list(first_line)
 
 
+def read_points(
+    path: PathLike, value: str, bad_rows: list[BadRow] | None = None
+) -> tuple[Columns, list[int]]:
+    """Read seriesuid, coordX, coordY, coordZ (world mm) and one more number, named `value`.
+
+    Returns seriesuid, x, y, z, `value`, and the line of each row. Where `bad_rows` is given, rows
+    that cannot be used are left out and appended to it; else the first of them raises UserError.
+    """
+    names = (*COORDINATES, value)
+    sheet = _read_sheet(path, bad_rows)
+    if bad_rows is not None:
+        sheet = _usable(sheet, names, bad_rows)
+    uids = [uid.strip() for uid in sheet.column("seriesuid")]
+    columns: Columns = {"seriesuid": np.array(uids, dtype=object)}
+    for name in names:
+        columns[COORDINATES.get(name, name)] = _numbers(sheet, name)
+    return columns, sheet.lines
+
+
 def write_submission(path: PathLike, marks: Any) -> None:
     """Write marks (a table with seriesuid, x, y, z, probability) as a LUNA16 submission.
 
@@ -111,16 +139,6 @@ def write_submission(path: PathLike, marks: Any) -> None:
     writer.writerow(("seriesuid", *COORDINATES, "probability"))
     writer.writerows(zip(*columns, strict=True))
     write_text(path, text.getvalue())
-
-
-def _read_points(path: PathLike, value: str) -> tuple[Columns, _Sheet]:
-    """Read the UID, the coordinates and one more number of every row."""
-    sheet = _read_sheet(path)
-    uids = [uid.strip() for uid in sheet.column("seriesuid")]
-    columns: Columns = {"seriesuid": np.array(uids, dtype=object)}
-    for name in (*COORDINATES, value):
-        columns[COORDINATES.get(name, name)] = _numbers(sheet, name)
-    return columns, sheet
 
 
 def _numbers(sheet: _Sheet, name: str) -> np.ndarray:
@@ -137,8 +155,30 @@ def _numbers(sheet: _Sheet, name: str) -> np.ndarray:
         for line, cell in zip(sheet.lines, cells, strict=True)
         if not _is_finite_number(cell)
     )
-    what = "is empty" if not cell.strip() else f"'{cell}' is not a finite number"
-    _fail(sheet.path, line, f"{name} {what}", "Correct or remove the line.")
+    _fail(sheet.path, line, _not_a_number(name, cell), "Correct or remove the line.")
+
+
+def _usable(sheet: _Sheet, names: Collection[str], bad_rows: list[BadRow]) -> _Sheet:
+    """The rows with a series UID and finite numbers; the others are appended to `bad_rows`."""
+    uids = sheet.column("seriesuid")
+    columns = {name: sheet.column(name) for name in names}
+    kept = []
+    for i, uid in enumerate(uids):
+        bad = [
+            (name, columns[name][i]) for name in names if not _is_finite_number(columns[name][i])
+        ]
+        if bad:
+            bad_rows.append(BadRow(sheet.lines[i], uid.strip(), _not_a_number(*bad[0])))
+        elif not uid.strip():
+            bad_rows.append(BadRow(sheet.lines[i], "", "the seriesuid is empty"))
+        else:
+            kept.append(i)
+    rows, lines = [sheet.rows[i] for i in kept], [sheet.lines[i] for i in kept]
+    return _Sheet(sheet.path, sheet.header, sheet.header_line, rows, lines)
+
+
+def _not_a_number(name: str, cell: str) -> str:
+    return f"{name} is empty" if not cell.strip() else f"{name} '{cell}' is not a finite number"
 
 
 def _is_finite_number(cell: str) -> bool:
@@ -148,8 +188,11 @@ def _is_finite_number(cell: str) -> bool:
         return False
 
 
-def _read_sheet(path: PathLike) -> _Sheet:
-    """Read a CSV file's rows; those without any content are left out."""
+def _read_sheet(path: PathLike, bad_rows: list[BadRow] | None = None) -> _Sheet:
+    """Read a CSV file's rows; those without any content are left out.
+
+    Where `bad_rows` is given, rows with too few or too many fields are appended to it.
+    """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream)
@@ -161,12 +204,15 @@ def _read_sheet(path: PathLike) -> _Sheet:
     if not numbered:
         raise UserError(f"{path}: the file is empty. Even a list without rows needs its header.")
     (header_line, header), *body = numbered
-    for line, row in body:
+    names = [name.strip() for name in header]
+    whole = [(line, row) for line, row in body if len(row) == len(header)]
+    for line, row in body if len(whole) < len(body) else []:
         if len(row) != len(header):
             reason = f"{len(row)} fields where line {header_line} has {len(header)}"
-            _fail(path, line, reason, "Complete or remove the line.")
-    names = [name.strip() for name in header]
-    return _Sheet(path, names, header_line, [row for _, row in body], [line for line, _ in body])
+            if bad_rows is None:
+                _fail(path, line, reason, "Complete or remove the line.")
+            bad_rows.append(BadRow(line, "", reason))
+    return _Sheet(path, names, header_line, [row for _, row in whole], [line for line, _ in whole])
 
 
 def _fail(path: PathLike, line: int, reason: str, remedy: str) -> NoReturn:
