@@ -59,7 +59,8 @@ def draw(curves: Sequence[FigureCurve]) -> Figure:
     axes.set(xlim=(froc.RATES[0], froc.RATES[-1]), ylim=(0, 1), yticks=np.arange(11) / 10)
     axes.set(xlabel="False positives per scan", ylabel="Sensitivity")
     banded = any(np.isfinite(curve.band).any() for curve in curves)
-    axes.legend(loc="lower right", title="Shaded: 95 % band over resampled scans" if banded else None)
+    title = "Shaded: 95 % band over resampled scans" if banded else None
+    axes.legend(loc="lower right", title=title)
     return figure
 
 
