@@ -218,6 +218,7 @@ CORRUPT[-1] ^= 1  # the checksum at the end
         (bytes(CORRUPT), "not intact zlib data"),
         (b"no zlib at all", "not intact zlib data"),
         (zlib.compress(VOXELS)[:-4], "its checksum is missing"),
+        (zlib.compress(VOXELS) + b"\0", "goes on after the end"),
         (zlib.compress(VOXELS[:-2]), "2 bytes of voxels fewer"),
         (zlib.compress(VOXELS + b"\0"), "holds more voxels"),
         (zlib.compress(bytes(50_000_000)), "holds more voxels"),

@@ -2,8 +2,8 @@
 
 import os
 import zlib
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,11 @@ def read_stored(header: Header) -> NDArray[np.int16]:
     return _as_int16(voxels)
 
 
-def voxel_blocks(header: Header) -> Iterator[bytes]:
+def voxel_blocks(header: Header, seen: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
     """The bytes of a voxel file, uncompressed, in blocks of a few MiB.
 
-    Together they are exactly as many as the header says.
+    Together they are exactly as many as the header says. `seen`, such as a hash's `update`, is
+    given the file's bytes as they are stored.
     Raises UserError where the file is missing, short, long or damaged.
     """
     try:
@@ -60,10 +61,17 @@ def voxel_blocks(header: Header) -> Iterator[bytes]:
         if promised is not None and stored != promised:
             _fail(header, f"{stored} bytes long where its header says {promised}")
         with header.data.open("rb") as stream:
-            blocks = iter(lambda: stream.read(BLOCK), b"")
+            blocks = _file_blocks(stream, seen)
             yield from _inflate(header, blocks) if header.compressed else blocks
     except OSError as error:
         _fail(header, f"cannot be read ({error.strerror})")
+
+
+def _file_blocks(stream: BinaryIO, seen: Callable[[bytes], object] | None) -> Iterator[bytes]:
+    while block := stream.read(BLOCK):
+        if seen is not None:
+            seen(block)
+        yield block
 
 
 def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -79,6 +87,8 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
                 if missing < 0:
                     _fail(header, "holds more voxels than its header says")
                 yield block
+            if inflater.eof and (packed or inflater.unused_data):
+                _fail(header, "goes on after the end of its zlib data")
     except zlib.error as error:
         _fail(header, f"not intact zlib data ({error})")
     if missing:
