@@ -1,16 +1,14 @@
-# What every rule file shares: the library's place, the scans of this run, and input functions.
+# What the stages share: the library's place, the scans of this run, and input functions.
 import os
 import sys
 from pathlib import Path
 
-from snakemake.utils import validate
-
 ROOT = Path(workflow.basedir)
 # `script:` puts workflow/scripts on the import path; this makes `import nodules` work everywhere.
-os.environ["PYTHONPATH"] = str(ROOT / "workflow")
+os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from nodules import configuration, discovery, imports
+from nodules import configuration, discovery, imports, tables
 
 configuration.check(config)
 
@@ -21,12 +19,22 @@ wildcard_constraints:
     part=r"fold_\d+|test",
 
 
-FOLDS = range(10 if config["folds"]["scheme"] == "official" else config["folds"]["n"])
-HELD_OUT = config["folds"]["test_subset"] if config["folds"]["scheme"] == "kfold" else None
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else config["luna16_dir"]
+# What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
 FOUND = discovery.planned(DATA, config) if PHANTOM else discovery.found(DATA)
-PARTS = [f"fold_{k}" for k in FOLDS] + ([] if HELD_OUT is None else ["test"])
+SCANS = {scan.uid: scan for scan in FOUND}
+
+# Folds as `make_folds` will number them, and the held-out subset, if the scheme has one.
+OFFICIAL = config["folds"]["scheme"] == "official"
+HELD_OUT = None if OFFICIAL else config["folds"]["test_subset"]
+FOLDS = (
+    sorted({scan.subset for scan in SCANS.values()})
+    if OFFICIAL
+    else list(range(config["folds"]["n"]))
+)
+FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
+PARTS = FOLD_PARTS + ([] if OFFICIAL else ["test"])
 
 
 def code(script):
@@ -37,54 +45,44 @@ def code(script):
 def scans(wildcards=None):
     """UIDs of the scans of this run: all that were found, or those that passed the check."""
     if config["data"]["on_bad_scan"] == "stop":
-        return [scan.uid for scan in FOUND]
-    from nodules import tables
-
+        return list(SCANS)
     sheet = tables.read(checkpoints.check_scans.get().output.scans, "scans")
     return list(sheet.loc[sheet["status"] == "ok", "seriesuid"])
 
 
-def subset_of(uid):
-    """LUNA16 subset of a scan, from its folder."""
-    return SUBSETS[uid]
-
-
-SUBSETS = {scan.uid: scan.subset for scan in FOUND}
-FILES = {scan.uid: scan for scan in FOUND}
-
-
-def scans_of(part, wildcards=None):
-    """UIDs that a part's jobs may touch: the held-out subset, or everything else."""
-    held_out = part == "test"
-    return [u for u in scans(wildcards) if (subset_of(u) == HELD_OUT) == held_out]
-
-
 def stacks(part):
-    """Input function: slice stacks and their tables, and masks, of a part's scans."""
+    """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
 
-    def files(wildcards):
-        name = part.format(**wildcards) if "{" in part else part
-        return [
-            path.format(uid=uid)
-            for uid in scans_of(name, wildcards)
-            for path in (
-                "results/slices/{uid}.npy",
-                "results/slices/{uid}.parquet",
-                "results/masks/{uid}.parquet",
-            )
-        ]
-
-    return files
-
-
-def checkpoints_unseen(model):
-    """Input function: the networks that have not seen a part's scans.
-
-    For the scans that fold k leaves out: fold k's; for the held-out subset: every fold's.
+    For `test` the held-out subset's; for a fold all others', since which of them it leaves out
+    is known to results/folds/folds.parquet only.
     """
 
     def files(wildcards):
-        folds = FOLDS if wildcards.part == "test" else [wildcards.part.removeprefix("fold_")]
-        return [f"results/models/{model}/fold_{k}/model.pt" for k in folds]
+        held_out = part.format(**wildcards) == "test"
+        return expand(
+            ["results/slices/{uid}.npy", "results/slices/{uid}.parquet", "results/masks/{uid}.parquet"],
+            uid=[u for u in scans() if (SCANS[u].subset == HELD_OUT) == held_out],
+        )
 
     return files
+
+
+def networks_unseen(model):
+    """Input function: the networks that have not seen a part's scans.
+
+    For the scans that a fold leaves out: its own; for the held-out subset: every fold's.
+    """
+
+    def files(wildcards):
+        parts = FOLD_PARTS if wildcards.part == "test" else [wildcards.part]
+        return [f"results/models/{model}/{part}/model.pt" for part in parts]
+
+    return files
+
+
+def start_weights():
+    """Weights that the ResNet50 starts from: none, ImageNet's or a file of the user's."""
+    choice = config["resnet"]["weights"]
+    if choice == "random":
+        return []
+    return "results/weights/resnet50_imagenet.pth" if choice == "imagenet" else choice

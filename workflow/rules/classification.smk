@@ -1,0 +1,88 @@
+"""ResNet50: nodule or not, for the regions that the U-Net found and for every slice.
+
+Requires: slice stacks and masks, results/folds/folds.parquet, U-Net candidates of every fold,
+          results/scans/locations.parquet.
+Produces: results/models/resnet/fold_{fold}/{model.pt,history.parquet},
+          results/classification/{part}/{candidates,slices}.parquet.
+"""
+
+
+rule fetch_weights:
+    input:
+        code=code("fetch_weights"),
+    output:
+        "results/weights/resnet50_imagenet.pth",
+    log:
+        "results/logs/fetch_weights.log",
+    benchmark:
+        "results/benchmarks/fetch_weights.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    script:
+        "../scripts/fetch_weights.py"
+
+
+rule train_resnet:
+    input:
+        stacks=stacks("fold_{fold}"),
+        folds="results/folds/folds.parquet",
+        candidates=expand("results/detection/unet/{part}/candidates.parquet", part=FOLD_PARTS),
+        regions=expand("results/detection/unet/{part}/regions.parquet", part=FOLD_PARTS),
+        slices=expand("results/detection/unet/{part}/slices.parquet", part=FOLD_PARTS),
+        locations="results/scans/locations.parquet",
+        weights=start_weights(),
+        code=code("train_resnet"),
+    output:
+        model="results/models/resnet/fold_{fold}/model.pt",
+        history="results/models/resnet/fold_{fold}/history.parquet",
+    log:
+        "results/logs/train_resnet/fold_{fold}.log",
+    benchmark:
+        "results/benchmarks/train_resnet/fold_{fold}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=config["resnet"],
+        kind=config["masks"]["kind"],
+        seed=config["seed"],
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime="24h",
+    script:
+        "../scripts/train_resnet.py"
+
+
+rule classify_candidates:
+    input:
+        stacks=stacks("{part}"),
+        models=networks_unseen("resnet"),
+        folds="results/folds/folds.parquet",
+        candidates="results/detection/unet/{part}/candidates.parquet",
+        regions="results/detection/unet/{part}/regions.parquet",
+        slices="results/detection/unet/{part}/slices.parquet",
+        code=code("classify_candidates"),
+    output:
+        candidates="results/classification/{part}/candidates.parquet",
+        slices="results/classification/{part}/slices.parquet",
+    log:
+        "results/logs/classify_candidates/{part}.log",
+    benchmark:
+        "results/benchmarks/classify_candidates/{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=config["resnet"],
+        kind=config["masks"]["kind"],
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime="12h",
+    script:
+        "../scripts/classify_candidates.py"

@@ -1,0 +1,54 @@
+"""Train the ResNet50 of one fold on nodules, false alarms and other places without a nodule."""
+
+from nodules import folds, jobs, tables
+from nodules.networks import build_resnet, pick_device, save_state
+from nodules.presence import CropTask, Sources
+from nodules.seeds import derive
+from nodules.stacks import open_stacks
+from nodules.training import Plan, fingerprint, limit_threads, train, workers
+
+
+def main(snakemake):
+    seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
+    settings, inputs = snakemake.params.settings, snakemake.input
+    training, left_out = folds.split(tables.read(inputs.folds, "folds"), fold)
+    limit_threads(snakemake.threads)
+    device = pick_device()
+    sources = Sources(
+        tables.read_all(inputs.candidates, "candidates"),
+        tables.read_all(inputs.regions, "regions"),
+        tables.read_all(inputs.slices, "slice_scores"),
+        tables.read(inputs.locations, "locations"),
+    )
+    task = CropTask(
+        open_stacks(inputs.stacks, training, snakemake.params.kind),
+        open_stacks(inputs.stacks, left_out, snakemake.params.kind),
+        sources,
+        settings,
+        seed,
+        fold,
+    )
+    found = [*inputs.candidates, *inputs.regions, *inputs.slices, inputs.locations]
+    weights = [str(path) for path in [inputs.get("weights")] if path]
+    plan = Plan(
+        model="resnet",
+        fold=fold,
+        epochs=settings["epochs"],
+        batch=settings["batch"],
+        learning_rate=settings["learning_rate"],
+        seed=seed,
+        folder=jobs.folder(snakemake.output.model),
+        fingerprint=fingerprint(
+            [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads],
+            [inputs.folds, *inputs.stacks, *found, *weights],
+            inputs.code,
+        ),
+        workers=workers(device, snakemake.threads),
+    )
+    network = build_resnet(derive(seed, "resnet", fold, "weights"), *weights)
+    history = train(network, task, plan, device)
+    tables.write(snakemake.output.history, "history", history)
+    save_state(snakemake.output.model, network)
+
+
+jobs.run(main, snakemake)

@@ -1,0 +1,45 @@
+"""Train the U-Net of one fold."""
+
+from nodules import folds, jobs, tables
+from nodules.networks import build_unet, pick_device, save_state
+from nodules.segmentation import SliceTask
+from nodules.seeds import derive
+from nodules.stacks import open_stacks
+from nodules.training import Plan, fingerprint, limit_threads, train, workers
+
+
+def main(snakemake):
+    seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
+    settings, inputs = snakemake.params.settings, snakemake.input
+    training, left_out = folds.split(tables.read(inputs.folds, "folds"), fold)
+    limit_threads(snakemake.threads)
+    device = pick_device()
+    task = SliceTask(
+        open_stacks(inputs.stacks, training, snakemake.params.kind),
+        open_stacks(inputs.stacks, left_out, snakemake.params.kind),
+        settings,
+        seed,
+        fold,
+    )
+    plan = Plan(
+        model="unet",
+        fold=fold,
+        epochs=settings["epochs"],
+        batch=settings["batch"],
+        learning_rate=settings["learning_rate"],
+        seed=seed,
+        folder=jobs.folder(snakemake.output.model),
+        fingerprint=fingerprint(
+            [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads],
+            [inputs.folds, *inputs.stacks],
+            inputs.code,
+        ),
+        workers=workers(device, snakemake.threads),
+    )
+    network = build_unet(settings, derive(seed, "unet", fold, "weights"))
+    history = train(network, task, plan, device)
+    tables.write(snakemake.output.history, "history", history)
+    save_state(snakemake.output.model, network)
+
+
+jobs.run(main, snakemake)
