@@ -5,6 +5,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nodules import overlap
 
 SPACINGS = [(1.0, 1.0, 1.0), (2.5, 0.7, 0.7), (0.62, 0.9, 0.5)]  # z, y, x mm

@@ -1,4 +1,4 @@
-"""Intervals by resampling whole scans: slices, candidates and nodules of a scan are not independent.
+"""Intervals by resampling whole scans: what lies in one scan is not independent.
 
 A resample is a weight for each scan (how often it was drawn), so every statistic is a sum weighted
 by scan, over all resamples at once. Row 0 of the weights is the data itself, each scan once: the
