@@ -1,0 +1,67 @@
+"""What the figure modules share: names of sets and systems, and how numbers are looked up."""
+
+import pandas as pd
+
+from nodules.plotting import BLACK, BLUE, GREEN, PURPLE, VERMILION, interval
+
+# Every figure of the workflow, in the order of the report.
+FIGURES = (
+    "slice_loss",
+    "mean_confidence",
+    "window_confidence",
+    "epochs",
+    "confidence_as_proxy",
+    "froc",
+    "classification",
+    "reliability",
+    "dice_by_diameter",
+    "training",
+)
+
+SETS = {"test": "held-out test scans", "out_of_fold": "left-out scans of all folds"}
+SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}
+SYSTEMS = {
+    "unet": "U-Net alone",
+    "unet_resnet": "U-Net + ResNet50",
+    "maskrcnn": "Mask R-CNN",
+}
+SYSTEM_COLOURS = {"unet": BLUE, "unet_resnet": VERMILION, "maskrcnn": GREEN}
+MODELS = {"unet": "U-Net", "resnet": "ResNet50", "maskrcnn": "Mask R-CNN"}
+COMPARISONS = {
+    "unet": "U-Net",
+    "reader": "one reader against the others",
+    "sphere": "sphere of the annotated diameter",
+}
+COMPARISON_COLOURS = {"unet": BLUE, "reader": PURPLE, "sphere": BLACK}
+
+
+def shown_sets(table: pd.DataFrame) -> list[str]:
+    """The pooled sets that a table has, the held-out test first."""
+    present = set(table["set"])
+    return [name for name in SETS if name in present]
+
+
+def main_set(table: pd.DataFrame) -> str:
+    """The set a single panel shows: the held-out test, or all left-out scans where none is."""
+    return next(iter(shown_sets(table)), "test")
+
+
+def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows whose columns have the given values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def number(metrics: pd.DataFrame, metric: str, *, form: str = ".3f", **where: object) -> str:
+    """A number of table `metrics` with its interval, as text; a dash where there is none."""
+    found = rows(metrics, metric=metric, **where)
+    if found.empty:
+        return "–"
+    row = found.iloc[0]
+    return interval(row["value"], (row["low"], row["high"]), form)
+
+
+def counted(count: int, unit: str) -> str:
+    """A count with its unit and a thousands separator, such as `n = 1,186 nodules`."""
+    return f"n = {count:,} {unit}"

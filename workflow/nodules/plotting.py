@@ -1,0 +1,124 @@
+"""How figures look and how they are saved: equal tables give equal bytes, in SVG and PNG."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nodules.files import atomic
+
+P = ParamSpec("P")
+
+# Okabe and Ito's colours: distinct for all common kinds of colour vision.
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A8A"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+
+WIDTH = 7.2  # inches, a page's two columns
+PANEL = 3.0  # inches, height of a row of panels
+DPI = 200
+MANY = 1500  # from this many on, points are drawn as pixels also in the SVG
+
+STYLE: dict[str, Any] = {
+    # Bundled with matplotlib, so that every machine draws the same letters.
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": "0.3",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "grid.color": "0.91",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": True,
+    "legend.framealpha": 0.9,
+    "legend.edgecolor": "none",
+    "lines.linewidth": 1.6,
+    "figure.dpi": 100,
+    "savefig.dpi": DPI,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "luna16-nodules",
+}
+
+# Nothing that changes from run to run goes into a file.
+UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw with the project's style, whatever the caller's settings are."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def panels(
+    columns: int = 1,
+    rows: int = 1,
+    *,
+    width: float = WIDTH,
+    height: float = PANEL,
+    ratios: Iterable[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a grid of panels, read row by row; `height` is that of one row, in inches."""
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    grid = {"width_ratios": list(ratios)} if ratios else None
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid)
+    return figure, list(axes.ravel())
+
+
+def save(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Write a figure to each path, whole or not at all; the suffix (.svg, .png) is the format."""
+    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+        for path in paths:
+            with atomic(path) as temporary:
+                figure.savefig(temporary, metadata=UNDATED[Path(path).suffix])
+
+
+def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> None:
+    """Write text into a panel, at a place in fractions of its width and height."""
+    x, y = place
+    axes.text(
+        x,
+        y,
+        text,
+        transform=axes.transAxes,
+        ha="right" if x > 0.5 else "left",
+        va="top" if y > 0.5 else "bottom",
+        fontsize=8,
+        linespacing=1.4,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
+        zorder=10,
+    )
+
+
+def empty(axes: Axes, reason: str) -> None:
+    """Say in the middle of a panel why there is nothing to draw."""
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+
+
+def interval(value: float, bounds: Iterable[float], form: str = ".3f") -> str:
+    """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; NaN gives a dash."""
+    lower, upper = (float("nan") if b is None else float(b) for b in bounds)
+    if value is None or value != value:
+        return "–"
+    text = f"{value:{form}}"
+    return f"{text} ({lower:{form}} to {upper:{form}})" if lower == lower else text
