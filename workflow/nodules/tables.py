@@ -146,7 +146,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("patient", STR, "", "patient; never in two folds"),
         Column("subset", INT, "", "LUNA16 subset 0-9"),
         Column("n_nodules", INT, "", "reference nodules of the scan"),
-        Column("fold", INT, "", "fold that leaves the scan out; -1 for the held-out test subset"),
+        Column("fold", INT, "", "fold that leaves the scan out; -1 test subset; -2 not used"),
     ),
     "candidates": CANDIDATE,
     "classified": (

@@ -1,0 +1,20 @@
+"""Divide the checked scans into folds."""
+
+from nodules import folds, jobs, tables
+
+
+def main(snakemake):
+    settings = snakemake.params.settings
+    table = folds.assign(
+        tables.read(snakemake.input.scans, "scans"),
+        settings["scheme"],
+        settings["n"],
+        settings["test_subset"],
+        snakemake.params.seed,
+    )
+    tables.write(snakemake.output.folds, "folds", table)
+    for fold, part in table.groupby("fold"):
+        jobs.log.info("fold %d: %d scans, %d nodules", fold, len(part), part["n_nodules"].sum())
+
+
+jobs.run(main, snakemake)
