@@ -16,6 +16,14 @@ class UserError(Exception):
     """A defect in the input or set-up; the message names file, place, reason and remedy."""
 
 
+class FileDefect(UserError):
+    """A UserError about one place in a file, in its parts: for tables of defects."""
+
+    def __init__(self, place: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{place}: {reason}. {remedy}")
+        self.place, self.reason, self.remedy = place, reason, remedy
+
+
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it to `path`.

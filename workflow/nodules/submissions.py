@@ -1,7 +1,7 @@
 """LUNA16's CSV files at the edge: read, checked line by line, and written.
 
 Byte-order marks, CRLF line ends, blank lines, further columns and any order of columns are fine.
-Whatever else is wrong raises UserError with the file and the line, or is listed row by row.
+Whatever else is wrong raises UserError (FileDefect) with the file and the line, or is listed row by row.
 """
 
 import csv
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from nodules.files import UserError, write_text
+from nodules.files import FileDefect, write_text
 
 PathLike = str | os.PathLike[str]
 Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (float64), equally long
@@ -198,11 +198,17 @@ def _read_sheet(path: PathLike, bad_rows: list[BadRow] | None = None) -> _Sheet:
             reader = csv.reader(stream)
             numbered = [(reader.line_num, row) for row in reader if any(row)]
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+        raise FileDefect(
+            str(path), f"cannot be read ({error.strerror})", "Check the path."
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is not CSV text in UTF-8 ({error}). Export it again.") from error
+        raise FileDefect(
+            str(path), f"is not CSV text in UTF-8 ({error})", "Export it again."
+        ) from error
     if not numbered:
-        raise UserError(f"{path}: the file is empty. Even a list without rows needs its header.")
+        raise FileDefect(
+            str(path), "the file is empty", "Even a list without rows needs its header."
+        )
     (header_line, header), *body = numbered
     names = [name.strip() for name in header]
     whole = [(line, row) for line, row in body if len(row) == len(header)]
@@ -216,4 +222,4 @@ def _read_sheet(path: PathLike, bad_rows: list[BadRow] | None = None) -> _Sheet:
 
 
 def _fail(path: PathLike, line: int, reason: str, remedy: str) -> NoReturn:
-    raise UserError(f"{path}, line {line}: {reason}. {remedy}")
+    raise FileDefect(f"{path}, line {line}", reason, remedy)

@@ -8,7 +8,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nodules.files import UserError
+from nodules.files import FileDefect
 from nodules.geometry import Geometry
 from nodules.headers import Header, read_header
 
@@ -98,7 +98,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _fail(header: Header, reason: str) -> NoReturn:
-    raise UserError(f"{header.data}: {reason} ({header.path.name}). {RESTORE}")
+    raise FileDefect(str(header.data), reason, RESTORE)
 
 
 def _as_int16(voxels: NDArray) -> NDArray[np.int16]:
