@@ -87,7 +87,7 @@ def load_state(path: str | Path) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many types for a broken or hostile file
         raise UserError(
             f"{path}: cannot be read as a state dict of tensors"
-            f" ({str(error).splitlines()[0][:120]})."
+            f" ({str(error)[:120] or type(error).__name__})."
             " Delete the file and run snakemake again, or name another one in the config."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

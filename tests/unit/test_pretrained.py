@@ -1,0 +1,33 @@
+"""Downloaded weights are checked before they are used."""
+
+import hashlib
+
+import pytest
+
+from nodules import pretrained
+from nodules.files import UserError
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"weights")
+    return path.as_uri(), hashlib.sha256(b"weights").hexdigest()
+
+
+def test_a_good_download_arrives(tmp_path, source):
+    url, digest = source
+    pretrained.fetch(tmp_path / "out" / "w.pth", url, digest[:8])
+    assert (tmp_path / "out" / "w.pth").read_bytes() == b"weights"
+
+
+def test_a_wrong_checksum_leaves_no_file(tmp_path, source):
+    with pytest.raises(UserError, match="SHA-256"):
+        pretrained.fetch(tmp_path / "out" / "w.pth", source[0], "00000000")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_offline_says_what_else_can_be_done(tmp_path):
+    with pytest.raises(UserError, match=r"resnet\.weights: random"):
+        pretrained.fetch(tmp_path / "w.pth", "http://127.0.0.1:9/none.pth")
+    assert not (tmp_path / "w.pth").exists()
