@@ -277,6 +277,23 @@ TABLES: dict[str, tuple[Column, ...]] = {
         *BOUNDS,
         Column("oracle", REAL, "", "the same if the order were perfect"),
     ),
+    # One row per detected nodule, and per bin of certainty: is confidence a proxy for quality?
+    "proxy_nodules": (
+        SET,
+        UID,
+        Column("nodule", INT, "", "number within the scan, from 1"),
+        DIAMETER,
+        Column("confidence", REAL, "", "highest ResNet50 confidence of its candidates"),
+        Column("probability", REAL, "", "highest U-Net score of its candidates"),
+        Column("dice", REAL, "", "Dice of the U-Net's regions against the readers' consensus"),
+    ),
+    "certainty_bins": (
+        SET,
+        *BOUNDS,
+        Column("n", INT, "", "candidates with a certainty in [low, high)"),
+        Column("certainty", REAL, "", "their mean certainty, max(p, 1 - p)"),
+        Column("right", REAL, "", "share of them that are called rightly at p >= 0.5"),
+    ),
     "metrics": (
         Column("metric", STR, "", "name of the number"),
         *SYSTEM_SET,
