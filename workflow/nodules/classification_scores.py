@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nodules import bootstrap, evaluation_sets, tables
 from nodules import classification_metrics as cm
+from nodules import folds as division
 from nodules.evaluation_sets import TEST
 
 Floats = NDArray[np.float64]
@@ -56,7 +57,7 @@ def score(
     fitted = fit(counted)
     curves, bins, summary = [], [], {"fitted": fitted, "sets": {}}
     for name in evaluation_sets.pooled_sets(folds):
-        chosen = everything["fold"].eq(-1) if name == TEST else everything["fold"].ge(0)
+        chosen = everything["fold"].eq(division.TEST) if name == TEST else everything["fold"].ge(0)
         own = select(counted[chosen.loc[counted.index]], fitted)
         summary["sets"][name] = measure(own, replicates, seed) | {
             "n_excluded": int(chosen.sum()) - len(own.labels)
@@ -97,7 +98,7 @@ def select(own: pd.DataFrame, fitted: dict[str, Any]) -> Candidates:
     """One set's candidates with the threshold and temperature that hold for each of them."""
     fold = own["fold"].to_numpy(np.int64)
     by_fold = {
-        name: {-1: fitted[name][TEST]} | fitted[name]["folds"]
+        name: {division.TEST: fitted[name][TEST]} | fitted[name]["folds"]
         for name in ("threshold", "temperature")
     }
     threshold, temperature = (

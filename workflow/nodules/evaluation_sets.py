@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from nodules import folds as division
 from nodules.files import UserError
 
 OUT_OF_FOLD, TEST = "out_of_fold", "test"
-POOLED = (TEST, OUT_OF_FOLD)
+POOLED = (TEST, OUT_OF_FOLD)  # the test comes first wherever one set is shown
 
 
 def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
@@ -13,10 +14,10 @@ def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
 
     A set without scans is left out.
     """
-    left_out = {f"fold_{k}": folds["fold"] == k for k in sorted(set(folds["fold"]) - {-1})}
-    pooled = {OUT_OF_FOLD: folds["fold"] >= 0, TEST: folds["fold"] == -1}
-    members = {name: sorted(folds.loc[chosen, "seriesuid"]) for name, chosen in left_out.items()}
-    members |= {name: sorted(folds.loc[chosen, "seriesuid"]) for name, chosen in pooled.items()}
+    number = folds["fold"]
+    chosen = {f"fold_{k}": number == k for k in sorted(set(number[number >= 0]))}
+    chosen |= {OUT_OF_FOLD: number >= 0, TEST: number == division.TEST}
+    members = {name: sorted(folds.loc[rows, "seriesuid"]) for name, rows in chosen.items()}
     return {name: uids for name, uids in members.items() if uids}
 
 
