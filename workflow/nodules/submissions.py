@@ -1,7 +1,7 @@
 """LUNA16's CSV files at the edge: read, checked line by line, and written.
 
 Byte-order marks, CRLF line ends, blank lines, further columns and any order of columns are fine.
-Whatever else is wrong raises UserError (FileDefect) with the file and the line, or is listed row by row.
+Whatever else is wrong raises FileDefect with the file and the line, or is listed row by row.
 """
 
 import csv

@@ -1,0 +1,327 @@
+"""The scan sheet: every scan found, checked before hours of work, and every defect of the input."""
+
+import hashlib
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from nodules import lidc, lists, submissions, tables
+from nodules.discovery import LABEL_SUFFIXES, SUBSETS
+from nodules.files import FileDefect, UserError
+from nodules.geometry import Geometry
+from nodules.headers import Header, examine
+from nodules.lists import Defect, defect
+from nodules.volumes import voxel_blocks
+
+AIR_HU = -500  # every chest CT holds air, at -1000 HU
+LOWEST_HU = -4096  # scanners pad with -2000 to -3024
+
+log = logging.getLogger("nodules")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The tables `scans`, `defects`, `nodules`, `excluded` and `locations` of a folder."""
+
+    scans: pd.DataFrame
+    defects: pd.DataFrame
+    nodules: pd.DataFrame
+    excluded: pd.DataFrame
+    locations: pd.DataFrame
+
+
+def check_folder(
+    folder: str | Path, headers: Sequence[str | Path], threads: int = 1, progress: bool = False
+) -> Checked:
+    """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
+
+    Reads every voxel: about a second per GB and thread beside the disk's time, 100 MB a thread.
+    A scan with a fatal defect has the status `skipped`.
+    """
+    root, paths = Path(folder), [Path(header) for header in headers]
+    found = {path.stem for path in paths}
+    read = {name: lists.read_list(root, name, found) for name in lists.LISTS}
+    defects = [d for _, own in read.values() for d in own]
+    rows = {name: own for name, (own, _) in read.items()}
+    with ThreadPoolExecutor(threads) as pool:
+        checked = tqdm(
+            pool.map(check_scan, paths),
+            "check scans",
+            len(paths),
+            unit="scan",
+            disable=not progress,
+        )
+        sheet = []
+        for row, own in checked:
+            sheet.append(row)
+            defects += own
+    defects += _missing(root, paths) + _twice(paths) + _unlisted(root, found)
+    defects += _same_voxels(sheet) + _misplaced(root, rows, sheet)
+    _complete(sheet, rows["nodules"], defects)
+    return Checked(
+        tables.frame("scans", sheet),
+        tables.frame("defects", defects),
+        *(lists.as_table(name, rows[name], found) for name in ("nodules", "excluded", "locations")),
+    )
+
+
+def check_scan(header_path: str | Path) -> tuple[dict[str, Any], list[Defect]]:
+    """Check one scan: its row of table `scans`, as stored on disk, and its defects.
+
+    Where the header cannot be used the grid is missing, where the voxels cannot, HU and hash.
+    """
+    path = Path(header_path)
+    uid = path.stem
+    row: dict[str, Any] = dict.fromkeys(tables.columns("scans"))
+    row |= {"seriesuid": uid, "patient": uid, "subset": _subset(path), "header": str(path)}
+    row |= {"data": "", "labels": "", "status": "ok", "sha256": "", "n_nodules": 0}
+    if not re.fullmatch(r"[0-9.]{1,64}", uid):
+        remedy = "Name the header as LUNA16 does: <seriesuid>.mhd."
+        return row, [defect(path, "the file's name is not a series UID", remedy, uid)]
+    header, problems = examine(path)
+    if header is None:
+        return row, [defect(path, p.reason, p.remedy, uid) for p in problems]
+    row |= {"data": str(header.data), **header.geometry.to_row()}
+    defects = _check_labels(header, row)
+    try:
+        row |= _read_voxels(header)
+    except FileDefect as error:
+        defects.append(defect(error.place, error.reason, error.remedy, uid))
+    else:
+        defects += _check_values(header, row)
+    return row, defects
+
+
+def _subset(path: Path) -> int:
+    """Number of the subset whose folder a header is in, -1 for another folder."""
+    number = path.parent.name.removeprefix("subset")
+    return int(number) if number.isdigit() else -1
+
+
+def _read_voxels(header: Header) -> dict[str, Any]:
+    """Columns bytes, sha256, hu_min and hu_max, in one pass over the voxel file."""
+    digest = hashlib.sha256()
+    ranges = [(v.min(), v.max()) for v in _values(header, digest.update)]
+    low, high = (np.array(column) for column in zip(*ranges, strict=True))
+    # Not a number stays so through minimum and maximum; it has no place in a whole number.
+    finite = np.isfinite(low).all() and np.isfinite(high).all()
+    return {
+        "bytes": header.data.stat().st_size,
+        "sha256": digest.hexdigest(),
+        "hu_min": int(np.floor(low.min())) if finite else None,
+        "hu_max": int(np.ceil(high.max())) if finite else None,
+    }
+
+
+def _values(header: Header, seen: Callable[[bytes], object]) -> Iterator[NDArray]:
+    """The voxels of a scan, a few million at a time; blocks need not end at a whole voxel."""
+    size, rest = header.element.itemsize, b""
+    for block in voxel_blocks(header, seen):
+        joined = rest + block if rest else block
+        whole = len(joined) // size
+        rest = joined[whole * size :]
+        if whole:
+            yield np.frombuffer(joined, header.element, whole)
+
+
+def _check_values(header: Header, row: dict[str, Any]) -> list[Defect]:
+    """Defects of the voxels' type and range."""
+    uid, low, high = row["seriesuid"], row["hu_min"], row["hu_max"]
+    told: list[tuple[str, str, bool]] = []
+    if header.element.kind == "u" or header.element.itemsize < 2:
+        remedy = "Store Hounsfield units as LUNA16 does: MET_SHORT."
+        told.append((f"ElementType {header.element.name} cannot hold HU", remedy, True))
+    elif low is None:
+        told.append(("there are voxels that are not finite", "Replace the file.", True))
+    elif low == high:
+        told.append((f"all voxels are {low}", "Replace the file.", True))
+    elif low > AIR_HU:
+        remedy = "Store Hounsfield units: apply the rescale slope and intercept."
+        told.append((f"no air: the lowest voxel is {low}, so these are not HU", remedy, True))
+    elif low < LOWEST_HU:
+        remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
+        told.append((f"unusually low: the lowest voxel is {low} HU", remedy, False))
+    return [defect(header.data, reason, remedy, uid, fatal) for reason, remedy, fatal in told]
+
+
+def _check_labels(header: Header, row: dict[str, Any]) -> list[Defect]:
+    """Set `labels` where a label volume lies beside the scan; defects where it does not fit."""
+    beside = [
+        header.path.with_name(header.path.stem + suffix + ".mhd") for suffix in LABEL_SUFFIXES
+    ]
+    path = next((path for path in beside if path.exists()), None)
+    if path is None:
+        return []
+    row["labels"] = str(path)
+    labels, problems = examine(path)
+    uid, remedy = row["seriesuid"], "Store the labels on the scan's own grid, or remove them."
+    if labels is None:
+        return [defect(path, p.reason, p.remedy, uid) for p in problems]
+    told = []
+    if not _same_grid(labels.geometry, header.geometry):
+        told.append(defect(path, "the label volume has another grid than its scan", remedy, uid))
+    if labels.element.kind == "f":
+        told.append(defect(path, "labels are not whole numbers", remedy, uid))
+    try:
+        for _ in voxel_blocks(labels):
+            pass
+    except FileDefect as error:
+        told.append(defect(error.place, error.reason, error.remedy, uid))
+    return told
+
+
+def _same_grid(one: Geometry, other: Geometry) -> bool:
+    """Whether two grids have the same shape and no voxel is 0.01 mm away from its like."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(one.shape) - 1)
+    return one.shape == other.shape and bool(
+        np.abs(one.to_world(corners) - other.to_world(corners)).max() < 0.01
+    )
+
+
+def _missing(root: Path, paths: Iterable[Path]) -> list[Defect]:
+    """One defect, not fatal, that names the subsets without a scan."""
+    there = {_subset(path) for path in paths}
+    names = [f"subset{k}" for k in SUBSETS if k not in there]
+    remedy = "Unpack them to use their scans."
+    return [defect(root, f"no scan in {', '.join(names)}", remedy, fatal=False)] if names else []
+
+
+def _twice(paths: Sequence[Path]) -> list[Defect]:
+    """A defect for every header whose UID another one has too."""
+    number = Counter(path.stem for path in paths)
+    return [
+        defect(path, "another subset holds a scan of this UID", "Keep one of them.", path.stem)
+        for path in paths
+        if number[path.stem] > 1
+    ]
+
+
+def _same_voxels(sheet: Sequence[dict[str, Any]]) -> list[Defect]:
+    """A defect for every scan whose voxel file equals that of a scan with another UID."""
+    owners: dict[str, set[str]] = {}
+    for row in sheet:
+        owners.setdefault(row["sha256"], set()).add(row["seriesuid"])
+    return [
+        defect(
+            row["data"],
+            f"the same voxels as scan {other}",
+            "Restore the right voxel file of each, and check ElementDataFile in the headers.",
+            row["seriesuid"],
+        )
+        for row in sheet
+        for other in sorted(owners[row["sha256"]] - {row["seriesuid"]})[:1]
+        if row["sha256"]
+    ]
+
+
+def _unlisted(root: Path, found: set[str]) -> list[Defect]:
+    """Defects of seriesuids.csv, where there is one, and of the scans that it does not list."""
+    path = root / "seriesuids.csv"
+    if not path.exists():
+        return []
+    try:
+        listed = set(submissions.read_scans(path))
+    except FileDefect as error:
+        return [defect(error.place, error.reason, error.remedy)]
+    told = [
+        defect(
+            path,
+            f"scan {uid} is not listed, so its nodules are in no annotations either",
+            "Add it to the lists, with its nodules, or remove the scan.",
+            uid,
+            fatal=False,
+        )
+        for uid in sorted(found - listed)
+    ]
+    if listed - found:
+        reason = f"{len(listed - found)} of its {len(listed)} scans are not there"
+        told.append(defect(path, reason, "Nothing, unless they should be used.", fatal=False))
+    return told
+
+
+def _misplaced(
+    root: Path, rows: dict[str, pd.DataFrame], sheet: list[dict[str, Any]]
+) -> list[Defect]:
+    """Defects of the lists against the scans: nodules outside or twice, scans not there."""
+    found = [row["seriesuid"] for row in sheet]
+    geometries = {row["seriesuid"]: Geometry.from_row(row) for row in sheet if row["shape"]}
+    told = lists.repeated(root / lists.LISTS["nodules"].file, rows["nodules"])
+    for name, source in lists.LISTS.items():
+        path = root / source.file
+        told += lists.outside(path, rows[name], geometries, fatal=name == "nodules")
+        told += lists.absent(path, rows[name], found)
+    return told
+
+
+def _complete(sheet: list[dict[str, Any]], nodules: pd.DataFrame, defects: list[Defect]) -> None:
+    """Set patient, n_nodules and status of every row of the sheet."""
+    patients, counts = lidc.patients(), nodules["seriesuid"].value_counts()
+    bad = {d["seriesuid"] for d in defects if d["fatal"]}
+    for row in sheet:
+        uid = row["seriesuid"]
+        row["patient"] = patients.get(uid, uid)
+        row["n_nodules"] = int(counts.get(uid, 0))
+        row["status"] = "skipped" if uid in bad else "ok"
+
+
+def messages(checked: Checked) -> list[str]:
+    """One sentence a defect, the fatal ones last, where they are seen."""
+    ordered = checked.defects.sort_values("fatal", kind="stable")
+    return [
+        f"{'error' if d.fatal else 'note'}: {d.file}: {d.reason}. {d.remedy}"
+        for d in ordered.itertuples()
+    ]
+
+
+def require_usable(checked: Checked, on_bad_scan: str) -> None:
+    """Raise UserError where the input cannot be used: `stop` at any bad scan, `skip` at none left.
+
+    A defect that is fatal to all scans, such as a missing annotations.csv, stops both.
+    """
+    fatal = checked.defects[checked.defects["fatal"]]
+    skipped = int((checked.scans["status"] == "skipped").sum())
+    total = len(checked.scans)
+    general = fatal[fatal["seriesuid"] == ""]
+    if len(general):
+        first = general.iloc[0]
+        more = f" ({len(general)} such defects, all listed above)" if len(general) > 1 else ""
+        raise UserError(f"{first.file}: {first.reason}. {first.remedy}{more}")
+    if skipped and on_bad_scan == "stop":
+        raise UserError(
+            f"{skipped} of {total} scans cannot be used, for {len(fatal)} defects listed above. "
+            "Mend them, or set data.on_bad_scan to skip."
+        )
+    if skipped == total:
+        raise UserError(f"None of {total} scans can be used; their defects are listed above.")
+
+
+def describe(checked: Checked) -> str:
+    """What was found, in a few lines: scans by subset, sizes, spacing, nodules."""
+    good = checked.scans[checked.scans["status"] == "ok"]
+    by_subset = ", ".join(
+        f"{k}: {n}" for k, n in checked.scans["subset"].value_counts().sort_index().items()
+    )
+    lines = [
+        f"{len(checked.scans)} scans, {len(checked.scans) - len(good)} of them unusable",
+        f"by subset: {by_subset}",
+    ]
+    if len(good):
+        spacing, shape = np.stack(good["spacing"].tolist()), np.stack(good["shape"].tolist())
+        lines += [
+            f"pixel {spacing[:, :2].min():.3f} to {spacing[:, :2].max():.3f} mm, "
+            f"z step {spacing[:, 2].min():.2f} to {spacing[:, 2].max():.2f} mm",
+            f"{shape[:, 0].min()} to {shape[:, 0].max()} slices, {shape[:, 0].sum()} in all, "
+            f"{good['bytes'].sum() / 1e9:.2f} GB",
+            f"{good['n_nodules'].sum()} nodules in {(good['n_nodules'] > 0).sum()} scans",
+        ]
+    return "\n".join(lines) + "\n"
