@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,24 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LIBRARY_READERS, LIBRARY_MM = 3, (4.0, 30.0)
+
+
+class Outline(NamedTuple):
+    """One polygon of the database.
+
+    pixels: (n, 2) integer x and y of its corners. area_px: pixels within, its own not counted.
+    x, y: its centroid in pixels.
+    """
+
+    seriesuid: str
+    annotation: int
+    inclusion: bool
+    z_mm: float
+    pixel_mm: float
+    pixels: Ints
+    area_px: float
+    x: float
+    y: float
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,6 @@ def read_contours(geometries: Mapping[str, Geometry]) -> tuple[pd.DataFrame, pd.
     converters keep DICOM's pixel order; only the slice index is found through the world z.
     Raises UserError where an outline's z is not that of one of the scan's slices.
     """
-    found = _outlines(geometries)
     rows = [
         {
             "seriesuid": row.seriesuid,
@@ -98,7 +115,7 @@ def read_contours(geometries: Mapping[str, Geometry]) -> tuple[pd.DataFrame, pd.
             "xs": row.pixels[:, 0].astype(float),
             "ys": row.pixels[:, 1].astype(float),
         }
-        for row in found.itertuples()
+        for row in _outlines(geometries)
     ]
     return tables.frame("contours", rows), tables.frame("ratings", _ratings(geometries))
 
@@ -128,7 +145,7 @@ def nodule_positions(uids: Collection[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame([nodule for _, nodule in _nodules(uids)])
 
 
-def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Outline], dict[str, Any]]]:
     """Each nodule's outlines, as rows of `_outlines`, and its row of `nodule_positions`."""
     slice_mm = dict(
         _query(
@@ -137,7 +154,7 @@ def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Any], dict[str
             uids,
         )
     )
-    for uid, scan in groupby(_outlines(uids).itertuples(), key=lambda row: row.seriesuid):
+    for uid, scan in groupby(_outlines(uids), key=lambda row: row.seriesuid):
         readers = [list(part) for _, part in groupby(scan, key=lambda row: row.annotation)]
         labels = cluster([_points(reader) for reader in readers])
         for label in range(labels.max() + 1):
@@ -146,14 +163,14 @@ def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Any], dict[str
             yield outlines, _position(members, slice_mm[uid])
 
 
-def _points(reader: list[Any]) -> Floats:
+def _points(reader: list[Outline]) -> Floats:
     """(n, 3) corners of a reader's outlines in mm: along columns, along rows, world z."""
     xy = np.concatenate([row.pixels for row in reader]) * reader[0].pixel_mm
     z = np.repeat([row.z_mm for row in reader], [len(row.pixels) for row in reader])
     return np.column_stack([xy, z])
 
 
-def _position(readers: list[list[Any]], slice_mm: float) -> dict[str, Any]:
+def _position(readers: list[list[Outline]], slice_mm: float) -> dict[str, Any]:
     """Row of `nodule_positions` of one nodule."""
     first = readers[0][0]
     pixel_mm = first.pixel_mm
@@ -180,7 +197,7 @@ def _position(readers: list[list[Any]], slice_mm: float) -> dict[str, Any]:
 
 
 def _shape(
-    outlines: list[Any], nodule: dict[str, Any], ratings: Mapping[int, dict[str, int]]
+    outlines: list[Outline], nodule: dict[str, Any], ratings: Mapping[int, dict[str, int]]
 ) -> NoduleShape:
     """A nodule moved to its centre and freed of whose it is."""
     middle = np.array([nodule["column_mm"], nodule["row_mm"]])
@@ -210,12 +227,8 @@ def _slice_index(uid: str, geometry: Geometry, z_mm: float) -> float:
     return float(round(index))
 
 
-def _outlines(uids: Collection[str] | None) -> pd.DataFrame:
-    """Outlines by scan and reader.
-
-    Columns: seriesuid, annotation, inclusion, z_mm, pixel_mm, pixels (n, 2 integer x and y),
-    area_px (pixels within, the outline's own not counted), x, y (centroid in pixels).
-    """
+def _outlines(uids: Collection[str] | None) -> list[Outline]:
+    """Outlines by scan, reader and slice."""
     rows = _query(
         "SELECT series_instance_uid, annotations.id, inclusion, image_z_position, pixel_spacing,"
         " coords FROM contours JOIN annotations ON annotations.id = contours.annotation_id"
@@ -223,25 +236,28 @@ def _outlines(uids: Collection[str] | None) -> pd.DataFrame:
         " ORDER BY scans.id, annotations.id, image_z_position, contours.id",
         uids,
     )
-    names = ["seriesuid", "annotation", "inclusion", "z_mm", "pixel_mm", "coords"]
-    found = pd.DataFrame(rows, columns=names)
-    texts = list(found.pop("coords"))
-    counts = np.array([text.count(",") for text in texts], int)
+    if not rows:
+        return []
+    texts = [row[-1] for row in rows]
+    counts = np.array([text.count(",") for text in texts])
     # The database holds "x,y" lines; one call for all of them takes a tenth of a second.
     corners = np.fromstring(",".join(texts).replace("\n", ","), np.int64, sep=",").reshape(-1, 2)
-    found["inclusion"] = found["inclusion"].astype(bool)
-    found["pixels"] = np.split(corners, np.cumsum(counts)[:-1]) if len(counts) else []
-    return found.assign(**_areas(corners, counts))
+    pixels = np.split(corners, np.cumsum(counts)[:-1])
+    area, x, y = (column.tolist() for column in _areas(corners, counts))
+    return [
+        Outline(uid, number, bool(adds), z, pixel_mm, *shape)
+        for (uid, number, adds, z, pixel_mm, _), *shape in zip(
+            rows, pixels, area, x, y, strict=True
+        )
+    ]
 
 
-def _areas(corners: Ints, counts: Ints) -> dict[str, Floats]:
-    """area_px, x and y of polygons whose corners (n, 2) lie one after the other.
+def _areas(corners: Ints, counts: Ints) -> tuple[Floats, Floats, Floats]:
+    """Area, x and y of polygons whose corners (n, 2) lie one after the other.
 
     Pixels strictly within a polygon of whole pixels: A - B / 2 + 1 (Pick's theorem), A from the
     shoelace formula, B the pixels on its sides. The centroid is the shoelace formula's as well.
     """
-    if not len(counts):
-        return {"area_px": np.zeros(0), "x": np.zeros(0), "y": np.zeros(0)}
     ends = np.cumsum(counts)
     starts = ends - counts
     following = np.arange(1, len(corners) + 1)
@@ -255,7 +271,7 @@ def _areas(corners: Ints, counts: Ints) -> dict[str, Floats]:
     flat = double == 0
     centroid = np.where(flat[:, None], mean, moment / (3 * np.where(flat, 1, double))[:, None])
     area = np.maximum(np.abs(double) / 2 - border / 2 + 1, 0)
-    return {"area_px": area, "x": centroid[:, 0], "y": centroid[:, 1]}
+    return area, centroid[:, 0], centroid[:, 1]
 
 
 def _ratings(uids: Collection[str] | None) -> list[dict[str, Any]]:

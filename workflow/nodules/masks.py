@@ -38,18 +38,18 @@ def draw_scan(
     slices: Geometry,
     nodules: pd.DataFrame,
     contours: pd.DataFrame,
-    labels: NDArray[np.uint8] | None = None,
+    labels: NDArray[np.integer] | None = None,
     agreement: float = 0.5,
 ) -> Drawn:
     """All masks of one scan's reference nodules, on the native and on the slices grid.
 
     stored: the scan's grid as on disk; slices: the grid of its stored slices.
     nodules, contours: the scan's rows of the tables of these names.
-    labels: nodule label volume on the stored grid; where it has a nodule it outranks the readers.
+    labels: nodule label volume on the native grid; a nodule that it holds is taken from it and
+    not from the readers.
     """
     native, _, _ = stored.reoriented()
-    marked = [] if labels is None else _labelled(labels, stored, native, nodules)
-    by_label = dict(marked)
+    by_label = {} if labels is None else _labelled(labels, native, nodules)
     outlined = _outlined(stored, native, nodules, contours)
     rows: list[dict[str, Any]] = []
     sources: dict[int, str] = {}
@@ -162,27 +162,27 @@ def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
 
 
 def _labelled(
-    labels: NDArray[np.uint8], stored: Geometry, native: Geometry, nodules: pd.DataFrame
-) -> Iterator[tuple[int, Box]]:
+    volume: NDArray[np.integer], native: Geometry, nodules: pd.DataFrame
+) -> dict[int, Box]:
     """Nodules with their masks in a label volume: the labels that each one's sphere overlaps most.
 
     A label belongs to the nodule whose sphere holds most of its voxels; a nodule may own several.
     """
-    _, permutation, flips = stored.reoriented()
-    volume = _turned(labels, permutation, flips)
     held: dict[int, tuple[int, int]] = {}
     for nodule, centre, diameter in _references(nodules):
         ball, corner = sphere(native, centre, diameter)
         part = volume[_window(corner, ball.shape)]
-        counts = np.bincount(part[ball], minlength=256)
-        for label in np.flatnonzero(counts[1:]) + 1:
+        counts = np.bincount(part[ball], minlength=2)
+        for label in (np.flatnonzero(counts[1:]) + 1).tolist():
             held[label] = max(held.get(label, (0, 0)), (int(counts[label]), nodule))
     boxes = ndimage.find_objects(volume)
+    found: dict[int, Box] = {}
     for nodule in sorted({owner for _, owner in held.values()}):
         own = [label for label, (_, owner) in held.items() if owner == nodule]
         parts = [(volume[boxes[n - 1]] == n, _corner([s.start for s in boxes[n - 1]])) for n in own]
         masks = together(parts)
-        yield nodule, (np.any([mask for mask, _ in masks], axis=0), masks[0][1])
+        found[nodule] = (np.any([mask for mask, _ in masks], axis=0), masks[0][1])
+    return found
 
 
 def _outlined(
@@ -217,10 +217,11 @@ def _centre(box: Box, grid: Geometry, corners: NDArray[np.float64]) -> NDArray[n
     return grid.to_world(np.argwhere(mask).mean(axis=0) + corner)
 
 
-def _references(nodules: pd.DataFrame) -> Iterator[tuple[int, tuple[float, ...], float]]:
+def _references(nodules: pd.DataFrame) -> Iterator[tuple[int, tuple[float, float, float], float]]:
     """Number, world centre and diameter of each nodule."""
-    for row in nodules.itertuples():
-        yield int(row.nodule), (row.x, row.y, row.z), float(row.diameter_mm)
+    columns = (nodules[name].tolist() for name in ("nodule", "x", "y", "z", "diameter_mm"))
+    for number, x, y, z, diameter in zip(*columns, strict=True):
+        yield number, (x, y, z), diameter
 
 
 def _extent(outlines: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -50,8 +49,8 @@ def _closest(points: Sequence[Floats], tolerance: float) -> Floats:
     high = np.array([p.max(axis=0) for p in points]).reshape(-1, 3)
     gap = np.maximum(np.maximum(low[:, None] - high[None], low[None] - high[:, None]), 0)
     near = np.triu(np.linalg.norm(gap, axis=-1) <= tolerance, 1)
-    for i in np.flatnonzero(near.any(axis=1)):
-        others = np.flatnonzero(near[i])
+    for i in np.flatnonzero(near.any(axis=1)).tolist():
+        others = np.flatnonzero(near[i]).tolist()
         stacked = np.concatenate([points[j] for j in others])
         starts = np.cumsum([0, *(len(points[j]) for j in others[:-1])])
         tree = cKDTree(points[i], balanced_tree=False, compact_nodes=False)

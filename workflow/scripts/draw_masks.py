@@ -1,0 +1,41 @@
+"""Draw the masks of one scan's reference nodules: spheres, readers and their consensus."""
+
+from collections import Counter
+
+from nodules import jobs, lidc, masks, tables
+from nodules.geometry import Geometry
+from nodules.volumes import read_volume
+
+
+def main(snakemake):
+    inputs, uid = snakemake.input, snakemake.wildcards.uid
+    scans = tables.read(inputs.scans, "scans")
+    scan = scans[scans["seriesuid"] == uid].iloc[0]
+    stored = Geometry.from_row(scan)
+    nodules = tables.read(inputs.nodules, "nodules")
+    if inputs.get("contours"):
+        contours = tables.read(inputs.contours, "contours")
+    else:
+        contours, _ = lidc.read_contours({uid: stored})
+    drawn = masks.draw_scan(
+        uid,
+        stored,
+        Geometry.from_row(tables.read(inputs.slices, "slices").iloc[0]),
+        nodules[nodules["seriesuid"] == uid],
+        contours[contours["seriesuid"] == uid],
+        read_volume(scan["labels"])[0] if scan["labels"] else None,
+        snakemake.params.agreement,
+    )
+    tables.write(snakemake.output.masks, "regions", drawn.rows)
+    counts = Counter(drawn.sources.values())
+    jobs.log.info("%s: readers' masks from %s.", uid, dict(counts) or "no nodule")
+    if counts["sphere"]:
+        jobs.log.warning(
+            "%s: %d of %d nodules have no reader outline; their sphere stands in for it.",
+            uid,
+            counts["sphere"],
+            len(drawn.sources),
+        )
+
+
+jobs.run(main, snakemake)
