@@ -1,0 +1,320 @@
+"""The scan sheet: what is recorded of a good scan, and what is told of each kind of defect."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nodules import cli, discovery, scans, tables
+from nodules.files import UserError
+from nodules.geometry import Geometry
+
+FLIPPED = (-1, 0, 0, 0, 0, 1, 0, 1, 0)
+HEAD = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
+
+
+def write_scan(folder: Path, subset: int, uid: str, compressed=False, direction=None) -> Path:
+    """A scan of noise with air, 6 x 9 x 8 voxels of 2 mm around the world's origin."""
+    voxels = np.random.default_rng(int(uid[-1])).integers(-1000, 400, (6, 9, 8), dtype=np.int16)
+    picture = sitk.GetImageFromArray(voxels)
+    picture.SetSpacing((2, 2, 2))
+    picture.SetOrigin((-5, -5, -5))
+    if direction is not None:
+        picture.SetDirection(direction)
+    path = folder / f"subset{subset}" / f"{uid}.mhd"
+    path.parent.mkdir(exist_ok=True)
+    sitk.WriteImage(picture, str(path), useCompression=compressed)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three scans in two subsets and the lists that LUNA16 has."""
+    write_scan(tmp_path, 0, "2.25.1")
+    write_scan(tmp_path, 0, "2.25.2", compressed=True)
+    write_scan(tmp_path, 4, "2.25.3", direction=FLIPPED)
+    rows = "2.25.2,1,2,3,4\n2.25.1,-1,0,0,5\n2.25.2,0,0,0,6\n2.25.9,500,0,0,4\n"
+    (tmp_path / "annotations.csv").write_text(HEAD + rows)
+    (tmp_path / "annotations_excluded.csv").write_text(HEAD + "2.25.3,-10,0,0,-1\n")
+    text = "seriesuid,coordX,coordY,coordZ,class\n2.25.1,0,0,0,1\n2.25.9,0,0,0,0\n"
+    (tmp_path / "candidates_V2.csv").write_text(text)
+    (tmp_path / "seriesuids.csv").write_text("2.25.1\n2.25.2\n2.25.3\n")
+    return tmp_path
+
+
+def check(folder: Path, **options) -> scans.Checked:
+    return scans.check_folder(folder, [s.header for s in discovery.found(folder)], **options)
+
+
+def fatal(checked: scans.Checked) -> list[str]:
+    """What is told of the fatal defects: UID and reason."""
+    told = checked.defects[checked.defects["fatal"]]
+    return [f"{d.seriesuid}: {d.reason}" for d in told.itertuples()]
+
+
+def header(folder: Path, subset: int = 0, uid: str = "2.25.1") -> Path:
+    return folder / f"subset{subset}" / f"{uid}.mhd"
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_the_sheet_says_what_simpleitk_and_hashlib_say(folder):
+    sheet = check(folder).scans.set_index("seriesuid")
+    assert list(sheet["subset"]) == [0, 0, 4]
+    assert set(sheet["status"]) == {"ok"}
+    for uid, row in sheet.iterrows():
+        picture = sitk.ReadImage(row["header"])
+        voxels = sitk.GetArrayFromImage(picture)
+        data = Path(row["data"])
+        assert data.stem == uid
+        assert row["bytes"] == data.stat().st_size
+        assert row["sha256"] == hashlib.sha256(data.read_bytes()).hexdigest()
+        assert (row["hu_min"], row["hu_max"]) == (voxels.min(), voxels.max())
+        grid = Geometry.from_row(row)
+        assert grid.shape == voxels.shape
+        assert np.allclose(
+            grid.to_world((1, 2, 3)), picture.TransformIndexToPhysicalPoint((3, 2, 1))
+        )
+    assert list(sheet["n_nodules"]) == [1, 2, 0]
+
+
+def test_all_nodules_are_listed_and_numbered_whatever_scans_are_there(folder):
+    whole = check(folder)
+    (folder / "subset0" / "2.25.2.mhd").unlink()
+    assert check(folder).nodules.equals(whole.nodules)
+    rows = whole.nodules[["seriesuid", "nodule", "diameter_mm"]].values.tolist()
+    assert rows == [["2.25.2", 1, 4], ["2.25.1", 1, 5], ["2.25.2", 2, 6], ["2.25.9", 1, 4]]
+    assert whole.locations["seriesuid"].tolist() == ["2.25.1"]
+
+
+def test_what_is_not_there_is_counted_and_harms_nothing(folder):
+    checked = check(folder)
+    assert fatal(checked) == []
+    told = "\n".join(scans.messages(checked))
+    assert "annotations.csv: 1 of 4 rows belong to 1 scans that are not there" in told
+    assert "no scan in subset1, subset2, subset3, subset5" in told
+    scans.require_usable(checked, "stop")
+
+
+def test_threads_change_nothing(folder):
+    one, four = check(folder), check(folder, threads=4)
+    for name in ("scans", "defects", "nodules"):
+        assert getattr(one, name).equals(getattr(four, name))
+
+
+def test_the_tables_can_be_stored_with_a_scan_that_has_no_grid(folder):
+    header(folder).write_text("")
+    checked = check(folder)
+    tables.write(folder / "scans.parquet", "scans", checked.scans)
+    stored = tables.read(folder / "scans.parquet", "scans")
+    assert stored["status"].tolist() == ["skipped", "ok", "ok"]
+    assert stored["shape"][0] is None
+
+
+def constant(folder):
+    (folder / "subset0" / "2.25.1.raw").write_bytes(b"\1\0" * 6 * 9 * 8)
+
+
+def stored_values(folder):
+    voxels = np.random.default_rng(0).integers(0, 2000, 6 * 9 * 8, dtype=np.int16)
+    (folder / "subset0" / "2.25.1.raw").write_bytes(voxels.tobytes())
+
+
+def not_finite(folder):
+    edit(header(folder), "MET_SHORT", "MET_FLOAT")
+    voxels = np.append(np.full(6 * 9 * 8 - 1, -900, "<f4"), np.float32("nan"))
+    (folder / "subset0" / "2.25.1.raw").write_bytes(voxels.tobytes())
+
+
+def corrupt(folder):
+    path = folder / "subset0" / "2.25.2.zraw"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def other_labels(folder):
+    path = write_scan(folder, 0, "2.25.7")
+    labels = header(folder).with_stem("2.25.1_nodules")
+    edit(path, "Offset = -5", "Offset = -4")
+    path.rename(labels)
+
+
+def another_name(folder):
+    header(folder).rename(header(folder).with_stem("scan one"))
+
+
+DEFECTS = {
+    "missing data": (lambda f: (f / "subset0/2.25.1.raw").unlink(), "2.25.1: cannot be read"),
+    "short data": (
+        lambda f: (f / "subset0/2.25.1.raw").write_bytes(b"abc"),
+        "2.25.1: 3 bytes long where its header says 864",
+    ),
+    "more slices in the header": (
+        lambda f: edit(header(f), "DimSize = 8 9 6", "DimSize = 8 9 7"),
+        "2.25.1: 864 bytes long where its header says 1008",
+    ),
+    "corrupt zlib": (corrupt, "2.25.2: not intact zlib data"),
+    "compressed, but not said so": (
+        lambda f: edit(header(f, 0, "2.25.2"), "CompressedData = True", "CompressedData = False"),
+        "2.25.2: ",
+    ),
+    "unknown type": (
+        lambda f: edit(header(f), "MET_SHORT", "MET_STRANGE"),
+        "2.25.1: ElementType = MET_STRANGE is unknown",
+    ),
+    "unsigned type": (
+        lambda f: edit(header(f), "MET_SHORT", "MET_USHORT"),
+        "2.25.1: ElementType uint16 cannot hold HU",
+    ),
+    "all one value": (constant, "2.25.1: all voxels are 1"),
+    "not HU": (stored_values, "2.25.1: no air"),
+    "not finite": (not_finite, "2.25.1: there are voxels that are not finite"),
+    "spacing": (
+        lambda f: edit(header(f), "ElementSpacing = 2 2 2", "ElementSpacing = 2 2 -2"),
+        "2.25.1: ElementSpacing = 2 2 -2 mm is absurd",
+    ),
+    "duplicate UID": (
+        lambda f: write_scan(f, 7, "2.25.1"),
+        "2.25.1: another subset holds a scan of this UID",
+    ),
+    "no UID": (another_name, "scan one: the file's name is not a series UID"),
+    "labels on another grid": (other_labels, "2.25.1: the label volume has another grid"),
+    "nodule outside": (
+        lambda f: edit(f / "annotations.csv", "2.25.1,-1", "2.25.1,-99"),
+        "2.25.1: (-99, 0, 0) mm lies outside the scan's volume",
+    ),
+    "nodule not a number": (
+        lambda f: edit(f / "annotations.csv", "2.25.1,-1", "2.25.1,NaN"),
+        "2.25.1: coordX 'NaN' is not a finite number",
+    ),
+    "negative diameter": (
+        lambda f: edit(f / "annotations.csv", "0,5", "0,-5"),
+        "2.25.1: diameter_mm -5 is impossible",
+    ),
+    "huge excluded finding": (
+        lambda f: edit(f / "annotations_excluded.csv", ",-1\n", ",4000\n"),
+        "2.25.3: diameter_mm 4000 is impossible",
+    ),
+    "no annotations": (lambda f: (f / "annotations.csv").unlink(), ": the file is missing"),
+    "no column": (
+        lambda f: edit(f / "annotations.csv", "coordZ", "Z"),
+        ": there is no column 'coordZ'",
+    ),
+    "UTF-16": (
+        lambda f: (f / "annotations.csv").write_text(HEAD, encoding="utf-16"),
+        ": is not CSV text in UTF-8",
+    ),
+    "a row cut off": (
+        lambda f: edit(f / "annotations.csv", "2.25.9,500,0,0,4\n", "2.25.9,500"),
+        ": 2 fields where line 1 has 5",
+    ),
+    "list of scans twice": (
+        lambda f: edit(f / "seriesuids.csv", "2.25.3", "2.25.2"),
+        ": scan '2.25.2' is listed already",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_told_with_place_reason_and_remedy(folder, name):
+    damage, message = DEFECTS[name]
+    damage(folder)
+    checked = check(folder)
+    assert [told for told in fatal(checked) if told.startswith(message)], fatal(checked)
+    for row in checked.defects.itertuples():
+        assert str(folder) in row.file
+        assert row.reason and row.remedy.endswith(".")
+    uids = set(checked.defects.loc[checked.defects["fatal"], "seriesuid"])
+    skipped = checked.scans["status"] == "skipped"
+    assert set(checked.scans.loc[skipped, "seriesuid"]) == uids - {""}
+    with pytest.raises(UserError):
+        scans.require_usable(checked, "stop")
+
+
+def test_the_line_of_a_bad_row_is_named(folder):
+    edit(folder / "annotations.csv", "0,0,0,6", "0,0,zero,6")
+    place = check(folder).defects.query("fatal")["file"].item()
+    assert place.endswith("annotations.csv, line 4")
+
+
+def test_a_bad_row_of_a_scan_that_is_not_there_is_not_fatal(folder):
+    edit(folder / "annotations.csv", "2.25.9,500", "2.25.9,x")
+    assert fatal(check(folder)) == []
+
+
+def test_a_nodule_listed_twice_is_told_and_kept(folder):
+    with (folder / "annotations.csv").open("a") as stream:
+        stream.write("2.25.1,-1,0,0,5\n")
+    checked = check(folder)
+    assert any("annotations.csv, line 6: the same nodule" in m for m in scans.messages(checked))
+    assert len(checked.nodules) == 5
+
+
+def test_two_scans_with_the_same_voxels_are_refused(folder):
+    (folder / "subset4" / "2.25.3.raw").write_bytes((folder / "subset0/2.25.1.raw").read_bytes())
+    assert fatal(check(folder)) == [
+        "2.25.1: the same voxels as scan 2.25.3",
+        "2.25.3: the same voxels as scan 2.25.1",
+    ]
+
+
+def test_all_defects_are_told_at_once(folder):
+    corrupt(folder)
+    constant(folder)
+    edit(folder / "annotations.csv", "2.25.1,-1", "2.25.1,-99")
+    assert len(fatal(check(folder))) == 3
+
+
+def test_skip_leaves_bad_scans_out_and_stops_where_none_is_left(folder):
+    constant(folder)
+    scans.require_usable(check(folder), "skip")
+    corrupt(folder)
+    (folder / "subset4/2.25.3.raw").unlink()
+    with pytest.raises(UserError, match="None of 3 scans"):
+        scans.require_usable(check(folder), "skip")
+
+
+def test_skip_stops_where_no_scan_has_a_truth(folder):
+    (folder / "annotations.csv").unlink()
+    with pytest.raises(UserError, match=r"annotations\.csv: the file is missing\. Copy"):
+        scans.require_usable(check(folder), "skip")
+
+
+def test_a_label_volume_beside_a_scan_is_no_scan(folder):
+    labels = sitk.Cast(sitk.ReadImage(str(header(folder))) > 0, sitk.sitkUInt8)
+    path = header(folder).with_stem("2.25.1_nodules")
+    sitk.WriteImage(labels, str(path), useCompression=True)
+    sheet = check(folder).scans
+    assert sheet["labels"].tolist() == [str(path), "", ""]
+    assert set(sheet["status"]) == {"ok"}
+
+
+def test_voxels_of_any_block_length_give_the_same_range(folder, monkeypatch):
+    expected = check(folder).scans
+    monkeypatch.setattr("nodules.volumes.BLOCK", 101)  # odd: blocks end within voxels
+    assert check(folder).scans.equals(expected)
+
+
+def test_the_command_prints_a_summary_and_every_defect(folder, capsys):
+    assert cli.main(["check", str(folder)]) == 0
+    assert "3 scans, 0 of them unusable\nby subset: 0: 2, 4: 1\n" in capsys.readouterr().out
+    constant(folder)
+    assert cli.main(["check", str(folder)]) == 1
+    assert "2.25.1.raw: all voxels are 1. Replace the file." in capsys.readouterr().out
+    assert cli.main(["check", str(folder / "nowhere")]) == 2
+
+
+@pytest.mark.real
+def test_real_scans_have_no_fatal_defect_and_lidc_patients(shared_data):
+    checked = check(shared_data / "data" / "luna16")
+    assert fatal(checked) == []
+    assert set(checked.scans["patient"]) == {"LIDC-IDRI-0001", "LIDC-IDRI-0003"}
+    assert len(checked.nodules) == 1186
+    assert len(checked.excluded) == 35_192
