@@ -1,0 +1,161 @@
+"""Scores: detection, segmentation, classification, trends; docs/evaluation.md defines each.
+
+Requires: tables of results/scans, folds, detection, classification, slices, masks and models.
+Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
+"""
+
+# What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
+SYSTEMS = ["unet", "unet_resnet"]
+SETS = PARTS + ["out_of_fold"]
+
+
+rule score_detections:
+    input:
+        unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
+        unet_resnet=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        nodules="results/scans/nodules.parquet",
+        excluded="results/scans/excluded.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("score_detections"),
+    output:
+        froc="results/evaluation/froc.parquet",
+        marks="results/evaluation/marks.parquet",
+        nodule_hits="results/evaluation/nodule_hits.parquet",
+        detection="results/evaluation/detection.json",
+        submissions=expand("results/submissions/{system}_{set}.csv", system=SYSTEMS, set=SETS),
+    log:
+        "results/logs/score_detections/all.log",
+    benchmark:
+        "results/benchmarks/score_detections/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        bootstrap=config["scoring"]["bootstrap"],
+        seed=config["seed"],
+        systems=SYSTEMS,
+        sets=SETS,
+    script:
+        "../scripts/score_detections.py"
+
+
+rule evaluate_segmentation:
+    input:
+        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
+        slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
+        scans="results/scans/scans.parquet",
+        nodules="results/scans/nodules.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("evaluate_segmentation"),
+    output:
+        table="results/evaluation/segmentation.parquet",
+        summary="results/evaluation/segmentation.json",
+    log:
+        "results/logs/evaluate_segmentation/all.log",
+    benchmark:
+        "results/benchmarks/evaluate_segmentation/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        bootstrap=config["scoring"]["bootstrap"],
+        seed=config["seed"],
+        agreement=config["masks"]["agreement"],
+        uids=scans,
+    script:
+        "../scripts/evaluate_segmentation.py"
+
+
+rule evaluate_classification:
+    input:
+        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        folds="results/folds/folds.parquet",
+        code=code("evaluate_classification"),
+    output:
+        curves="results/evaluation/classification_curves.parquet",
+        reliability="results/evaluation/reliability.parquet",
+        summary="results/evaluation/classification.json",
+    log:
+        "results/logs/evaluate_classification/all.log",
+    benchmark:
+        "results/benchmarks/evaluate_classification/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        bootstrap=config["scoring"]["bootstrap"],
+        seed=config["seed"],
+    script:
+        "../scripts/evaluate_classification.py"
+
+
+rule analyse_trends:
+    input:
+        confidence=expand("results/classification/{part}/slices.parquet", part=PARTS),
+        scores=expand("results/detection/unet/{part}/slices.parquet", part=PARTS),
+        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        segmentation="results/evaluation/segmentation.parquet",
+        history=expand(
+            "results/models/{model}/{fold}/history.parquet",
+            model=["unet", "resnet"],
+            fold=FOLD_PARTS,
+        ),
+        folds="results/folds/folds.parquet",
+        code=code("analyse_trends"),
+    output:
+        trend_slices="results/evaluation/trend_slices.parquet",
+        trend_windows="results/evaluation/trend_windows.parquet",
+        proxy_nodules="results/evaluation/proxy_nodules.parquet",
+        certainty_bins="results/evaluation/certainty_bins.parquet",
+        risk_coverage="results/evaluation/risk_coverage.parquet",
+        epochs="results/evaluation/epochs.parquet",
+        trends="results/evaluation/trends.json",
+    log:
+        "results/logs/analyse_trends/all.log",
+    benchmark:
+        "results/benchmarks/analyse_trends/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        bootstrap=config["scoring"]["bootstrap"],
+        seed=config["seed"],
+    script:
+        "../scripts/analyse_trends.py"
+
+
+rule summarise_run:
+    input:
+        detection="results/evaluation/detection.json",
+        segmentation="results/evaluation/segmentation.json",
+        classification="results/evaluation/classification.json",
+        trends="results/evaluation/trends.json",
+        code=code("summarise_run"),
+    output:
+        summary="results/evaluation/summary.json",
+        metrics="results/evaluation/metrics.parquet",
+    log:
+        "results/logs/summarise_run/all.log",
+    benchmark:
+        "results/benchmarks/summarise_run/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="30m",
+    script:
+        "../scripts/summarise_run.py"

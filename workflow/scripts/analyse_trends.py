@@ -1,0 +1,23 @@
+"""Follow loss and confidence over slices and epochs, and hold confidence against quality."""
+
+from nodules import jobs, tables, trend_scores
+from nodules.files import write_json
+
+
+def main(snakemake):
+    inputs, output, params = snakemake.input, snakemake.output, snakemake.params
+    given = trend_scores.Predictions(
+        tables.read_all(inputs.confidence, "slice_confidence"),
+        tables.read_all(inputs.scores, "slice_scores"),
+        tables.read_all(inputs.classified, "classified"),
+        tables.read(inputs.segmentation, "segmentation"),
+    )
+    folds = tables.read(inputs.folds, "folds")
+    found, summary = trend_scores.analyse(given, folds, params.bootstrap, params.seed)
+    for name, table in found.items():
+        tables.write(output[name], name, table)
+    tables.write(output.epochs, "history", tables.read_all(inputs.history, "history"))
+    write_json(output.trends, summary)
+
+
+jobs.run(main, snakemake)

@@ -1,0 +1,20 @@
+"""Measure and calibrate the ResNet50 on the U-Net's candidates."""
+
+from nodules import classification_scores, jobs, tables
+from nodules.files import write_json
+
+
+def main(snakemake):
+    inputs, output, params = snakemake.input, snakemake.output, snakemake.params
+    scores = classification_scores.score(
+        tables.read_all(inputs.classified, "classified"),
+        tables.read(inputs.folds, "folds"),
+        params.bootstrap,
+        params.seed,
+    )
+    tables.write(output.curves, "classification_curves", scores.curves)
+    tables.write(output.reliability, "reliability", scores.reliability)
+    write_json(output.summary, scores.summary)
+
+
+jobs.run(main, snakemake)

@@ -1,0 +1,41 @@
+"""Measure each nodule's segmentation against the readers: U-Net, single readers, spheres."""
+
+from nodules import evaluation_sets, jobs, segmentation_scores, tables
+from nodules.evaluation_sets import of
+from nodules.files import write_json
+from nodules.geometry import Geometry
+
+
+def main(snakemake):
+    inputs, output, params = snakemake.input, snakemake.output, snakemake.params
+    folds = tables.read(inputs.folds, "folds")
+    nodules = tables.read(inputs.nodules, "nodules")
+    sheet = tables.read(inputs.scans, "scans").set_index("seriesuid")
+    predicted = dict(list(tables.read_all(inputs.regions, "regions").groupby("seriesuid")))
+    masks, slices = (
+        dict(zip(params.uids, paths, strict=True)) for paths in (inputs.masks, inputs.slices)
+    )
+    found = {}
+    for uid, own in nodules[nodules["seriesuid"].isin(params.uids)].groupby("seriesuid"):
+        stored = Geometry.from_row(sheet.loc[uid].to_dict())
+        rows = segmentation_scores.compare_scan(
+            own,
+            tables.read(masks[uid], "regions"),
+            predicted.get(uid, tables.frame("regions")),
+            stored.reoriented()[0],
+            Geometry.from_row(tables.read(slices[uid], "slices").iloc[0].to_dict()),
+            params.agreement,
+        )
+        found[uid] = list(rows)
+    table = segmentation_scores.compare_sets(found, folds)
+    tables.write(output.table, "segmentation", table)
+    summary = {
+        name: segmentation_scores.summarise(
+            table[table["set"] == name], of(nodules, uids), params.bootstrap, params.seed
+        )
+        for name, uids in evaluation_sets.pooled_sets(folds).items()
+    }
+    write_json(output.summary, summary)
+
+
+jobs.run(main, snakemake)
