@@ -41,7 +41,10 @@ def missing(rule: Rule) -> set[str]:
     def provided(module: str) -> bool:
         return any(canonicalize_name(name) in present for name in provider.get(module, []))
 
-    return {m for m in imports.third_party(rule.path("script")) if not provided(m)}
+    script = rule.path("script")
+    code = "\n".join(path.read_text() for path in [script, *imports.library_closure(script)])
+    read = set(re.findall(r"""find_spec\(["'](\w+)["']\)""", code))
+    return {module for module in imports.third_party(script) | read if not provided(module)}
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)
@@ -78,6 +81,11 @@ def test_a_package_imported_inside_a_function_is_found(tmp_path: Path) -> None:
 
 def test_a_package_that_only_the_library_imports_is_found(tmp_path: Path) -> None:
     assert "pandas" in missing(rule_in(tmp_path, "from nodules import tables\n"))
+
+
+def test_a_package_of_which_only_the_files_are_read_is_found(tmp_path: Path) -> None:
+    script = 'from importlib.util import find_spec\nprint(find_spec("pylidc"))\n'
+    assert missing(rule_in(tmp_path, script)) == {"pylidc"}
 
 
 def test_a_complete_environment_passes(tmp_path: Path) -> None:
