@@ -1,0 +1,74 @@
+"""Data: the built-in phantom scans, and the check of every scan before hours of work.
+
+Requires: nothing for the phantom; LUNA16's subsets and CSV files for real scans.
+Produces: results/phantom/ (source phantom only), results/scans/*.parquet.
+"""
+
+if PHANTOM:
+
+    rule make_phantom:
+        input:
+            code=code("make_phantom"),
+        output:
+            headers=[scan.header for scan in FOUND],
+            voxels=[scan.data for scan in FOUND],
+            annotations="results/phantom/annotations.csv",
+            excluded="results/phantom/annotations_excluded.csv",
+            locations="results/phantom/candidates_V2.csv",
+            uids="results/phantom/seriesuids.csv",
+            findings="results/phantom/findings.csv",
+            contours="results/phantom/contours.parquet",
+            ratings="results/phantom/ratings.parquet",
+        log:
+            "results/logs/make_phantom.log",
+        benchmark:
+            "results/benchmarks/make_phantom.tsv"
+        conda:
+            "../../envs/imaging.yaml"
+        threads: 8
+        resources:
+            mem_mb=6000,
+            runtime=60,
+        params:
+            config={key: config[key] for key in ("seed", "phantom")},
+        script:
+            "../scripts/make_phantom.py"
+
+
+# A voxel file that is missing stops the plan, unless bad scans are skipped: then it is a defect.
+MUST_EXIST = PHANTOM or config["data"]["on_bad_scan"] == "stop"
+
+
+checkpoint check_scans:
+    input:
+        headers=[scan.header for scan in FOUND],
+        voxels=[scan.data for scan in FOUND if MUST_EXIST or Path(scan.data).exists()],
+        annotations=f"{DATA}/annotations.csv",
+        excluded=f"{DATA}/annotations_excluded.csv",
+        optional=[
+            f"{DATA}/{name}"
+            for name in ("candidates_V2.csv", "seriesuids.csv")
+            if PHANTOM or Path(DATA, name).exists()
+        ],
+        code=code("check_scans"),
+    output:
+        scans="results/scans/scans.parquet",
+        defects="results/scans/defects.parquet",
+        nodules="results/scans/nodules.parquet",
+        excluded="results/scans/excluded.parquet",
+        locations="results/scans/locations.parquet",
+    log:
+        "results/logs/check_scans.log",
+    benchmark:
+        "results/benchmarks/check_scans.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        folder=DATA,
+        on_bad_scan=config["data"]["on_bad_scan"],
+    script:
+        "../scripts/check_scans.py"

@@ -1,0 +1,15 @@
+"""Write the built-in scans in LUNA16's layout."""
+
+from nodules import jobs
+from nodules.phantom.dataset import make_phantom
+
+
+def main(snakemake):
+    folder = jobs.folder(snakemake.output.annotations)
+    make_phantom(folder, snakemake.params.config, snakemake.threads)
+    jobs.log.info("%d phantom scans in %s", len(snakemake.output.headers), folder)
+
+
+# The library starts processes of its own, and each reads this file once more.
+if __name__ == "__main__":
+    jobs.run(main, snakemake)
