@@ -29,10 +29,10 @@ run: setup ## Run the workflow on the default config, to results/report.html
 	$(SNAKEMAKE) $(ARGS)
 
 figures: setup ## Rebuild the figures from the stored tables
-	$(SNAKEMAKE) $(ARGS) figures
+	$(SNAKEMAKE) figures $(ARGS)
 
-report: setup ## Write Snakemake's own report of finished results (files, times, provenance)
-	$(SNAKEMAKE) --report results/snakemake-report.html $(ARGS)
+report: setup ## Write results/report.html again
+	$(SNAKEMAKE) results/report.html --forcerun build_report $(ARGS)
 
 test: setup-dev ## Run the unit and workflow tests
 	$(IN_VENV) pytest $(ARGS)
