@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -16,6 +18,8 @@ READERS = 4  # radiologists who read each LIDC scan
 TOLERANCE_MM, SHRINK, LEAST_MM = 2.5, 0.9, 0.1
 # LUNA16 places a nodule at the mean of its readers; this is well above their scatter.
 NEAR_MM = 3.0
+LUNA16_READERS = 3  # of four, for a reference nodule
+MISSED = 20.0  # cost, in mm, of leaving a reference nodule without readers
 
 
 def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDArray[np.intp]:
@@ -23,7 +27,8 @@ def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDA
 
     points: for each reader outline its corners (n, 3) in mm.
     Outlines whose corners come within the tolerance are joined; a group of more than four (the
-    number of readers) is split by an ever smaller one. Rule: pylidc's `Scan.cluster_annotations`.
+    number of readers) is split by an ever smaller one. Rule: pylidc's `Scan.cluster_annotations`;
+    where outlines of neighbouring nodules cross, which it leaves to the user, centres decide.
     """
     distances = _closest(points, tolerance_mm)
     labels = np.arange(len(points))
@@ -34,11 +39,22 @@ def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDA
         _, part = connected_components(near, directed=False)
         for number in np.unique(part):
             group = members[part == number]
-            if len(group) > READERS and tolerance * SHRINK >= LEAST_MM:
+            if len(group) <= READERS:
+                labels[group] = group.min()
+            elif tolerance * SHRINK >= LEAST_MM:
                 queue.append((group, tolerance * SHRINK))
             else:
-                labels[group] = group.min()
+                for own in _by_centre(group, points):
+                    labels[own] = own.min()
     return np.unique(labels, return_inverse=True)[1]
+
+
+def _by_centre(group: NDArray[np.intp], points: Sequence[Floats]) -> list[NDArray[np.intp]]:
+    """A group in as many parts as four readers need to have drawn it, by the outlines' centres."""
+    centres = np.array([points[i].mean(axis=0) for i in group.tolist()])
+    parts = -(-len(group) // READERS)
+    labels = fcluster(linkage(centres, "average"), parts, "maxclust")
+    return [group[labels == label] for label in np.unique(labels)]
 
 
 def _closest(points: Sequence[Floats], tolerance: float) -> Floats:
@@ -82,3 +98,45 @@ def link(points: Sequence[Floats], centres: Floats, nodules: pd.DataFrame) -> ND
         choice = distances[np.ix_(members, takers)].argmin(axis=1)
         owner[members] = nodules["nodule"].to_numpy()[takers[choice]]
     return owner
+
+
+def match(found: pd.DataFrame, nodules: pd.DataFrame) -> "pd.Series[int]":
+    """The LIDC nodule of each reference nodule, from the tables alone, without any header.
+
+    found: `lidc.nodule_positions`. nodules: seriesuid, x, y, z, diameter_mm (world).
+    Returns the row label in `found` for each row of `nodules`, -1 where none fits.
+    The database lacks the images' origins, so a scan's offset in the plane (and whether the image
+    is turned by half, as in prone scans) is the one under which its nodules fit best: within
+    `NEAR_MM` in place, and by z, diameter and number of readers.
+    """
+    result = pd.Series(-1, index=nodules.index, dtype="int64")
+    by_scan = dict(list(found.groupby("seriesuid")))
+    for uid, wanted in nodules.groupby("seriesuid"):
+        if uid in by_scan:
+            choice = _best_offset(by_scan[uid], wanted)
+            fits = choice >= 0
+            result[wanted.index[fits]] = by_scan[uid].index.to_numpy()[choice[fits]]
+    return result
+
+
+def _best_offset(found: pd.DataFrame, wanted: pd.DataFrame) -> NDArray[np.intp]:
+    """Position in `found` of each row of `wanted` under the best offset in the plane; -1 none."""
+    depth = np.abs(wanted["z"].to_numpy()[:, None] - found["z"].to_numpy())
+    sizes = wanted["diameter_mm"].to_numpy()[:, None] - found["diameter_mm"].to_numpy()
+    # LUNA16 takes what at least three readers marked; a nodule of fewer is the last resort.
+    unlikely = depth + np.abs(sizes) + 2 * (found["readers"].to_numpy() < LUNA16_READERS)
+    unlikely[depth > np.maximum(found["slice_mm"].to_numpy(), NEAR_MM)] = np.inf
+    places = wanted[["x", "y"]].to_numpy()[:, None]
+    best_cost, best = np.inf, np.full(len(wanted), -1)
+    for turn in (1, -1):
+        offsets = places - turn * found[["column_mm", "row_mm"]].to_numpy()
+        for row, column in np.argwhere(np.isfinite(unlikely)):
+            apart = np.linalg.norm(offsets - offsets[row, column], axis=-1)
+            cost = np.where(apart <= NEAR_MM, unlikely + apart, MISSED).clip(max=MISSED)
+            rows, columns = linear_sum_assignment(cost)
+            total = cost[rows, columns].sum() + MISSED * (len(wanted) - len(rows))
+            if total < best_cost:
+                best_cost, best = total, np.full(len(wanted), -1)
+                matched = cost[rows, columns] < MISSED
+                best[rows[matched]] = columns[matched]
+    return best
