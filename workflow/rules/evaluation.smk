@@ -68,7 +68,6 @@ rule evaluate_segmentation:
         bootstrap=config["scoring"]["bootstrap"],
         seed=config["seed"],
         agreement=config["masks"]["agreement"],
-        uids=scans,
     script:
         "../scripts/evaluate_segmentation.py"
 

@@ -1,5 +1,7 @@
 """Measure each nodule's segmentation against the readers: U-Net, single readers, spheres."""
 
+from pathlib import Path
+
 from nodules import evaluation_sets, jobs, segmentation_scores, tables
 from nodules.evaluation_sets import of
 from nodules.files import write_json
@@ -12,11 +14,9 @@ def main(snakemake):
     nodules = tables.read(inputs.nodules, "nodules")
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid")
     predicted = dict(list(tables.read_all(inputs.regions, "regions").groupby("seriesuid")))
-    masks, slices = (
-        dict(zip(params.uids, paths, strict=True)) for paths in (inputs.masks, inputs.slices)
-    )
+    masks, slices = ({Path(p).stem: p for p in paths} for paths in (inputs.masks, inputs.slices))
     found = {}
-    for uid, own in nodules[nodules["seriesuid"].isin(params.uids)].groupby("seriesuid"):
+    for uid, own in of(nodules, list(masks)).groupby("seriesuid"):
         stored = Geometry.from_row(sheet.loc[uid].to_dict())
         rows = segmentation_scores.compare_scan(
             own,
