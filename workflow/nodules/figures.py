@@ -1,22 +1,11 @@
 """What the figure modules share: names of sets and systems, and how numbers are looked up."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from nodules.plotting import BLACK, BLUE, GREEN, PURPLE, VERMILION, interval
-
-# Every figure of the workflow, in the order of the report.
-FIGURES = (
-    "slice_loss",
-    "mean_confidence",
-    "window_confidence",
-    "epochs",
-    "confidence_as_proxy",
-    "froc",
-    "classification",
-    "reliability",
-    "dice_by_diameter",
-    "training",
-)
 
 SETS = {"test": "held-out test scans", "out_of_fold": "left-out scans of all folds"}
 SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}
@@ -53,13 +42,11 @@ def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     return table
 
 
-def number(metrics: pd.DataFrame, metric: str, *, form: str = ".3f", **where: object) -> str:
-    """A number of table `metrics` with its interval, as text; a dash where there is none."""
-    found = rows(metrics, metric=metric, **where)
-    if found.empty:
+def estimate(found: Mapping[str, Any] | None, form: str = ".3f") -> str:
+    """An estimate {value, low, high} of a results file as text; a dash where it is undefined."""
+    if not found:
         return "–"
-    row = found.iloc[0]
-    return interval(row["value"], (row["low"], row["high"]), form)
+    return interval(found["value"], (found["low"], found["high"]), form)
 
 
 def counted(count: int, unit: str) -> str:

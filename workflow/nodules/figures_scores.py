@@ -1,28 +1,25 @@
 """Figures of detection, classification and segmentation scores."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from nodules import figures, froc, plotting
 from nodules.figures import rows
 from nodules.froc_figure import DASHES, MARKERS
 from nodules.froc_report import RATE_LABELS
 
-CLASSES = ("<5", "5-8", "8-12", "12-20", ">=20")
-
 
 @plotting.styled
-def froc_curves(curves: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
     """Sensitivity over false positives a scan, a panel for each set, a line for each system.
 
-    curves: table `froc` (its band points are drawn); metrics: table `metrics` (cpm).
+    curves: table `froc` (its band points are drawn); detection: `detection.json`.
     """
     bands = rows(curves, point="band")
     sets = figures.shown_sets(bands)
@@ -31,15 +28,17 @@ def froc_curves(curves: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
         part = rows(bands, set=name)
         for number, system in enumerate(s for s in figures.SYSTEMS if s in set(part["system"])):
             line = rows(part, system=system).sort_values("fp_per_scan")
-            score = figures.number(metrics, "cpm", set=name, system=system)
-            _froc_line(panel, line, number, f"{figures.SYSTEMS[system]}\nCPM {score}")
+            score = detection["systems"][system][name]
+            cpm = plotting.interval(score["cpm"], score["cpm_ci"])
+            _froc_line(panel, line, number, f"{figures.SYSTEMS[system]}\nCPM {cpm}")
+            size = f"{score['n_nodules']:,} nodules, {score['n_scans']:,} scans"
         panel.set_xscale("log", base=2)
         panel.set_xticks(froc.RATES, RATE_LABELS)
         panel.minorticks_off()
         panel.set(xlim=(froc.RATES[0], froc.RATES[-1]), ylim=(0, 1.02))
         panel.set_yticks(np.linspace(0, 1, 6))
         panel.set_xlabel("False positives per scan")
-        panel.set_title(figures.SETS[name].capitalize())
+        panel.set_title(f"{figures.SETS[name].capitalize()}\n{size}")
         panel.legend(loc="lower right", title="band and brackets: 95 % over scans")
     axes[0].set_ylabel("Sensitivity (share of nodules found)")
     if not sets:
@@ -57,43 +56,39 @@ def _froc_line(axes: Axes, line: pd.DataFrame, number: int, label: str) -> None:
 
 
 @plotting.styled
-def classification(
-    curves: pd.DataFrame, metrics: pd.DataFrame, confusion: Mapping[str, Mapping[str, float]]
-) -> Figure:
+def classification(curves: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     """ROC and precision-recall curves of the candidates, and the confusion matrix.
 
-    curves: table `classification_curves`; metrics: table `metrics` (auc, average_precision);
-    confusion: for each set tp, fp, fn, tn and the threshold they hold at.
+    curves: table `classification_curves`; scores: `classification.json`.
     """
-    figure, (roc, pr, matrix) = plotting.panels(3, height=3.1, width=9.6, ratios=(1, 1, 0.95))
+    figure, (roc, pr, matrix) = plotting.panels(3, height=4.1, width=9.6, ratios=(1, 1, 0.95))
     for name in figures.shown_sets(curves):
+        found = scores["sets"][name]
+        colour = figures.SET_COLOURS[name]
         for panel, curve, metric, label in (
             (roc, "roc", "auc", "AUC"),
             (pr, "pr", "average_precision", "AP"),
         ):
             line = rows(curves, set=name, curve=curve)
-            score = figures.number(metrics, metric, set=name)
+            area = figures.estimate(found["measures"][metric])
             panel.plot(
                 line["x"],
                 line["y"],
-                color=figures.SET_COLOURS[name],
+                color=colour,
                 linestyle="-" if name == "test" else "--",
-                drawstyle="steps-post" if curve == "pr" else "default",
-                label=f"{figures.SETS[name]}\n{label} {score}",
+                drawstyle="steps-pre" if curve == "pr" else "default",
+                label=f"{figures.SETS[name]}\n{label} {area}",
             )
-        cells = confusion.get(name)
-        if cells:
-            positive = cells["tp"] + cells["fn"]
-            share = positive / max(1, positive + cells["fp"] + cells["tn"])
-            pr.axhline(share, color=figures.SET_COLOURS[name], linewidth=0.8, linestyle=":")
+        share = found["n_positive"] / max(1, found["n_candidates"])
+        pr.axhline(share, color=colour, linewidth=0.8, linestyle=":")
     roc.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.8, linestyle=":")
     roc.set(xlabel="False-positive rate", ylabel="True-positive rate", title="ROC")
     pr.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
-    for panel, place in ((roc, "lower right"), (pr, "lower left")):
+    for panel in (roc, pr):
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
-        panel.legend(loc=place, title="dotted: chance")
-    name = figures.main_set(curves)
-    _confusion(matrix, confusion.get(name), figures.SETS[name])
+        plotting.legend_below(panel, title="dotted: chance")
+    name = next(iter(scores["sets"]), "test")
+    _confusion(matrix, scores["sets"].get(name, {}).get("confusion"), figures.SETS[name])
     return figure
 
 
@@ -117,34 +112,33 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
 
 
 @plotting.styled
-def reliability(bins: pd.DataFrame, metrics: pd.DataFrame) -> Figure:
+def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     """Share of nodules among candidates of like confidence, before and after temperature scaling.
 
-    bins: table `reliability`; metrics: table `metrics` (ece, brier and both `_scaled`). Error bars
-    are Wilson's 95 % intervals of a share, which take candidates as independent.
+    bins: table `reliability`; scores: `classification.json`. Error bars are Wilson's 95 %
+    intervals of a share, which take candidates as independent.
     """
-    figure, axes = plotting.panels(2, height=3.6)
+    figure, axes = plotting.panels(2, height=4.7)
     for panel, scaled in zip(axes, (False, True), strict=True):
         panel.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.9, linestyle=":")
         for name in figures.shown_sets(bins):
             part = rows(bins, set=name, scaled=scaled)
             part = part[part["n"] > 0].sort_values("confidence")
-            suffix = "_scaled" if scaled else ""
+            found = scores["sets"][name]["calibration"]["after" if scaled else "before"]
             label = (
-                f"{figures.SETS[name]} (n = {int(part['n'].sum()):,})\n"
-                f"ECE {figures.number(metrics, f'ece{suffix}', set=name)}\n"
-                f"Brier {figures.number(metrics, f'brier{suffix}', set=name)}"
+                f"{figures.SETS[name]} ({figures.counted(int(part['n'].sum()), 'candidates')})\n"
+                f"ECE {figures.estimate(found['ece'])}\nBrier {figures.estimate(found['brier'])}"
             )
             _reliability_line(panel, part, name, label)
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         panel.set(xlabel="Mean confidence of the bin", ylabel="Share that are nodules")
         panel.set_title("After temperature scaling" if scaled else "As the network gives it")
-        panel.legend(loc="upper left", fontsize=7)
+        plotting.legend_below(panel)
     return figure
 
 
 def _reliability_line(axes: Axes, part: pd.DataFrame, name: str, label: str) -> None:
-    low, high = _wilson(part["nodules"].to_numpy(), part["n"].to_numpy())
+    low, high = plotting.wilson(part["nodules"].to_numpy(), part["n"].to_numpy())
     share = part["nodules"].to_numpy()
     axes.errorbar(
         part["confidence"],
@@ -160,13 +154,6 @@ def _reliability_line(axes: Axes, part: pd.DataFrame, name: str, label: str) -> 
     )
 
 
-def _wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(2, n) lower and upper bounds of shares of `count` things."""
-    tests = [binomtest(round(s * n), int(n)) for s, n in zip(share, count, strict=True)]
-    bounds = [test.proportion_ci(method="wilson") for test in tests]
-    return np.array([(b.low, b.high) for b in bounds]).reshape(-1, 2).T
-
-
 @plotting.styled
 def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     """3-D Dice against the readers' consensus by diameter class, a panel for each set.
@@ -175,12 +162,13 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     """
     sets = figures.shown_sets(segmentation)
     figure, axes = plotting.panels(1, max(1, len(sets)), height=3.1)
+    classes = list(segmentation.groupby("diameter_class")["diameter_mm"].min().sort_values().index)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(segmentation, set=name)
         for number, comparison in enumerate(figures.COMPARISONS):
-            _boxes(panel, rows(part, comparison=comparison), comparison, 0.27 * (number - 1))
-        panel.set_xticks(range(len(CLASSES)), [_class_label(part, c) for c in CLASSES])
-        panel.set(xlim=(-0.5, len(CLASSES) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
+            _boxes(panel, rows(part, comparison=comparison), classes, comparison, number)
+        panel.set_xticks(range(len(classes)), [_class_label(part, c) for c in classes])
+        panel.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
         panel.set_title(figures.SETS[name].capitalize())
         panel.grid(visible=False, axis="x")
     axes[-1].set_xlabel("Diameter of the nodule")
@@ -199,10 +187,12 @@ def _class_label(part: pd.DataFrame, name: str) -> str:
     return f"{name.replace('>=', '≥ ').replace('<', '< ')} mm\nn = {len(nodules)}"
 
 
-def _boxes(axes: Axes, part: pd.DataFrame, comparison: str, shift: float) -> None:
+def _boxes(
+    axes: Axes, part: pd.DataFrame, classes: list[str], comparison: str, number: int
+) -> None:
     """Quartile boxes with every value as a dot, one box for each diameter class."""
-    colour = figures.COMPARISON_COLOURS[comparison]
-    for place, name in enumerate(CLASSES):
+    colour, shift = figures.COMPARISON_COLOURS[comparison], 0.27 * (number - 1)
+    for place, name in enumerate(classes):
         values = rows(part, diameter_class=name)["dice"].dropna().to_numpy()
         if not len(values):
             continue
@@ -218,7 +208,12 @@ def _boxes(axes: Axes, part: pd.DataFrame, comparison: str, shift: float) -> Non
             rasterized=len(values) > plotting.MANY,
         )
         box = axes.boxplot(
-            values, positions=[place + shift], widths=0.21, showfliers=False, patch_artist=True
+            values,
+            positions=[place + shift],
+            widths=0.21,
+            manage_ticks=False,
+            showfliers=False,
+            patch_artist=True,
         )
         for patch in box["boxes"]:
             patch.set(facecolor=colour, alpha=0.28, edgecolor=colour)
@@ -226,4 +221,3 @@ def _boxes(axes: Axes, part: pd.DataFrame, comparison: str, shift: float) -> Non
             line.set(color=colour, linewidth=1.1)
         for line in box["medians"]:
             line.set(linewidth=2.2)
-    axes.set_xticks([])

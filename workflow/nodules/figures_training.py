@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from nodules import figures, plotting
 from nodules.figures import rows
@@ -48,13 +49,13 @@ def training(history: pd.DataFrame) -> Figure:
         part = rows(history, model=model)
         _folds(left, part, "train_loss", plotting.BLACK, "training", "-")
         _folds(left, part, "val_loss", plotting.VERMILION, "left-out scans", "--")
-        left.set_yscale("log")
+        plotting.log_scale(left)
         left.set(ylabel="Loss")
         left.legend(loc="best")
         left.set_title(f"{figures.MODELS[model]}: loss")
         _folds(right, part, "val_metric", plotting.GREEN)
         right.set(ylabel=METRICS[model], ylim=(0, 1.02))
-        right.set_title(f"{figures.MODELS[model]}: {METRICS[model]} on left-out scans")
+        right.set_title(f"{figures.MODELS[model]}: quality on left-out scans")
     for panel in axes[-2:]:
         panel.set_xlabel("Epoch")
     return figure
@@ -86,6 +87,6 @@ def _folds(
         markersize=4,
         label=f"{label}mean of {folds} folds",
     )
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if not name:
         axes.legend(loc="best")

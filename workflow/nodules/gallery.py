@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,9 +46,15 @@ class Picture:
     place: str
 
 
-def choose(
-    kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, count: int
-) -> pd.DataFrame:
+def part_of(folds: pd.DataFrame) -> dict[str, str]:
+    """Part of each scan of table `folds`: test or fold_<k>."""
+    return {
+        uid: "test" if fold == -1 else f"fold_{fold}"
+        for uid, fold in zip(folds["seriesuid"], folds["fold"], strict=True)
+    }
+
+
+def choose(kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, count: int) -> pd.DataFrame:
     """Rows to show of a kind (hits, misses, false_alarms), the held-out test part first.
 
     candidates: table `classified` with a column `part`; nodules: table `nodules`, with `part`.
@@ -65,11 +72,11 @@ def choose(
     return pd.concat([chosen, spread(rest, count - len(chosen))], ignore_index=True)
 
 
-def picture(kind: str, case: Mapping[str, object], stack: Stack, found: pd.DataFrame) -> Picture:
+def picture(kind: str, case: Mapping[str, Any], stack: Stack, found: pd.DataFrame) -> Picture:
     """The picture of one row of `choose`; found: the scan's `regions` rows of kind unet."""
     grid = stack.geometry
     found = regions.select(found, "unet", "slices")
-    point = [float(case[axis]) for axis in "xyz"]  # type: ignore[arg-type]
+    point = [float(case[axis]) for axis in "xyz"]
     own = found[found["region"] == case["candidate"]]
     z, y, x = grid.to_index(point)
     depth = _slice_to_show(kind, int(np.clip(round(z), 0, grid.shape[0] - 1)), case, stack, own)
@@ -121,19 +128,22 @@ def _hits(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
 
 def _misses(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
     """Nodules with no candidate's centre within their radius, by falling diameter."""
-    points = {uid: rows[["x", "y", "z"]].to_numpy() for uid, rows in candidates.groupby("seriesuid")}
-    nothing = np.empty((0, 3))
+    marks = {uid: own[["x", "y", "z"]].to_numpy() for uid, own in candidates.groupby("seriesuid")}
     missed = [
         not np.any(
-            np.square(points.get(row.seriesuid, nothing) - (row.x, row.y, row.z)).sum(axis=1)
-            < (row.diameter_mm / 2) ** 2
+            np.square(marks.get(uid, np.empty((0, 3))) - point).sum(axis=1) < (diameter / 2) ** 2
         )
-        for row in nodules.itertuples()
+        for uid, diameter, point in zip(
+            nodules["seriesuid"],
+            nodules["diameter_mm"].to_numpy(float),
+            nodules[["x", "y", "z"]].to_numpy(float),
+            strict=True,
+        )
     ]
     cases = nodules[np.array(missed, bool)].assign(candidate=0, confidence=np.nan)
-    return cases.sort_values(
-        ["diameter_mm", "seriesuid", "nodule"], ascending=[False, True, True]
-    )[CASE]
+    return cases.sort_values(["diameter_mm", "seriesuid", "nodule"], ascending=[False, True, True])[
+        CASE
+    ]
 
 
 def _false_alarms(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
@@ -156,15 +166,14 @@ def _evenly(cases: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def _slice_to_show(
-    kind: str, centre: int, case: Mapping[str, object], stack: Stack, own: pd.DataFrame
+    kind: str, centre: int, case: Mapping[str, Any], stack: Stack, own: pd.DataFrame
 ) -> int:
     """The slice where the nodule, or for a false alarm the candidate, is largest."""
     if kind == "false_alarms":
         areas = dict(zip(own["z"].astype(int), regions.area(own), strict=True))
     else:
         areas = {
-            int(z): int((stack.labels(int(z)) == case["nodule"]).sum())
-            for z in stack.nodule_slices
+            int(z): int((stack.labels(int(z)) == case["nodule"]).sum()) for z in stack.nodule_slices
         }
     largest = max(areas.values(), default=0)
     # Where several are equally large, the one nearest to the centre.
@@ -176,11 +185,11 @@ def _mm_per_px(grid: Geometry) -> float:
     return float(grid.spacing_zyx[1])
 
 
-def _title(kind: str, case: Mapping[str, object]) -> str:
-    size = f"{float(case['diameter_mm']):.1f} mm"  # type: ignore[arg-type]
+def _title(kind: str, case: Mapping[str, Any]) -> str:
+    size = f"{float(case['diameter_mm']):.1f} mm"
     if kind == "misses":
         return f"missed, {size}"
-    return f"confidence {float(case['confidence']):.2f}, {size}"  # type: ignore[arg-type]
+    return f"confidence {float(case['confidence']):.2f}, {size}"
 
 
 def _part(name: str) -> str:

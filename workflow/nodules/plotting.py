@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib import rcsetup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from nodules.files import atomic
 
@@ -38,7 +44,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=CYCLE),
+    "axes.prop_cycle": rcsetup.cycler(color=CYCLE),
     "grid.color": "0.91",
     "grid.linewidth": 0.7,
     "legend.fontsize": 8,
@@ -57,12 +63,17 @@ STYLE: dict[str, Any] = {
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
 
 
+def _settings() -> Any:
+    """Matplotlib's own defaults with STYLE over them, so that no user's file plays a part."""
+    return {**dict[str, Any](mpl.rcParamsDefault), **STYLE}
+
+
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Draw with the project's style, whatever the caller's settings are."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+        with mpl.rc_context(_settings()):
             return draw(*args, **kwargs)
 
     return drawn
@@ -78,6 +89,9 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """A figure with a grid of panels, read row by row; `height` is that of one row, in inches."""
     figure = Figure(figsize=(width, height * rows), layout="constrained")
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(w_pad=0.07, h_pad=0.06, wspace=0.03, hspace=0.02)
     grid = {"width_ratios": list(ratios)} if ratios else None
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid)
     return figure, list(axes.ravel())
@@ -85,7 +99,7 @@ def panels(
 
 def save(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None:
     """Write a figure to each path, whole or not at all; the suffix (.svg, .png) is the format."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+    with mpl.rc_context(_settings()):
         for path in paths:
             with atomic(path) as temporary:
                 figure.savefig(temporary, metadata=UNDATED[Path(path).suffix])
@@ -108,6 +122,19 @@ def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> No
     )
 
 
+def legend_below(axes: Axes, **settings: Any) -> None:
+    """Put the legend under the panel, where it hides nothing."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), **settings)
+
+
+def log_scale(axes: Axes) -> None:
+    """Logarithmic y axis with plain numbers at 1, 2 and 5, readable over a single decade too."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
 def empty(axes: Axes, reason: str) -> None:
     """Say in the middle of a panel why there is nothing to draw."""
     axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=GREY)
@@ -122,3 +149,10 @@ def interval(value: float, bounds: Iterable[float], form: str = ".3f") -> str:
         return "–"
     text = f"{value:{form}}"
     return f"{text} ({lower:{form}} to {upper:{form}})" if lower == lower else text
+
+
+def wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Wilson's 95 % bounds (2, n) of shares (n,) of `count` (n,) independent things."""
+    tests = [binomtest(round(s * n), int(n)) for s, n in zip(share, count, strict=True)]
+    bounds = [test.proportion_ci(method="wilson") for test in tests]
+    return np.array([(b.low, b.high) for b in bounds]).reshape(-1, 2).T

@@ -56,7 +56,9 @@ def commit(folder: Path) -> str:
 def data_hash(scans: pd.DataFrame) -> str:
     """One SHA-256 for all scans used: over the sorted lines `UID hash-of-voxels`."""
     used = scans[scans["status"] == "ok"]
-    lines = sorted(f"{uid} {sha}" for uid, sha in zip(used["seriesuid"], used["sha256"], strict=True))
+    lines = sorted(
+        f"{uid} {sha}" for uid, sha in zip(used["seriesuid"], used["sha256"], strict=True)
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

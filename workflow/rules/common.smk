@@ -86,3 +86,49 @@ def start_weights():
     if choice == "random":
         return []
     return "results/weights/resnet50_imagenet.pth" if choice == "imagenet" else choice
+
+
+def figure_files():
+    """Every figure, as SVG and as PNG."""
+    return expand("results/figures/{name}.{form}", name=FIGURES, form=["svg", "png"])
+
+
+def drawn(name):
+    """One figure as an output: its SVG goes into the report with its title and caption."""
+    number = list(FIGURES).index(name) + 1
+    svg = report(
+        f"results/figures/{name}.svg",
+        caption=f"../report/{name}.rst",
+        category="2 Figures",
+        labels={"figure": f"{number:02d} {FIGURES[name]}"},
+    )
+    return [svg, f"results/figures/{name}.png"]
+
+
+def page(name, title):
+    """One page of tables as an output that goes into the report."""
+    return report(
+        f"results/report/{name}.html",
+        caption=f"../report/{name}.rst",
+        category="1 Results and run",
+        labels={"page": title},
+    )
+
+
+def pictures(name, title):
+    """One gallery as an output that goes into the report."""
+    return report(
+        f"results/gallery/{name}.png",
+        caption=f"../report/{name}.rst",
+        category="3 Gallery",
+        labels={"pictures": title},
+    )
+
+
+def reported_files():
+    """Everything that the report shows."""
+    return [
+        *figure_files(),
+        *expand("results/gallery/{kind}.png", kind=["hits", "misses", "false_alarms"]),
+        *expand("results/report/{page}.html", page=["metrics", "scans", "run", "costs"]),
+    ]

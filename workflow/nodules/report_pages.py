@@ -1,0 +1,209 @@
+"""The report's pages of tables: numbers, scans, run, costs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from nodules import figures
+from nodules.pages import Page
+from nodules.plotting import interval
+
+SECTIONS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "Detection": (
+        "Marks are scored by LUNA16's official rules. All scans of a set count in the denominator"
+        " of false positives, with or without nodules or marks; a missed nodule stays in that of"
+        " the sensitivity.",
+        lambda name: name.startswith(("cpm", "sensitivity_at", "recall_", "false_", "candidates_")),
+    ),
+    "Segmentation": (
+        "Every nodule counts once. The readers' agreement with each other and a mere sphere of the"
+        " annotated diameter are the human and the trivial bar.",
+        lambda name: name.startswith(("dice", "iou", "voxel_", "surface_mm")),
+    ),
+    "Classification": (
+        "ResNet50 on the U-Net's candidates. A candidate is a nodule where it hits one by the"
+        " official rule; one that hits only an excluded finding is left out. Threshold and"
+        " temperature are fitted on other scans than those they are applied to.",
+        lambda name: "_and_" not in name and not name.startswith("slope"),
+    ),
+    "Confidence as a proxy, and trends over slices": (
+        "The weights are frozen: a slope over the slice index describes the order of the slices,"
+        " not learning.",
+        lambda name: True,
+    ),
+}
+INTERVALS = (
+    "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
+    " regression). A dash means undefined; the definition says why."
+)
+
+
+def metrics(table: pd.DataFrame, trends: Mapping[str, Any]) -> Page:
+    """The page of all numbers. table: `metrics`; trends: `trends.json`, for its statement."""
+    page = Page("Numbers of this run")
+    page.text(INTERVALS, "note")
+    page.heading("Is confidence a proxy for segmentation quality?")
+    page.text(str(trends["statement"]), "finding")
+    left = table
+    for title, (text, belongs) in SECTIONS.items():
+        own = left["metric"].map(belongs).astype(bool)
+        page.heading(title)
+        page.text(text)
+        page.table(_by_set(left[own]), numbers=list(figures.SETS.values()))
+        left = left[~own]
+    page.heading("CPM of each fold")
+    page.table(_by_fold(table), numbers=["CPM", "scans"])
+    return page
+
+
+def scans(sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame) -> Page:
+    """The page of scans used and skipped. Tables `scans`, `defects`, `folds`."""
+    page = Page("Scans used and skipped")
+    used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
+    page.text(
+        f"{len(used):,} of {len(sheet):,} scans found are used, with"
+        f" {int(used['n_nodules'].sum()):,} reference nodules;"
+        f" {int((used['n_nodules'] == 0).sum()):,} of them have none and count all the same."
+    )
+    page.heading("Skipped scans")
+    page.table(
+        [
+            {"subset": row.subset, "scan": row.seriesuid, "why": _why(defects, row.seriesuid)}
+            for row in skipped.itertuples()
+        ]
+    )
+    page.heading("Defects of the input")
+    page.table(
+        [
+            {
+                "file": row.file,
+                "what is wrong": row.reason,
+                "what to do": row.remedy,
+                "scan unusable": "yes" if row.fatal else "no",
+            }
+            for row in defects.itertuples()
+        ]
+    )
+    page.heading("Folds")
+    page.text("A fold is the set of scans that its networks have not seen; test is held out.")
+    page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
+    page.heading("Subsets")
+    page.table(list(_subset_rows(sheet)), numbers=["subset", "found", "used", "nodules"])
+    return page
+
+
+def run(config: str, versions: Mapping[str, str], commit: str, data_hash: str) -> Page:
+    """The page of the run: commit, hash of the data, config as YAML, versions of the software."""
+    page = Page("Config and versions of this run")
+    page.table(
+        [
+            {"what": "commit of the code", "value": commit},
+            {"what": "SHA-256 over the hashes of all scans used", "value": data_hash},
+        ]
+    )
+    page.heading("Config")
+    page.text("As the run was started, all keys filled in. seed is the one seed of everything.")
+    page.code(config)
+    page.heading("Software")
+    page.table([{"what": name, "version": found} for name, found in versions.items()])
+    return page
+
+
+def costs(table: pd.DataFrame) -> Page:
+    """The page of time and memory by rule. table: of `provenance.costs`."""
+    page = Page("Time and memory of each rule")
+    page.text(
+        "Wall-clock and processor seconds of the jobs of the last run of each, and the largest"
+        " memory (resident set) of any one job. Jobs that take less than Snakemake's measuring"
+        " interval have no memory measured.",
+        "note",
+    )
+    names = {
+        "rule": "rule",
+        "jobs": "jobs",
+        "total_s": "all jobs (s)",
+        "longest_s": "longest job (s)",
+        "cpu_s": "processor (s)",
+        "peak_mb": "peak memory (MB)",
+    }
+    rows = [
+        {
+            names["rule"]: row["rule"],
+            names["jobs"]: row["jobs"],
+            **{names[c]: _rounded(row[c]) for c in ("total_s", "longest_s", "cpu_s", "peak_mb")},
+        }
+        for row in table.to_dict("records")
+    ]
+    page.table(rows, numbers=list(names.values())[1:])
+    page.text(
+        f"All rules: {_rounded(table['total_s'].sum())} s of jobs,"
+        f" {_rounded(table['cpu_s'].sum())} s of processor."
+    )
+    return page
+
+
+def _by_set(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row a number and system, the pooled sets side by side."""
+    pooled = table[table["set"].isin(list(figures.SETS))]
+    rows: list[dict[str, Any]] = []
+    for (metric, system), group in pooled.groupby(["metric", "system"], sort=False):
+        by_set: dict[str, dict[Any, Any]] = {r["set"]: r for r in group.to_dict("records")}
+        values = {title: _value(by_set.get(name)) for name, title in figures.SETS.items()}
+        any_row = next(iter(by_set.values()))
+        rows.append(
+            {"number": metric, "of": system} | values | {"definition": any_row["definition"]}
+        )
+    return rows
+
+
+def _value(row: Mapping[Any, Any] | None) -> str:
+    if row is None:
+        return "–"
+    form = ".2g" if str(row["metric"]).startswith("slope") else ".3f"
+    text = interval(row["value"], (row["low"], row["high"]), form)
+    return f"{text}, n = {row['n']:,} {row['unit']}"
+
+
+def _by_fold(table: pd.DataFrame) -> list[dict[str, Any]]:
+    folds = table[(table["metric"] == "cpm") & table["set"].str.startswith("fold_")]
+    return [
+        {
+            "system": figures.SYSTEMS.get(row["system"], row["system"]),
+            "fold": row["set"].removeprefix("fold_"),
+            "CPM": interval(row["value"], (row["low"], row["high"])),
+            "scans": row["n"],
+        }
+        for row in folds.to_dict("records")
+    ]
+
+
+def _why(defects: pd.DataFrame, uid: object) -> str:
+    own = defects[(defects["seriesuid"] == uid) & defects["fatal"]]
+    return "; ".join(own["reason"])
+
+
+def _fold_rows(folds: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for fold, group in folds.groupby("fold"):
+        yield {
+            "fold": "test" if fold == -1 else fold,
+            "scans": len(group),
+            "patients": group["patient"].nunique(),
+            "nodules": int(group["n_nodules"].sum()),
+            "without nodule": int((group["n_nodules"] == 0).sum()),
+        }
+
+
+def _subset_rows(sheet: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for subset, group in sheet.groupby("subset"):
+        used = group[group["status"] == "ok"]
+        yield {
+            "subset": subset,
+            "found": len(group),
+            "used": len(used),
+            "nodules": int(used["n_nodules"].sum()),
+        }
+
+
+def _rounded(value: float) -> str:
+    return "–" if value != value else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"

@@ -1,0 +1,146 @@
+"""Figures, drawn from the stored tables alone, and a gallery of hits, misses and false alarms.
+
+Requires: tables of results/evaluation, histories of results/models; for the gallery also slices,
+          masks, candidates and their regions.
+Produces: results/figures/{name}.{svg,png}, results/gallery/{hits,misses,false_alarms}.png.
+"""
+
+# Every figure with its title, in the order of the report.
+FIGURES = {
+    "slice_loss": "Loss of every slice",
+    "mean_confidence": "Mean confidence over slices",
+    "window_confidence": "Confidence in the last windows",
+    "epochs": "Confidence and loss by epoch",
+    "confidence_as_proxy": "Does confidence tell quality?",
+    "froc": "Detection: FROC",
+    "classification": "Classification: ROC, PR, confusion",
+    "reliability": "Calibration",
+    "dice_by_diameter": "Segmentation: Dice by diameter",
+    "training": "Trainings",
+}
+
+
+rule draw_trends:
+    input:
+        slices="results/evaluation/trend_slices.parquet",
+        windows="results/evaluation/trend_windows.parquet",
+        trends="results/evaluation/trends.json",
+        code=code("draw_trends"),
+    output:
+        slice_loss=drawn("slice_loss"),
+        mean_confidence=drawn("mean_confidence"),
+        window_confidence=drawn("window_confidence"),
+    log:
+        "results/logs/draw_trends/all.log",
+    benchmark:
+        "results/benchmarks/draw_trends/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    script:
+        "../scripts/draw_trends.py"
+
+
+rule draw_epochs:
+    input:
+        history="results/evaluation/epochs.parquet",
+        code=code("draw_epochs"),
+    output:
+        epochs=drawn("epochs"),
+        training=drawn("training"),
+    log:
+        "results/logs/draw_epochs/all.log",
+    benchmark:
+        "results/benchmarks/draw_epochs/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    script:
+        "../scripts/draw_epochs.py"
+
+
+rule draw_proxy:
+    input:
+        nodules="results/evaluation/proxy_nodules.parquet",
+        bins="results/evaluation/certainty_bins.parquet",
+        risk="results/evaluation/risk_coverage.parquet",
+        trends="results/evaluation/trends.json",
+        code=code("draw_proxy"),
+    output:
+        drawn("confidence_as_proxy"),
+    log:
+        "results/logs/draw_proxy/all.log",
+    benchmark:
+        "results/benchmarks/draw_proxy/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    script:
+        "../scripts/draw_proxy.py"
+
+
+rule draw_scores:
+    input:
+        froc="results/evaluation/froc.parquet",
+        detection="results/evaluation/detection.json",
+        curves="results/evaluation/classification_curves.parquet",
+        reliability="results/evaluation/reliability.parquet",
+        classification="results/evaluation/classification.json",
+        segmentation="results/evaluation/segmentation.parquet",
+        code=code("draw_scores"),
+    output:
+        froc=drawn("froc"),
+        classification=drawn("classification"),
+        reliability=drawn("reliability"),
+        dice_by_diameter=drawn("dice_by_diameter"),
+    log:
+        "results/logs/draw_scores/all.log",
+    benchmark:
+        "results/benchmarks/draw_scores/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    script:
+        "../scripts/draw_scores.py"
+
+
+rule draw_gallery:
+    input:
+        stacks=stacks(FOLD_PARTS[0]),
+        test_stacks=[] if OFFICIAL else stacks("test"),
+        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        nodules="results/scans/nodules.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("draw_gallery"),
+    output:
+        hits=pictures("hits", "1 Hits"),
+        misses=pictures("misses", "2 Misses"),
+        false_alarms=pictures("false_alarms", "3 False alarms"),
+    log:
+        "results/logs/draw_gallery/all.log",
+    benchmark:
+        "results/benchmarks/draw_gallery/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        count=config["report"]["gallery"],
+        kind=config["masks"]["kind"],
+    script:
+        "../scripts/draw_gallery.py"

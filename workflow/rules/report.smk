@@ -1,0 +1,128 @@
+"""The report: pages of tables, this run's config and costs, and all of it in one HTML file.
+
+Requires: tables of results/evaluation and results/scans, figures, gallery.
+Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html, results/report.html.
+"""
+
+
+report: "../report/workflow.rst"
+
+
+localrules:
+    write_config,
+    build_report,
+
+
+rule write_config:
+    input:
+        code=code("write_config"),
+    output:
+        "results/config.yaml",
+    log:
+        "results/logs/write_config/all.log",
+    benchmark:
+        "results/benchmarks/write_config/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime="5m",
+    params:
+        config=config,
+    script:
+        "../scripts/write_config.py"
+
+
+rule write_metrics:
+    input:
+        metrics="results/evaluation/metrics.parquet",
+        trends="results/evaluation/trends.json",
+        code=code("write_metrics"),
+    output:
+        page("metrics", "1 Numbers"),
+    log:
+        "results/logs/write_metrics/all.log",
+    benchmark:
+        "results/benchmarks/write_metrics/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    script:
+        "../scripts/write_metrics.py"
+
+
+rule write_run:
+    input:
+        config="results/config.yaml",
+        scans="results/scans/scans.parquet",
+        defects="results/scans/defects.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("write_run"),
+    output:
+        scans=page("scans", "2 Scans used and skipped"),
+        run=page("run", "3 Config and versions"),
+    log:
+        "results/logs/write_run/all.log",
+    benchmark:
+        "results/benchmarks/write_run/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="10m",
+    script:
+        "../scripts/write_run.py"
+
+
+# Every other job of the run is an input, directly or not, so that all have been measured.
+rule write_costs:
+    input:
+        figures=figure_files(),
+        gallery=rules.draw_gallery.output,
+        pages=[rules.write_metrics.output, rules.write_run.output],
+        code=code("write_costs"),
+    output:
+        page("costs", "4 Time and memory"),
+    log:
+        "results/logs/write_costs/all.log",
+    benchmark:
+        "results/benchmarks/write_costs/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    script:
+        "../scripts/write_costs.py"
+
+
+# Snakemake collects the report in a run of its own, over everything but the report itself.
+rule build_report:
+    input:
+        config="results/config.yaml",
+        shown=reported_files(),
+        captions=sorted(str(p) for p in (ROOT / "workflow/report").iterdir()),
+        code=code("build_report"),
+    output:
+        "results/report.html",
+    log:
+        "results/logs/build_report/all.log",
+    benchmark:
+        "results/benchmarks/build_report/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        python=sys.executable,
+        snakefile=workflow.main_snakefile,
+    script:
+        "../scripts/build_report.py"

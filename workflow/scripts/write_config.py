@@ -1,0 +1,13 @@
+"""Write down the configuration that this run was started with, all keys filled in."""
+
+import yaml
+
+from nodules import jobs
+from nodules.files import write_text
+
+
+def main(snakemake):
+    write_text(snakemake.output[0], yaml.safe_dump(snakemake.params.config, sort_keys=False))
+
+
+jobs.run(main, snakemake)
