@@ -21,11 +21,11 @@ rule draw_masks:
         "results/benchmarks/draw_masks/{uid}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    params:
-        agreement=config["masks"]["agreement"],
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        agreement=config["masks"]["agreement"],
     script:
         "../scripts/draw_masks.py"
