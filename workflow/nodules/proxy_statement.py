@@ -111,13 +111,7 @@ def _verdict(found: dict[str, Any]) -> str:
     n, scans = found["n_nodules"], found["n_nodule_scans"]
     if kind == "yes":
         strength = "weak" if rho["value"] < 0.3 else "moderate" if rho["value"] < 0.6 else "strong"
-        partial = found["confidence_and_dice"]["spearman_given_diameter"]
-        size = (
-            " and remains so at equal diameter"
-            if _is_number(partial["low"]) and partial["low"] > 0
-            else ", but at equal diameter it is not told apart from none: it may be size that both"
-            " follow"
-        )
+        size = _at_equal_size(found["confidence_and_dice"]["spearman_given_diameter"])
         return f"So in this run confidence is a {strength} proxy for segmentation quality{size}."
     if kind == "reversed":
         return (
@@ -133,6 +127,14 @@ def _verdict(found: dict[str, Any]) -> str:
         "So this run cannot tell whether confidence is a proxy for segmentation quality:"
         f" {n} nodules in {scans} scans leave the correlation too uncertain."
     )
+
+
+def _at_equal_size(partial: dict[str, Any]) -> str:
+    if not _is_number(partial["low"]):
+        return ""
+    if partial["low"] > 0:
+        return " and remains so at equal diameter"
+    return ", but at equal diameter it is not told apart from none: it may be size that both follow"
 
 
 def _shown(number: dict[str, Any]) -> str:

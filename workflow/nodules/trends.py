@@ -107,7 +107,7 @@ def pearson(x: Floats, y: Floats, weight: Floats) -> Floats:
     # What rounding leaves of a constant is not a spread.
     least = 1e-12 * np.abs(x).max(initial=0) * np.abs(y).max(initial=0) * weight.sum(1)
     spread = np.where(variances > least**2, np.sqrt(variances), 0)
-    return ratio((weight * dx * dy).sum(1), spread)
+    return np.clip(ratio((weight * dx * dy).sum(1), spread), -1, 1)
 
 
 def spearman(x: Floats, y: Floats, weight: Floats) -> Floats:
