@@ -10,7 +10,7 @@ def main(snakemake):
     )
     for line in scans.messages(checked):
         jobs.log.warning(line)
-    jobs.log.info(scans.describe(checked))
+    jobs.log.info(scans.describe(checked).rstrip())
     scans.require_usable(checked, params.on_bad_scan)
     for name in ("scans", "defects", "nodules", "excluded", "locations"):
         tables.write(snakemake.output[name], name, getattr(checked, name))
