@@ -125,8 +125,9 @@ def volume(volume: Volume, geometry: Geometry) -> Mask:
     air, middle = _air_inside(coarse, spacing)
     _remove_airways(air, spacing, middle)
     lungs = np.zeros(air.shape, np.bool_)
-    for box, part in _lung_parts(air, coarse, spacing):
-        lungs[box] |= close(fill_voids.fill(part), spacing, CLOSING_MM)
+    chest = _around(air)
+    for box, part in _lung_parts(air[chest], coarse[chest], spacing):
+        lungs[chest][box] |= close(fill_voids.fill(part), spacing, CLOSING_MM)
     return _refine(lungs, volume.shape, _z_step(geometry))
 
 
@@ -161,16 +162,29 @@ def dilate(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools
     (5 x 5 mask, off by 2 % at most); across slices they are added by Pythagoras.
     """
     near = np.zeros(mask.shape, np.bool_)
-    distance = np.full(mask.shape, np.inf, np.float32)
-    for z in np.flatnonzero(mask.any(axis=(1, 2))):
-        background = (~mask[z]).view(np.uint8)
-        distance[z] = cv2.distanceTransform(background, cv2.DIST_L2, cv2.DIST_MASK_5)
-    distance *= spacing[1]
-    for step in range(min(int(radius_mm / spacing[0]), len(mask) - 1) + 1):
-        disc = distance <= math.sqrt(radius_mm**2 - (step * spacing[0]) ** 2)
-        near[step:] |= disc[: len(mask) - step]
-        near[: len(mask) - step] |= disc[step:]
+    box = _around(mask, tuple(math.ceil(radius_mm / mm) for mm in (spacing[0], *[spacing[1]] * 2)))
+    distance = np.full(mask[box].shape, np.inf, np.float32)
+    for image, out in zip(mask[box], distance, strict=True):
+        if image.any():
+            out[:] = cv2.distanceTransform((~image).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    slices = len(distance)
+    for step in range(min(int(radius_mm / spacing[0]), slices - 1) + 1):
+        across = step * spacing[0]
+        disc = distance <= math.sqrt(radius_mm**2 - across**2) / spacing[1]
+        near[box][step:] |= disc[: slices - step]
+        near[box][: slices - step] |= disc[step:]
     return near
+
+
+def _around(mask: Bools, reach: tuple[int, ...] = (0, 0, 0)) -> tuple[slice, ...]:
+    """Box of a mask and `reach` voxels around it, within the array; empty for an empty mask."""
+    front, side = np.any(mask, axis=0), np.any(mask, axis=2)
+    found = (np.any(side, axis=1), np.any(front, axis=1), np.any(front, axis=0))
+    box = []
+    for line, more in zip(found, reach, strict=True):
+        at = np.flatnonzero(line)
+        box.append(slice(max(at[0] - more, 0), at[-1] + 1 + more) if len(at) else slice(0))
+    return tuple(box)
 
 
 def grow(mask: Mask, geometry: Geometry, margin_mm: float) -> Mask:
@@ -278,6 +292,8 @@ def _lung_parts(
     air: Bools, coarse: Volume, spacing: tuple[float, float]
 ) -> Iterator[tuple[tuple[slice, ...], Bools]]:
     """Bounding box and mask of each component that is large enough and is not bowel gas."""
+    if not air.any():
+        return
     labels = cc3d.connected_components(air, connectivity=6)
     stats = cc3d.statistics(labels)
     counts = stats["voxel_counts"].astype(float)

@@ -5,6 +5,43 @@ Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/masks/
 """
 
 
+# Declared only where asked for: a declared output has to appear.
+PNGS = (
+    {}
+    if config["slices"]["png"] == "none"
+    else {"pngs": directory("results/slices/png/{uid}")}
+)
+
+
+rule prepare_slices:
+    input:
+        header=lambda wildcards: FILES[wildcards.uid].header,
+        data=lambda wildcards: FILES[wildcards.uid].data,
+        # After the check, but checking again does not make the stacks stale.
+        sheet=ancient("results/scans/scans.parquet"),
+        nodules="results/scans/nodules.parquet",
+        code=code("prepare_slices"),
+    output:
+        stack="results/slices/{uid}.npy",
+        table="results/slices/{uid}.parquet",
+        **PNGS,
+    log:
+        "results/logs/prepare_slices/{uid}.log",
+    benchmark:
+        "results/benchmarks/prepare_slices/{uid}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        lungs=config["lungs"]["method"],
+        settings=config["slices"],
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    script:
+        "../scripts/prepare_slices.py"
+
+
 rule draw_masks:
     input:
         # A scan's own row stays the same when scans are added to the sheet.
