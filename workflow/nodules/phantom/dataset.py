@@ -22,6 +22,8 @@ from nodules.phantom.scan import Phantom, Request, choose_shapes, draw_phantom
 
 Floats = NDArray[np.float64]
 Flips = tuple[int, int, int]
+# What one scan adds to each table and CSV file, by its name.
+Rows = dict[str, list[Any]]
 
 POINT = ["seriesuid", "coordX", "coordY", "coordZ"]
 CSV_COLUMNS = {
@@ -39,13 +41,6 @@ STORED: dict[int, tuple[Flips, Flips]] = {
     6: ((0, 2, 1), (1, 1, 1)),  # columns before rows
 }
 ORIENTATION_CYCLE = 7
-
-
-@dataclass
-class Rows:
-    """What one scan adds to each table and CSV file, by its name."""
-
-    of: dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -68,19 +63,12 @@ def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], proc
     config's seed and section `phantom` alone, not on the number of processes.
     """
     library = lidc.nodule_library()
+    seed, settings = config["seed"], config["phantom"]
     scans = discovery.planned(folder, config)
-    tasks = [
-        Task(
-            i,
-            scan,
-            config["seed"],
-            config["phantom"],
-            choose_shapes(
-                seeds.generator(config["seed"], "phantom shapes", i), library, i, config["phantom"]
-            ),
-        )
-        for i, scan in enumerate(scans)
-    ]
+    tasks = []
+    for i, scan in enumerate(scans):
+        rng = seeds.generator(seed, "phantom shapes", i)
+        tasks.append(Task(i, scan, seed, settings, choose_shapes(rng, library, i, settings)))
     if processes > 1:
         # Fresh processes: forks of one that has started threads may hang.
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
@@ -140,7 +128,7 @@ def write_volume(scan: discovery.Scan, array: NDArray[np.int16], geometry: Geome
 
 def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geometry) -> Rows:
     """A scan's rows of every table: what LUNA16 and its readers would tell about it."""
-    rows = Rows({name: [] for name in (*CSV_COLUMNS, "contours", "ratings")})
+    rows: Rows = {name: [] for name in (*CSV_COLUMNS, "contours", "ratings")}
     grid = phantom.geometry
     annotation = 0
     for nodule in phantom.nodules + phantom.findings:
@@ -148,16 +136,16 @@ def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geome
         readers = len(nodule.patch.masks)
         truth = [uid, *centre, diameter]
         if readers >= AGREEING:
-            rows.of["annotations"].append(truth)
-        rows.of["findings"].append([*truth, readers, nodule.place, nodule.architecture])
+            rows["annotations"].append(truth)
+        rows["findings"].append([*truth, readers, nodule.place, nodule.architecture])
         # The excluded list names every finding once more, as another reader measured it.
-        rows.of["annotations_excluded"].append(
+        rows["annotations_excluded"].append(
             [uid, *(centre + rng.normal(0, 0.05, 3) * diameter), diameter * rng.uniform(0.9, 1.1)]
         )
         for mask, ratings in zip(nodule.patch.masks, nodule.patch.ratings, strict=True):
             annotation += 1
-            rows.of["ratings"].append({"seriesuid": uid, "annotation": annotation, **ratings})
-            rows.of["contours"] += _contours(uid, annotation, mask, nodule, grid, stored)
+            rows["ratings"].append({"seriesuid": uid, "annotation": annotation, **ratings})
+            rows["contours"] += _contours(uid, annotation, mask, nodule, grid, stored)
     _add_irrelevant(rng, rows, uid, phantom)
     return rows
 
@@ -165,14 +153,14 @@ def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geome
 def write_tables(folder: Path, uids: Iterable[str], made: list[Rows]) -> None:
     """Write the set's tables from its scans' rows, sorted by UID as LUNA16's are."""
     for name, columns in CSV_COLUMNS.items():
-        frame = pd.DataFrame([row for rows in made for row in rows.of[name]], columns=columns)
+        frame = pd.DataFrame([row for rows in made for row in rows[name]], columns=columns)
         text = frame.sort_values("seriesuid", kind="stable").to_csv(
             index=False, float_format="%.10g"
         )
         files.write_text(folder / f"{name}.csv", text)
     files.write_text(folder / "seriesuids.csv", "".join(f"{uid}\n" for uid in sorted(uids)))
     for name in ("contours", "ratings"):
-        tables.write(folder / f"{name}.parquet", name, [r for rows in made for r in rows.of[name]])
+        tables.write(folder / f"{name}.parquet", name, [r for rows in made for r in rows[name]])
 
 
 def _contours(
@@ -205,10 +193,10 @@ def _add_irrelevant(rng: np.random.Generator, rows: Rows, uid: str, phantom: Pha
     for nodule in phantom.nodules + phantom.findings:
         away = np.linalg.norm(spots - nodule.centre(grid), axis=1)
         spots = spots[away > 0.6 * nodule.patch.diameter(grid) + 3]
-    excluded = rows.of["annotations_excluded"]
+    excluded = rows["annotations_excluded"]
     excluded += [[uid, *spot, -1.0] for spot in spots[: int(rng.integers(6, 13))]]
     excluded += [list(row) for row in excluded if rng.random() < 0.3]
-    candidates = rows.of["candidates_V2"]
+    candidates = rows["candidates_V2"]
     for nodule in phantom.nodules:
         spread = 0.08 * nodule.patch.diameter(grid)
         for _ in range(int(rng.integers(1, 3))):

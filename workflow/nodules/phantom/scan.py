@@ -57,7 +57,7 @@ def is_empty(index: int, share: float) -> bool:
 def choose_shapes(
     rng: np.random.Generator, library: Sequence[NoduleShape], index: int, config: Mapping[str, Any]
 ) -> Request:
-    """Draw a scan's nodule shapes from the library; more candidates than it may need."""
+    """Draw a scan's nodules, none in an empty scan, and up to two findings of few readers."""
     count = (
         0 if is_empty(index, config["empty_scans"]) else rng.integers(1, config["max_nodules"] + 1)
     )
