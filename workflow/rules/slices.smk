@@ -15,8 +15,8 @@ PNGS = (
 
 rule prepare_slices:
     input:
-        header=lambda wildcards: FILES[wildcards.uid].header,
-        data=lambda wildcards: FILES[wildcards.uid].data,
+        header=lambda wildcards: SCANS[wildcards.uid].header,
+        data=lambda wildcards: SCANS[wildcards.uid].data,
         # After the check, but checking again does not make the stacks stale.
         sheet=ancient("results/scans/scans.parquet"),
         nodules="results/scans/nodules.parquet",
