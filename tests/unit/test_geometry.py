@@ -6,8 +6,9 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
-from nodules.geometry import Geometry
 from scipy.spatial.transform import Rotation
+
+from nodules.geometry import Geometry
 
 coordinates = st.floats(-800, 800)
 FLIPS = [np.diag(s) for s in ([1, 1, 1], [-1, -1, 1], [1, 1, -1], [-1, 1, 1])]
@@ -126,4 +127,4 @@ def test_voxels_fill_the_volume(grid):
 def test_a_grid_contains_its_voxels_to_their_faces_and_nothing_beyond(grid):
     last = np.array(grid.shape) - 1
     assert grid.contains(grid.to_world([(0, 0, 0), last, last + 0.49, (-0.49,) * 3])).all()
-    assert not grid.contains(grid.to_world([last + (0, 0, 0.51), (-0.51, 0, 0)])).any()
+    assert not grid.contains(grid.to_world([last + 0.51, (-0.51, 0, 0)])).any()

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from nodules import regions, tables
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9))

@@ -270,7 +270,7 @@ def _areas(corners: Ints, counts: Ints) -> tuple[Floats, Floats, Floats]:
     mean = np.add.reduceat(corners, starts) / counts[:, None]
     flat = double == 0
     centroid = np.where(flat[:, None], mean, moment / (3 * np.where(flat, 1, double))[:, None])
-    area = np.maximum(np.abs(double) / 2 - border / 2 + 1, 0)
+    area = np.where(flat, 0, np.maximum(np.abs(double) / 2 - border / 2 + 1, 0))
     return area, centroid[:, 0], centroid[:, 1]
 
 

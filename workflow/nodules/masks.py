@@ -77,19 +77,25 @@ def draw_scan(
 
 
 def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> Box:
-    """The voxels whose centres lie within diameter / 2 of a world point (x, y, z), in mm.
+    """The voxels nearest to a world point (x, y, z), as many as a sphere's volume takes.
 
-    The box is cut at the grid's edges and may be empty.
+    They are the voxels whose centres lie within diameter / 2, but for the last few: with slices
+    2.5 mm apart that rule alone is over 5 % off the volume of an 8 mm nodule, and may leave a
+    small one without any voxel. The box is cut at the grid's edges and may be empty.
     """
     radius = diameter_mm / 2
     corners = np.array(centre) + radius * (2 * np.indices((2, 2, 2)).reshape(3, 8).T - 1)
     index = geometry.to_index(corners)
-    low = np.maximum(np.floor(index.min(axis=0)), 0).astype(int)
-    high = np.minimum(np.ceil(index.max(axis=0)) + 1, geometry.shape).astype(int)
-    size = np.maximum(high - low, 0)
-    voxels = np.moveaxis(np.indices(size), 0, -1) + low
-    offset = geometry.to_world(voxels) - np.array(centre)
-    return (offset**2).sum(axis=-1) <= radius**2, _corner(low)
+    low = np.floor(index.min(axis=0)).astype(int) - 1
+    high = np.ceil(index.max(axis=0)).astype(int) + 2
+    voxels = np.moveaxis(np.indices(high - low), 0, -1) + low
+    squared = ((geometry.to_world(voxels) - np.array(centre)) ** 2).sum(axis=-1)
+    count = max(round(4 / 3 * np.pi * radius**3 / geometry.voxel_mm3), 1)
+    # Rounded, so that voxels at one distance are ranked by index and not by the last bit.
+    nearest = np.argsort(squared.round(6), axis=None, kind="stable")[:count]
+    mask = np.zeros(squared.shape, bool)
+    mask.flat[nearest] = True
+    return _clipped((mask, _corner(low)), geometry.shape)
 
 
 def consensus(masks: Sequence[Bools], agreement: float = 0.5) -> Bools:
@@ -157,8 +163,7 @@ def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
         for layer in padded[1:-1]
     ]
     inside = np.array(layers) >= 0.5
-    keep = slice(max(-corner[0], 0), max(slices.shape[0] - corner[0], 0))
-    return inside[keep], _corner((max(corner[0], 0), first[1], first[2]))
+    return _clipped((inside, (corner[0], int(first[1]), int(first[2]))), slices.shape)
 
 
 def _labelled(
@@ -245,6 +250,14 @@ def _cut(box: Box, low: NDArray[np.int64], high: NDArray[np.int64]) -> Bools:
     whole = np.zeros(high - low, bool)
     whole[_window(np.subtract(corner, low), mask.shape)] = mask
     return whole
+
+
+def _clipped(box: Box, shape: Corner) -> Box:
+    """The part of a mask that lies on a grid of this shape."""
+    mask, corner = box
+    first = np.clip(np.negative(corner), 0, mask.shape)
+    last = np.clip(np.subtract(shape, corner), first, mask.shape)
+    return mask[_window(first, last - first)], _corner(np.add(corner, first))
 
 
 def _window(corner: Sequence[int] | NDArray, shape: Sequence[int]) -> tuple[slice, ...]:

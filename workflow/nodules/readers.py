@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -36,7 +37,7 @@ def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDA
     while queue:
         members, tolerance = queue.pop()
         near = distances[np.ix_(members, members)] <= tolerance
-        _, part = connected_components(near, directed=False)
+        _, part = connected_components(csr_array(near), directed=False)
         for number in np.unique(part):
             group = members[part == number]
             if len(group) <= READERS:
