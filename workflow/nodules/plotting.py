@@ -63,9 +63,9 @@ STYLE: dict[str, Any] = {
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
 
 
-def _settings() -> Any:
+def _settings() -> dict[Any, Any]:
     """Matplotlib's own defaults with STYLE over them, so that no user's file plays a part."""
-    return {**dict[str, Any](mpl.rcParamsDefault), **STYLE}
+    return {**dict(mpl.rcParamsDefault.items()), **STYLE}
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -142,13 +142,14 @@ def empty(axes: Axes, reason: str) -> None:
     axes.grid(visible=False)
 
 
-def interval(value: float, bounds: Iterable[float], form: str = ".3f") -> str:
+def interval(value: float | None, bounds: Iterable[float | None], form: str = ".3f") -> str:
     """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; NaN gives a dash."""
-    lower, upper = (float("nan") if b is None else float(b) for b in bounds)
     if value is None or value != value:
         return "–"
-    text = f"{value:{form}}"
-    return f"{text} ({lower:{form}} to {upper:{form}})" if lower == lower else text
+    lower, upper = bounds
+    if lower is None or upper is None or lower != lower or upper != upper:
+        return f"{value:{form}}"
+    return f"{value:{form}} ({lower:{form}} to {upper:{form}})"
 
 
 def wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -33,6 +33,18 @@ SECTIONS: dict[str, tuple[str, Callable[[str], bool]]] = {
         lambda name: True,
     ),
 }
+# What a reader in a hurry wants: words, and metric and system of table `metrics`.
+GLANCE = {
+    "Nodules found, best 8 candidates a scan": ("recall_best_8_per_scan", "unet"),
+    "False alarms a scan, all candidates": ("false_alarms_per_scan_all", "unet"),
+    "CPM of the U-Net alone": ("cpm", "unet"),
+    "CPM of U-Net and ResNet50": ("cpm", "unet_resnet"),
+    "Dice of the U-Net, misses counted 0": ("dice", "unet"),
+    "Dice of one reader against the others": ("dice", "reader"),
+    "Dice of a sphere of the annotated diameter": ("dice", "sphere"),
+    "AUC of the ResNet50 on candidates": ("auc", "resnet"),
+    "Spearman of confidence and Dice": ("spearman_confidence_and_dice", "resnet"),
+}
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
     " regression). A dash means undefined; the definition says why."
@@ -43,6 +55,8 @@ def metrics(table: pd.DataFrame, trends: Mapping[str, Any]) -> Page:
     """The page of all numbers. table: `metrics`; trends: `trends.json`, for its statement."""
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
+    page.heading("At a glance")
+    page.table(list(_glance(table)), numbers=list(figures.SETS.values()))
     page.heading("Is confidence a proxy for segmentation quality?")
     page.text(str(trends["statement"]), "finding")
     left = table
@@ -141,6 +155,15 @@ def costs(table: pd.DataFrame) -> Page:
         f" {_rounded(table['cpu_s'].sum())} s of processor."
     )
     return page
+
+
+def _glance(table: pd.DataFrame) -> Iterator[dict[str, str]]:
+    for words, (metric, system) in GLANCE.items():
+        own = figures.rows(table, metric=metric, system=system)
+        if not own.empty:
+            by_set: dict[str, dict[Any, Any]] = {r["set"]: r for r in own.to_dict("records")}
+            values = {title: _value(by_set.get(name)) for name, title in figures.SETS.items()}
+            yield {"": words} | values
 
 
 def _by_set(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -140,7 +140,7 @@ rule draw_gallery:
         mem_mb=4000,
         runtime="30m",
     params:
-        count=config["report"]["gallery"],
+        most=config["report"]["gallery"],
         kind=config["masks"]["kind"],
     script:
         "../scripts/draw_gallery.py"

@@ -16,7 +16,7 @@ def main(snakemake):
         # --nolock: the run that this job belongs to holds the lock and waits for it.
         command = [params.python, "-m", "snakemake", "--nolock", "--workflow-profile", "none"]
         command += ["--snakefile", params.snakefile, "--configfile", inputs.config]
-        command += ["--report", str(temporary), "--report-html-stylesheet-path", style]
+        command += ["--report", str(temporary), "--report-stylesheet", style]
         done = subprocess.run([*command, "--", *inputs.shown], capture_output=True, text=True)
         log.info(done.stdout + done.stderr)
         if done.returncode:

@@ -21,7 +21,7 @@ def main(snakemake):
             kind,
             candidates.assign(part=candidates["seriesuid"].map(part)),
             nodules.assign(part=nodules["seriesuid"].map(part)),
-            snakemake.params.count,
+            snakemake.params.most,
         )
         pictures = [
             gallery.picture(kind, case, by_uid[uid], found.get(uid, tables.frame("regions")))
