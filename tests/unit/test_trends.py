@@ -1,5 +1,7 @@
 """Trends: slopes equal scipy's, shuffles show what order alone gives, correlations are weighted."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,6 +59,19 @@ def test_a_real_trend_is_outside_every_shuffle():
     shuffled = trends.shuffled_slopes(values, scan, 199, 0, whole=True)
     assert trends.two_sided_p(slope, shuffled) == pytest.approx(1 / 200)
     assert np.array_equal(shuffled, trends.shuffled_slopes(values, scan, 199, 0, whole=True))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_shuffled_slopes_are_slopes_of_shuffled_slices(whole):
+    """Every order of three scans, or of their five slices, is among the shuffles, and no other."""
+    values, scan = np.array([1.0, 2, 4, 0, 9]), np.array([0, 0, 1, 2, 2])
+    blocks = (
+        [values[scan == s] for s in range(3)] if whole else [values[i : i + 1] for i in range(5)]
+    )
+    orders = [np.concatenate(p) for p in itertools.permutations(blocks)]
+    possible = {round(stats.linregress(np.arange(5), o).slope, 9) for o in orders}
+    found = trends.shuffled_slopes(values, scan, 2000, 0, whole)
+    assert {round(slope, 9) for slope in found} == possible
 
 
 @pytest.mark.parametrize(

@@ -61,20 +61,26 @@ def regression(values: Floats, scan: Ints) -> Line:
 def shuffled_slopes(values: Floats, scan: Ints, shuffles: int, seed: int, whole: bool) -> Floats:
     """Slopes (shuffles,) after the order is shuffled.
 
-    whole: scans change places and keep their slices' order; else every slice goes anywhere.
+    scan: (n,) each scan's slices stand together. whole: scans change places and keep their slices'
+    order; else every slice goes anywhere.
     """
     rng = np.random.default_rng(seed)
-    centred = np.arange(len(values)) - (len(values) - 1) / 2
-    blocks = [values[scan == s] for s in np.unique(scan)]
-    slopes = np.empty(shuffles)
+    n = len(values)
+    index = np.arange(n)
+    starts = np.flatnonzero(np.r_[True, scan[1:] != scan[:-1]])
+    lengths, sums = np.diff(np.r_[starts, n]), np.add.reduceat(values, starts)
+    # Within a scan the index is the scan's start plus the place in it, which no shuffle changes.
+    inside = (index - np.repeat(starts, lengths)) @ values
+    moments = np.empty(shuffles)
     for i in range(shuffles):
-        shuffled = (
-            np.concatenate([blocks[b] for b in rng.permutation(len(blocks))])
-            if whole
-            else rng.permutation(values)
-        )
-        slopes[i] = centred @ shuffled
-    return slopes / (centred @ centred)
+        if whole:
+            order = rng.permutation(len(starts))
+            begins = np.cumsum(lengths[order]) - lengths[order]
+            moments[i] = begins @ sums[order] + inside
+        else:
+            moments[i] = rng.permutation(index) @ values
+    centred = index - (n - 1) / 2
+    return (moments - (n - 1) / 2 * values.sum()) / (centred @ centred)
 
 
 def two_sided_p(slope: float, shuffled: Floats) -> float:
@@ -123,9 +129,8 @@ def partial_spearman(x: Floats, y: Floats, given: Floats, weight: Floats) -> Flo
 
 def weighted_ranks(values: Floats, weight: Floats) -> Floats:
     """Mid-ranks (r, n) that (n,) values have where each occurs `weight` (r, n) times."""
-    distinct, group = np.unique(values, return_inverse=True)
-    sizes = np.zeros((len(weight), len(distinct)))
-    np.add.at(sizes.T, group, weight.T)
+    order, starts, group = _runs(values)
+    sizes = _run_sums(weight[:, order], starts)
     before = np.cumsum(sizes, axis=1) - sizes
     return np.asarray((before + (sizes + 1) / 2)[:, group])
 
@@ -136,14 +141,31 @@ def risk_coverage(sureness: Floats, risk: Floats, weight: Floats) -> Floats:
     Equally sure cases come in random order: between them the summed risk is linear in coverage.
     (El-Yaniv and Wiener 2010, JMLR 11.)
     """
-    _, group = np.unique(-sureness, return_inverse=True)
-    sums = np.zeros((2, len(weight), group.max(initial=-1) + 1))
-    np.add.at(sums[0].T, group, weight.T)
-    np.add.at(sums[1].T, group, (weight * risk).T)
-    cases, total = np.cumsum(sums, axis=2)
+    order, starts, _ = _runs(-sureness)
+    ordered = weight[:, order]
+    cases, total = (
+        np.cumsum(_run_sums(w, starts), axis=1) for w in (ordered, ordered * risk[order])
+    )
     curves = np.full((len(weight), len(COVERAGES)), np.nan)
     for curve, kept, summed in zip(curves, cases, total, strict=True):
         if len(kept) and kept[-1] > 0:
             wanted = COVERAGES * kept[-1]
             curve[:] = np.interp(wanted, np.r_[0, kept], np.r_[0, summed]) / wanted
     return curves
+
+
+def _runs(values: Floats) -> tuple[Ints, Ints, Ints]:
+    """Rising order of values, where each run of equal ones starts in it, and each value's run."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    is_start = np.r_[np.ones(min(len(values), 1), bool), ordered[1:] != ordered[:-1]]
+    group = np.empty(len(values), np.int64)
+    group[order] = np.cumsum(is_start) - 1
+    return order, np.flatnonzero(is_start), group
+
+
+def _run_sums(ordered: Floats, starts: Ints) -> Floats:
+    """Sums (r, runs) over runs of the columns of (r, n)."""
+    if not len(starts):
+        return np.zeros((len(ordered), 0))
+    return np.add.reduceat(ordered, starts, axis=1)
