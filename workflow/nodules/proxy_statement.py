@@ -138,9 +138,14 @@ def _at_equal_size(partial: dict[str, Any]) -> str:
 
 
 def _shown(number: dict[str, Any]) -> str:
-    if not _is_number(number["low"]):
-        return f"{number['value']:.2f} (no interval: fewer than two scans)"
-    return f"{number['value']:.2f} (95 % interval {number['low']:.2f} to {number['high']:.2f})"
+    # Rounded and 0 added, so that what rounds to nothing has no minus sign.
+    value, low, high = (
+        None if number[key] is None else round(number[key], 2) + 0.0
+        for key in ("value", "low", "high")
+    )
+    if not _is_number(low):
+        return f"{value:.2f} (no interval)"
+    return f"{value:.2f} (95 % interval {low:.2f} to {high:.2f})"
 
 
 def _is_number(value: float | None) -> bool:
