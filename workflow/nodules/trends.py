@@ -66,7 +66,7 @@ def shuffled_slopes(values: Floats, scan: Ints, shuffles: int, seed: int, whole:
     """
     rng = np.random.default_rng(seed)
     n = len(values)
-    index = np.arange(n)
+    index = np.arange(n, dtype=float)
     starts = np.flatnonzero(np.r_[True, scan[1:] != scan[:-1]])
     lengths, sums = np.diff(np.r_[starts, n]), np.add.reduceat(values, starts)
     # Within a scan the index is the scan's start plus the place in it, which no shuffle changes.
