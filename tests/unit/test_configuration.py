@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from nodules import configuration
 from nodules.files import UserError
 
@@ -40,7 +41,8 @@ def test_published_overlay_is_valid():
 
 
 def test_every_key_is_documented_with_its_default():
-    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", (ROOT / "config/README.md").read_text(), re.M)
+    page = (ROOT / "config/README.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", page, re.M)
     assert sorted(name for name, _ in rows) == sorted(configuration.keys())
     for name, text in rows:
         value = DEFAULT

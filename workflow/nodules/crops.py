@@ -60,13 +60,9 @@ def crop(
     offset = centre - turn @ np.full(2, (side_px - 1) / 2)
     matrix = np.column_stack([turn, offset])
     planes = np.clip(place.z + np.array(PLANES), 0, len(stack.array) - 1)
-    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-    return np.stack(
-        [
-            cv2.warpAffine(np.ascontiguousarray(stack.array[z]), matrix, (side_px,) * 2, flags=flags)
-            for z in planes
-        ]
-    )
+    size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    images = [np.ascontiguousarray(stack.array[z]) for z in planes]
+    return np.stack([cv2.warpAffine(image, matrix, size, flags=flags) for image in images])
 
 
 def places_of(regions: pd.DataFrame, most: int) -> list[Place]:

@@ -78,17 +78,17 @@ def sphere_diameter(volume_mm3: float) -> float:
     return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 
-def matched(points: pd.DataFrame, findings: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
+def matched(points: pd.DataFrame, findings: pd.DataFrame) -> NDArray[np.int64]:
     """For each point the row of the nearest finding that it hits by the official rule, or -1.
 
-    Both tables belong to one scan; also returns whether there is any hit.
+    Both tables belong to one scan.
     """
     if points.empty or findings.empty:
-        return np.full(len(points), -1), np.zeros(len(points), bool)
+        return np.full(len(points), -1)
     xyz, centres = points[["x", "y", "z"]].to_numpy(), findings[["x", "y", "z"]].to_numpy()
     hit = froc.hits(xyz, centres, findings["diameter_mm"].to_numpy())
     distance = np.where(hit, np.linalg.norm(xyz[:, None] - centres[None], axis=2), np.inf)
-    return np.where(hit.any(axis=1), distance.argmin(axis=1), -1), hit.any(axis=1)
+    return np.where(hit.any(axis=1), distance.argmin(axis=1), -1)
 
 
 def tabulate(
@@ -107,9 +107,9 @@ def tabulate(
     data = pd.DataFrame([{k: v for k, v in c.items() if k not in ("box", "mask")} for c in found])
     data["seriesuid"] = uid
     data["candidate"] = np.arange(1, len(data) + 1)
-    row, hit = matched(data, nodules)
-    data["nodule"] = np.where(hit, nodules["nodule"].to_numpy()[row] if len(nodules) else 0, 0)
-    data["excluded"] = matched(data, excluded)[1] & ~hit
+    # A row of -1, for no hit, picks the 0 at the end.
+    data["nodule"] = np.append(nodules["nodule"].to_numpy(), 0)[matched(data, nodules)]
+    data["excluded"] = (matched(data, excluded) >= 0) & (data["nodule"] == 0)
     masks = [
         line
         for number, c in enumerate(found, 1)
@@ -120,9 +120,7 @@ def tabulate(
     return tables.frame("candidates", data), tables.frame("regions", masks)
 
 
-def score_slices(
-    stack: Stack, probability: NDArray[np.float32], threshold: float
-) -> pd.DataFrame:
+def score_slices(stack: Stack, probability: NDArray[np.float32], threshold: float) -> pd.DataFrame:
     """Table `slice_scores` of one scan: loss, areas and overlap of every slice."""
     rows = []
     for z, plane in enumerate(probability):

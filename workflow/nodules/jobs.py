@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from nodules.files import UserError
@@ -30,8 +29,3 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     except Exception:
         log.exception("%s failed unexpectedly", snakemake.rule)
         sys.exit(1)
-
-
-def folder(path: str) -> Path:
-    """The folder of an output file."""
-    return Path(path).parent

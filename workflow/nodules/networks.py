@@ -1,6 +1,7 @@
 """The networks: a U-Net for slices and torchvision's ResNet50 for crops."""
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(low, high, 2, stride=2) for low, high in pairs)
         self.merge = nn.ModuleList(double_conv(2 * high, high) for _, high in pairs)
         self.last = nn.Conv2d(filters, 1, 1)
-        nn.init.constant_(self.last.bias, torch.logit(torch.tensor(PIXEL_PRIOR)).item())
+        assert self.last.bias is not None
+        nn.init.constant_(self.last.bias, math.log(PIXEL_PRIOR / (1 - PIXEL_PRIOR)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of every pixel."""

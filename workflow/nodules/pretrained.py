@@ -14,7 +14,7 @@ IMAGENET_SHA256_PREFIX = "11ad3fa6"
 
 
 def fetch(path: str | Path, url: str = IMAGENET_URL, prefix: str = IMAGENET_SHA256_PREFIX) -> None:
-    """Download weights to `path`, whole or not at all; UserError when offline or not as expected."""
+    """Download weights to `path`, whole or not at all; UserError when offline or damaged."""
     with atomic(path) as temporary:
         try:
             with urllib.request.urlopen(url, timeout=60) as source, temporary.open("wb") as target:

@@ -128,8 +128,8 @@ def augmented(
         image, mask = image.transpose(0, 2, 1), mask.transpose(0, 2, 1)
     contrast, brightness = rng.uniform(0.9, 1.1), rng.uniform(-12, 12)
     grey = np.arange(256, dtype=np.float32)
-    lookup = np.clip(np.rint((grey - 128) * contrast + 128 + brightness), 0, 255).astype(np.uint8)
-    return lookup[image], np.ascontiguousarray(mask)
+    lookup = np.clip(np.rint((grey - 128) * contrast + 128 + brightness), 0, 255)
+    return lookup.astype(np.uint8)[image], np.ascontiguousarray(mask)
 
 
 def predict_logits(
@@ -142,7 +142,7 @@ def predict_logits(
 
 def overlay(
     grey: NDArray[np.uint8], truth: NDArray[np.bool_], predicted: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """Slice (y, x) as BGR with both outlines, at least 512 pixels wide."""
     scale = max(1, 512 // grey.shape[1])
     size = (grey.shape[1] * scale, grey.shape[0] * scale)

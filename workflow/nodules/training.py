@@ -74,6 +74,21 @@ class Plan:
     fingerprint: str
     workers: int = 0
 
+    @classmethod
+    def build(
+        cls,
+        model: str,
+        fold: int,
+        settings: dict[str, Any],
+        seed: int,
+        output: str,
+        fingerprint: str,
+        workers: int,
+    ) -> "Plan":
+        """Plan from a network's part of the config; the state lies beside the output file."""
+        steps = (settings["epochs"], settings["batch"], settings["learning_rate"])
+        return cls(model, fold, *steps, seed, Path(output).parent, fingerprint, workers)
+
     @property
     def state_path(self) -> Path:
         """The resumable state, beside the declared outputs."""

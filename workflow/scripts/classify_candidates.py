@@ -1,12 +1,13 @@
 """Ask the ResNet50s that have not seen a part's scans about its candidates and slices."""
 
 import pandas as pd
+from tqdm import tqdm
+
 from nodules import folds, jobs, tables
 from nodules.networks import build_resnet, pick_device
 from nodules.presence import classify_candidates, classify_slices
 from nodules.stacks import open_stacks
 from nodules.training import limit_threads, restored
-from tqdm import tqdm
 
 
 def main(snakemake):

@@ -1,12 +1,13 @@
 """Find candidates in the scans of one part with the U-Nets that have not seen them."""
 
 import pandas as pd
+from tqdm import tqdm
+
 from nodules import folds, jobs, tables
 from nodules.detection import detect, predict
 from nodules.networks import build_unet, pick_device
 from nodules.stacks import open_stacks
 from nodules.training import limit_threads, restored
-from tqdm import tqdm
 
 
 def main(snakemake):

@@ -30,20 +30,15 @@ def main(snakemake):
     )
     found = [*inputs.candidates, *inputs.regions, *inputs.slices, inputs.locations]
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    plan = Plan(
-        model="resnet",
-        fold=fold,
-        epochs=settings["epochs"],
-        batch=settings["batch"],
-        learning_rate=settings["learning_rate"],
-        seed=seed,
-        folder=jobs.folder(snakemake.output.model),
-        fingerprint=fingerprint(
-            [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads],
-            [inputs.folds, *inputs.stacks, *found, *weights],
-            inputs.code,
-        ),
-        workers=workers(device, snakemake.threads),
+    decides = [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads]
+    plan = Plan.build(
+        "resnet",
+        fold,
+        settings,
+        seed,
+        snakemake.output.model,
+        fingerprint(decides, [inputs.folds, *inputs.stacks, *found, *weights], inputs.code),
+        workers(device, snakemake.threads),
     )
     network = build_resnet(derive(seed, "resnet", fold, "weights"), *weights)
     history = train(network, task, plan, device)

@@ -2,8 +2,8 @@
 
 from nodules import folds, jobs, tables
 from nodules.networks import build_unet, pick_device, save_state
-from nodules.segmentation import SliceTask
 from nodules.seeds import derive
+from nodules.segmentation import SliceTask
 from nodules.stacks import open_stacks
 from nodules.training import Plan, fingerprint, limit_threads, train, workers
 
@@ -21,20 +21,15 @@ def main(snakemake):
         seed,
         fold,
     )
-    plan = Plan(
-        model="unet",
-        fold=fold,
-        epochs=settings["epochs"],
-        batch=settings["batch"],
-        learning_rate=settings["learning_rate"],
-        seed=seed,
-        folder=jobs.folder(snakemake.output.model),
-        fingerprint=fingerprint(
-            [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads],
-            [inputs.folds, *inputs.stacks],
-            inputs.code,
-        ),
-        workers=workers(device, snakemake.threads),
+    decides = [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads]
+    plan = Plan.build(
+        "unet",
+        fold,
+        settings,
+        seed,
+        snakemake.output.model,
+        fingerprint(decides, [inputs.folds, *inputs.stacks], inputs.code),
+        workers(device, snakemake.threads),
     )
     network = build_unet(settings, derive(seed, "unet", fold, "weights"))
     history = train(network, task, plan, device)
