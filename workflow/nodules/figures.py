@@ -14,7 +14,6 @@ SYSTEMS = {
     "unet_resnet": "U-Net + ResNet50",
     "maskrcnn": "Mask R-CNN",
 }
-SYSTEM_COLOURS = {"unet": BLUE, "unet_resnet": VERMILION, "maskrcnn": GREEN}
 MODELS = {"unet": "U-Net", "resnet": "ResNet50", "maskrcnn": "Mask R-CNN"}
 COMPARISONS = {
     "unet": "U-Net",

@@ -123,8 +123,9 @@ def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> No
 
 
 def legend_below(axes: Axes, **settings: Any) -> None:
-    """Put the legend under the panel, where it hides nothing."""
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), **settings)
+    """Put the legend, if there is one, under the panel, where it hides nothing."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), **settings)
 
 
 def log_scale(axes: Axes) -> None:

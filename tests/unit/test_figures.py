@@ -1,0 +1,32 @@
+"""How figures look up the numbers that they show."""
+
+import pandas as pd
+
+from nodules import figures
+
+
+def test_the_held_out_test_is_shown_where_there_is_one() -> None:
+    both = pd.DataFrame({"set": ["out_of_fold", "fold_1", "test"]})
+    assert figures.shown_sets(both) == ["test", "out_of_fold"]
+    assert figures.main_set(both) == "test"
+    assert figures.main_set(both[both["set"] != "test"]) == "out_of_fold"
+
+
+def test_rows_have_all_the_values_asked_for() -> None:
+    table = pd.DataFrame({"set": ["a", "a", "b"], "n": [1, 2, 1]})
+    assert figures.rows(table, set="a", n=1).index.tolist() == [0]
+
+
+def test_estimates_as_text() -> None:
+    assert figures.estimate({"value": 0.5, "low": 0.4, "high": 0.6}) == "0.500 (0.400 to 0.600)"
+    assert figures.estimate({"value": None, "low": None, "high": None}) == "–"
+    assert figures.estimate(None) == "–"
+
+
+def test_counts_name_their_unit() -> None:
+    assert figures.counted(1186, "nodules") == "n = 1,186 nodules"
+
+
+def test_every_set_and_system_has_a_name_and_a_colour() -> None:
+    assert set(figures.SETS) == set(figures.SET_COLOURS)
+    assert set(figures.COMPARISONS) == set(figures.COMPARISON_COLOURS)

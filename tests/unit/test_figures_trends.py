@@ -1,0 +1,65 @@
+"""Loss and confidence over slices, and confidence as a proxy: what is drawn is what is stored."""
+
+import numpy as np
+import pytest
+
+import example_results as results
+from nodules import figures_trends, tables
+
+
+def test_every_slice_and_the_regression_line_are_drawn() -> None:
+    slices = results.trend_slices()
+    left, right, *_ = figures_trends.slice_loss(slices, results.trends()).axes
+    without, with_nodule, line = left.lines
+    assert len(without.get_xdata()) + len(with_nodule.get_xdata()) == 240
+    assert np.diff(line.get_ydata()) == pytest.approx(1e-4)
+    assert "240 slices" in left.get_title(loc="left")
+    # The slope is shown per 1,000 slices, with its interval over scans.
+    assert right.lines[0].get_xdata()[0] == pytest.approx(0.1)
+    assert "0.1 (-0.1 to 0.3)" in right.get_title(loc="left")
+
+
+def test_a_loss_without_a_slope_says_so() -> None:
+    axes = figures_trends.slice_loss(results.trend_slices(), results.trends()).axes
+    assert "too few slices" in axes[2].texts[0].get_text()
+
+
+def test_the_running_mean_ends_at_the_mean_that_is_printed() -> None:
+    slices = results.trend_slices()
+    (axes,) = figures_trends.mean_confidence(slices).axes
+    certainty, confidence = axes.lines
+    own = slices[slices["set"] == "test"]
+    assert certainty.get_ydata()[-1] == pytest.approx(own["certainty"].mean())
+    assert f"{own['confidence'].mean():.3f}" in confidence.get_label()
+
+
+def test_windows_are_named_by_their_number_and_size() -> None:
+    top, bottom = figures_trends.window_confidence(results.trend_windows()).axes
+    assert "last 5 windows of 100 slices" in top.get_title(loc="left")
+    assert len(bottom.lines[0].get_xdata()) == 5
+
+
+def test_proxy_shows_every_nodule_and_every_bin() -> None:
+    figure = figures_trends.confidence_as_proxy(
+        results.proxy_nodules(),
+        results.certainty_bins(),
+        results.risk_coverage(),
+        results.trends(),
+    )
+    dice, right, coverage = figure.axes
+    assert len(dice.lines[0].get_xdata()) == 9
+    assert "Spearman 0.30 (0.20 to 0.40)" in dice.texts[0].get_text()
+    assert "28 candidates" in right.get_title(loc="left")
+    assert len(coverage.lines) == 4  # two tasks, each with its best order
+
+
+def test_empty_tables_give_figures_that_say_so() -> None:
+    empty = tables.frame("trend_slices")
+    nothing = {"sets": {}, "main_set": None}
+    for figure in (
+        figures_trends.slice_loss(empty, nothing),
+        figures_trends.mean_confidence(empty),
+        figures_trends.window_confidence(tables.frame("trend_windows")),
+        figures_trends.confidence_as_proxy(empty, empty, empty, nothing),
+    ):
+        assert all(axes.texts for axes in figure.axes)
