@@ -5,8 +5,9 @@ Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_
 """
 
 # What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS = ["unet", "unet_resnet"]
-SETS = PARTS + ["out_of_fold"]
+SYSTEMS, SETS = ["unet", "unet_resnet"], PARTS + ["out_of_fold"]
+RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
+TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
 
 
 rule score_detections:
@@ -34,8 +35,7 @@ rule score_detections:
         mem_mb=4000,
         runtime="30m",
     params:
-        bootstrap=config["scoring"]["bootstrap"],
-        seed=config["seed"],
+        **RESAMPLING,
         systems=SYSTEMS,
         sets=SETS,
     script:
@@ -65,8 +65,7 @@ rule evaluate_segmentation:
         mem_mb=4000,
         runtime="1h",
     params:
-        bootstrap=config["scoring"]["bootstrap"],
-        seed=config["seed"],
+        **RESAMPLING,
         agreement=config["masks"]["agreement"],
     script:
         "../scripts/evaluate_segmentation.py"
@@ -92,8 +91,7 @@ rule evaluate_classification:
         mem_mb=4000,
         runtime="30m",
     params:
-        bootstrap=config["scoring"]["bootstrap"],
-        seed=config["seed"],
+        **RESAMPLING,
     script:
         "../scripts/evaluate_classification.py"
 
@@ -104,19 +102,12 @@ rule analyse_trends:
         scores=expand("results/detection/unet/{part}/slices.parquet", part=PARTS),
         classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
         segmentation="results/evaluation/segmentation.parquet",
-        history=expand(
-            "results/models/{model}/{fold}/history.parquet",
-            model=["unet", "resnet"],
-            fold=FOLD_PARTS,
-        ),
+        unet=expand("results/models/unet/{fold}/history.parquet", fold=FOLD_PARTS),
+        resnet=expand("results/models/resnet/{fold}/history.parquet", fold=FOLD_PARTS),
         folds="results/folds/folds.parquet",
         code=code("analyse_trends"),
     output:
-        trend_slices="results/evaluation/trend_slices.parquet",
-        trend_windows="results/evaluation/trend_windows.parquet",
-        proxy_nodules="results/evaluation/proxy_nodules.parquet",
-        certainty_bins="results/evaluation/certainty_bins.parquet",
-        risk_coverage="results/evaluation/risk_coverage.parquet",
+        **{name: f"results/evaluation/{name}.parquet" for name in TREND_TABLES},
         epochs="results/evaluation/epochs.parquet",
         trends="results/evaluation/trends.json",
     log:
@@ -130,8 +121,7 @@ rule analyse_trends:
         mem_mb=4000,
         runtime="1h",
     params:
-        bootstrap=config["scoring"]["bootstrap"],
-        seed=config["seed"],
+        **RESAMPLING,
     script:
         "../scripts/analyse_trends.py"
 

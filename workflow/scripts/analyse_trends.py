@@ -16,7 +16,8 @@ def main(snakemake):
     found, summary = trend_scores.analyse(given, folds, params.bootstrap, params.seed)
     for name, table in found.items():
         tables.write(output[name], name, table)
-    tables.write(output.epochs, "history", tables.read_all(inputs.history, "history"))
+    history = tables.read_all([*inputs.unet, *inputs.resnet], "history")
+    tables.write(output.epochs, "history", history)
     write_json(output.trends, summary)
 
 
