@@ -132,24 +132,22 @@ def describe(
     row, col = ((n - 1) / 2 for n in grid.shape[1:])
     z_mm = grid.to_world([(z, row, col) for z in range(grid.shape[0])])[:, 2]
     areas = nodule_areas(geometry, nodules)
-    rows = (
-        {
-            "seriesuid": uid,
-            "slice": z,
-            "z_mm": z_mm[z],
-            "crop_y0": crop.y0,
-            "crop_x0": crop.x0,
-            "crop_height": crop.height,
-            "crop_width": crop.width,
-            "mm_per_px": float(grid.spacing[0]),
-            "lung_mm2": cv2.countNonZero(mask[z]) * pixel_mm2,
-            "nodules": list(nodules["nodule"][areas[:, z] > 0]),
-            "nodule_mm2": float(areas[:, z].sum()),
-            **grid.to_row(),
-        }
-        for z in range(grid.shape[0])
-    )
-    return tables.frame("slices", rows)
+    count = grid.shape[0]
+    columns = {
+        "seriesuid": uid,
+        "slice": np.arange(count),
+        "z_mm": z_mm,
+        "crop_y0": crop.y0,
+        "crop_x0": crop.x0,
+        "crop_height": crop.height,
+        "crop_width": crop.width,
+        "mm_per_px": float(grid.spacing[0]),
+        "lung_mm2": [cv2.countNonZero(image) * pixel_mm2 for image in mask],
+        "nodules": [nodules["nodule"].to_numpy()[crossed] for crossed in (areas > 0).T],
+        "nodule_mm2": areas.sum(axis=0),
+        **{name: [value] * count for name, value in grid.to_row().items()},
+    }
+    return tables.frame("slices", pd.DataFrame(columns))
 
 
 def nodule_areas(geometry: Geometry, nodules: pd.DataFrame) -> NDArray[np.float64]:

@@ -4,13 +4,8 @@ Requires: results/scans/{scans,nodules}.parquet, each scan's header and voxel fi
 Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/masks/{uid}.parquet.
 """
 
-
 # Declared only where asked for: a declared output has to appear.
-PNGS = (
-    {}
-    if config["slices"]["png"] == "none"
-    else {"pngs": directory("results/slices/png/{uid}")}
-)
+PNGS = {} if config["slices"]["png"] == "none" else {"pngs": directory("results/slices/png/{uid}")}
 
 
 rule prepare_slices:
@@ -22,22 +17,22 @@ rule prepare_slices:
         nodules="results/scans/nodules.parquet",
         code=code("prepare_slices"),
     output:
+        **PNGS,
         stack="results/slices/{uid}.npy",
         table="results/slices/{uid}.parquet",
-        **PNGS,
     log:
         "results/logs/prepare_slices/{uid}.log",
     benchmark:
         "results/benchmarks/prepare_slices/{uid}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    params:
-        lungs=config["lungs"]["method"],
-        settings=config["slices"],
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        lungs=config["lungs"]["method"],
+        settings=config["slices"],
     script:
         "../scripts/prepare_slices.py"
 
