@@ -1,11 +1,13 @@
 """Write the built-in scans in LUNA16's layout."""
 
+from pathlib import Path
+
 from nodules import jobs
 from nodules.phantom.dataset import make_phantom
 
 
 def main(snakemake):
-    folder = jobs.folder(snakemake.output.annotations)
+    folder = Path(snakemake.output.annotations).parent
     make_phantom(folder, snakemake.params.config, snakemake.threads)
     jobs.log.info("%d phantom scans in %s", len(snakemake.output.headers), folder)
 
