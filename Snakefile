@@ -8,28 +8,31 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
-include: "workflow/rules/slices.smk"
-include: "workflow/rules/folds.smk"
-include: "workflow/rules/segmentation.smk"
-include: "workflow/rules/classification.smk"
-include: "workflow/rules/evaluation.smk"
+
+
+if not FIGURES_ONLY:
+
+    include: "workflow/rules/data.smk"
+    include: "workflow/rules/slices.smk"
+    include: "workflow/rules/folds.smk"
+    include: "workflow/rules/segmentation.smk"
+    include: "workflow/rules/classification.smk"
+    include: "workflow/rules/evaluation.smk"
+
+
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules:
-    all,
-    figures,
-
-
 rule all:
+    default_target: True
     input:
         "results/report.html",
-    default_target: True
+    localrule: True
 
 
 # Draws the figures again from the stored tables; needs neither scans nor GPU.
 rule figures:
     input:
         figure_files(),
+    localrule: True

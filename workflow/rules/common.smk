@@ -3,6 +3,8 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.cli import get_argument_parser
+
 ROOT = Path(workflow.basedir)
 # `script:` puts workflow/scripts on the import path; this makes `import nodules` work everywhere.
 os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
@@ -19,10 +21,20 @@ wildcard_constraints:
     part=r"fold_\d+|test",
 
 
+# `snakemake figures` draws from the tables that are there: it needs no scans, and knows no rule
+# that would make the tables again. The jobs, which have other targets, hear of it by environment.
+if "figures" in sys.argv:
+    asked, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    if asked.targets == ["figures"]:
+        os.environ.update(NODULES_FIGURES_ONLY="yes")
+FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
+
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else config["luna16_dir"]
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
-FOUND = discovery.planned(DATA, config) if PHANTOM else discovery.found(DATA)
+FOUND = (
+    [] if FIGURES_ONLY else discovery.planned(DATA, config) if PHANTOM else discovery.found(DATA)
+)
 SCANS = {scan.uid: scan for scan in FOUND}
 
 # Folds as `make_folds` will number them, and the held-out subset, if the scheme has one.
@@ -60,7 +72,11 @@ def stacks(part):
     def files(wildcards):
         held_out = part.format(**wildcards) == "test"
         return expand(
-            ["results/slices/{uid}.npy", "results/slices/{uid}.parquet", "results/masks/{uid}.parquet"],
+            [
+                "results/slices/{uid}.npy",
+                "results/slices/{uid}.parquet",
+                "results/masks/{uid}.parquet",
+            ],
             uid=[u for u in scans() if (SCANS[u].subset == HELD_OUT) == held_out],
         )
 

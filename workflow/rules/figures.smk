@@ -118,7 +118,7 @@ rule draw_scores:
 
 rule draw_gallery:
     input:
-        stacks=stacks(FOLD_PARTS[0]),
+        stacks=stacks("fold_0"),
         test_stacks=[] if OFFICIAL else stacks("test"),
         classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
         regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
