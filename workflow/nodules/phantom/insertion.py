@@ -124,10 +124,10 @@ def place_nodule(
     below = chest.depth[z, y, x].min(axis=1)
     filled = vessels[z, y, x].mean(axis=1)
     clear = (below > 0.2) & _apart(corners, patch, others, geometry)
-    wanted = PLACES[rng.choice(len(PLACES), p=(0.45, 0.25, 0.3))]
+    wanted = PLACES[rng.choice(len(PLACES), p=(0.55, 0.15, 0.3))]
     suits = {
         "isolated": (below > 4) & (filled < 0.03),
-        "vessel": (below > 3) & (filled > 0.03) & (filled < 0.2),
+        "vessel": (below > 3) & (filled > 0.03) & (filled < 0.15),
         "pleura": below < 1.2,
     }
     for place in (wanted, *PLACES):

@@ -18,10 +18,13 @@ Floats = NDArray[np.float64]
 
 FOV_MM = (300.0, 380.0)
 Z_STEPS_MM = (1.25, 1.5, 1.8, 2.0, 2.5, 3.0)
-HEIGHT_MM = (100.0, 200.0)  # shown; the step is chosen for it
+HEIGHT_MM = (90.0, 165.0)  # shown; the step is chosen for it
 PADDING = (-2048, -3024)
 GOLDEN = (5**0.5 - 1) / 2
-DIAMETER_BINS_MM = ((4.0, 6.0, 0.3), (6.0, 10.0, 0.4), (10.0, 16.0, 0.22), (16.0, 30.0, 0.08))
+# Smallest and largest diameter and share of the nodules drawn. In LIDC half are under 6.5 mm; on
+# this coarse grid those look like vessels, and a small set has to teach a network in minutes.
+DIAMETER_BINS_MM = ((4.0, 6.0, 0.1), (6.0, 9.0, 0.4), (9.0, 14.0, 0.35), (14.0, 30.0, 0.15))
+FINDING_MM = 6.0  # findings of few readers are smaller: that is why few marked them
 # Most of LIDC's nodules are solid; others get a larger share here, so that a small set has some.
 TEXTURES = ((3.5, 5.0, 0.7), (2.0, 3.4, 0.18), (1.0, 1.9, 0.12))
 
@@ -57,14 +60,15 @@ def is_empty(index: int, share: float) -> bool:
 def choose_shapes(
     rng: np.random.Generator, library: Sequence[NoduleShape], index: int, config: Mapping[str, Any]
 ) -> Request:
-    """Draw a scan's nodules, none in an empty scan, and up to two findings of few readers."""
+    """Draw a scan's nodules, none in an empty scan, at times a finding of few readers."""
     count = (
         0 if is_empty(index, config["empty_scans"]) else rng.integers(1, config["max_nodules"] + 1)
     )
-    few = int(rng.integers(0, 3))
+    few = int(rng.integers(0, 2))
+    small = [shape for shape in library if shape.diameter_mm < FINDING_MM] or library
     return Request(
         [choose_shape(rng, library) for _ in range(int(count))],
-        [choose_shape(rng, library) for _ in range(few)],
+        [choose_shape(rng, small) for _ in range(few)],
     )
 
 
