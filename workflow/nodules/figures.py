@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.plotting import BLACK, BLUE, GREEN, PURPLE, VERMILION, interval
+from nodules.plotting import BLACK, BLUE, PURPLE, VERMILION, interval
 
 SETS = {"test": "held-out test scans", "out_of_fold": "left-out scans of all folds"}
 SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}

@@ -1,0 +1,49 @@
+"""`snakemake figures` on a machine that has the stored tables and nothing else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import example_results as results
+from nodules import tables
+from nodules.files import write_json
+from sources import ROOT
+
+TABLES: dict[str, tuple[str, pd.DataFrame]] = {
+    "trend_slices": ("trend_slices", results.trend_slices()),
+    "trend_windows": ("trend_windows", results.trend_windows()),
+    "epochs": ("history", results.history()),
+    "froc": ("froc", results.froc_table()),
+    "classification_curves": ("classification_curves", results.classification_curves()),
+    "reliability": ("reliability", results.reliability()),
+    "segmentation": ("segmentation", results.segmentation()),
+    "proxy_nodules": ("proxy_nodules", results.proxy_nodules()),
+    "certainty_bins": ("certainty_bins", results.certainty_bins()),
+    "risk_coverage": ("risk_coverage", results.risk_coverage()),
+}
+# The scans that the tables came from are elsewhere.
+CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
+
+
+@pytest.mark.workflow
+@pytest.mark.slow
+def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
+    for name, (schema, table) in TABLES.items():
+        tables.write(tmp_path / f"results/evaluation/{name}.parquet", schema, table)
+    for name in ("trends", "detection", "classification"):
+        write_json(tmp_path / f"results/evaluation/{name}.json", getattr(results, name)())
+    (tmp_path / "elsewhere.yaml").write_text(CONFIG)
+    command = [sys.executable, "-m", "snakemake", "figures", "--cores", "1"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
+    command += ["--configfile", str(ROOT / "config/config.yaml"), str(tmp_path / "elsewhere.yaml")]
+    quiet = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=quiet, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    drawn = {path.name for path in (tmp_path / "results/figures").iterdir()}
+    assert len(drawn) == 20
+    assert {f"{name}.{form}" for name in ("froc", "slice_loss") for form in ("svg", "png")} <= drawn
+    assert not (tmp_path / "results/phantom").exists()
