@@ -56,7 +56,8 @@ def test_every_key_is_documented_with_its_default():
     ("change", "message"),
     [
         ({"unet": {"epoch": 3}}, "unknown key 'unet.epoch': did you mean 'epochs'"),
-        ({"unet": {"learning_rate": "1e-3"}}, "YAML reads '1e-3' as text"),
+        ({"unet": {"learning_rate": "fast"}}, "unet.learning_rate: 'fast' is not of type 'number'"),
+        ({"unet": {"epochs": "2.5"}}, "unet.epochs: 2.5 is not of type 'integer'"),
         ({"slices": {"window": [400, -1000]}}, "must lie below"),
         ({"slices": {"size": "large"}}, "slices.size"),
         ({"folds": {"n": 1}}, "folds.n"),
@@ -67,3 +68,15 @@ def test_every_key_is_documented_with_its_default():
 def test_mistakes_are_named_with_a_remedy(change, message):
     with pytest.raises(UserError, match=re.escape(message)):
         configuration.check(overlaid(**change))
+
+
+def test_numbers_given_as_text_are_read():
+    """As YAML gives 1e-3, and `--config unet={epochs: 20}` every value."""
+    config = overlaid(
+        unet={"learning_rate": "1e-3", "epochs": "20", "augment": "False"},
+        slices={"window": ["-1200", "600"]},
+    )
+    configuration.check(config)
+    assert config["unet"]["learning_rate"] == 0.001
+    assert (config["unet"]["epochs"], config["unet"]["augment"]) == (20, False)
+    assert config["slices"]["window"] == [-1200, 600]

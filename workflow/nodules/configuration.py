@@ -19,8 +19,13 @@ def schema() -> dict[str, Any]:
     return yaml.safe_load(SCHEMA.read_text())
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Raise UserError naming every key that is unknown, missing, of a wrong type or impossible."""
+def check(config: dict[str, Any]) -> None:
+    """Raise UserError naming every key that is unknown, missing, of a wrong type or impossible.
+
+    A number or truth value given as text is put in its place first: YAML takes 1e-3 for text, and
+    so does Snakemake every value within `--config section={key: value}`.
+    """
+    _read_text(config, schema())
     validator = Draft202012Validator(schema())
     problems = [line for error in validator.iter_errors(dict(config)) for line in _explain(error)]
     problems = problems or list(_contradictions(config))
@@ -41,6 +46,31 @@ def keys(node: Mapping[str, Any] | None = None, prefix: str = "") -> Iterator[st
             yield prefix + name
 
 
+def _read_text(node: dict[str, Any], rules: Mapping[str, Any]) -> None:
+    """Replace text by the number or truth value that it spells, where the schema wants one."""
+    for name, rule in rules["properties"].items():
+        value = node.get(name)
+        if isinstance(value, dict) and "properties" in rule:
+            _read_text(value, rule)
+        elif isinstance(value, list) and "items" in rule:
+            node[name] = [_spelled(item, rule["items"].get("type")) for item in value]
+        elif name in node:
+            node[name] = _spelled(value, rule.get("type"))
+
+
+def _spelled(value: Any, kind: str | None) -> Any:
+    """The value that a text spells, if it is of the kind wanted; else the text itself."""
+    if not isinstance(value, str) or kind not in ("number", "integer", "boolean"):
+        return value
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(value.lower(), value)
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return int(number) if kind == "integer" and number.is_integer() else number
+
+
 def _explain(error: ValidationError) -> Iterator[str]:
     place = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "additionalProperties":
@@ -49,21 +79,8 @@ def _explain(error: ValidationError) -> Iterator[str]:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
             yield f"unknown key '{f'{place}.' if place else ''}{name}': {hint}"
-    elif error.validator == "type" and isinstance(error.instance, str) and _is_number(error):
-        yield (
-            f"{place}: YAML reads '{error.instance}' as text; write the number with a decimal"
-            f" point and no bare exponent, such as 0.001 or 1.0e-3"
-        )
     else:
         yield f"{place or 'top level'}: {error.message}"
-
-
-def _is_number(error: ValidationError) -> bool:
-    try:
-        float(error.instance)
-    except ValueError:
-        return False
-    return error.validator_value in ("number", "integer")
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:

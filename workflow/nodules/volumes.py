@@ -1,11 +1,11 @@
 """A scan's voxels: read, checked for completeness, and brought into the order of the patient."""
 
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NoReturn
 
 import numpy as np
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 from nodules.files import FileDefect
@@ -76,7 +76,7 @@ def _file_blocks(stream: BinaryIO, seen: Callable[[bytes], object] | None) -> It
 
 def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Uncompressed blocks of a zlib stream; at most one byte more than the header says."""
-    inflater = zlib.decompressobj()
+    inflater = isal_zlib.decompressobj()
     missing = header.voxel_bytes
     try:
         for packed in blocks:
@@ -89,7 +89,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
                 yield block
             if inflater.eof and (packed or inflater.unused_data):
                 _fail(header, "goes on after the end of its zlib data")
-    except zlib.error as error:
+    except isal_zlib.error as error:
         _fail(header, f"not intact zlib data ({error})")
     if missing:
         _fail(header, f"{missing} bytes of voxels fewer than its header says")
