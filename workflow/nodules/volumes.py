@@ -89,7 +89,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
                 yield block
             if inflater.eof and (packed or inflater.unused_data):
                 _fail(header, "goes on after the end of its zlib data")
-    except isal_zlib.error as error:
+    except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says Any
         _fail(header, f"not intact zlib data ({error})")
     if missing:
         _fail(header, f"{missing} bytes of voxels fewer than its header says")
