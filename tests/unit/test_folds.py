@@ -151,3 +151,9 @@ def test_one_patient_of_luna16_is_in_two_official_folds_and_never_on_both_sides(
     for fold in range(10):
         training, left_out = folds.split(table, fold)
         assert len(training) + len(left_out) == (887 if fold in (2, 6) else 888)
+
+
+def test_without_a_test_subset_every_scan_is_in_a_fold():
+    """For those who have one subset only: nothing is held out."""
+    table = folds.assign(PLAIN[PLAIN["subset"] == 3], "kfold", 2, None, seed=0)
+    assert set(table["fold"]) == {0, 1}

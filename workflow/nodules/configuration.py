@@ -58,8 +58,10 @@ def _read_text(node: dict[str, Any], rules: Mapping[str, Any]) -> None:
             node[name] = _spelled(value, rule.get("type"))
 
 
-def _spelled(value: Any, kind: str | None) -> Any:
+def _spelled(value: Any, kind: str | list[str] | None) -> Any:
     """The value that a text spells, if it is of the kind wanted; else the text itself."""
+    if isinstance(kind, list):  # a type, or null
+        return None if value == "null" else _spelled(value, kind[0])
     if not isinstance(value, str) or kind not in ("number", "integer", "boolean"):
         return value
     if kind == "boolean":

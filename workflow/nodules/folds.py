@@ -20,7 +20,9 @@ UNUSED = -2  # another subset's scan of a patient in the test subset: neither tr
 log = logging.getLogger("nodules")
 
 
-def assign(sheet: pd.DataFrame, scheme: str, n: int, test_subset: int, seed: int) -> pd.DataFrame:
+def assign(
+    sheet: pd.DataFrame, scheme: str, n: int, test_subset: int | None, seed: int
+) -> pd.DataFrame:
     """Divide the usable scans of a sheet (table `scans`) into folds (table `folds`).
 
     scheme: kfold (n folds over patients, alike in nodules and scans; one subset held out) or
@@ -111,14 +113,14 @@ def _crossing(scans: pd.DataFrame, subsets: Iterable[int]) -> list[tuple[str, li
 
 
 def _kfold(
-    scans: pd.DataFrame, n: int, test_subset: int, random: np.random.Generator
+    scans: pd.DataFrame, n: int, test_subset: int | None, random: np.random.Generator
 ) -> pd.DataFrame:
     held_out = scans["subset"] == test_subset
-    if not held_out.any():
+    if test_subset is not None and not held_out.any():
         found = ", ".join(map(str, sorted(set(scans["subset"]))))
         raise UserError(
             f"folds.test_subset {test_subset}: no usable scan in subset{test_subset} (there are: "
-            f"{found}). Add that subset, or set folds.test_subset to one of these."
+            f"{found}). Add that subset, or set folds.test_subset to one of these, or to null to hold out none."
         )
     same_patient = scans["patient"].isin(scans.loc[held_out, "patient"]) & ~held_out
     for uid in scans.loc[same_patient, "seriesuid"]:
@@ -126,8 +128,8 @@ def _kfold(
     rest = scans[~held_out & ~same_patient]
     if rest["patient"].nunique() < n:
         raise UserError(
-            f"folds.n {n}: only {rest['patient'].nunique()} patients outside the test subset "
-            f"subset{test_subset}. Use fewer folds or add scans."
+            f"folds.n {n}: only {rest['patient'].nunique()} patients outside the test subset. "
+            "Use fewer folds or add scans."
         )
     fold = np.where(held_out, TEST, UNUSED)
     fold[rest.index] = _balanced(rest, n, random)

@@ -46,7 +46,7 @@ FOLDS = (
     else list(range(config["folds"]["n"]))
 )
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
-PARTS = FOLD_PARTS + ([] if OFFICIAL else ["test"])
+PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
 
 
 def code(script):

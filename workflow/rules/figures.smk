@@ -119,7 +119,7 @@ rule draw_scores:
 rule draw_gallery:
     input:
         stacks=stacks("fold_0"),
-        test_stacks=[] if OFFICIAL else stacks("test"),
+        test_stacks=[] if HELD_OUT is None else stacks("test"),
         classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
         regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
         nodules="results/scans/nodules.parquet",

@@ -23,7 +23,7 @@ PADDING = (-2048, -3024)
 GOLDEN = (5**0.5 - 1) / 2
 # Smallest and largest diameter and share of the nodules drawn. In LIDC half are under 6.5 mm; on
 # this coarse grid those look like vessels, and a small set has to teach a network in minutes.
-DIAMETER_BINS_MM = ((4.0, 6.0, 0.1), (6.0, 9.0, 0.4), (9.0, 14.0, 0.35), (14.0, 30.0, 0.15))
+DIAMETER_BINS_MM = ((4.0, 6.5, 0.1), (6.5, 9.0, 0.25), (9.0, 14.0, 0.4), (14.0, 30.0, 0.25))
 FINDING_MM = 6.0  # findings of few readers are smaller: that is why few marked them
 # Most of LIDC's nodules are solid; others get a larger share here, so that a small set has some.
 TEXTURES = ((3.5, 5.0, 0.7), (2.0, 3.4, 0.18), (1.0, 1.9, 0.12))

@@ -10,8 +10,8 @@ from nodules.phantom.fields import Field, coverage, tube
 
 Floats = NDArray[np.float64]
 
-TIP_MM = 0.55  # radius of the last branches drawn
-BRANCHING = 2.6  # a parent's radius**BRANCHING is the sum of its children's; 3 is Murray's law
+TIP_MM = 0.6  # radius of the last branches drawn
+BRANCHING = 3.0  # a parent's radius**3 is the sum of its children's: Murray's law
 STEP_MM = 7.0  # between the points at which a branch may leave
 
 
