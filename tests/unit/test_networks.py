@@ -39,6 +39,8 @@ def test_weights_survive_a_file(tmp_path):
     other = networks.build_unet(SETTINGS, 2)
     networks.apply_state(other, networks.load_state(tmp_path / "w.pt"), "w.pt")
     assert networks.weights_sha256(other) == networks.weights_sha256(network)
+    networks.save_state(tmp_path / "again.pt", other)
+    assert (tmp_path / "again.pt").read_bytes() == (tmp_path / "w.pt").read_bytes()
 
 
 def test_imagenet_weights_keep_everything_but_the_last_layer(tmp_path):

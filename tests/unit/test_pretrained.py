@@ -17,13 +17,13 @@ def source(tmp_path):
 
 def test_a_good_download_arrives(tmp_path, source):
     url, digest = source
-    pretrained.fetch(tmp_path / "out" / "w.pth", url, digest[:8])
+    pretrained.fetch(tmp_path / "out" / "w.pth", url, digest)
     assert (tmp_path / "out" / "w.pth").read_bytes() == b"weights"
 
 
 def test_a_wrong_checksum_leaves_no_file(tmp_path, source):
     with pytest.raises(UserError, match="SHA-256"):
-        pretrained.fetch(tmp_path / "out" / "w.pth", source[0], "00000000")
+        pretrained.fetch(tmp_path / "out" / "w.pth", source[0], "0" * 64)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -31,3 +31,11 @@ def test_offline_says_what_else_can_be_done(tmp_path):
     with pytest.raises(UserError, match=r"resnet\.weights: random"):
         pretrained.fetch(tmp_path / "w.pth", "http://127.0.0.1:9/none.pth")
     assert not (tmp_path / "w.pth").exists()
+
+
+def test_the_published_hash_belongs_to_the_published_file():
+    """torchvision names its files by the first digits of their SHA-256."""
+    from torchvision.models import ResNet50_Weights
+
+    assert ResNet50_Weights.IMAGENET1K_V2.url == pretrained.IMAGENET_URL
+    assert pretrained.IMAGENET_URL.endswith(f"-{pretrained.IMAGENET_SHA256[:8]}.pth")

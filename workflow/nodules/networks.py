@@ -119,9 +119,11 @@ def apply_state(
 
 
 def save_state(path: str | Path, network: nn.Module) -> None:
-    """Write a network's state dict, whole or not at all."""
-    with atomic(path) as temporary:
-        torch.save({k: v.cpu().contiguous() for k, v in network.state_dict().items()}, temporary)
+    """Write a network's state dict, whole or not at all; equal weights give equal bytes."""
+    state = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
+    # Given a path, torch.save writes the (temporary) file's name into the file.
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def weights_sha256(network: nn.Module) -> str:

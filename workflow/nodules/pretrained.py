@@ -7,13 +7,12 @@ from pathlib import Path
 
 from nodules.files import UserError, atomic, sha256
 
-# torchvision's ResNet50_Weights.IMAGENET1K_V2; the file's name holds the first 8 digits of its
-# SHA-256, which is how torch.hub itself checks a download.
+# torchvision's ResNet50_Weights.IMAGENET1K_V2. The file's name holds the hash's first digits.
 IMAGENET_URL = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
-IMAGENET_SHA256_PREFIX = "11ad3fa6"
+IMAGENET_SHA256 = "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca"
 
 
-def fetch(path: str | Path, url: str = IMAGENET_URL, prefix: str = IMAGENET_SHA256_PREFIX) -> None:
+def fetch(path: str | Path, url: str = IMAGENET_URL, digest: str = IMAGENET_SHA256) -> None:
     """Download weights to `path`, whole or not at all; UserError when offline or damaged."""
     with atomic(path) as temporary:
         try:
@@ -26,14 +25,14 @@ def fetch(path: str | Path, url: str = IMAGENET_URL, prefix: str = IMAGENET_SHA2
                 " (resnet.weights: /path/to/resnet50-11ad3fa6.pth), or start from nothing"
                 " (resnet.weights: random)."
             ) from error
-        check(temporary, prefix, url)
+        check(temporary, digest, url)
 
 
-def check(path: str | Path, prefix: str, source: str) -> None:
-    """UserError unless the file's SHA-256 begins with `prefix`."""
+def check(path: str | Path, digest: str, source: str) -> None:
+    """UserError unless the file's SHA-256 is `digest`."""
     found = sha256(path)
-    if not found.startswith(prefix):
+    if found != digest:
         raise UserError(
-            f"{source}: the file's SHA-256 is {found[:16]}.., expected {prefix}..: the download"
+            f"{source}: the file's SHA-256 is {found}, expected {digest}: the download"
             " was cut short or changed on its way. Try again, or download it by hand."
         )

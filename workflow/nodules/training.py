@@ -268,8 +268,8 @@ def save(
         "optimizer": optimizer.state_dict(),
         "progress": json.dumps(vars(progress)),
     }
-    with atomic(plan.state_path) as temporary:
-        torch.save(state, temporary)
+    with atomic(plan.state_path) as temporary, temporary.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def resume(

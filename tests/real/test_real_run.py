@@ -1,0 +1,66 @@
+"""Two real LUNA16 scans through every stage, to the report, with the published configuration."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodules import regions, tables
+from nodules.geometry import Geometry
+from running import REPOSITORY, run_workflow, succeeded
+
+pytestmark = [pytest.mark.real, pytest.mark.workflow, pytest.mark.timeout(1500)]
+OVERLAY = str(Path(__file__).with_name("two_scans.yaml"))
+
+
+@pytest.fixture(scope="module")
+def run(shared_data, tmp_path_factory):
+    """Results of a whole run on the real scans."""
+    folder = shared_data / "data" / "luna16"
+    configs = (str(REPOSITORY / "config" / "luna16.yaml"), OVERLAY)
+    workdir = tmp_path_factory.mktemp("real")
+    done = run_workflow(workdir, "--configfile", *configs, "--config", f"luna16_dir={folder}")
+    succeeded(done)
+    return workdir / "results"
+
+
+def test_the_report_is_written(run):
+    assert (run / "report.html").stat().st_size > 1_000_000
+
+
+def test_scores_cover_both_scans_and_all_four_nodules(run):
+    summary = json.loads((run / "evaluation" / "summary.json").read_text())
+    assert summary["main_set"] == "out_of_fold"
+    assert summary["out_of_fold"]["n_scans"] == 2
+    assert summary["out_of_fold"]["n_nodules"] == 4
+
+
+def test_nodules_lie_where_the_annotations_say(run):
+    """Each nodule's readers' mask on the stored slices is centred on its annotation."""
+    nodules = tables.read(run / "scans" / "nodules.parquet", "nodules")
+    seen = 0
+    for path in (run / "masks").glob("*.parquet"):
+        grid = Geometry.from_row(
+            tables.read(run / "slices" / path.name, "slices").iloc[0].to_dict()
+        )
+        masks = regions.select(tables.read(path, "regions"), "readers", "slices")
+        painted = regions.paint(masks, grid.shape)
+        for row in nodules[nodules["seriesuid"] == path.stem].itertuples():
+            centre = np.argwhere(painted == row.nodule).mean(axis=0)
+            annotated = grid.to_index((row.x, row.y, row.z))
+            assert np.abs(centre - annotated)[1:].max() < 0.5
+            seen += 1
+    assert seen == 4
+
+
+def test_nodules_are_bright_and_inside_the_stored_slices(run):
+    """Isolation has not painted over any of them, and the lung around them is dark."""
+    for path in (run / "masks").glob("*.parquet"):
+        stack = np.load(run / "slices" / f"{path.stem}.npy", mmap_mode="r")
+        masks = regions.select(tables.read(path, "regions"), "readers", "slices")
+        painted = regions.paint(masks, stack.shape)
+        for number in np.unique(painted[painted > 0]):
+            values = stack[painted == number]
+            assert np.median(values) > 100
+            assert (values == 170).mean() < 0.1  # the grey level of what is painted over

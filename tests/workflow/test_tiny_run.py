@@ -1,0 +1,105 @@
+"""A tiny phantom through every rule, from nothing to the report, and again with the same seed."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nodules import tables
+from nodules.files import sha256
+from running import run_workflow, succeeded
+from sources import all_rules
+
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+TINY = str(Path(__file__).with_name("tiny.yaml"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Results of a whole run."""
+    workdir = tmp_path_factory.mktemp("tiny")
+    succeeded(run_workflow(workdir, "--configfile", TINY))
+    return workdir / "results"
+
+
+def test_report_and_figures_are_there(run):
+    assert (run / "report.html").stat().st_size > 1_000_000
+    figures = {f.stem for f in (run / "figures").glob("*.svg")}
+    assert len(figures) >= 10
+    assert figures == {f.stem for f in (run / "figures").glob("*.png")}
+
+
+def test_every_rule_ran_and_was_measured(run):
+    measured = {f.relative_to(run / "benchmarks").parts[0] for f in run.glob("benchmarks/**/*.tsv")}
+    measured = {name.removesuffix(".tsv") for name in measured}
+    assert measured >= {rule.name for rule in all_rules()} - {"all", "figures", "fetch_weights"}
+
+
+def test_summary_has_the_promised_numbers(run):
+    summary = json.loads((run / "evaluation" / "summary.json").read_text())
+    assert summary["main_set"] == "test"
+    for part in ("test", "out_of_fold"):
+        assert summary[part]["n_scans"] > 0
+        assert {"unet", "unet_resnet"} <= set(summary[part]["cpm"])
+    assert summary["test"]["n_scans"] + summary["out_of_fold"]["n_scans"] == 10
+
+
+def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
+    folds = tables.read(run / "folds" / "folds.parquet", "folds")
+    for fold, group in folds.groupby("fold"):
+        part = "test" if fold == -1 else f"fold_{fold}"
+        scores = tables.read(run / "detection" / "unet" / part / "slices.parquet", "slice_scores")
+        assert set(scores["seriesuid"]) == set(group["seriesuid"])
+        answers = run / "classification" / part / "slices.parquet"
+        answered = tables.read(answers, "slice_confidence")
+        assert list(answered["slice"]) == list(scores["slice"])
+    assert set(folds.loc[folds["fold"] == -1, "subset"]) == {9}
+
+
+def test_every_slice_is_stored_with_its_row(run):
+    for path in (run / "slices").glob("*.npy"):
+        stack = np.load(path, mmap_mode="r")
+        table = tables.read(path.with_suffix(".parquet"), "slices")
+        assert stack.dtype == np.uint8 and stack.shape == tuple(table["shape"].iloc[0])
+        assert list(table["slice"]) == list(range(len(stack)))
+        pictures = list((run / "slices" / "png" / path.stem).glob("*.png"))
+        assert len(pictures) == (table["nodules"].str.len() > 0).sum()
+
+
+def test_nothing_is_left_to_do(run):
+    done = succeeded(run_workflow(run.parent, "--configfile", TINY, "--dry-run"))
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_an_edited_threshold_repeats_detection_but_no_training(run):
+    arguments = ("--configfile", TINY, "--config", "candidates={threshold: 0.05}", "--dry-run")
+    done = succeeded(run_workflow(run.parent, *arguments))
+    text = done.stdout + done.stderr
+    assert re.search(r"^detect_unet +3$", text, re.M)
+    assert not re.search(r"^(train_unet|prepare_slices|check_scans) ", text, re.M)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_files(run, tmp_path):
+    succeeded(run_workflow(tmp_path, "--configfile", TINY, "results/evaluation/summary.json"))
+    compared = 0
+    for pattern in (
+        "phantom/**/*.*",
+        "scans/n*.parquet",
+        "slices/*.*",
+        "masks/*.parquet",
+        "folds/*.parquet",
+        "models/*/*/model.pt",
+        "detection/**/*.parquet",
+        "classification/**/*.parquet",
+        "evaluation/*.json",
+    ):
+        files = sorted(run.glob(pattern))
+        assert files, pattern
+        for path in files:
+            twin = tmp_path / "results" / path.relative_to(run)
+            assert sha256(twin) == sha256(path), path.relative_to(run)
+            compared += 1
+    assert compared > 60
