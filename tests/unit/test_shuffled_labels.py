@@ -42,7 +42,7 @@ def task(tmp_path_factory):
 
 def left_out_auc(task, folder):
     """AUC on the left-out crops after training on the others."""
-    plan = Plan("resnet", 0, 5, 16, 0.001, 0, folder, "")
+    plan = Plan("resnet", 0, 5, 16, 0.001, "constant", 0, folder, "")
     network = build_resnet(seed=1)
     train(network, task, plan, CPU)
     logits = answer([network.eval()], task.left_out, task.validation, SETTINGS, CPU)

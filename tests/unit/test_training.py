@@ -17,7 +17,7 @@ from nodules.training import Plan, fingerprint, train
 
 CPU = torch.device("cpu")
 SETTINGS = {
-    "filters": 2, "depth": 2, "context": 1, "epochs": 2, "batch": 2, "learning_rate": 0.01,
+    "filters": 2, "depth": 2, "context": 1, "epochs": 2, "batch": 2, "learning_rate": 0.01, "schedule": "cosine",
     "empty_slices": 1.0, "repeat": 1, "augment": True,
 }  # fmt: skip
 
@@ -33,7 +33,15 @@ def task(tmp_path):
 @pytest.fixture
 def plan(tmp_path):
     return Plan(
-        "unet", 0, SETTINGS["epochs"], SETTINGS["batch"], 0.01, 1, tmp_path / "run", "print"
+        "unet",
+        0,
+        SETTINGS["epochs"],
+        SETTINGS["batch"],
+        0.01,
+        "cosine",
+        1,
+        tmp_path / "run",
+        "print",
     )
 
 
@@ -116,7 +124,7 @@ def test_checkpoint_overlay_and_history_for_every_epoch(task, plan):
 
 
 def test_loss_falls(task, plan):
-    _, history = trained(task, replace(plan, epochs=40, learning_rate=0.03))
+    _, history = trained(task, replace(plan, epochs=40, learning_rate=0.03, schedule="constant"))
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
 
 
@@ -144,3 +152,8 @@ def test_fingerprint_changes_with_settings_data_and_code(tmp_path):
     second = fingerprint({"a": 1}, [str(data)], [str(code)])
     np.save(data, np.zeros(4))
     assert len({first, second, fingerprint({"a": 1}, [str(data)], [str(code)])}) == 3
+
+
+def test_the_learning_rate_is_constant_or_falls_to_zero(plan):
+    assert [plan.rate_at(done) for done in (0, 0.5, 1)] == pytest.approx([0.01, 0.005, 0])
+    assert replace(plan, schedule="constant").rate_at(0.7) == 0.01

@@ -7,6 +7,7 @@ so the place in the data order is two numbers and no generator's state needs to 
 import hashlib
 import json
 import logging
+import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,7 @@ class Plan:
     epochs: int
     batch: int
     learning_rate: float
+    schedule: str
     seed: int
     folder: Path
     fingerprint: str
@@ -86,8 +88,14 @@ class Plan:
         workers: int,
     ) -> "Plan":
         """Plan from a network's part of the config; the state lies beside the output file."""
-        steps = (settings["epochs"], settings["batch"], settings["learning_rate"])
+        steps = (settings[key] for key in ("epochs", "batch", "learning_rate", "schedule"))
         return cls(model, fold, *steps, seed, Path(output).parent, fingerprint, workers)
+
+    def rate_at(self, done: float) -> float:
+        """Learning rate after a share of the training: constant, or half a cosine down to 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     @property
     def state_path(self) -> Path:
@@ -149,6 +157,8 @@ def train_epoch(
     start, saved, before = time.monotonic(), time.monotonic(), progress.seconds
     with tqdm(total=len(samples), initial=progress.samples, desc=title, unit="slice") as bar:
         for inputs, targets in batches(samples, plan, progress.step, device):
+            done = (progress.epoch - 1 + progress.samples / len(samples)) / plan.epochs
+            optimizer.param_groups[0]["lr"] = plan.rate_at(done)
             with autocast(device):
                 loss = task.loss(network, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
