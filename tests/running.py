@@ -1,7 +1,6 @@
 """Run the workflow in a folder of its own, as a person would."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 def run_workflow(workdir: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
     """Run snakemake on the repository's Snakefile; results go to `workdir`/results."""
-    (workdir / "config").mkdir(exist_ok=True, parents=True)
-    shutil.copy(REPOSITORY / "config" / "config.yaml", workdir / "config")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     command += ["--directory", str(workdir), "--cores", "2", "--resources", "gpu=1"]
     # As many threads as Snakemake gives: results must not hang on the tests' own setting.

@@ -1,7 +1,6 @@
 """Bad scans in the workflow itself: it stops before long work, or goes on without them."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -18,8 +17,6 @@ FOLDS = "results/folds/folds.parquet"
 def snakemake(repository, tmp_path):
     """Run Snakemake on a small LUNA16 folder; gives the exit status and what it printed."""
     (tmp_path / "luna16").mkdir()
-    (tmp_path / "config").mkdir()
-    shutil.copy(repository / "config" / "config.yaml", tmp_path / "config")
     write_folder(tmp_path / "luna16")
 
     def run(on_bad_scan: str, *arguments: str) -> tuple[int, str]:

@@ -47,9 +47,6 @@ def plan(repository: Path, folder: Path, workdir: Path) -> tuple[str, float]:
 
     A dry run computes in one thread: on a machine with nothing else to do it takes no longer.
     """
-    config = workdir / "config"
-    config.mkdir()
-    (config / "config.yaml").write_text((repository / "config" / "config.yaml").read_text())
     overlay = workdir / "overlay.json"
     overlay.write_text(json.dumps({"data": {"source": "luna16"}, "luna16_dir": str(folder)}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]

@@ -45,15 +45,15 @@ rule train_resnet:
         "results/benchmarks/train_resnet/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    params:
-        settings=config["resnet"],
-        kind=config["masks"]["kind"],
-        seed=config["seed"],
     threads: 8
     resources:
         gpu=1,
         mem_mb=16000,
         runtime="24h",
+    params:
+        settings=config["resnet"],
+        kind=config["masks"]["kind"],
+        seed=config["seed"],
     script:
         "../scripts/train_resnet.py"
 
@@ -76,13 +76,13 @@ rule classify_candidates:
         "results/benchmarks/classify_candidates/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    params:
-        settings=config["resnet"],
-        kind=config["masks"]["kind"],
     threads: 8
     resources:
         gpu=1,
         mem_mb=16000,
         runtime="12h",
+    params:
+        settings=config["resnet"],
+        kind=config["masks"]["kind"],
     script:
         "../scripts/classify_candidates.py"

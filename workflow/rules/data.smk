@@ -68,7 +68,7 @@ checkpoint check_scans:
         mem_mb=4000,
         runtime=240,
     params:
-        folder=DATA,
+        folder=lambda wildcards, input: str(Path(input.annotations).parent),
         on_bad_scan=config["data"]["on_bad_scan"],
     script:
         "../scripts/check_scans.py"

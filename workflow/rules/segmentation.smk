@@ -21,15 +21,15 @@ rule train_unet:
         "results/benchmarks/train_unet/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    params:
-        settings=config["unet"],
-        kind=config["masks"]["kind"],
-        seed=config["seed"],
     threads: 8
     resources:
         gpu=1,
         mem_mb=16000,
         runtime="24h",
+    params:
+        settings=config["unet"],
+        kind=config["masks"]["kind"],
+        seed=config["seed"],
     script:
         "../scripts/train_unet.py"
 
@@ -52,14 +52,14 @@ rule detect_unet:
         "results/benchmarks/detect_unet/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    params:
-        settings=config["unet"],
-        candidates=config["candidates"],
-        kind=config["masks"]["kind"],
     threads: 8
     resources:
         gpu=1,
         mem_mb=16000,
         runtime="12h",
+    params:
+        settings=config["unet"],
+        candidates=config["candidates"],
+        kind=config["masks"]["kind"],
     script:
         "../scripts/detect_unet.py"
