@@ -9,6 +9,25 @@ from nodules import froc, tables
 
 SETS = ("test", "out_of_fold")
 
+# Marks on the nodules of `score`, and one that is on neither.
+Mark = tuple[str, float, float, float, float]  # scan, x, y, z in mm, probability
+HIT_A: Mark = ("a", 1.0, 0.0, 0.0, 0.9)
+HIT_B: Mark = ("b", 0.0, 2.0, 0.0, 0.8)
+AWAY: Mark = ("a", 60.0, 0.0, 0.0, 0.7)
+
+
+def score(marks: list[Mark], bootstrap: int = 50, nodules: int = 2) -> froc.FrocResult:
+    """The score of marks on scans a and b, with a nodule of 10 mm at the origin of each."""
+    found = [(uid, 0.0, 0.0, 0.0, 10.0) for uid in "ab"[:nodules]]
+    columns = ["seriesuid", "x", "y", "z"]
+    return froc.evaluate(
+        pd.DataFrame(marks, columns=[*columns, "probability"]),
+        pd.DataFrame(found, columns=[*columns, "diameter_mm"]),
+        None,
+        ["a", "b"],
+        bootstrap=bootstrap,
+    )
+
 
 def estimate(value: float | None = 0.7) -> dict[str, Any]:
     """An estimate as results files hold it."""

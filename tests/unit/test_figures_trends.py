@@ -19,6 +19,38 @@ def test_every_slice_and_the_regression_line_are_drawn() -> None:
     assert "0.1 (-0.1 to 0.3)" in right.get_title(loc="left")
 
 
+def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:
+    trends = results.trends()
+    slope = trends["sets"]["test"]["slopes"]["resnet_loss"]
+    # Three scans have six orders; a sum in another order differs in its last digits.
+    six = np.array([-2, -1, 0, 1, 2, 3]) * 1e-4
+    slope["shuffled_scans"] = [*six, *(six * (1 + 1e-13))] * 20
+    _, right, *_ = figures_trends.slice_loss(results.trend_slices(), trends).axes
+    (ticks,) = right.collections
+    assert [path[0, 0] for path in ticks.get_segments()] == pytest.approx(list(six * 1000))
+    _, right, *_ = figures_trends.slice_loss(results.trend_slices(), results.trends()).axes
+    assert not right.collections
+
+
+def test_the_line_is_straight_in_loss_and_not_drawn_below_zero() -> None:
+    trends = results.trends()
+    slope = trends["sets"]["test"]["slopes"]["resnet_loss"]
+    slope.update(slope=-0.01, intercept=1.0)
+    left, *_ = figures_trends.slice_loss(results.trend_slices(), trends).axes
+    line = left.lines[2].get_ydata()
+    assert left.get_yscale() == "log"
+    assert np.diff(line[:100]) == pytest.approx(-0.01)
+    assert np.isnan(line[101:]).all()
+
+
+def test_a_single_window_is_one() -> None:
+    windows = results.trend_windows()
+    top, bottom = figures_trends.window_confidence(windows[windows["window"] == 1]).axes
+    assert "one window of 100 slices" in top.get_title(loc="left")
+    low, high = bottom.get_xlim()
+    assert [tick for tick in bottom.get_xticks() if low <= tick <= high] == [1]
+
+
 def test_a_loss_without_a_slope_says_so() -> None:
     axes = figures_trends.slice_loss(results.trend_slices(), results.trends()).axes
     assert "too few slices" in axes[2].texts[0].get_text()

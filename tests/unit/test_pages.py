@@ -34,6 +34,9 @@ def test_no_text_can_become_markup(text: str) -> None:
         page.text(inside, "note")
         page.code(inside)
         page.table([{inside: inside}], inside, numbers=[inside])
+        page.notes([inside])
+        with page.details(inside):
+            page.text(inside)
     assert Reader(hostile).tags == Reader(plain).tags
 
 
@@ -63,3 +66,13 @@ def test_an_empty_table_says_none() -> None:
 
 def test_cells() -> None:
     assert [cell(v) for v in (0.12345, 3, "a", None, float("nan"))] == ["0.123", "3", "a", "–", "–"]
+
+
+def test_details_hold_what_is_added_within() -> None:
+    page = Page("t")
+    with page.details("more"):
+        page.notes(["first", "second"])
+    page.text("after")
+    html = page.html()
+    assert html.index("<summary>more") < html.index("<li>second") < html.index("</details>")
+    assert html.index("</details>") < html.index("after")

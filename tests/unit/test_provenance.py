@@ -34,6 +34,13 @@ def test_costs_add_up_time_and_take_the_largest_memory(tmp_path: Path) -> None:
     assert math.isnan(second["peak_mb"])
 
 
+def test_costs_of_a_rule_with_one_job_have_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "make_folds.tsv").write_text(HEAD + "1.0\t0:00:01\t9.0\t1\t1\t1\t1\t1\t80.0\t1.0\n")
+    assert provenance.costs(folder.rglob("*.tsv"))["rule"].tolist() == ["make_folds"]
+
+
 def test_costs_of_nothing() -> None:
     assert provenance.costs([]).empty
 

@@ -23,7 +23,7 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
     """
     bands = rows(curves, point="band")
     sets = figures.shown_sets(bands)
-    figure, axes = plotting.panels(max(1, len(sets)), height=3.9)
+    figure, axes = plotting.panels(max(1, len(sets)), height=4.6)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(bands, set=name)
         for number, system in enumerate(s for s in figures.SYSTEMS if s in set(part["system"])):
@@ -39,7 +39,7 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
         panel.set_yticks(np.linspace(0, 1, 6))
         panel.set_xlabel("False positives per scan")
         panel.set_title(f"{figures.SETS[name].capitalize()}\n{size}")
-        panel.legend(loc="lower right", title="band and brackets: 95 % over scans")
+        plotting.legend_below(panel, title="band and brackets: 95 % over scans")
     axes[0].set_ylabel("Sensitivity (share of nodules found)")
     if not sets:
         plotting.empty(axes[0], "no FROC curve: no nodules in the scans of this run")
@@ -130,7 +130,7 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
                 f"ECE {figures.estimate(found['ece'])}\nBrier {figures.estimate(found['brier'])}"
             )
             _reliability_line(panel, part, name, label)
-        panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
         panel.set(xlabel="Mean confidence of the bin", ylabel="Share that are nodules")
         panel.set_title("After temperature scaling" if scaled else "As the network gives it")
         plotting.legend_below(panel)
@@ -148,6 +148,7 @@ def _reliability_line(axes: Axes, part: pd.DataFrame, name: str, label: str) -> 
         marker="o" if name == "test" else "s",
         linestyle="-" if name == "test" else "--",
         markersize=4,
+        linewidth=1.1,
         elinewidth=0.9,
         capsize=2,
         label=label,
@@ -197,7 +198,7 @@ def _boxes(
         if not len(values):
             continue
         # Spread evenly in the order of value, so that the same table gives the same picture.
-        spread = np.argsort(np.argsort(values)) * 0.618 % 1 - 0.5
+        spread = (0.5 + np.argsort(np.argsort(values)) * 0.618) % 1 - 0.5
         axes.plot(
             place + shift + 0.16 * spread,
             values,

@@ -24,8 +24,8 @@ def epochs(history: pd.DataFrame) -> Figure:
     for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
         part = rows(history, model=model)
         _folds(left, part, "val_confidence", plotting.BLUE)
-        left.set(ylabel="Mean probability", ylim=(0, 1.02))
-        left.set_title(f"{figures.MODELS[model]}: confidence in left-out nodules")
+        left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
+        left.set_title(f"{figures.MODELS[model]}: confidence in nodules")
         _folds(right, part, "val_loss", plotting.VERMILION)
         right.set(ylabel="Loss on left-out scans")
         right.set_ylim(bottom=0)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from nodules import figures, plotting
 from nodules.figures import rows
@@ -20,7 +21,10 @@ TASKS = {
     "segmentation": ("1 − Dice of nodules", plotting.BLUE),
     "decision": ("wrong answers, candidates", plotting.GREEN),
 }
+FEW = 30  # with fewer different slopes under shuffling, each is drawn as a tick
 LOWEST = 1e-7  # a loss of exactly 0 is drawn here, at the foot of a logarithmic axis
+# Shares from 0 to 1, with room for a note below them.
+WITH_FOOT: dict[str, Any] = {"ylim": (-0.17, 1.03), "yticks": np.linspace(0, 1, 6)}
 ORDER = "Slice index (scan after scan, feet to head)"
 
 
@@ -78,14 +82,16 @@ def _losses(axes: Axes, known: pd.DataFrame, column: str, slope: Mapping[str, An
             label=label,
             rasterized=len(loss) > plotting.MANY,
         )
-    line = np.maximum(slope["intercept"] + slope["slope"] * np.arange(len(index)), LOWEST)
+    # Drawn point by point: on this axis the straight line is a curve, and ends where it is below 0.
+    line = slope["intercept"] + slope["slope"] * np.arange(len(index))
+    line = np.where(line > LOWEST, line, np.nan)
     axes.plot(index, line, color=plotting.BLACK, label="least-squares line")
     axes.set_yscale("log")
     axes.set_xlim(index.min() - 0.5, index.max() + 0.5)
 
 
 def _slopes(axes: Axes, slope: Mapping[str, Any]) -> None:
-    """Histograms of the shuffled slopes, with the observed slope and its interval."""
+    """The shuffled slopes, as histogram or as ticks, with the observed slope and its interval."""
     observed, low, high = (_per_1000(slope[key]) for key in ("slope", "low_scans", "high_scans"))
     axes.axvspan(
         float(low),
@@ -101,6 +107,12 @@ def _slopes(axes: Axes, slope: Mapping[str, Any]) -> None:
         ("shuffled_scans", plotting.BLUE, "-", "whole scans shuffled"),
     ):
         shuffled = _per_1000(slope[kind])
+        distinct = _distinct(shuffled)
+        if len(distinct) < FEW:
+            # So few orders of the scans exist that bars would show the bins, not the slopes.
+            foot = axes.get_xaxis_transform()
+            axes.vlines(distinct, 0, 0.14, colour, transform=foot, linewidth=1.6, label=label)
+            continue
         axes.hist(
             shuffled,
             bins=40,
@@ -113,10 +125,15 @@ def _slopes(axes: Axes, slope: Mapping[str, Any]) -> None:
         )
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_title(
-        f"slope {plotting.interval(float(observed), (low, high), '.2g')}; p {slope['p_scans']:.2f}",
-        fontsize=8.5,
-    )
+    text = plotting.interval(float(observed), (low, high), ".2g")
+    axes.set_title(f"slope {text}; p = {slope['p_scans']:.2f}", fontsize=8.5)
+
+
+def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values that differ by more than the rounding of a sum taken in another order."""
+    values = np.sort(values[np.isfinite(values)])
+    gap = 1e-9 * np.abs(values).max(initial=0)
+    return values[np.diff(values, prepend=-np.inf) > gap]
 
 
 def _per_1000(slope: Any) -> Any:
@@ -183,15 +200,14 @@ def window_confidence(windows: pd.DataFrame) -> Figure:
     top.set(ylabel="Mean confidence", ylim=(0, 1.02))
     figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     size = int(part["n"].median())
-    top.set_title(
-        f"{figures.SETS[name].capitalize()}: the last {len(part)} windows of {size} slices"
-    )
+    which = "one window" if len(part) == 1 else f"the last {len(part)} windows"
+    top.set_title(f"{figures.SETS[name].capitalize()}: {which} of {size} slices")
     bottom.plot(part["window"], part["resnet_loss"], "o-", color=plotting.GREEN, **style)
     bottom.set(xlabel="Window", ylabel="Mean ResNet50 loss (nat)")
     bottom.set_ylim(bottom=0)
     for panel in (top, bottom):
         panel.set_xlim(part["window"].min() - 0.5, part["window"].max() + 0.5)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 
@@ -220,10 +236,10 @@ def confidence_as_proxy(
 
 def _dice(axes: Axes, nodules: pd.DataFrame, spearman: Mapping[str, Any]) -> None:
     axes.plot(nodules["confidence"], nodules["dice"], "o", markersize=4, alpha=0.6, mec="none")
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set(xlim=(-0.02, 1.02), **WITH_FOOT)
     axes.set(xlabel="ResNet50's confidence in the nodule", ylabel="Dice of the U-Net's region")
     axes.set_title(f"Quality ({figures.counted(len(nodules), 'nodules')})")
-    plotting.note(axes, f"Spearman {figures.estimate(spearman, '.2f')}", (0.03, 0.03))
+    plotting.note(axes, f"Spearman {figures.estimate(spearman, '.2f')}", (0.02, 0.02))
 
 
 def _being_right(axes: Axes, bins: pd.DataFrame, auc: Mapping[str, Any]) -> None:
@@ -240,10 +256,10 @@ def _being_right(axes: Axes, bins: pd.DataFrame, auc: Mapping[str, Any]) -> None
         elinewidth=0.9,
         capsize=2,
     )
-    axes.set(xlim=(0.49, 1.01), ylim=(-0.02, 1.02))
+    axes.set(xlim=(0.49, 1.01), **WITH_FOOT)
     axes.set(xlabel="Confidence in the answer: max(p, 1 − p)", ylabel="Share of answers right")
     axes.set_title(f"Being right ({figures.counted(int(count.sum()), 'candidates')})")
-    plotting.note(axes, f"AUC of right or wrong {figures.estimate(auc, '.2f')}", (0.03, 0.03))
+    plotting.note(axes, f"AUC of right or wrong {figures.estimate(auc, '.2f')}", (0.02, 0.02))
 
 
 def _risk(axes: Axes, risk: pd.DataFrame) -> None:

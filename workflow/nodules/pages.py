@@ -2,7 +2,8 @@
 
 import base64
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from nodules.files import write_text
 
 CSS = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto; max-width: 62rem;
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto; max-width: 66rem;
        padding: 0 1.5rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { max-width: 46rem; margin: .5rem 0; } p.note { color: #555; font-size: .9em; }
@@ -18,9 +19,15 @@ p.finding { border-left: 4px solid #0072B2; padding: .3rem .9rem; background: #f
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; font-size: .92em; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
-th { text-align: left; border-bottom: 2px solid #444; padding: .25rem .8rem .25rem 0; }
+th { text-align: left; vertical-align: bottom; white-space: pre-line;
+     border-bottom: 2px solid #444; padding: .25rem .8rem .25rem 0; }
 td { border-bottom: 1px solid #ddd; padding: .22rem .8rem .22rem 0; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
+ol.notes { color: #555; font-size: .85em; margin: 0 0 1.4rem; padding-left: 1.6rem;
+           max-width: 52rem; } ol.notes li { margin: 0; }
+summary { cursor: pointer; color: #0072B2; margin: .8rem 0; }
+td:first-child:has(~ td.number) { white-space: nowrap; }
 td code { word-break: break-all; } pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
 img { max-width: 100%; }
 """
@@ -66,6 +73,19 @@ class Page:
             f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
+
+    def notes(self, texts: Sequence[str]) -> None:
+        """Add small numbered notes, from 1 on, to the table above them."""
+        if texts:
+            items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+            self._parts.append(f'<ol class="notes">{items}</ol>')
+
+    @contextmanager
+    def details(self, summary: str) -> Iterator[None]:
+        """What is added within stays closed until the reader clicks on the summary."""
+        self._parts.append(f"<details><summary>{escape(summary)}</summary>")
+        yield
+        self._parts.append("</details>")
 
     def picture(self, path: str | os.PathLike[str], description: str) -> None:
         """Add a PNG or SVG file, embedded in the page."""

@@ -65,14 +65,14 @@ def data_hash(scans: pd.DataFrame) -> str:
 def costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
     """Jobs, time and peak memory of each rule, from Snakemake's benchmark files.
 
-    benchmarks: files `<rule>/<wildcards>.tsv`. Returns one row a rule, the longest in all first:
-    rule, jobs, total_s, longest_s (wall clock), cpu_s, peak_mb (largest resident set of a job).
-    Very short jobs have no memory measured: NaN.
+    benchmarks: files `benchmarks/<rule>/<wildcards>.tsv` or `benchmarks/<rule>.tsv`.
+    Returns one row a rule, the longest in all first: rule, jobs, total_s, longest_s (wall clock),
+    cpu_s, peak_mb (largest resident set of a job). Very short jobs have no memory measured: NaN.
     """
     rows = []
     for path in benchmarks:
         measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
-        rule = path.parent.name
+        rule = path.stem if path.parent.name == "benchmarks" else path.parent.name
         rows.append((rule, measured["s"], measured["cpu_time"], measured["max_rss"]))
     jobs = pd.DataFrame(rows, columns=["rule", "s", "cpu", "rss"])
     return (

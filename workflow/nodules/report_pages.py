@@ -1,53 +1,49 @@
 """The report's pages of tables: numbers, scans, run, costs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
 
-from nodules import figures
+from nodules import metric_tables
+from nodules.metric_tables import MetricTable
 from nodules.pages import Page
-from nodules.plotting import interval
 
-SECTIONS: dict[str, tuple[str, Callable[[str], bool]]] = {
+Builder = Callable[[pd.DataFrame], Iterable[MetricTable]]
+
+# Title: text, which numbers of those that are left belong to it, and what makes tables of them.
+SECTIONS: dict[str, tuple[str, Callable[[str], bool], Builder]] = {
     "Detection": (
         "Marks are scored by LUNA16's official rules. All scans of a set count in the denominator"
         " of false positives, with or without nodules or marks; a missed nodule stays in that of"
         " the sensitivity.",
         lambda name: name.startswith(("cpm", "sensitivity_at", "recall_", "false_", "candidates_")),
+        metric_tables.detection,
     ),
     "Segmentation": (
         "Every nodule counts once. The readers' agreement with each other and a mere sphere of the"
         " annotated diameter are the human and the trivial bar.",
         lambda name: name.startswith(("dice", "iou", "voxel_", "surface_mm")),
+        metric_tables.segmentation,
     ),
     "Classification": (
         "ResNet50 on the U-Net's candidates. A candidate is a nodule where it hits one by the"
         " official rule; one that hits only an excluded finding is left out. Threshold and"
         " temperature are fitted on other scans than those they are applied to.",
         lambda name: "_and_" not in name and not name.startswith("slope"),
+        metric_tables.classification,
     ),
     "Confidence as a proxy, and trends over slices": (
         "The weights are frozen: a slope over the slice index describes the order of the slices,"
         " not learning.",
         lambda name: True,
+        metric_tables.proxy,
     ),
-}
-# What a reader in a hurry wants: words, and metric and system of table `metrics`.
-GLANCE = {
-    "Nodules found, best 8 candidates a scan": ("recall_best_8_per_scan", "unet"),
-    "False alarms a scan, all candidates": ("false_alarms_per_scan_all", "unet"),
-    "CPM of the U-Net alone": ("cpm", "unet"),
-    "CPM of U-Net and ResNet50": ("cpm", "unet_resnet"),
-    "Dice of the U-Net, misses counted 0": ("dice", "unet"),
-    "Dice of one reader against the others": ("dice", "reader"),
-    "Dice of a sphere of the annotated diameter": ("dice", "sphere"),
-    "AUC of the ResNet50 on candidates": ("auc", "resnet"),
-    "Spearman of confidence and Dice": ("spearman_confidence_and_dice", "resnet"),
 }
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
-    " regression). A dash means undefined; the definition says why."
+    " regression). A dash means undefined; the note says why."
 )
 
 
@@ -56,18 +52,18 @@ def metrics(table: pd.DataFrame, trends: Mapping[str, Any]) -> Page:
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
     page.heading("At a glance")
-    page.table(list(_glance(table)), numbers=list(figures.SETS.values()))
+    _show(page, metric_tables.glance(table))
     page.heading("Is confidence a proxy for segmentation quality?")
     page.text(str(trends["statement"]), "finding")
-    left = table
-    for title, (text, belongs) in SECTIONS.items():
+    left = metric_tables.pooled(table)
+    for title, (text, belongs, build) in SECTIONS.items():
         own = left["metric"].map(belongs).astype(bool)
         page.heading(title)
         page.text(text)
-        page.table(_by_set(left[own]), numbers=list(figures.SETS.values()))
+        _show(page, *build(left[own]))
         left = left[~own]
     page.heading("CPM of each fold")
-    page.table(_by_fold(table), numbers=["CPM", "scans"])
+    _show(page, metric_tables.by_fold(table))
     return page
 
 
@@ -157,48 +153,23 @@ def costs(table: pd.DataFrame) -> Page:
     return page
 
 
-def _glance(table: pd.DataFrame) -> Iterator[dict[str, str]]:
-    for words, (metric, system) in GLANCE.items():
-        own = figures.rows(table, metric=metric, system=system)
-        if not own.empty:
-            by_set: dict[str, dict[Any, Any]] = {r["set"]: r for r in own.to_dict("records")}
-            values = {title: _value(by_set.get(name)) for name, title in figures.SETS.items()}
-            yield {"": words} | values
+def _show(page: Page, *shown: MetricTable) -> None:
+    """Add tables, those for few readers folded away at the end."""
+    if not shown:
+        page.text("None.", "note")
+    folded = [table for table in shown if table.folded]
+    _tables(page, [table for table in shown if not table.folded])
+    if folded:
+        with page.details("The other measures by diameter"):
+            _tables(page, folded)
 
 
-def _by_set(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row a number and system, the pooled sets side by side."""
-    pooled = table[table["set"].isin(list(figures.SETS))]
-    rows: list[dict[str, Any]] = []
-    for (metric, system), group in pooled.groupby(["metric", "system"], sort=False):
-        by_set: dict[str, dict[Any, Any]] = {r["set"]: r for r in group.to_dict("records")}
-        values = {title: _value(by_set.get(name)) for name, title in figures.SETS.items()}
-        any_row = next(iter(by_set.values()))
-        rows.append(
-            {"number": metric, "of": system} | values | {"definition": any_row["definition"]}
-        )
-    return rows
-
-
-def _value(row: Mapping[Any, Any] | None) -> str:
-    if row is None:
-        return "–"
-    form = ".2g" if str(row["metric"]).startswith("slope") else ".3f"
-    text = interval(row["value"], (row["low"], row["high"]), form)
-    return f"{text}, n = {row['n']:,} {row['unit']}"
-
-
-def _by_fold(table: pd.DataFrame) -> list[dict[str, Any]]:
-    folds = table[(table["metric"] == "cpm") & table["set"].str.startswith("fold_")]
-    return [
-        {
-            "system": figures.SYSTEMS.get(row["system"], row["system"]),
-            "fold": row["set"].removeprefix("fold_"),
-            "CPM": interval(row["value"], (row["low"], row["high"])),
-            "scans": row["n"],
-        }
-        for row in folds.to_dict("records")
-    ]
+def _tables(page: Page, shown: list[MetricTable]) -> None:
+    """Add tables with their notes, which tables in a row that share them have once."""
+    for table, after in zip_longest(shown, shown[1:]):
+        page.table(table.rows, table.caption, table.numbers)
+        if after is None or after.notes != table.notes:
+            page.notes(table.notes)
 
 
 def _why(defects: pd.DataFrame, uid: object) -> str:

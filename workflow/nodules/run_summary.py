@@ -22,19 +22,34 @@ RATES = {
     "candidates_per_scan": "candidates over all scans",
 }
 SEGMENTATION = {
-    "dice": "3-D Dice of each nodule on the native grid, mean over nodules",
-    "iou": "3-D IoU of each nodule on the native grid, mean over nodules",
-    "sensitivity": "share of the reference's voxels that are covered, mean over nodules",
+    "dice": "3-D Dice of each nodule on the native grid, mean over nodules, 0 for a missed one",
+    "iou": "3-D IoU of each nodule on the native grid, mean over nodules, 0 for a missed one",
+    "sensitivity": "share of the reference's voxels that are covered, mean over nodules, 0 for a"
+    " missed one",
     "surface_mm": "average symmetric surface distance, mean over the nodules touched, mm",
 }
 REFERENCES = {
-    "unet": "U-Net's regions against the readers' consensus; a missed nodule counts 0",
+    "unet": "U-Net's regions against the readers' consensus",
     "reader": "each reader against the other readers' consensus",
     "sphere": "sphere of the annotated diameter against the readers' consensus",
 }
 CALIBRATION = {
     "ece": f"expected calibration error over {BINS} equally wide bins",
     "brier": "mean squared difference of confidence and truth",
+}
+CORRELATIONS = {
+    "spearman": "Spearman's rank correlation of",
+    "pearson": "Pearson's correlation of",
+    "spearman_given_diameter": "Spearman's rank correlation, the diameter's rank held fixed, of",
+    "auc": "area under the ROC curve of",
+}
+PAIRS = {
+    "confidence_and_dice": "ResNet50's highest confidence among a nodule's candidates and the"
+    " nodule's Dice; nodules that the U-Net touched",
+    "probability_and_dice": "the U-Net's highest probability among a nodule's candidates and the"
+    " nodule's Dice; nodules that the U-Net touched",
+    "certainty_and_right": "a candidate's certainty, max(p, 1 - p), and whether it is called"
+    " rightly at 0.5",
 }
 
 
@@ -127,7 +142,8 @@ def _segmentation_rows(segmentation: dict[str, Any]) -> Iterator[dict[str, Any]]
                 for measure, text in SEGMENTATION.items():
                     n = means["n_surface_mm" if measure == "surface_mm" else "n_nodules"]
                     name_ = f"{'voxel_' if measure == 'sensitivity' else ''}{measure}{group}"
-                    full = f"{text}: {against}"
+                    only = ", only nodules that one touches" if "only" in group else ""
+                    full = f"{text}: {against}{only}"
                     yield _row(name_, means[measure], full, comparison, name, n, "nodules")
         for pair, number in found["dice_differences"].items():
             n = number["n_nodules"]
@@ -161,10 +177,10 @@ def _trend_rows(sets: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 text = "the same slope, interval robust to dependence within a scan"
                 yield _row("slope_scans", number, text, column, name, line["n_scans"], "scans")
         pairs = found["proxy"]
-        for pair in ("confidence_and_dice", "probability_and_dice", "certainty_and_right"):
+        for pair in PAIRS:
             unit = "candidates" if pair == "certainty_and_right" else "nodules"
             for kind, number in pairs[pair].items():
-                text = f"{kind.replace('_', ' ')} of {pair.replace('_', ' ')}"
+                text = f"{CORRELATIONS[kind]} {PAIRS[pair]}"
                 n = pairs[f"n_{unit}"]
                 yield _row(f"{kind}_{pair}", number, text, "resnet", name, n, unit)
 

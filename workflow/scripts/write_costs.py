@@ -7,7 +7,7 @@ from nodules import jobs, provenance, report_pages
 
 def main(snakemake):
     # All but this job's own file, which is not written yet, or is an earlier run's.
-    measured = sorted(Path("results/benchmarks").glob("*/*.tsv"))
+    measured = sorted(Path("results/benchmarks").rglob("*.tsv"))
     costs = provenance.costs(path for path in measured if path.parent.name != snakemake.rule)
     report_pages.costs(costs).write(snakemake.output[0])
 
