@@ -97,6 +97,17 @@ def test_an_undefined_number_is_a_dash_with_its_reason() -> None:
     assert table.notes == ["area under the curve", "Undefined: one class (no nodule)"]
 
 
+def test_correlations_over_nodules_and_over_candidates_are_two_tables() -> None:
+    rows = [
+        metric("spearman_confidence_and_dice", "resnet"),
+        metric("auc_certainty_and_right", "resnet", unit="candidates"),
+    ]
+    nodules, candidates = metric_tables.proxy(frame(*rows))
+    assert nodules.rows[0][""] == "Spearman: ResNet50's confidence and Dice [1]"
+    assert candidates.caption == "What confidence tells of candidates"
+    assert candidates.rows[0][""].startswith("AUC: ResNet50's certainty and being right")
+
+
 def test_slopes_are_told_by_a_thousand_slices() -> None:
     row = metric("slope", "resnet_loss", value=2e-4, low=-1e-4, high=5e-4, n=1, unit="slices")
     (table,) = metric_tables.proxy(frame(row))

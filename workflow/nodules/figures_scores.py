@@ -118,7 +118,7 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     bins: table `reliability`; scores: `classification.json`. Error bars are Wilson's 95 %
     intervals of a share, which take candidates as independent.
     """
-    figure, axes = plotting.panels(2, height=4.7)
+    figure, axes = plotting.panels(2, height=4.8)
     for panel, scaled in zip(axes, (False, True), strict=True):
         panel.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.9, linestyle=":")
         for name in figures.shown_sets(bins):
@@ -130,7 +130,7 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
                 f"ECE {figures.estimate(found['ece'])}\nBrier {figures.estimate(found['brier'])}"
             )
             _reliability_line(panel, part, name, label)
-        panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         panel.set(xlabel="Mean confidence of the bin", ylabel="Share that are nodules")
         panel.set_title("After temperature scaling" if scaled else "As the network gives it")
         plotting.legend_below(panel)

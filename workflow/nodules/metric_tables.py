@@ -190,7 +190,8 @@ def classification(table: pd.DataFrame) -> Iterator[MetricTable]:
 def proxy(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Correlations of confidence with quality, and slopes over the slices."""
     slopes = table["metric"].isin(["slope", "slope_scans"])
-    yield from _rest(table[~slopes], "What confidence tells")
+    for unit, group in table[~slopes].groupby("unit", sort=False):
+        yield from _rest(group, f"What confidence tells of {unit}")
     if slopes.any():
         caption = "Change per 1,000 slices: the least-squares slopes times 1,000"
         result = MetricTable(caption)

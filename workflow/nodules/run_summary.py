@@ -171,7 +171,7 @@ def _trend_rows(sets: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for column, line in found["slopes"].items():
             if line is not None:
                 number = {"value": line["slope"], "low": line["low"], "high": line["high"]}
-                text = "least-squares slope per slice index, textbook interval"
+                text = "least-squares slope, textbook interval, which takes slices for independent"
                 yield _row("slope", number, text, column, name, line["n"], "slices")
                 number = number | {"low": line["low_scans"], "high": line["high_scans"]}
                 text = "the same slope, interval robust to dependence within a scan"
