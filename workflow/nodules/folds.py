@@ -120,7 +120,8 @@ def _kfold(
         found = ", ".join(map(str, sorted(set(scans["subset"]))))
         raise UserError(
             f"folds.test_subset {test_subset}: no usable scan in subset{test_subset} (there are: "
-            f"{found}). Add that subset, or set folds.test_subset to one of these, or to null to hold out none."
+            f"{found}). Add that subset, or set folds.test_subset to one of these, or to null to "
+            "hold out none."
         )
     same_patient = scans["patient"].isin(scans.loc[held_out, "patient"]) & ~held_out
     for uid in scans.loc[same_patient, "seriesuid"]:

@@ -88,8 +88,18 @@ class Plan:
         workers: int,
     ) -> "Plan":
         """Plan from a network's part of the config; the state lies beside the output file."""
-        steps = (settings[key] for key in ("epochs", "batch", "learning_rate", "schedule"))
-        return cls(model, fold, *steps, seed, Path(output).parent, fingerprint, workers)
+        return cls(
+            model,
+            fold,
+            settings["epochs"],
+            settings["batch"],
+            settings["learning_rate"],
+            settings["schedule"],
+            seed,
+            Path(output).parent,
+            fingerprint,
+            workers,
+        )
 
     def rate_at(self, done: float) -> float:
         """Learning rate after a share of the training: constant, or half a cosine down to 0."""
