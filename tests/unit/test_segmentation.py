@@ -6,9 +6,9 @@ import pytest
 
 from builders import make_stack
 from nodules.files import UserError
-from nodules.segmentation import SliceTask, augmented, overlay
+from nodules.segmentation import SliceTask, augmented, overlay, patch_of
 
-SETTINGS = {"context": 1, "empty_slices": 1.0, "repeat": 2, "augment": False}
+SETTINGS = {"context": 1, "empty_slices": 1.0, "repeat": 2, "augment": False, "patch": 0}
 NODULE = [((5, 30, 20), 5)]
 
 
@@ -67,3 +67,23 @@ def test_overlay_draws_both_outlines():
     coloured = cv2.absdiff(image[..., 0], image[..., 2]) > 0
     assert coloured[80:160, 80:160].any() and coloured[320:400, 320:400].any()
     assert not coloured[:72].any()
+
+
+def test_patches_hold_a_nodule_where_there_is_one_and_never_leave_the_slice():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((64, 48), np.uint8)
+    empty = {patch_of(mask, 16, rng) for _ in range(2000)}
+    assert {s.start for s, _ in empty} == set(range(49))
+    assert {s.start for _, s in empty} == set(range(33))
+    mask[2:4, 40:44] = 1
+    for _ in range(100):
+        rows, columns = patch_of(mask, 16, rng)
+        part = mask[rows, columns]
+        assert part.shape == (16, 16) and part.any()
+
+
+def test_a_patch_is_the_same_part_of_image_and_mask(stacks):
+    task = SliceTask(stacks, [], SETTINGS | {"patch": 16}, 0, 0)
+    image, mask = task.sample(task.positive[3], np.random.default_rng(0))
+    assert image.shape == (3, 16, 16)
+    assert np.array_equal(image[1] == 220, mask[0] > 0)

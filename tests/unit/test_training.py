@@ -18,7 +18,7 @@ from nodules.training import Plan, fingerprint, train
 CPU = torch.device("cpu")
 SETTINGS = {
     "filters": 2, "depth": 2, "context": 1, "epochs": 2, "batch": 2, "learning_rate": 0.01,
-    "schedule": "cosine", "empty_slices": 1.0, "repeat": 1, "augment": True,
+    "schedule": "cosine", "empty_slices": 1.0, "repeat": 1, "patch": 0, "augment": True,
 }  # fmt: skip
 
 

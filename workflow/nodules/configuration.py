@@ -95,6 +95,11 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     step = 2 ** (config["unet"]["depth"] - 1)
     if config["slices"]["size"] % step:
         yield f"slices.size: must be a multiple of {step} for unet.depth {config['unet']['depth']}"
+    if config["unet"]["patch"] % step or config["unet"]["patch"] > config["slices"]["size"]:
+        yield (
+            f"unet.patch: must be 0 or a multiple of {step}, and not exceed slices.size"
+            f" {config['slices']['size']}"
+        )
     if config["data"]["source"] == "luna16" and not config["luna16_dir"]:
         yield (
             "luna16_dir: name the folder that holds subset0 .. subset9, for example"

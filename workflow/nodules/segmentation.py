@@ -66,10 +66,16 @@ class SliceTask:
     def sample(
         self, key: Slice, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Slice with its neighbours (channels, y, x) and its mask (1, y, x), 0 or 1."""
+        """Slice with its neighbours (channels, y, x) and its mask (1, y, x), 0 or 1.
+
+        With `patch` set, a square part of it, which holds some of a nodule if there is one.
+        """
         stack = self.training[key.scan]
         image = stack.window(key.z, self.settings["context"])
         mask = (stack.labels(key.z) > 0).astype(np.uint8)[None]
+        if self.settings["patch"]:
+            part = patch_of(mask[0], self.settings["patch"], rng)
+            image, mask = image[:, *part], mask[:, *part]
         return augmented(image, mask, rng) if self.settings["augment"] else (image, mask)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -116,6 +122,19 @@ def slices_of(stacks: Sequence[Stack]) -> tuple[list[Slice], list[Slice]]:
     positive = [Slice(i, int(z)) for i, s in enumerate(stacks) for z in s.nodule_slices]
     empty = [Slice(i, int(z)) for i, s in enumerate(stacks) for z in s.empty_slices]
     return positive, empty
+
+
+def patch_of(mask: NDArray[np.uint8], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a random square; it holds a random nodule pixel where there is any."""
+    highest = np.maximum(np.array(mask.shape) - side, 0)
+    pixels = np.argwhere(mask)
+    if len(pixels):
+        # The pixel comes to lie in the square's middle half, as far as the slice's edge allows.
+        corner = pixels[rng.integers(len(pixels))] - rng.integers(side // 4, 3 * side // 4 + 1, 2)
+    else:
+        corner = rng.integers(0, highest + 1)
+    y, x = np.clip(corner, 0, highest)
+    return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
 
 
 def augmented(
