@@ -72,7 +72,9 @@ def build_resnet(seed: int, weights: str | Path | None = None) -> nn.Module:
     of this network; None for random weights that depend on the seed alone.
     """
     torch.manual_seed(seed)
-    network = resnet50(weights=None)
+    # Residual branches that start at zero let a network without weights learn much faster
+    # (Goyal et al., arXiv:1706.02677); loaded weights replace them.
+    network = resnet50(weights=None, zero_init_residual=weights is None)
     network.fc = nn.Linear(network.fc.in_features, 1)
     if weights is not None:
         state = load_state(weights)
