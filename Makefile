@@ -35,7 +35,7 @@ report: setup ## Write results/report.html again
 	$(SNAKEMAKE) results/report.html --forcerun build_report $(ARGS)
 
 test: setup-dev ## Run the unit and workflow tests
-	$(IN_VENV) pytest $(ARGS)
+	$(IN_VENV) pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: setup-dev ## Check style, types and rules; change nothing
 	$(IN_VENV) ruff check .
