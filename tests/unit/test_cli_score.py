@@ -145,10 +145,19 @@ def test_scoring_needs_no_heavy_import(repository):
     assert not heavy & set(python(repository, "-c", code).split())
 
 
+# The command, and then its own peak of memory: what the system counts for a child begins with a
+# copy of its parent, which in a long test run is the larger of the two.
+MEASURED = """
+import atexit, pathlib, runpy
+atexit.register(lambda: print(pathlib.Path("/proc/self/status").read_text()))
+runpy.run_module("nodules", run_name="__main__")
+"""
+
+
 def test_a_thousand_resamples_of_the_real_submission_are_quick_and_small(repository, shared_data):
     data = shared_data / "data"
     lists = data / "luna16"
-    arguments = ["-m", "nodules", "score"]
+    arguments = ["-c", MEASURED, "score"]
     arguments += [data / "submissions" / "deeplung_dpn26" / "deeplung_dpn26_submission.csv"]
     arguments += ["--annotations", lists / "annotations.csv", "--scans", lists / "seriesuids.csv"]
     arguments += ["--excluded", lists / "annotations_excluded.csv", "--bootstrap", "1000"]
@@ -160,4 +169,5 @@ def test_a_thousand_resamples_of_the_real_submission_are_quick_and_small(reposit
     assert re.search(r"CPM +0\.841966   0\.81\d+ to 0\.86\d+", printed)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert cpu < 2.5, f"{cpu:.2f} s of processor, {wall:.2f} s in all"
-    assert after.ru_maxrss < 1_000_000  # KiB, the largest child so far
+    peak_kb = int(re.search(r"VmHWM:\s+(\d+) kB", printed)[1])
+    assert peak_kb < 1_000_000

@@ -80,9 +80,12 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
     missing = header.voxel_bytes
     try:
         for packed in blocks:
-            while packed and not inflater.eof:
-                block = inflater.decompress(packed, min(BLOCK, missing + 1))
+            full = False
+            while (packed or full) and not inflater.eof:
+                limit = min(BLOCK, missing + 1)
+                block = inflater.decompress(packed, limit)
                 packed = inflater.unconsumed_tail
+                full = len(block) == limit  # then more may wait inside, with no input left
                 missing -= len(block)
                 if missing < 0:
                     _fail(header, "holds more voxels than its header says")
