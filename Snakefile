@@ -18,21 +18,20 @@ if not FIGURES_ONLY:
     include: "workflow/rules/segmentation.smk"
     include: "workflow/rules/classification.smk"
     include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/gallery.smk"
+    include: "workflow/rules/report.smk"
 
 
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
         "results/report.html",
-    localrule: True
 
 
 # Draws the figures again from the stored tables; needs neither scans nor GPU.
 rule figures:
     input:
         figure_files(),
-    localrule: True

@@ -113,3 +113,12 @@ def test_import_stays_light(repository: Path) -> None:
         check=True,
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_label_volume_beside_a_scan_belongs_to_it_and_is_no_scan(tmp_path: Path) -> None:
+    header(tmp_path, 0, "1.2")
+    labels = header(tmp_path, 0, "1.2_nodules", "ElementDataFile = 1.2_nodules.zraw")
+    header(tmp_path, 0, "1.3")
+    with_labels, without = discovery.found(tmp_path)
+    assert with_labels.labels == (str(labels), str(labels.with_suffix(".zraw")))
+    assert without.labels == ()

@@ -3,6 +3,8 @@
 import pandas as pd
 
 from nodules import figures
+from nodules.figure_titles import TITLES
+from sources import ROOT
 
 
 def test_the_held_out_test_is_shown_where_there_is_one() -> None:
@@ -30,3 +32,8 @@ def test_counts_name_their_unit() -> None:
 def test_every_set_and_system_has_a_name_and_a_colour() -> None:
     assert set(figures.SETS) == set(figures.SET_COLOURS)
     assert set(figures.COMPARISONS) == set(figures.COMPARISON_COLOURS)
+
+
+def test_every_figure_has_a_caption() -> None:
+    captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
+    assert set(TITLES) <= captions

@@ -157,3 +157,10 @@ def test_without_a_test_subset_every_scan_is_in_a_fold():
     """For those who have one subset only: nothing is held out."""
     table = folds.assign(PLAIN[PLAIN["subset"] == 3], "kfold", 2, None, seed=0)
     assert set(table["fold"]) == {0, 1}
+
+
+def test_folds_are_planned_as_they_will_be_numbered() -> None:
+    kfold = {"scheme": "kfold", "n": 3, "test_subset": 9}
+    assert folds.planned(kfold, [0, 9]) == [0, 1, 2] and folds.held_out(kfold) == 9
+    official = {"scheme": "official", "n": 3, "test_subset": 9}
+    assert folds.planned(official, [7, 2, 7]) == [2, 7] and folds.held_out(official) is None

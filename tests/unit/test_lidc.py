@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nodules import lidc, tables
+from nodules import columns, lidc, tables
 from nodules.files import UserError
 from nodules.geometry import Geometry
 
@@ -121,7 +121,7 @@ def test_library_holds_what_it_promises(library):
     assert 5 < np.median(diameters) < 9
     assert min(len(shape.readers) for shape in library) >= 3
     ratings = library[0].readers[0].ratings
-    assert set(ratings) == set(tables.RATINGS) and all(1 <= v <= 6 for v in ratings.values())
+    assert set(ratings) == set(columns.RATINGS) and all(1 <= v <= 6 for v in ratings.values())
 
 
 def test_shapes_are_centred_and_as_large_as_their_diameter_says(library):

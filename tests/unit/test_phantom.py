@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodules import discovery, lidc, masks, tables
+from nodules import columns, discovery, lidc, masks, tables
 from nodules.geometry import Geometry
 from nodules.lidc import ContourMm, NoduleShape, ReaderShape
 from nodules.phantom import anatomy, dataset, insertion, scan, vessels
@@ -33,7 +33,7 @@ def shape(diameter: float, seed: int, texture: int = 5, readers: int = 4) -> Nod
             for z in np.arange(-16, 17, 2)
             if (r := np.sqrt(max(radius**2 - z**2, 0)) + 0.35) > 0.8
         ]
-        ratings = dict.fromkeys(tables.RATINGS, 3) | {"texture": texture, "calcification": 6}
+        ratings = dict.fromkeys(columns.RATINGS, 3) | {"texture": texture, "calcification": 6}
         drawn.append(ReaderShape(contours, ratings))
     return NoduleShape(drawn, diameter, 0.7, 2.0)
 

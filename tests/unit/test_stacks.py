@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from builders import make_stack
+from nodules import tables
 from nodules.files import UserError, write_array
-from nodules.stacks import open_stacks
+from nodules.stacks import open_fold, open_stacks
 
 
 @pytest.fixture
@@ -41,3 +42,16 @@ def test_stacks_come_from_a_flat_list_in_the_order_asked_for(tmp_path):
     opened = open_stacks(files, ["2.25.2", "2.25.0"], "readers")
     assert [s.uid for s in opened] == ["2.25.2", "2.25.0"]
     assert opened[0].array_path == made[2].array_path
+
+
+def test_a_fold_opens_what_it_trains_on_and_what_it_leaves_out(tmp_path):
+    made = [make_stack(tmp_path, f"2.25.{i}") for i in range(4)]
+    files = [str(p) for s in made for p in (s.array_path, s.masks_path, s.table_path)]
+    rows = [
+        {"seriesuid": s.uid, "patient": s.uid, "subset": 0, "n_nodules": 0, "fold": fold}
+        for s, fold in zip(made, (0, 1, -1, 0), strict=True)
+    ]
+    tables.write(tmp_path / "folds.parquet", "folds", rows)
+    training, left_out = open_fold(tmp_path / "folds.parquet", files, 1, "readers")
+    assert [s.uid for s in training] == ["2.25.0", "2.25.3"]
+    assert [s.uid for s in left_out] == ["2.25.1"]

@@ -4,7 +4,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from nodules import tables
+from nodules import columns, result_columns, tables
 from nodules.files import UserError
 
 ROW = {"seriesuid": "2.25.1", "nodule": 1, "x": 1.0, "y": 2.0, "z": 3.0, "diameter_mm": 4.0}
@@ -21,6 +21,10 @@ def test_every_table_can_be_empty(name, tmp_path):
 def test_every_column_has_a_meaning(name):
     assert all(column.meaning for column in tables.TABLES[name])
     assert len({column.name for column in tables.TABLES[name]}) == len(tables.TABLES[name])
+
+
+def test_no_table_is_declared_twice():
+    assert not set(columns.TABLES) & set(result_columns.TABLES)
 
 
 def test_rows_survive_in_any_column_order(tmp_path):

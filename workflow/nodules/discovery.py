@@ -18,12 +18,16 @@ HEADER_BYTES = 16_384
 
 
 class Scan(NamedTuple):
-    """One scan's UID, LUNA16 subset, header path and voxel file path."""
+    """One scan's UID, LUNA16 subset, and paths of its header, voxels and nodule label volume.
+
+    labels: header and voxels of a label volume beside the scan; empty where there is none.
+    """
 
     uid: str
     subset: int
     header: str
     data: str
+    labels: tuple[str, ...] = ()
 
 
 def planned(folder: str | os.PathLike[str], config: Mapping[str, Any]) -> list[Scan]:
@@ -49,7 +53,7 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder. Set luna16_dir to the folder of subset0 .. 9.")
     scans = [
-        Scan(header.stem, subset, str(header), str(_data_file(header)))
+        Scan(header.stem, subset, str(header), str(data_file(header)), label_files(header))
         for subset in SUBSETS
         for header in sorted((root / f"subset{subset}").glob("*.mhd"))
         if not header.stem.endswith(LABEL_SUFFIXES)
@@ -62,6 +66,18 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
     return scans
 
 
+def label_volume(header: Path) -> Path | None:
+    """Header of the nodule label volume beside a scan, or None."""
+    beside = (header.with_name(header.stem + suffix + ".mhd") for suffix in LABEL_SUFFIXES)
+    return next((path for path in beside if path.exists()), None)
+
+
+def label_files(header: Path) -> tuple[str, ...]:
+    """Header and voxels of the label volume beside a scan; empty where there is none."""
+    labels = label_volume(header)
+    return () if labels is None else (str(labels), str(data_file(labels)))
+
+
 def _planned(folder: Path, seed: int, index: int) -> Scan:
     """UUID-derived UIDs (root 2.25) can belong to no patient."""
     draw = random.Random(f"phantom scan {index} of seed {seed}")
@@ -72,7 +88,7 @@ def _planned(folder: Path, seed: int, index: int) -> Scan:
     return Scan(uid, index % len(SUBSETS), f"{stem}.mhd", f"{stem}{suffix}")
 
 
-def _data_file(header: Path) -> Path:
+def data_file(header: Path) -> Path:
     """The file that a header's ElementDataFile names; the header itself for LOCAL or none."""
     try:
         with header.open("rb") as stream:

@@ -5,7 +5,8 @@ one chest show the same nodules, so one in training would answer for the other i
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,17 @@ TEST = -1  # the held-out test subset
 UNUSED = -2  # another subset's scan of a patient in the test subset: neither trained nor tested on
 
 log = logging.getLogger("nodules")
+
+
+def planned(settings: Mapping[str, Any], subsets: Iterable[int]) -> list[int]:
+    """Numbers of the folds that `assign` will make of scans in these subsets."""
+    official = settings["scheme"] == "official"
+    return sorted(set(subsets)) if official else list(range(settings["n"]))
+
+
+def held_out(settings: Mapping[str, Any]) -> int | None:
+    """The subset that no network is trained on; None where the scheme holds out none."""
+    return None if settings["scheme"] == "official" else settings["test_subset"]
 
 
 def assign(

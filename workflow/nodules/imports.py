@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parent
 
 # Reading and writing files decides nothing about a result's content: a wrong schema raises.
 # So an edit there does not make every trained network stale.
-INFRASTRUCTURE = frozenset({"__init__", "files", "jobs", "tables"})
+INFRASTRUCTURE = frozenset({"__init__", "columns", "files", "jobs", "result_columns", "tables"})
 
 
 @cache

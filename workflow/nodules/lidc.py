@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nodules import tables
+from nodules import columns, tables
 from nodules.files import UserError
 from nodules.geometry import Geometry
 from nodules.readers import cluster
@@ -276,7 +276,7 @@ def _areas(corners: Ints, counts: Ints) -> tuple[Floats, Floats, Floats]:
 
 def _ratings(uids: Collection[str] | None) -> list[dict[str, Any]]:
     """Rows of table `ratings`."""
-    names = ["internalStructure" if n == "internal_structure" else n for n in tables.RATINGS]
+    names = ["internalStructure" if n == "internal_structure" else n for n in columns.RATINGS]
     rows = _query(
         f"SELECT series_instance_uid, annotations.id, {', '.join(names)} FROM annotations"
         " JOIN scans ON scans.id = annotations.scan_id {where} ORDER BY scans.id, annotations.id",
@@ -286,7 +286,7 @@ def _ratings(uids: Collection[str] | None) -> list[dict[str, Any]]:
 
 
 def _only_ratings(row: Mapping[str, Any]) -> dict[str, int]:
-    return {name: row[name] for name in tables.RATINGS}
+    return {name: row[name] for name in columns.RATINGS}
 
 
 def _query(sql: str, uids: Collection[str] | None = None) -> list[tuple]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nodules import lidc, lists, submissions, tables
-from nodules.discovery import LABEL_SUFFIXES, SUBSETS
+from nodules.discovery import SUBSETS, label_volume
 from nodules.files import FileDefect, UserError
 from nodules.geometry import Geometry
 from nodules.headers import Header, examine
@@ -156,10 +156,7 @@ def _check_values(header: Header, row: dict[str, Any]) -> list[Defect]:
 
 def _check_labels(header: Header, row: dict[str, Any]) -> list[Defect]:
     """Set `labels` where a label volume lies beside the scan; defects where it does not fit."""
-    beside = [
-        header.path.with_name(header.path.stem + suffix + ".mhd") for suffix in LABEL_SUFFIXES
-    ]
-    path = next((path for path in beside if path.exists()), None)
+    path = label_volume(header.path)
     if path is None:
         return []
     row["labels"] = str(path)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nodules import folds as division
 from nodules import regions, tables
 from nodules.files import UserError, open_array
 from nodules.geometry import Geometry
@@ -86,3 +87,14 @@ def open_stacks(files: Sequence[str], uids: Sequence[str], kind: str) -> list[St
         )
         for uid in uids
     ]
+
+
+def open_fold(
+    folds: str | Path, files: Sequence[str], fold: int, kind: str
+) -> tuple[list[Stack], list[Stack]]:
+    """Stacks of the scans that a fold's networks are trained on, and of those it leaves out.
+
+    folds: path of table `folds`. files, kind: as for `open_stacks`.
+    """
+    training, left_out = division.split(tables.read(folds, "folds"), fold)
+    return open_stacks(files, training, kind), open_stacks(files, left_out, kind)

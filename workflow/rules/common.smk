@@ -10,7 +10,8 @@ ROOT = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from nodules import configuration, discovery, imports, tables
+from nodules import configuration, discovery, folds, imports, tables
+from nodules.figure_titles import TITLES
 
 configuration.check(config)
 
@@ -37,16 +38,11 @@ FOUND = (
 )
 SCANS = {scan.uid: scan for scan in FOUND}
 
-# Folds as `make_folds` will number them, and the held-out subset, if the scheme has one.
-OFFICIAL = config["folds"]["scheme"] == "official"
-HELD_OUT = None if OFFICIAL else config["folds"]["test_subset"]
-FOLDS = (
-    sorted({scan.subset for scan in SCANS.values()})
-    if OFFICIAL
-    else list(range(config["folds"]["n"]))
-)
+HELD_OUT = folds.held_out(config["folds"])
+FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
+FIGURES = list(TITLES)
 
 
 def code(script):
@@ -109,36 +105,17 @@ def figure_files():
     return expand("results/figures/{name}.{form}", name=FIGURES, form=["svg", "png"])
 
 
+def shown(path, category, **label):
+    """A file as an output that goes into the report, with the caption of its name."""
+    caption = f"../report/{Path(path).stem}.rst"
+    return report(path, caption=caption, category=category, labels=label)
+
+
 def drawn(name):
-    """One figure as an output: its SVG goes into the report with its title and caption."""
-    number = list(FIGURES).index(name) + 1
-    svg = report(
-        f"results/figures/{name}.svg",
-        caption=f"../report/{name}.rst",
-        category="2 Figures",
-        labels={"figure": f"{number:02d} {FIGURES[name]}"},
-    )
+    """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
+    title = f"{FIGURES.index(name) + 1:02d} {TITLES[name]}"
+    svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
     return [svg, f"results/figures/{name}.png"]
-
-
-def page(name, title):
-    """One page of tables as an output that goes into the report."""
-    return report(
-        f"results/report/{name}.html",
-        caption=f"../report/{name}.rst",
-        category="1 Results and run",
-        labels={"page": title},
-    )
-
-
-def pictures(name, title):
-    """One gallery as an output that goes into the report."""
-    return report(
-        f"results/gallery/{name}.png",
-        caption=f"../report/{name}.rst",
-        category="3 Gallery",
-        labels={"pictures": title},
-    )
 
 
 def reported_files():

@@ -43,6 +43,7 @@ checkpoint check_scans:
     input:
         headers=[scan.header for scan in FOUND],
         voxels=[scan.data for scan in FOUND if MUST_EXIST or Path(scan.data).exists()],
+        labels=[f for scan in FOUND for f in scan.labels if MUST_EXIST or Path(f).exists()],
         annotations=f"{DATA}/annotations.csv",
         excluded=f"{DATA}/annotations_excluded.csv",
         optional=[

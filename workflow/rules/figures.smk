@@ -1,23 +1,8 @@
-"""Figures, drawn from the stored tables alone, and a gallery of hits, misses and false alarms.
+"""Figures, drawn from the stored tables alone; their titles are in nodules/figure_titles.py.
 
-Requires: tables of results/evaluation, histories of results/models; for the gallery also slices,
-          masks, candidates and their regions.
-Produces: results/figures/{name}.{svg,png}, results/gallery/{hits,misses,false_alarms}.png.
+Requires: tables of results/evaluation.
+Produces: results/figures/{name}.{svg,png}.
 """
-
-# Every figure with its title, in the order of the report.
-FIGURES = {
-    "slice_loss": "Loss of every slice",
-    "mean_confidence": "Mean confidence over slices",
-    "window_confidence": "Confidence in the last windows",
-    "epochs": "Confidence and loss by epoch",
-    "confidence_as_proxy": "Does confidence tell quality?",
-    "froc": "Detection: FROC",
-    "classification": "Classification: ROC, PR, confusion",
-    "reliability": "Calibration",
-    "dice_by_diameter": "Segmentation: Dice by diameter",
-    "training": "Trainings",
-}
 
 
 rule draw_trends:
@@ -114,33 +99,3 @@ rule draw_scores:
         runtime="30m",
     script:
         "../scripts/draw_scores.py"
-
-
-rule draw_gallery:
-    input:
-        stacks=stacks("fold_0"),
-        test_stacks=[] if HELD_OUT is None else stacks("test"),
-        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
-        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
-        nodules="results/scans/nodules.parquet",
-        folds="results/folds/folds.parquet",
-        code=code("draw_gallery"),
-    output:
-        hits=pictures("hits", "1 Hits"),
-        misses=pictures("misses", "2 Misses"),
-        false_alarms=pictures("false_alarms", "3 False alarms"),
-    log:
-        "results/logs/draw_gallery/all.log",
-    benchmark:
-        "results/benchmarks/draw_gallery/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime="30m",
-    params:
-        most=config["report"]["gallery"],
-        kind=config["masks"]["kind"],
-    script:
-        "../scripts/draw_gallery.py"

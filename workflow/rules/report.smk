@@ -8,6 +8,9 @@ Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html, re
 report: "../report/workflow.rst"
 
 
+RESULTS_AND_RUN = "1 Results and run"
+
+
 localrules:
     write_config,
     build_report,
@@ -40,7 +43,7 @@ rule write_metrics:
         trends="results/evaluation/trends.json",
         code=code("write_metrics"),
     output:
-        page("metrics", "1 Numbers"),
+        shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),
     log:
         "results/logs/write_metrics/all.log",
     benchmark:
@@ -63,8 +66,8 @@ rule write_run:
         folds="results/folds/folds.parquet",
         code=code("write_run"),
     output:
-        scans=page("scans", "2 Scans used and skipped"),
-        run=page("run", "3 Config and versions"),
+        scans=shown("results/report/scans.html", RESULTS_AND_RUN, page="2 Scans used and skipped"),
+        run=shown("results/report/run.html", RESULTS_AND_RUN, page="3 Config and versions"),
     log:
         "results/logs/write_run/all.log",
     benchmark:
@@ -87,7 +90,7 @@ rule write_costs:
         pages=[rules.write_metrics.output, rules.write_run.output],
         code=code("write_costs"),
     output:
-        page("costs", "4 Time and memory"),
+        shown("results/report/costs.html", RESULTS_AND_RUN, page="4 Time and memory"),
     log:
         "results/logs/write_costs/all.log",
     benchmark:

@@ -44,6 +44,7 @@ rule draw_masks:
         nodules="results/scans/nodules.parquet",
         slices="results/slices/{uid}.parquet",
         contours="results/phantom/contours.parquet" if PHANTOM else [],
+        labels=lambda wildcards: SCANS[wildcards.uid].labels,
         code=code("draw_masks"),
     output:
         masks="results/masks/{uid}.parquet",

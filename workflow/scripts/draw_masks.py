@@ -23,7 +23,7 @@ def main(snakemake):
         Geometry.from_row(tables.read(inputs.slices, "slices").iloc[0]),
         nodules[nodules["seriesuid"] == uid],
         contours[contours["seriesuid"] == uid],
-        read_volume(scan["labels"])[0] if scan["labels"] else None,
+        read_volume(inputs.labels[0])[0] if inputs.get("labels") else None,
         snakemake.params.agreement,
     )
     tables.write(snakemake.output.masks, "regions", drawn.rows)

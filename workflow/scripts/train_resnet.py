@@ -1,17 +1,16 @@
 """Train the ResNet50 of one fold on nodules, false alarms and other places without a nodule."""
 
-from nodules import folds, jobs, tables
+from nodules import jobs, tables
 from nodules.networks import build_resnet, pick_device, save_state
 from nodules.presence import CropTask, Sources
 from nodules.seeds import derive
-from nodules.stacks import open_stacks
+from nodules.stacks import open_fold
 from nodules.training import Plan, fingerprint, limit_threads, train, workers
 
 
 def main(snakemake):
     seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
     settings, inputs = snakemake.params.settings, snakemake.input
-    training, left_out = folds.split(tables.read(inputs.folds, "folds"), fold)
     limit_threads(snakemake.threads)
     device = pick_device()
     sources = Sources(
@@ -21,8 +20,7 @@ def main(snakemake):
         tables.read(inputs.locations, "locations"),
     )
     task = CropTask(
-        open_stacks(inputs.stacks, training, snakemake.params.kind),
-        open_stacks(inputs.stacks, left_out, snakemake.params.kind),
+        *open_fold(inputs.folds, inputs.stacks, fold, snakemake.params.kind),
         sources,
         settings,
         seed,

@@ -1,22 +1,20 @@
 """Train the U-Net of one fold."""
 
-from nodules import folds, jobs, tables
+from nodules import jobs, tables
 from nodules.networks import build_unet, pick_device, save_state
 from nodules.seeds import derive
 from nodules.segmentation import SliceTask
-from nodules.stacks import open_stacks
+from nodules.stacks import open_fold
 from nodules.training import Plan, fingerprint, limit_threads, train, workers
 
 
 def main(snakemake):
     seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
     settings, inputs = snakemake.params.settings, snakemake.input
-    training, left_out = folds.split(tables.read(inputs.folds, "folds"), fold)
     limit_threads(snakemake.threads)
     device = pick_device()
     task = SliceTask(
-        open_stacks(inputs.stacks, training, snakemake.params.kind),
-        open_stacks(inputs.stacks, left_out, snakemake.params.kind),
+        *open_fold(inputs.folds, inputs.stacks, fold, snakemake.params.kind),
         settings,
         seed,
         fold,

@@ -1,0 +1,14 @@
+"""Every figure with its title, in the order of the report; light, since the Snakefile reads it."""
+
+TITLES = {
+    "slice_loss": "Loss of every slice",
+    "mean_confidence": "Mean confidence over slices",
+    "window_confidence": "Confidence in the last windows",
+    "epochs": "Confidence and loss by epoch",
+    "confidence_as_proxy": "Does confidence tell quality?",
+    "froc": "Detection: FROC",
+    "classification": "Classification: ROC, PR, confusion",
+    "reliability": "Calibration",
+    "dice_by_diameter": "Segmentation: Dice by diameter",
+    "training": "Trainings",
+}

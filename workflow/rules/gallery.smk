@@ -1,0 +1,37 @@
+"""A gallery of hits, misses and false alarms: CT, truth, the U-Net's contour, confidence.
+
+Requires: slice stacks, masks, candidates and their regions.
+Produces: results/gallery/{hits,misses,false_alarms}.png.
+"""
+
+
+rule draw_gallery:
+    input:
+        stacks=stacks("fold_0"),
+        test_stacks=[] if HELD_OUT is None else stacks("test"),
+        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        nodules="results/scans/nodules.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("draw_gallery"),
+    output:
+        hits=shown("results/gallery/hits.png", "3 Gallery", pictures="1 Hits"),
+        misses=shown("results/gallery/misses.png", "3 Gallery", pictures="2 Misses"),
+        false_alarms=shown(
+            "results/gallery/false_alarms.png", "3 Gallery", pictures="3 False alarms"
+        ),
+    log:
+        "results/logs/draw_gallery/all.log",
+    benchmark:
+        "results/benchmarks/draw_gallery/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        most=config["report"]["gallery"],
+        kind=config["masks"]["kind"],
+    script:
+        "../scripts/draw_gallery.py"
