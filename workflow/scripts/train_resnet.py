@@ -28,7 +28,7 @@ def main(snakemake):
     )
     found = [*inputs.candidates, *inputs.regions, *inputs.slices, inputs.locations]
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, fold, device.type, snakemake.threads]
     plan = Plan.build(
         "resnet",
         fold,

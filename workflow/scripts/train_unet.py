@@ -19,7 +19,7 @@ def main(snakemake):
         seed,
         fold,
     )
-    decides = [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, fold, device.type, snakemake.threads]
     plan = Plan.build(
         "unet",
         fold,
