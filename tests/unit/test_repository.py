@@ -81,6 +81,12 @@ def test_rule_asks_for_resources_by_the_names_that_work(rule: Rule) -> None:
 
 
 @each_rule
+def test_rule_asks_for_more_memory_and_time_at_a_retry(rule: Rule) -> None:
+    assert re.search(r"\bmem_mb=memory\(", rule.directives["resources"])
+    assert re.search(r"\bruntime=(minutes|hours)\(", rule.directives["resources"])
+
+
+@each_rule
 def test_rule_names_files_that_exist(rule: Rule) -> None:
     assert rule.path("script").is_file()
     assert rule.path("conda").is_file()

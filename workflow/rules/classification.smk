@@ -20,8 +20,8 @@ rule fetch_weights:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=memory(1000),
+        runtime=minutes(30),
     script:
         "../scripts/fetch_weights.py"
 
@@ -48,8 +48,8 @@ rule train_resnet:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime="24h",
+        mem_mb=memory(16000),
+        runtime=hours(24),
     params:
         settings=config["resnet"],
         kind=config["masks"]["kind"],
@@ -79,8 +79,8 @@ rule classify_candidates:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime="12h",
+        mem_mb=memory(16000),
+        runtime=hours(12),
     params:
         settings=config["resnet"],
         kind=config["masks"]["kind"],

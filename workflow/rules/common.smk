@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules import configuration, discovery, folds, imports, tables
 from nodules.figure_titles import TITLES
+from nodules.resources import hours, memory, minutes
 
 configuration.check(config)
 

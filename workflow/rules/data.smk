@@ -27,8 +27,8 @@ if PHANTOM:
             "../../envs/imaging.yaml"
         threads: 8
         resources:
-            mem_mb=6000,
-            runtime=60,
+            mem_mb=memory(6000),
+            runtime=hours(1),
         params:
             config={key: config[key] for key in ("seed", "phantom")},
         script:
@@ -66,8 +66,8 @@ checkpoint check_scans:
         "../../envs/imaging.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory(4000),
+        runtime=hours(4),
     params:
         folder=lambda wildcards, input: str(Path(input.annotations).parent),
         on_bad_scan=config["data"]["on_bad_scan"],

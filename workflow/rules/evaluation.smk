@@ -32,8 +32,8 @@ rule score_detections:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         **RESAMPLING,
         systems=SYSTEMS,
@@ -62,8 +62,8 @@ rule evaluate_segmentation:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=memory(4000),
+        runtime=hours(1),
     params:
         **RESAMPLING,
         agreement=config["masks"]["agreement"],
@@ -88,8 +88,8 @@ rule evaluate_classification:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         **RESAMPLING,
     script:
@@ -118,8 +118,8 @@ rule analyse_trends:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=memory(4000),
+        runtime=hours(1),
     params:
         **RESAMPLING,
     script:
@@ -144,7 +144,7 @@ rule summarise_run:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime="30m",
+        mem_mb=memory(1000),
+        runtime=minutes(30),
     script:
         "../scripts/summarise_run.py"

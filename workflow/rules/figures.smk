@@ -23,8 +23,8 @@ rule draw_trends:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     script:
         "../scripts/draw_trends.py"
 
@@ -44,8 +44,8 @@ rule draw_epochs:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     script:
         "../scripts/draw_epochs.py"
 
@@ -67,8 +67,8 @@ rule draw_proxy:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     script:
         "../scripts/draw_proxy.py"
 
@@ -95,7 +95,7 @@ rule draw_scores:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     script:
         "../scripts/draw_scores.py"

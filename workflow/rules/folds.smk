@@ -19,8 +19,8 @@ rule make_folds:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=config["folds"],
         seed=config["seed"],

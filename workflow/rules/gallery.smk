@@ -28,8 +28,8 @@ rule draw_gallery:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         most=config["report"]["gallery"],
         kind=config["masks"]["kind"],

@@ -29,8 +29,8 @@ rule write_config:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime="5m",
+        mem_mb=memory(500),
+        runtime=minutes(5),
     params:
         config=config,
     script:
@@ -52,8 +52,8 @@ rule write_metrics:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime="10m",
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     script:
         "../scripts/write_metrics.py"
 
@@ -76,8 +76,8 @@ rule write_run:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime="10m",
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     script:
         "../scripts/write_run.py"
 
@@ -99,8 +99,8 @@ rule write_costs:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     script:
         "../scripts/write_costs.py"
 
@@ -122,8 +122,8 @@ rule build_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="30m",
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         python=sys.executable,
         snakefile=workflow.main_snakefile,

@@ -24,8 +24,8 @@ rule train_unet:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime="24h",
+        mem_mb=memory(16000),
+        runtime=hours(24),
     params:
         settings=config["unet"],
         kind=config["masks"]["kind"],
@@ -55,8 +55,8 @@ rule detect_unet:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime="12h",
+        mem_mb=memory(16000),
+        runtime=hours(12),
     params:
         settings=config["unet"],
         candidates=config["candidates"],

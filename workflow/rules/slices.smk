@@ -28,8 +28,8 @@ rule prepare_slices:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=memory(2000),
+        runtime=minutes(20),
     params:
         lungs=config["lungs"]["method"],
         settings=config["slices"],
@@ -56,8 +56,8 @@ rule draw_masks:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         agreement=config["masks"]["agreement"],
     script:

@@ -1,0 +1,31 @@
+"""What a job asks of a scheduler, attempt by attempt; the rules' resources call these functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+# What common nodes and partitions give. No retry asks for more, unless the first try did.
+MOST_MEMORY_MB = 64_000
+MOST_MINUTES = 24 * 60
+
+# Snakemake calls a resource's function by the names of its arguments.
+Resource = Callable[[Any, int], int]
+
+
+def memory(mb: int) -> Resource:
+    """Memory in MB, doubled with every retry up to a cap: too little is what ends most jobs."""
+    return lambda wildcards, attempt: grown(mb, attempt, MOST_MEMORY_MB)
+
+
+def minutes(number: int) -> Resource:
+    """Running time in minutes, doubled with every retry up to a cap."""
+    return lambda wildcards, attempt: grown(number, attempt, MOST_MINUTES)
+
+
+def hours(number: int) -> Resource:
+    """Running time in hours, likewise."""
+    return minutes(60 * number)
+
+
+def grown(first: int, attempt: int, most: int) -> int:
+    """What an attempt (1, 2, ...) asks for: twice what the one before did, up to `most`."""
+    return max(first, min(first * 2 ** (attempt - 1), most))
