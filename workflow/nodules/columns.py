@@ -42,6 +42,7 @@ RATINGS = (
     "malignancy",
 )
 DIAMETER = Column("diameter_mm", REAL, "mm", "diameter; -1 where none was measured")
+NODULE = Column("nodule", INT, "", "number within the scan, from 1, in the order of the list")
 SET = Column("set", STR, "", "fold_<k>, out_of_fold (all folds' left-out scans) or test")
 SYSTEM_SET = (Column("system", STR, "", "what gave the marks: unet, unet_resnet, ..."), SET)
 BOUNDS = (
@@ -87,7 +88,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "nodules": (
         UID,
-        Column("nodule", INT, "", "number within the scan, from 1, in the order of the list"),
+        NODULE,
         *POINT,
         DIAMETER,
     ),
@@ -106,6 +107,27 @@ TABLES: dict[str, tuple[Column, ...]] = {
         UID,
         Column("annotation", INT, "", "one reader's outline of one nodule; unique in the scan"),
         *(Column(name, INT, "", "LIDC rating") for name in RATINGS),
+    ),
+    # One row per reference nodule: what the readers thought of it, and what a model is to learn.
+    "malignancy_labels": (
+        UID,
+        NODULE,
+        *POINT,
+        DIAMETER,
+        Column("readers", INT, "", "readers who rated it; 0 where it joins no LIDC nodule"),
+        Column("ratings", INTS, "", "their ratings, 1 highly unlikely to 5 highly suspicious"),
+        Column("rating", REAL, "", "the ratings combined; empty without any"),
+        Column("label", INT, "", "1 malignant, 0 benign, -1 left out"),
+        Column("reason", STR, "", "how it was joined, and why it is left out"),
+    ),
+    # What each system says of each nodule; a system of several networks has a row for each.
+    "malignancy_scores": (
+        Column("system", STR, "", "resnet, diameter or radiomics"),
+        UID,
+        NODULE,
+        Column("member", INT, "", "network or model, from 0"),
+        Column("logit", REAL, "", "output before the sigmoid; of diameter: the diameter in mm"),
+        Column("probability", REAL, "", "probability that it is malignant"),
     ),
     # Binary masks, one row per region and slice.
     "regions": (

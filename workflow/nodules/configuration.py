@@ -92,6 +92,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     fewest, most = config["phantom"]["slices"]
     if fewest > most:
         yield f"phantom.slices: {fewest} must not exceed {most}"
+    benign, malignant = config["malignancy"]["benign"], config["malignancy"]["malignant"]
+    if benign >= malignant:
+        yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
     step = 2 ** (config["unet"]["depth"] - 1)
     if config["slices"]["size"] % step:
         yield f"slices.size: must be a multiple of {step} for unet.depth {config['unet']['depth']}"

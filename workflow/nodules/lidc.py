@@ -135,6 +135,11 @@ def nodule_library() -> list[NoduleShape]:
     return [_shape(outlines, nodule, ratings) for outlines, nodule in chosen]
 
 
+def malignancy(uids: Collection[str]) -> dict[int, int]:
+    """Malignancy rating, 1 to 5, of each reader annotation of some series, by its id."""
+    return {row["annotation"]: row["malignancy"] for row in _ratings(uids)}
+
+
 def nodule_positions(uids: Collection[str] | None = None) -> pd.DataFrame:
     """Every LIDC nodule's size and place as far as the database alone can tell, without images.
 

@@ -76,6 +76,17 @@ def draw_scan(
     return Drawn(tables.frame("regions", rows), sources)
 
 
+def annotations(
+    stored: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
+) -> dict[int, list[int]]:
+    """Column `annotation` of the outlines that mean each of a scan's nodules; none: not a key.
+
+    The same joining as in `draw_scan`: a rating and a mask of a nodule come from the same readers.
+    """
+    _, owner = _linked(stored, stored.reoriented()[0], nodules, contours)
+    return {n: [a for a, o in owner.items() if o == n] for n in sorted(set(owner.values()) - {0})}
+
+
 def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> Box:
     """The voxels nearest to a world point (x, y, z), as many as a sphere's volume takes.
 
@@ -194,15 +205,23 @@ def _outlined(
     stored: Geometry, native: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
 ) -> dict[int, list[Box]]:
     """Each nodule's reader masks on the native grid, all of a nodule's in one box."""
-    of_reader = {number: part for number, part in contours.groupby("annotation", sort=True)}
+    found, owner = _linked(stored, native, nodules, contours)
+    return {
+        int(nodule): together([found[number] for number, o in owner.items() if o == nodule])
+        for nodule in sorted(set(owner.values()) - {0})
+    }
+
+
+def _linked(
+    stored: Geometry, native: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
+) -> tuple[dict[int, Box], dict[int, int]]:
+    """Of each annotation its mask on the native grid and the nodule that it means, 0 for none."""
+    of_reader = {int(number): part for number, part in contours.groupby("annotation", sort=True)}
     points = [_corners_mm(part, stored) for part in of_reader.values()]
     found = [reoriented(filled(part), stored) for part in of_reader.values()]
     centres = [_centre(box, native, p) for box, p in zip(found, points, strict=True)]
-    owner = readers.link(points, np.array(centres).reshape(-1, 3), nodules)
-    return {
-        int(nodule): together([box for box, o in zip(found, owner, strict=True) if o == nodule])
-        for nodule in sorted(set(owner) - {0})
-    }
+    owner = readers.link(points, np.array(centres).reshape(-1, 3), nodules).tolist()
+    return dict(zip(of_reader, found, strict=True)), dict(zip(of_reader, owner, strict=True))
 
 
 def _corners_mm(outlines: pd.DataFrame, stored: Geometry) -> NDArray[np.float64]:

@@ -43,6 +43,7 @@ HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
+MALIGNANCY = config["resnet"]["task"] in ("malignancy", "both")
 FIGURES = list(TITLES)
 
 

@@ -1,0 +1,24 @@
+"""Join the readers' malignancy ratings to the reference nodules, and label them by the rule."""
+
+from nodules import jobs, malignancy_labels, tables
+from nodules.malignancy_labels import Rule
+
+
+def main(snakemake):
+    inputs, settings = snakemake.input, snakemake.params.settings
+    nodules = tables.read(inputs.nodules, "nodules")
+    if inputs.get("contours"):
+        read = {name: tables.read(inputs[name], name) for name in ("scans", "contours", "ratings")}
+        found = malignancy_labels.from_outlines(nodules, **read)
+    else:
+        found = malignancy_labels.from_database(nodules)
+    rule = Rule.of(settings)
+    shuffled = snakemake.params.seed if settings["shuffle_labels"] else None
+    labels = malignancy_labels.label(nodules, found, rule, shuffled)
+    tables.write(snakemake.output.labels, "malignancy_labels", labels)
+    jobs.log.info("%s: %s", rule.text(), malignancy_labels.attrition(labels, rule))
+    for row in labels[labels["readers"] == 0].itertuples():
+        jobs.log.warning("Scan %s, nodule %d: %s", row.seriesuid, row.nodule, row.reason)
+
+
+jobs.run(main, snakemake)
