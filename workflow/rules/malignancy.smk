@@ -29,8 +29,8 @@ rule label_nodules:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     params:
         settings=LABEL_RULE,
         seed=config["seed"],
