@@ -93,7 +93,7 @@ def trends() -> dict[str, Any]:
 def history() -> pd.DataFrame:
     """Table `history`: two models, three folds, four epochs; fold 2 loses twice as much."""
     rows = [
-        {"model": model, "fold": fold, "epoch": epoch, "samples": 10, "seconds": 1.0}
+        {"model": model, "fold": fold, "member": 0, "epoch": epoch, "samples": 10, "seconds": 1.0}
         | {"train_loss": 1 / epoch, "val_loss": (2.0 if fold == 2 else 1.0) / epoch}
         | {"val_metric": 0.5, "val_confidence": 0.6, "weights_sha256": "0"}
         for model in ("unet", "resnet")

@@ -14,7 +14,12 @@ SYSTEMS = {
     "unet_resnet": "U-Net + ResNet50",
     "maskrcnn": "Mask R-CNN",
 }
-MODELS = {"unet": "U-Net", "resnet": "ResNet50", "maskrcnn": "Mask R-CNN"}
+MODELS = {
+    "unet": "U-Net",
+    "resnet": "ResNet50",
+    "malignancy": "Malignancy ResNet50",
+    "maskrcnn": "Mask R-CNN",
+}
 COMPARISONS = {
     "unet": "U-Net",
     "reader": "one reader against the others",

@@ -8,7 +8,13 @@ from matplotlib.ticker import MaxNLocator
 from nodules import figures, plotting
 from nodules.figures import rows
 
-METRICS = {"unet": "Pixel Dice", "resnet": "AUC", "maskrcnn": "Pixel Dice"}
+METRICS = {
+    "unet": "Pixel Dice",
+    "resnet": "AUC",
+    "malignancy": "AUC of nodules",
+    "maskrcnn": "Pixel Dice",
+}
+SURE_OF = {"malignancy": "malignancy"}  # what a network is confident of, else nodules
 
 
 @plotting.styled
@@ -25,7 +31,7 @@ def epochs(history: pd.DataFrame) -> Figure:
         part = rows(history, model=model)
         _folds(left, part, "val_confidence", plotting.BLUE)
         left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
-        left.set_title(f"{figures.MODELS[model]}: confidence in nodules")
+        left.set_title(f"{figures.MODELS[model]}: confidence in {SURE_OF.get(model, 'nodules')}")
         _folds(right, part, "val_loss", plotting.VERMILION)
         right.set(ylabel="Loss on left-out scans")
         right.set_ylim(bottom=0)
@@ -69,12 +75,12 @@ def _models(history: pd.DataFrame) -> list[str]:
 def _folds(
     axes: Axes, part: pd.DataFrame, column: str, colour: str, name: str = "", dash: str = "-"
 ) -> None:
-    """A thin line for each fold and a thick one for their mean."""
+    """A thin line for each network, and a thick one for the mean over folds and members."""
     known = part.dropna(subset=[column])
     folds = known["fold"].nunique()
     marker = "o" if known["epoch"].nunique() < 15 else ""
-    for _, fold in known.sort_values("epoch").groupby("fold"):
-        axes.plot(fold["epoch"], fold[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45)
+    for _, network in known.sort_values("epoch").groupby(["fold", "member"]):
+        axes.plot(network["epoch"], network[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45)
     mean = known.groupby("epoch")[column].mean()
     label = f"{name}: " if name else ""
     axes.plot(

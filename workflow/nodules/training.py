@@ -75,6 +75,7 @@ class Plan:
     folder: Path
     fingerprint: str
     workers: int = 0
+    member: int = 0  # of an ensemble, each with a seed and a folder of its own
 
     @classmethod
     def build(
@@ -86,6 +87,7 @@ class Plan:
         output: str,
         fingerprint: str,
         workers: int,
+        member: int = 0,
     ) -> "Plan":
         """Plan from a network's part of the config; the state lies beside the output file."""
         return cls(
@@ -99,6 +101,7 @@ class Plan:
             Path(output).parent,
             fingerprint,
             workers,
+            member,
         )
 
     def rate_at(self, done: float) -> float:
@@ -207,6 +210,7 @@ def finish_epoch(
     row = {
         "model": plan.model,
         "fold": plan.fold,
+        "member": plan.member,
         "epoch": progress.epoch,
         "train_loss": train_loss,
         "val_loss": validation.loss,
