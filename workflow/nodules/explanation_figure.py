@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from nodules import plotting
-from nodules.explanations import METHODS, Explained
+from nodules.explanation_scores import METHODS
+from nodules.explanations import Explained
 from nodules.malignancy_task import NAMES
 
 COLOURS = "inferno"  # perceptually even, light to dark in grey too

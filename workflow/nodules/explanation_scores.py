@@ -6,7 +6,7 @@ import pandas as pd
 
 from nodules import bootstrap
 
-NAMES = {"gradcam": "Grad-CAM", "saliency": "Saliency"}
+METHODS = {"gradcam": "Grad-CAM", "saliency": "Saliency"}
 UNCHANGED = 0.5  # a mean rank correlation above it: the map hardly depends on the weights
 MEASURES = {
     "share_inside": "share of the map inside the nodule's mask",
@@ -28,7 +28,7 @@ def summarise(
     A nodule whose map is 0 throughout has no share; `n_without_map` counts these.
     """
     found: dict[str, Any] = {"part": part, "gradcam_stage": stage, "methods": {}}
-    for method in NAMES:
+    for method in METHODS:
         rows = with_differences(table[table["method"] == method])
         scan, n_scans = bootstrap.codes(rows["seriesuid"].to_numpy())
         drawn = bootstrap.weights(n_scans, replicates, seed)
@@ -42,7 +42,7 @@ def summarise(
         counts["n_without_map"] = int(rows["share_inside"].isna().sum())
         found["methods"][method] = counts | numbers
     found["statement"] = " ".join(
-        sentence(NAMES[method], numbers) for method, numbers in found["methods"].items()
+        sentence(METHODS[method], numbers) for method, numbers in found["methods"].items()
     )
     return found
 

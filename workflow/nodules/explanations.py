@@ -20,15 +20,15 @@ from torch import Tensor, nn
 
 from nodules import regions, tables
 from nodules.crops import Place, crop, crop_mask, places_of
+from nodules.explanation_scores import METHODS
 from nodules.malignancy_task import Nodule, gather, region_of
-from nodules.presence import logits_of, sigmoid
+from nodules.presence import logits_of
 from nodules.seeds import generator
 from nodules.stacks import Stack
 from nodules.training import to_device
 
 Floats = NDArray[np.float64]
 
-METHODS = {"gradcam": "Grad-CAM", "saliency": "Saliency"}
 # Stages of the ResNet50 from the last on, and input pixels to a cell of their output.
 STAGES = {"layer4": 32, "layer3": 16, "layer2": 8, "layer1": 4}
 LEAST_CELLS = 7  # a side: as many as the last stage has at the published 224 px

@@ -12,3 +12,23 @@ TITLES = {
     "dice_by_diameter": "Segmentation: Dice by diameter",
     "training": "Trainings",
 }
+
+# Tasks of the ResNet50 (config key resnet.task), and the figures that need one of them.
+TASKS = {
+    "presence": ("presence",),
+    "malignancy": ("malignancy",),
+    "both": ("presence", "malignancy"),
+}
+NEEDED = {
+    "slice_loss": "presence",
+    "mean_confidence": "presence",
+    "window_confidence": "presence",
+    "confidence_as_proxy": "presence",
+    "classification": "presence",
+    "reliability": "presence",
+}
+
+
+def figures_of(task: str) -> list[str]:
+    """Names of the figures that a run with this `resnet.task` draws, in order."""
+    return [name for name in TITLES if NEEDED.get(name) in (None, *TASKS[task])]

@@ -80,7 +80,9 @@ def _folds(
     folds = known["fold"].nunique()
     marker = "o" if known["epoch"].nunique() < 15 else ""
     for _, network in known.sort_values("epoch").groupby(["fold", "member"]):
-        axes.plot(network["epoch"], network[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45)
+        axes.plot(
+            network["epoch"], network[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45
+        )
     mean = known.groupby("epoch")[column].mean()
     label = f"{name}: " if name else ""
     axes.plot(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from nodules import figures
+from nodules import explanation_scores, figures
 from nodules.froc_report import RATE_LABELS
 from nodules.plotting import interval
 
@@ -77,6 +77,15 @@ SERIES = {
     "unet_loss": "U-Net's loss (nat per pixel)",
     "confidence": "Confidence in a nodule",
     "certainty": "Confidence in the answer",
+}
+MAPS = {
+    "share_inside": "Share of the map inside the nodule",
+    "area_share": "Share of the crop's area inside",
+    "excess": "Difference of the two",
+    "share_inside_randomised": "Share inside, randomised weights",
+    "learned": "Share inside, trained minus randomised",
+    "rank_correlation": "Rank correlation of trained and randomised",
+    "ssim": "Structural similarity (SSIM) of the two",
 }
 UNDEFINED = " (undefined: "
 
@@ -200,6 +209,20 @@ def proxy(table: pd.DataFrame) -> Iterator[MetricTable]:
             for row in records(table[slopes])
         ]
         yield result.fill(cells, "cell", ".2g", 1000)
+
+
+def explanations(table: pd.DataFrame) -> MetricTable:
+    """What the maps of a nodule amount to, the methods side by side."""
+    result = MetricTable("Maps of labelled nodules")
+    cells = [
+        (
+            MAPS[row["metric"].removeprefix("explanation_")] + result.mark(_meaning(row)),
+            explanation_scores.METHODS[row["system"]],
+            row,
+        )
+        for row in records(table)
+    ]
+    return result.fill(cells, "column")
 
 
 def by_fold(table: pd.DataFrame) -> MetricTable:

@@ -160,7 +160,10 @@ class CropTask:
         picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
         chosen = [self.validation[i] for i in picks]
         probabilities = sigmoid(answer([network], self.left_out, chosen, self.settings, device))
-        names = [f"{'nodule' if c.label else 'none'} {p:.2f}" for c, p in zip(chosen, probabilities, strict=True)]
+        names = [
+            f"{'nodule' if c.label else 'none'} {p:.2f}"
+            for c, p in zip(chosen, probabilities, strict=True)
+        ]
         draw_montage(self.left_out, chosen, names, self.settings["crop_mm"], path)
 
 

@@ -47,21 +47,36 @@ INTERVALS = (
 )
 
 
-def metrics(table: pd.DataFrame, trends: Mapping[str, Any]) -> Page:
-    """The page of all numbers. table: `metrics`; trends: `trends.json`, for its statement."""
+def metrics(
+    table: pd.DataFrame,
+    trends: Mapping[str, Any] | None,
+    explanations: Mapping[str, Any] | None = None,
+) -> Page:
+    """The page of all numbers. table: `metrics`.
+
+    trends, explanations: trends.json and explanations.json, for their statements; None where the
+    ResNet50's task gives none. A section without numbers is left out.
+    """
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
     page.heading("At a glance")
     _show(page, metric_tables.glance(table))
-    page.heading("Is confidence a proxy for segmentation quality?")
-    page.text(str(trends["statement"]), "finding")
-    left = metric_tables.pooled(table)
+    if trends:
+        page.heading("Is confidence a proxy for segmentation quality?")
+        page.text(str(trends["statement"]), "finding")
+    explained = table["metric"].str.startswith("explanation_")
+    left = metric_tables.pooled(table[~explained])
     for title, (text, belongs, build) in SECTIONS.items():
         own = left["metric"].map(belongs).astype(bool)
-        page.heading(title)
-        page.text(text)
-        _show(page, *build(left[own]))
+        if own.any():
+            page.heading(title)
+            page.text(text)
+            _show(page, *build(left[own]))
         left = left[~own]
+    if explanations:
+        page.heading("Where the malignancy ResNet50 looks")
+        page.text(str(explanations["statement"]), "finding")
+        _show(page, metric_tables.explanations(table[explained]))
     page.heading("CPM of each fold")
     _show(page, metric_tables.by_fold(table))
     return page

@@ -6,6 +6,7 @@ from nodules.columns import (
     DIAMETER,
     INT,
     INTS,
+    NODULE,
     POINT,
     REAL,
     SET,
@@ -97,6 +98,20 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("certainty", REAL, "", "mean certainty"),
         Column("resnet_loss", REAL, "nat", "mean ResNet50 loss"),
         Column("unet_loss", REAL, "nat/px", "mean U-Net loss"),
+    ),
+    # Where the malignancy ResNet50 looks: one row per labelled nodule and method.
+    "explanations": (
+        UID,
+        NODULE,
+        Column("method", STR, "", "gradcam or saliency"),
+        Column("label", INT, "", "1 malignant, 0 benign"),
+        Column("probability", REAL, "", "probability that it is malignant"),
+        Column("slice", INT, "", "slice shown: where the nodule is largest"),
+        Column("share_inside", REAL, "", "share of the map inside the mask; empty without a map"),
+        Column("area_share", REAL, "", "share of the crop's area inside the mask"),
+        Column("share_inside_randomised", REAL, "", "share inside, of randomised weights' map"),
+        Column("rank_correlation", REAL, "", "Spearman's, of the map and randomised weights' map"),
+        Column("ssim", REAL, "", "structural similarity of the two maps"),
     ),
     "risk_coverage": (
         SET,

@@ -11,7 +11,7 @@ os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules import configuration, discovery, folds, imports, tables
-from nodules.figure_titles import TITLES
+from nodules.figure_titles import TASKS, TITLES, figures_of
 from nodules.resources import hours, memory, minutes
 
 configuration.check(config)
@@ -20,6 +20,7 @@ configuration.check(config)
 wildcard_constraints:
     uid=r"[0-9.]+",
     fold=r"\d+",
+    member=r"\d+",
     part=r"fold_\d+|test",
 
 
@@ -44,7 +45,11 @@ FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
 MALIGNANCY = config["resnet"]["task"] in ("malignancy", "both")
-FIGURES = list(TITLES)
+# What the ResNet50 decides; what only the other task needs is neither made nor shown.
+PRESENCE, MALIGNANCY = (t in TASKS[config["resnet"]["task"]] for t in ("presence", "malignancy"))
+FIGURES = figures_of(config["resnet"]["task"])
+MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
+GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 
 
 def code(script):
@@ -81,17 +86,19 @@ def stacks(part):
     return files
 
 
-def networks_unseen(model):
+def networks_unseen(model, part="{part}", files=("model.pt",)):
     """Input function: the networks that have not seen a part's scans.
 
     For the scans that a fold leaves out: its own; for the held-out subset: every fold's.
+    files: of a fold, where it has several networks.
     """
 
-    def files(wildcards):
-        parts = FOLD_PARTS if wildcards.part == "test" else [wildcards.part]
-        return [f"results/models/{model}/{part}/model.pt" for part in parts]
+    def networks(wildcards):
+        name = part.format(**wildcards)
+        folders = FOLD_PARTS if name == "test" else [name]
+        return [f"results/models/{model}/{folder}/{file}" for folder in folders for file in files]
 
-    return files
+    return networks
 
 
 def start_weights():
@@ -115,7 +122,8 @@ def shown(path, category, **label):
 
 def drawn(name):
     """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
-    title = f"{FIGURES.index(name) + 1:02d} {TITLES[name]}"
+    place = FIGURES.index(name) + 1 if name in FIGURES else 0
+    title = f"{place:02d} {TITLES[name]}"
     svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
     return [svg, f"results/figures/{name}.png"]
 
@@ -124,6 +132,6 @@ def reported_files():
     """Everything that the report shows."""
     return [
         *figure_files(),
-        *expand("results/gallery/{kind}.png", kind=["hits", "misses", "false_alarms"]),
+        *expand("results/gallery/{kind}.png", kind=GALLERY),
         *expand("results/report/{page}.html", page=["metrics", "scans", "run", "costs"]),
     ]

@@ -77,15 +77,10 @@ rule draw_scores:
     input:
         froc="results/evaluation/froc.parquet",
         detection="results/evaluation/detection.json",
-        curves="results/evaluation/classification_curves.parquet",
-        reliability="results/evaluation/reliability.parquet",
-        classification="results/evaluation/classification.json",
         segmentation="results/evaluation/segmentation.parquet",
         code=code("draw_scores"),
     output:
         froc=drawn("froc"),
-        classification=drawn("classification"),
-        reliability=drawn("reliability"),
         dice_by_diameter=drawn("dice_by_diameter"),
     log:
         "results/logs/draw_scores/all.log",
@@ -99,3 +94,26 @@ rule draw_scores:
         runtime=minutes(30),
     script:
         "../scripts/draw_scores.py"
+
+
+rule draw_classification:
+    input:
+        curves="results/evaluation/classification_curves.parquet",
+        reliability="results/evaluation/reliability.parquet",
+        classification="results/evaluation/classification.json",
+        code=code("draw_classification"),
+    output:
+        classification=drawn("classification"),
+        reliability=drawn("reliability"),
+    log:
+        "results/logs/draw_classification/all.log",
+    benchmark:
+        "results/benchmarks/draw_classification/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_classification.py"

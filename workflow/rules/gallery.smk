@@ -4,12 +4,15 @@ Requires: slice stacks, masks, candidates and their regions.
 Produces: results/gallery/{hits,misses,false_alarms}.png.
 """
 
+# Whose confidence is shown: the ResNet50's, or the U-Net's where the other decides malignancy alone.
+STAGE = "classification" if PRESENCE else "detection/unet"
+
 
 rule draw_gallery:
     input:
         stacks=stacks("fold_0"),
         test_stacks=[] if HELD_OUT is None else stacks("test"),
-        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        candidates=expand(f"results/{STAGE}/{{part}}/candidates.parquet", part=PARTS),
         regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
         nodules="results/scans/nodules.parquet",
         folds="results/folds/folds.parquet",
@@ -33,5 +36,6 @@ rule draw_gallery:
     params:
         most=config["report"]["gallery"],
         kind=config["masks"]["kind"],
+        table="classified" if PRESENCE else "candidates",
     script:
         "../scripts/draw_gallery.py"

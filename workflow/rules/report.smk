@@ -40,7 +40,8 @@ rule write_config:
 rule write_metrics:
     input:
         metrics="results/evaluation/metrics.parquet",
-        trends="results/evaluation/trends.json",
+        trends="results/evaluation/trends.json" if PRESENCE else [],
+        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
         code=code("write_metrics"),
     output:
         shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),
@@ -86,7 +87,7 @@ rule write_run:
 rule write_costs:
     input:
         figures=figure_files(),
-        gallery=rules.draw_gallery.output,
+        gallery=expand("results/gallery/{kind}.png", kind=GALLERY),
         pages=[rules.write_metrics.output, rules.write_run.output],
         code=code("write_costs"),
     output:
