@@ -18,7 +18,6 @@ if not FIGURES_ONLY:
     include: "workflow/rules/segmentation.smk"
     include: "workflow/rules/classification.smk"
     include: "workflow/rules/malignancy.smk"
-    include: "workflow/rules/explanations.smk"
     include: "workflow/rules/evaluation.smk"
     include: "workflow/rules/trends.smk"
     include: "workflow/rules/gallery.smk"

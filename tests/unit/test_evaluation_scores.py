@@ -331,6 +331,19 @@ def test_the_summary_holds_the_main_numbers(run_and_scores):
     assert metrics["definition"].str.len().min() > 10
 
 
+def test_without_the_presence_task_the_rest_is_summarised(run_and_scores):
+    run, (*_, (_, segmentation, _, _)) = run_and_scores
+    alone = {"unet": run.candidates}
+    truth = detection_scores.Truth(run.nodules, run.excluded, run.folds)
+    detection = plain(detection_scores.score_systems(alone, truth, 20, 1).summary)
+    summary = run_summary.summarise(detection, segmentation, None, None)
+    assert summary["statement"] == "" and summary["main_set"] == "test"
+    assert set(summary["test"]["cpm"]) == {"unet"} and "resnet_auc" not in summary["test"]
+    metrics = run_summary.metrics(detection, segmentation, None, None)
+    assert {"unet", "reader"} <= set(metrics["system"])
+    assert not metrics["system"].str.contains("resnet").any()
+
+
 @pytest.mark.parametrize("broken", ["no test", "no candidates", "one class", "no nodules"])
 def test_what_cannot_be_told_is_null_with_a_reason(broken):
     run = Run(test=broken != "no test")

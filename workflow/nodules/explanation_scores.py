@@ -68,19 +68,20 @@ def sentence(name: str, numbers: dict[str, Any]) -> str:
     )
     return (
         f"{name}: {_percent(inside)} of the map lies inside the nodule, which takes"
-        f" {_percent(area)} of the crop: {_side(excess, 'area alone')}. With randomised weights"
-        f" it is {_percent(chance)}: {_side(learned, 'the same network without learning')}."
-        f" The two maps' rank correlation is {_number(alike)}: {_change(alike)}."
+        f" {_percent(area)} of the crop: {_side(excess)} its area. With randomised"
+        f" weights {_percent(chance)} lies inside: the trained network's share is"
+        f" {_side(learned)} theirs. The two maps' rank correlation is {_number(alike)}:"
+        f" {_change(alike)}."
     )
 
 
-def _side(difference: dict[str, Any], against: str) -> str:
+def _side(difference: dict[str, Any]) -> str:
     low, high = difference["low"], difference["high"]
     if _known(low) and low > 0:
-        return f"more than {against}"
+        return "more than"
     if _known(high) and high < 0:
-        return f"less than {against}"
-    return f"not told apart from {against}"
+        return "less than"
+    return "not clearly different from"
 
 
 def _change(alike: dict[str, Any]) -> str:
