@@ -19,7 +19,9 @@ from nodules.malignancy_task import NAMES
 COLOURS = "inferno"  # perceptually even, light to dark in grey too
 PER_ROW = 2  # nodules in a row, three panels each
 BAR_MM = 10.0
-LINE = 150  # letters in a line of the statement
+WIDTH, ROW = 10.0, 2.0  # inches
+AROUND = 1.3  # inches for title, colour bar and margins
+LINE = 165  # letters in a line of the statement
 COVER = 0.75  # how far the strongest place of a map hides the CT
 
 
@@ -42,7 +44,9 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     side_mm: side of a crop; part: the scans shown, in words.
     """
     rows, panels = max(1, -(-len(nodules) // PER_ROW)), 1 + len(METHODS)
-    figure, axes = plotting.panels(PER_ROW * panels, rows, width=10.0, height=2.0)
+    figure, axes = plotting.panels(PER_ROW * panels, rows, width=WIDTH, height=ROW)
+    said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
+    figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
     figure.suptitle(
         f"Where the ResNet50 looks: {part} (n shown = {len(nodules)})",
         x=0.01,
@@ -66,7 +70,7 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     legend.get_frame().set(facecolor="0.35", alpha=1)
     for text in legend.get_texts():
         text.set_color("white")
-    figure.supxlabel(textwrap.fill(statement, LINE), x=0.01, ha="left", fontsize=8.5)
+    figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=8.5)
     return figure
 
 

@@ -41,7 +41,7 @@ def summarise(
         counts = {"n_nodules": len(rows), "n_scans": n_scans}
         counts["n_without_map"] = int(rows["share_inside"].isna().sum())
         found["methods"][method] = counts | numbers
-    found["statement"] = " ".join(
+    found["statement"] = "\n".join(
         sentence(METHODS[method], numbers) for method, numbers in found["methods"].items()
     )
     return found
