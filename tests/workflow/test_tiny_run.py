@@ -58,6 +58,31 @@ def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
     assert set(folds.loc[folds["fold"] == -1, "subset"]) == {9}
 
 
+def test_every_nodule_is_judged_by_networks_that_have_not_seen_its_patient(run):
+    folds = tables.read(run / "folds" / "folds.parquet", "folds")
+    rated = tables.read(run / "malignancy" / "labels.parquet", "malignancy_labels")
+    rated = rated[rated["readers"] > 0]
+    for fold, group in folds.groupby("fold"):
+        part = "test" if fold == -1 else f"fold_{fold}"
+        path = run / "malignancy" / "resnet" / part / "scores.parquet"
+        scores = tables.read(path, "malignancy_scores")
+        expected = rated[rated["seriesuid"].isin(group["seriesuid"])]
+        # One network a fold; on the test every fold's.
+        assert len(scores) == len(expected) * (2 if part == "test" else 1)
+        assert set(scores["seriesuid"]) == set(expected["seriesuid"])
+        others = folds.loc[folds["fold"] != fold, "patient"]
+        assert not set(group["patient"]) & set(others)
+
+
+def test_explanations_are_measured_and_drawn(run):
+    table = tables.read(run / "evaluation" / "explanations.parquet", "explanations")
+    assert set(table["method"]) == {"gradcam", "saliency"}
+    assert table["share_inside"].dropna().between(0, 1).all()
+    found = json.loads((run / "evaluation" / "explanations.json").read_text())
+    assert found["part"] == "test" and "Grad-CAM: " in found["statement"]
+    assert (run / "gallery" / "explanations.png").stat().st_size > 10_000
+
+
 def test_every_slice_is_stored_with_its_row(run):
     for path in (run / "slices").glob("*.npy"):
         stack = np.load(path, mmap_mode="r")
@@ -92,9 +117,10 @@ def test_the_same_seed_gives_the_same_files(run, tmp_path):
         "slices/*.*",
         "masks/*.parquet",
         "folds/*.parquet",
-        "models/*/*/model.pt",
+        "models/**/model.pt",
         "detection/**/*.parquet",
         "classification/**/*.parquet",
+        "malignancy/**/*.parquet",
         "evaluation/*.json",
     ):
         files = sorted(run.glob(pattern))
