@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from nodules import plotting
+from nodules import figures, plotting
 from nodules.explanation_scores import METHODS
 from nodules.explanations import Explained
 from nodules.malignancy_task import NAMES
@@ -21,7 +21,7 @@ PER_ROW = 2  # nodules in a row, three panels each
 BAR_MM = 10.0
 WIDTH, ROW = 10.0, 2.0  # inches
 AROUND = 1.3  # inches for title, colour bar and margins
-LINE = 165  # letters in a line of the statement
+LINE = 148  # letters in a line of the statement
 COVER = 0.75  # how far the strongest place of a map hides the CT
 
 
@@ -41,14 +41,15 @@ def choose(nodules: Sequence[Explained], count: int) -> list[Explained]:
 def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str) -> Figure:
     """Chosen nodules, each as CT, Grad-CAM and saliency, with a colour bar and a statement.
 
-    side_mm: side of a crop; part: the scans shown, in words.
+    side_mm: side of a crop; part: the scans shown, test or fold_<k>.
     """
     rows, panels = max(1, -(-len(nodules) // PER_ROW)), 1 + len(METHODS)
     figure, axes = plotting.panels(PER_ROW * panels, rows, width=WIDTH, height=ROW)
+    scans = figures.SETS.get(part, f"left-out scans of {part.replace('_', ' ')}")
     said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
     figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
     figure.suptitle(
-        f"Where the ResNet50 looks: {part} (n shown = {len(nodules)})",
+        f"Where the malignancy ResNet50 looks: {scans} (n shown = {len(nodules)})",
         x=0.01,
         ha="left",
         fontweight="bold",
