@@ -126,7 +126,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         UID,
         NODULE,
         Column("member", INT, "", "network or model, from 0"),
-        Column("logit", REAL, "", "output before the sigmoid; of diameter: the diameter in mm"),
+        Column("logit", REAL, "", "output before the sigmoid"),
         Column("probability", REAL, "", "probability that it is malignant"),
     ),
     # Binary masks, one row per region and slice.

@@ -15,6 +15,7 @@ from nodules.columns import (
     UID,
     Column,
 )
+from nodules.radiomics_columns import FEATURES
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "froc": (
@@ -137,6 +138,14 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("n", INT, "", "candidates with a certainty in [low, high)"),
         Column("certainty", REAL, "", "their mean certainty, max(p, 1 - p)"),
         Column("right", REAL, "", "share of them that are called rightly at p >= 0.5"),
+    ),
+    # One row per reference nodule, all of its features; empty where one is undefined.
+    "radiomics": (
+        UID,
+        NODULE,
+        Column("voxels", INT, "voxels", "of the nodule's mask on the native grid"),
+        Column("reason", STR, "", "why it has no features; empty where it has"),
+        *(Column(name, REAL, unit, f"{text} (IBSI {code})") for name, unit, code, text in FEATURES),
     ),
     "metrics": (
         Column("metric", STR, "", "name of the number"),

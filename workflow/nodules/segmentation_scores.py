@@ -40,13 +40,13 @@ def compare_scan(
     of_kind = {key: rows for key, rows in truth[truth["grid"] == "native"].groupby("kind")}
     candidates = {
         int(number): masks.transferred(
-            _box(predicted[predicted["region"] == number]), slices, native
+            regions.box(predicted[predicted["region"] == number]), slices, native
         )
         for number in np.unique(predicted["region"])
     }
     for nodule in nodules.to_dict("records"):
         own = {
-            str(kind): _box(rows[rows["region"] == nodule["nodule"]])
+            str(kind): regions.box(rows[rows["region"] == nodule["nodule"]])
             for kind, rows in of_kind.items()
             if (rows["region"] == nodule["nodule"]).any()
         }
@@ -141,16 +141,6 @@ def _readers(own: dict[str, Box]) -> dict[int, Box]:
     """A nodule's masks by reader number."""
     prefix = "reader_"
     return {int(k.removeprefix(prefix)): own[k] for k in sorted(own) if k.startswith(prefix)}
-
-
-def _box(rows: pd.DataFrame) -> Box:
-    """The mask of some rows of table `regions` in its bounding box."""
-    low = rows[["z", "y0", "x0"]].min().to_numpy(np.int64)
-    ends = np.stack([rows["z"] + 1, rows["y0"] + rows["height"], rows["x0"] + rows["width"]])
-    shape = [int(n) for n in ends.max(axis=1) - low]
-    moved = rows.assign(z=rows["z"] - low[0], y0=rows["y0"] - low[1], x0=rows["x0"] - low[2])
-    corner = (int(low[0]), int(low[1]), int(low[2]))
-    return regions.paint(moved, (shape[0], shape[1], shape[2])) > 0, corner
 
 
 def _overlaps(one: Box, other: Box) -> bool:
