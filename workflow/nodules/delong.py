@@ -25,8 +25,9 @@ class Areas:
 
     def interval(self, system: int) -> tuple[float, float]:
         """95 % interval of one AUC, within 0 and 1."""
-        half = Z * np.sqrt(self.covariance[system, system])
-        return max(self.auc[system] - half, 0.0), min(self.auc[system] + half, 1.0)
+        area = float(self.auc[system])
+        half = Z * float(np.sqrt(self.covariance[system, system]))
+        return max(area - half, 0.0), min(area + half, 1.0)
 
     def difference(self, first: int, second: int) -> tuple[float, float, float, float]:
         """AUC of one minus that of another, its 95 % interval, and the two-sided p-value.
@@ -36,7 +37,8 @@ class Areas:
         gap = float(self.auc[first] - self.auc[second])
         contrast = np.zeros(len(self.auc))
         contrast[first], contrast[second] = 1.0, -1.0
-        error = float(np.sqrt(max(contrast @ self.covariance @ contrast, 0.0)))
+        variance = float(contrast @ self.covariance @ contrast)
+        error = float(np.sqrt(max(variance, 0.0)))
         if error == 0.0:
             return gap, gap, gap, 1.0 if gap == 0 else 0.0
         return gap, gap - Z * error, gap + Z * error, float(2 * norm.sf(abs(gap) / error))
@@ -53,9 +55,9 @@ def compare(labels: ArrayLike, scores: ArrayLike) -> Areas:
     if not m or not n:
         return Areas(np.full(k, np.nan), np.full((k, k), np.nan))
     # For each positive the share of negatives below it, and for each negative of positives above.
-    all_ranks = rankdata(values, axis=1)
-    above = (all_ranks[:, truth] - rankdata(values[:, truth], axis=1)) / n
-    below = 1 - (all_ranks[:, ~truth] - rankdata(values[:, ~truth], axis=1)) / m
+    ranks: Floats = rankdata(values, axis=1)
+    above = (ranks[:, truth] - rankdata(values[:, truth], axis=1)) / n
+    below = 1 - (ranks[:, ~truth] - rankdata(values[:, ~truth], axis=1)) / m
     if min(m, n) < 2:
         return Areas(above.mean(axis=1), np.full((k, k), np.nan))
     covariance = np.atleast_2d(np.cov(above)) / m + np.atleast_2d(np.cov(below)) / n

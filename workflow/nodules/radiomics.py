@@ -80,9 +80,7 @@ def surroundings(
     return hu[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], inside
 
 
-def measure(
-    hu: NDArray[np.int16], mask: Bools, native: Geometry
-) -> tuple[dict[str, float], str]:
+def measure(hu: NDArray[np.int16], mask: Bools, native: Geometry) -> tuple[dict[str, float], str]:
     """Every feature by name, NaN where it is undefined, and why there is none at all, else "".
 
     hu, mask: (z, y, x). A mask too small for mirp is not dropped: its features are NaN, and what

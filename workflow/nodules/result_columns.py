@@ -139,6 +139,25 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("certainty", REAL, "", "their mean certainty, max(p, 1 - p)"),
         Column("right", REAL, "", "share of them that are called rightly at p >= 0.5"),
     ),
+    # Benign or malignant: each labelled nodule and system, and each system's ROC curve.
+    "malignancy_nodules": (
+        *SYSTEM_SET,
+        UID,
+        Column("patient", STR, "", "patient"),
+        NODULE,
+        DIAMETER,
+        Column("diameter_class", STR, "mm", "<5, 5-8, 8-12, 12-20 or >=20"),
+        Column("rating", REAL, "", "the readers' ratings combined, 1 to 5"),
+        Column("label", INT, "", "1 malignant, 0 benign"),
+        Column("score", REAL, "", "what ranks the nodules: the logit; of diameter: mm"),
+        Column("probability", REAL, "", "probability that it is malignant"),
+    ),
+    "malignancy_curves": (
+        *SYSTEM_SET,
+        Column("x", REAL, "", "false-positive rate"),
+        Column("y", REAL, "", "true-positive rate"),
+        Column("threshold", REAL, "", "score at or above which a nodule is called malignant"),
+    ),
     # One row per reference nodule, all of its features; empty where one is undefined.
     "radiomics": (
         UID,

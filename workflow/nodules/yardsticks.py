@@ -48,9 +48,7 @@ def fit_part(
                 PENALTY[system],
             )
             probability = scaled(logits, 1.0)
-            rows = asked[KEY].assign(
-                system=system, member=0, logit=logits, probability=probability
-            )
+            rows = asked[KEY].assign(system=system, member=0, logit=logits, probability=probability)
             found.append(tables.frame("malignancy_scores", rows))
     return pd.concat([f for f in found if len(f)] or found, ignore_index=True)
 

@@ -65,22 +65,26 @@ def scans(wildcards=None):
     return list(sheet.loc[sheet["status"] == "ok", "seriesuid"])
 
 
-def stacks(part):
-    """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
+def part_scans(part):
+    """UIDs of the scans that a part's jobs may touch.
 
     For `test` the held-out subset's; for a fold all others', since which of them it leaves out
     is known to results/folds/folds.parquet only.
     """
+    return [uid for uid in scans() if (SCANS[uid].subset == HELD_OUT) == (part == "test")]
+
+
+def stacks(part):
+    """Input function: slices, their tables and masks of the scans that a part's jobs may touch."""
 
     def files(wildcards):
-        held_out = part.format(**wildcards) == "test"
         return expand(
             [
                 "results/slices/{uid}.npy",
                 "results/slices/{uid}.parquet",
                 "results/masks/{uid}.parquet",
             ],
-            uid=[u for u in scans() if (SCANS[u].subset == HELD_OUT) == held_out],
+            uid=part_scans(part.format(**wildcards)),
         )
 
     return files
