@@ -34,7 +34,6 @@ rule all:
         "results/report.html",
 
 
-# Draws the figures again from the stored tables; needs neither scans nor GPU.
 rule figures:
     input:
         figure_files(),

@@ -10,6 +10,9 @@ TITLES = {
     "classification": "Classification: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
+    "malignancy_roc": "Benign or malignant: ROC",
+    "malignancy_differences": "Benign or malignant: by size, and differences",
+    "malignancy_by_diameter": "Benign or malignant: probability and diameter",
     "training": "Trainings",
 }
 
@@ -26,6 +29,9 @@ NEEDED = {
     "confidence_as_proxy": "presence",
     "classification": "presence",
     "reliability": "presence",
+    "malignancy_roc": "malignancy",
+    "malignancy_differences": "malignancy",
+    "malignancy_by_diameter": "malignancy",
 }
 
 

@@ -1,4 +1,4 @@
-"""The report's page on benign or malignant, and the rows that it adds to table `metrics`."""
+"""The report's page on benign or malignant."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,12 +14,6 @@ STEPS = {
     "labelled": "labelled",
     "malignant": "malignant",
     "benign": "benign",
-}
-MEASURES = {
-    "auc": "AUC over the labelled nodules",
-    "patient_auc": "AUC over patients, each by the highest of its labelled nodules",
-    "auc_within_size": "AUC over pairs of nodules of one size class, pooled over the classes",
-    "brier": "Brier score: mean squared difference of probability and label",
 }
 MEANING = (
     "Malignant and benign are the LIDC readers' opinions of a picture, not diagnoses. Large nodules"
@@ -63,30 +57,6 @@ def page(found: Mapping[str, Any]) -> Page:
 
 
 RULE_COLUMNS = ("malignant", "benign", *(f"AUC, {name}" for name in SYSTEMS.values()))
-
-
-def metric_rows(found: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Rows of table `metrics`; none without a result. found: `malignancy.json`."""
-    for name, own in (found["sets"] if found else {}).items():
-        for key, group, text in (("systems", "", ""), ("differences", "_difference", "paired ")):
-            for system, numbers in own[key].items():
-                for measure in (m for m in MEASURES if m in numbers):
-                    over_patients = measure == "patient_auc"
-                    number = numbers[measure]
-                    why = f" (undefined: {number['reason']})" if number.get("reason") else ""
-                    low, high, value = (_real(number[k]) for k in ("low", "high", "value"))
-                    yield {
-                        "metric": f"malignancy_{measure}{group}",
-                        "system": system,
-                        "set": name,
-                        "value": value,
-                        "low": low,
-                        "high": high,
-                        "n": own["n_patients" if over_patients else "n_nodules"],
-                        "unit": "patients" if over_patients else "nodules",
-                        "definition": f"{'difference, ' + text if text else ''}{MEASURES[measure]}"
-                        f"; benign or malignant by the readers' ratings{why}",
-                    }
 
 
 def _steps(steps: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -158,7 +128,3 @@ def _p(value: float | None) -> str:
     if value is None or value != value:
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _real(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -25,6 +25,12 @@ GLANCE = {
     "Dice of a sphere of the annotated diameter": ("dice", "sphere"),
     "AUC of the ResNet50 on candidates": ("auc", "resnet"),
     "Spearman of confidence and Dice": ("spearman_confidence_and_dice", "resnet"),
+    "AUC of the ResNet50, benign or malignant": ("malignancy_auc", "resnet"),
+    "AUC of the diameter alone": ("malignancy_auc", "diameter"),
+    "ResNet50 minus diameter, paired": (
+        "malignancy_auc_difference",
+        "resnet_minus_diameter",
+    ),
 }
 RATES = {f"{2.0**k:g}": label for k, label in zip(range(-3, 4), RATE_LABELS, strict=True)}
 MEASURES = {

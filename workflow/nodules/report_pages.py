@@ -65,7 +65,9 @@ def metrics(
         page.heading("Is confidence a proxy for segmentation quality?")
         page.text(str(trends["statement"]), "finding")
     explained = table["metric"].str.startswith("explanation_")
-    left = metric_tables.pooled(table[~explained])
+    # Benign or malignant has a page of its own.
+    elsewhere = explained | table["metric"].str.startswith("malignancy_")
+    left = metric_tables.pooled(table[~elsewhere])
     for title, (text, belongs, build) in SECTIONS.items():
         own = left["metric"].map(belongs).astype(bool)
         if own.any():

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules import evaluation_sets, explanation_scores, tables
+from nodules import evaluation_sets, explanation_scores, malignancy_metrics, tables
 from nodules.classification_metrics import BINS
 from nodules.detection_scores import PER_SCAN
 
@@ -58,16 +58,18 @@ def summarise(
     segmentation: dict[str, Any],
     classification: dict[str, Any] | None,
     trends: dict[str, Any] | None,
+    malignancy: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What summary.json holds: for the test and out of fold the run's main numbers.
 
-    classification, trends: None where the ResNet50 does not decide on presence.
+    classification, trends, malignancy: None where the ResNet50's task gives none.
     """
     found = detection["systems"]["unet"]
     main_set = next((name for name in evaluation_sets.POOLED if name in found), None)
     summary: dict[str, Any] = {
         "statement": trends["statement"] if trends else "",
         "main_set": main_set,
+        "malignancy_statement": malignancy["statement"] if malignancy else "",
     }
     for name in evaluation_sets.POOLED:
         systems = {s: sets[name] for s, sets in detection["systems"].items() if name in sets}
@@ -105,10 +107,11 @@ def metrics(
     classification: dict[str, Any] | None,
     trends: dict[str, Any] | None,
     explanations: dict[str, Any] | None = None,
+    malignancy: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Table `metrics`: every number that the report shows, with interval, n and definition.
 
-    classification, trends, explanations: None where the ResNet50's task gives none.
+    classification, trends, explanations, malignancy: None where the ResNet50's task gives none.
     """
     rows = [
         *_detection_rows(detection),
@@ -116,6 +119,7 @@ def metrics(
         *_classification_rows(classification["sets"] if classification else {}),
         *_trend_rows(trends["sets"] if trends else {}),
         *_explanation_rows(explanations),
+        *malignancy_metrics.metric_rows(malignancy),
     ]
     return tables.frame("metrics", rows)
 

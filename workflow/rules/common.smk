@@ -44,11 +44,12 @@ HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
-MALIGNANCY = config["resnet"]["task"] in ("malignancy", "both")
 # What the ResNet50 decides; what only the other task needs is neither made nor shown.
 PRESENCE, MALIGNANCY = (t in TASKS[config["resnet"]["task"]] for t in ("presence", "malignancy"))
 FIGURES = figures_of(config["resnet"]["task"])
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
+PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
+RESULTS_AND_RUN = "1 Results and run"
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 
 
@@ -137,5 +138,5 @@ def reported_files():
     return [
         *figure_files(),
         *expand("results/gallery/{kind}.png", kind=GALLERY),
-        *expand("results/report/{page}.html", page=["metrics", "scans", "run", "costs"]),
+        *expand("results/report/{page}.html", page=[*PAGES, "costs"]),
     ]

@@ -103,6 +103,7 @@ rule summarise_run:
         classification="results/evaluation/classification.json" if PRESENCE else [],
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
+        malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
         code=code("summarise_run"),
     output:
         summary="results/evaluation/summary.json",

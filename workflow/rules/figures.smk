@@ -117,3 +117,27 @@ rule draw_classification:
         runtime=minutes(30),
     script:
         "../scripts/draw_classification.py"
+
+
+rule draw_malignancy:
+    input:
+        nodules="results/evaluation/malignancy_nodules.parquet",
+        curves="results/evaluation/malignancy_curves.parquet",
+        summary="results/evaluation/malignancy.json",
+        code=code("draw_malignancy"),
+    output:
+        malignancy_roc=drawn("malignancy_roc"),
+        malignancy_differences=drawn("malignancy_differences"),
+        malignancy_by_diameter=drawn("malignancy_by_diameter"),
+    log:
+        "results/logs/draw_malignancy/all.log",
+    benchmark:
+        "results/benchmarks/draw_malignancy/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_malignancy.py"

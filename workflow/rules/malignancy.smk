@@ -1,8 +1,7 @@
-"""Benign or malignant: the readers' labels, and what diameter and radiomics say of them.
+"""Benign or malignant: the readers' labels, and what the ResNet50 says of them.
 
 Requires: results/scans/{scans,nodules}.parquet, readers' ratings (LIDC's database, or the
-          phantom's tables).
-          slice stacks and masks, results/folds/folds.parquet.
+          phantom's tables), slice stacks and masks, results/folds/folds.parquet.
 Produces: results/malignancy/labels.parquet,
           results/models/malignancy/fold_{fold}/member_{member}/{model.pt,history.parquet},
           results/malignancy/resnet/{part}/scores.parquet.

@@ -8,9 +8,6 @@ Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html, re
 report: "../report/workflow.rst"
 
 
-RESULTS_AND_RUN = "1 Results and run"
-
-
 localrules:
     write_config,
     build_report,
@@ -88,7 +85,7 @@ rule write_costs:
     input:
         figures=figure_files(),
         gallery=expand("results/gallery/{kind}.png", kind=GALLERY),
-        pages=[rules.write_metrics.output, rules.write_run.output],
+        pages=expand("results/report/{page}.html", page=PAGES),
         code=code("write_costs"),
     output:
         shown("results/report/costs.html", RESULTS_AND_RUN, page="4 Time and memory"),

@@ -4,7 +4,8 @@ Requires: scans, native masks, results/folds/folds.parquet, results/malignancy/l
           results/malignancy/resnet/{part}/scores.parquet.
 Produces: results/malignancy/radiomics/{part}.parquet,
           results/malignancy/classical/{part}/scores.parquet,
-          results/evaluation/malignancy{_nodules,_curves}.parquet and malignancy.json.
+          results/evaluation/malignancy{_nodules,_curves}.parquet and malignancy.json,
+          results/report/malignancy.html.
 """
 
 
@@ -87,3 +88,23 @@ rule evaluate_malignancy:
         seed=config["seed"],
     script:
         "../scripts/evaluate_malignancy.py"
+
+
+rule write_malignancy:
+    input:
+        summary="results/evaluation/malignancy.json",
+        code=code("write_malignancy"),
+    output:
+        shown("results/report/malignancy.html", RESULTS_AND_RUN, page="1 Numbers, malignancy"),
+    log:
+        "results/logs/write_malignancy/all.log",
+    benchmark:
+        "results/benchmarks/write_malignancy/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/write_malignancy.py"
