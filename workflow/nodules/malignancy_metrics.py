@@ -5,8 +5,8 @@ from typing import Any
 
 MEASURES = {
     "auc": "area under the ROC curve over the labelled nodules",
-    "patient_auc": "area under the ROC curve over patients, each by the highest of its labelled nodules",
-    "auc_within_size": "area under the ROC curve over pairs of nodules of one size class, pooled over the classes",
+    "patient_auc": "area under the ROC curve over patients, each by its highest labelled nodule",
+    "auc_within_size": "area under the ROC curve over pairs of nodules of one size class, pooled",
     "brier": "Brier score: mean squared difference of probability and label",
 }
 

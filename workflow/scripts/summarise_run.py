@@ -3,7 +3,6 @@
 from nodules import jobs, run_summary, tables
 from nodules.files import read_json, write_json
 
-
 TOLD = ("detection", "segmentation", "classification", "trends", "malignancy")
 
 
