@@ -318,7 +318,7 @@ def test_confidence_that_drives_dice_correlates_perfectly(run_and_scores):
 def test_the_summary_holds_the_main_numbers(run_and_scores):
     _, (*_, summaries) = run_and_scores
     summary = plain(run_summary.summarise(*summaries))
-    assert set(summary) == {"statement", "main_set", "test", "out_of_fold"}
+    assert set(summary) == {"statement", "main_set", "malignancy_statement", "test", "out_of_fold"}
     for name in ("test", "out_of_fold"):
         assert 0 <= summary[name]["resnet_auc"]["value"] <= 1
         assert summary[name]["unet_candidates"]["all"]["recall"]["value"] > 0.5

@@ -96,7 +96,7 @@ def measure(hu: NDArray[np.int16], mask: Bools, native: Geometry) -> tuple[dict[
         with _quiet(), _all_pairs():
             try:
                 found = extract_features(**paths, image_modality="CT", **SETTINGS)
-            except (ValueError, ArithmeticError, IndexError) as error:
+            except (ValueError, TypeError, ArithmeticError, IndexError) as error:
                 return nothing, f"mirp could not measure it: {error}"
     if not found or found[0] is None or not len(found[0]):
         return nothing, "the mask is empty once its voxels measure 1 mm"
