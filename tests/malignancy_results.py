@@ -43,7 +43,7 @@ def labels(division: pd.DataFrame, seed: int = 0, shuffled: int | None = None) -
 
 
 def radiomics(given: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Table `radiomics`: all features follow the size more or less; the mean HU tells of the label."""
+    """Table `radiomics`: features follow the size, more or less; the mean HU tells of the label."""
     rng = np.random.default_rng([seed, 2])
     size = np.log(given["diameter_mm"].to_numpy())
     values = {

@@ -109,6 +109,18 @@ def shuffled(seed):
     return malignancy_scores.score(scores, labels, division, settings, 200, seed)[2]
 
 
+def test_nodules_that_nobody_rated_need_no_score():
+    division = results.folds()
+    given = results.labels(division)
+    unrated = given.index == 5
+    labels = given.assign(
+        readers=given["readers"].where(~unrated, 0), label=given["label"].where(~unrated, -1)
+    )
+    scores = results.scores(given, resnet=1.0, diameter=1.0).drop(index=5)
+    found = malignancy_scores.assemble(scores, labels, division, "average")
+    assert len(found) == 2 * (len(given) - 1)
+
+
 def test_with_shuffled_labels_the_intervals_hold_one_half():
     """Of 95 % intervals, about one in twenty may miss it."""
     held, said = [], 0

@@ -72,11 +72,12 @@ def score(
 def assemble(
     scores: pd.DataFrame, labels: pd.DataFrame, folds: pd.DataFrame, vote: str
 ) -> pd.DataFrame:
-    """One row per system and nodule: what the system says, and what the readers said.
+    """One row per system and rated nodule: what the system says, and what the readers said.
 
     Raises UserError where two systems do not score the same nodules.
     """
-    together = ensembles.combine(scores, vote).merge(labels, on=KEY, validate="many_to_one")
+    rated = labels[labels["readers"] > 0]
+    together = ensembles.combine(scores, vote).merge(rated, on=KEY, validate="many_to_one")
     each = {
         system: set(zip(*(own[k] for k in KEY), strict=True))
         for system, own in together.groupby("system")
