@@ -18,6 +18,7 @@ if not FIGURES_ONLY:
     include: "workflow/rules/segmentation.smk"
     include: "workflow/rules/classification.smk"
     include: "workflow/rules/malignancy.smk"
+    include: "workflow/rules/baseline.smk"
     include: "workflow/rules/evaluation.smk"
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"

@@ -13,7 +13,8 @@ from nodules.evaluation_sets import POOLED, of
 from nodules.froc import FrocResult
 
 PER_SCAN = 8  # candidates, or false alarms, a scan at which recall is also given
-DIFFERENCES = (("unet", "unet_resnet"),)  # (from, to): is the second stage worth it?
+# (from, to): is the second stage worth it, and what do the two stages gain over one network?
+DIFFERENCES = (("unet", "unet_resnet"), ("maskrcnn", "unet"), ("maskrcnn", "unet_resnet"))
 
 
 @dataclass(frozen=True)

@@ -12,3 +12,6 @@ TITLES = {
     "dice_by_diameter": "Segmentation: Dice by diameter",
     "training": "Trainings",
 }
+
+# Those of the comparison with Mask R-CNN: left out with it.
+COMPARING = frozenset[str]()

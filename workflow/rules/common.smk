@@ -11,7 +11,7 @@ os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules import configuration, discovery, folds, imports, tables
-from nodules.figure_titles import TITLES
+from nodules.figure_titles import COMPARING, TITLES
 from nodules.resources import hours, memory, minutes
 
 configuration.check(config)
@@ -44,7 +44,8 @@ FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
 MALIGNANCY = config["resnet"]["task"] in ("malignancy", "both")
-FIGURES = list(TITLES)
+BASELINE = config["baseline"]["enabled"]
+FIGURES = [name for name in TITLES if BASELINE or name not in COMPARING]
 
 
 def code(script):
@@ -94,12 +95,17 @@ def networks_unseen(model):
     return files
 
 
-def start_weights():
-    """Weights that the ResNet50 starts from: none, ImageNet's or a file of the user's."""
-    choice = config["resnet"]["weights"]
+def start_weights(section):
+    """Weights that a ResNet starts from: none, ImageNet's or a file of the user's."""
+    choice = config[section]["weights"]
     if choice == "random":
         return []
     return "results/weights/resnet50_imagenet.pth" if choice == "imagenet" else choice
+
+
+def of_baseline(path, parts):
+    """Files of the Mask R-CNN, one per part; none where the baseline is left out."""
+    return expand(path, part=parts) if BASELINE else []
 
 
 def figure_files():

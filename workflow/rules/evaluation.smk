@@ -5,7 +5,8 @@ Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_
 """
 
 # What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS, SETS = ["unet", "unet_resnet"], PARTS + ["out_of_fold"]
+SYSTEMS = ["unet", "unet_resnet"] + ["maskrcnn"] * BASELINE
+SETS = PARTS + ["out_of_fold"]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
 
@@ -14,6 +15,7 @@ rule score_detections:
     input:
         unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
         unet_resnet=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
@@ -44,7 +46,8 @@ rule score_detections:
 
 rule evaluate_segmentation:
     input:
-        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        unet=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",
@@ -104,6 +107,7 @@ rule analyse_trends:
         segmentation="results/evaluation/segmentation.parquet",
         unet=expand("results/models/unet/{fold}/history.parquet", fold=FOLD_PARTS),
         resnet=expand("results/models/resnet/{fold}/history.parquet", fold=FOLD_PARTS),
+        maskrcnn=of_baseline("results/models/maskrcnn/{part}/history.parquet", FOLD_PARTS),
         folds="results/folds/folds.parquet",
         code=code("analyse_trends"),
     output:

@@ -1,0 +1,67 @@
+"""Mask R-CNN: one network per fold on the U-Net's own slices, and candidates as the U-Net's.
+
+Requires: slice stacks and masks of the scans, results/folds/folds.parquet,
+          results/scans/{nodules,excluded}.parquet; to compare, the evaluation of every system.
+Produces: results/models/maskrcnn/fold_{fold}/{model.pt,history.parquet},
+          results/detection/maskrcnn/{part}/{candidates,regions,slices,confidence}.parquet.
+"""
+
+if BASELINE:
+
+    rule train_maskrcnn:
+        input:
+            stacks=stacks("fold_{fold}"),
+            folds="results/folds/folds.parquet",
+            weights=start_weights("baseline"),
+            code=code("train_maskrcnn"),
+        output:
+            model="results/models/maskrcnn/fold_{fold}/model.pt",
+            history="results/models/maskrcnn/fold_{fold}/history.parquet",
+        log:
+            "results/logs/train_maskrcnn/fold_{fold}.log",
+        benchmark:
+            "results/benchmarks/train_maskrcnn/fold_{fold}.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=16000,
+            runtime="24h",
+        params:
+            settings=config["baseline"],
+            kind=config["masks"]["kind"],
+            seed=config["seed"],
+        script:
+            "../scripts/train_maskrcnn.py"
+
+    rule detect_maskrcnn:
+        input:
+            stacks=stacks("{part}"),
+            models=networks_unseen("maskrcnn"),
+            folds="results/folds/folds.parquet",
+            nodules="results/scans/nodules.parquet",
+            excluded="results/scans/excluded.parquet",
+            code=code("detect_maskrcnn"),
+        output:
+            candidates="results/detection/maskrcnn/{part}/candidates.parquet",
+            regions="results/detection/maskrcnn/{part}/regions.parquet",
+            slices="results/detection/maskrcnn/{part}/slices.parquet",
+            confidence="results/detection/maskrcnn/{part}/confidence.parquet",
+        log:
+            "results/logs/detect_maskrcnn/{part}.log",
+        benchmark:
+            "results/benchmarks/detect_maskrcnn/{part}.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=16000,
+            runtime="12h",
+        params:
+            settings=config["baseline"],
+            candidates=config["candidates"],
+            kind=config["masks"]["kind"],
+        script:
+            "../scripts/detect_maskrcnn.py"
