@@ -10,8 +10,10 @@ TITLES = {
     "classification": "Classification: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
+    "confidence_by_system": "Confidence beside Mask R-CNN",
+    "system_costs": "Time and memory by system",
     "training": "Trainings",
 }
 
 # Those of the comparison with Mask R-CNN: left out with it.
-COMPARING = frozenset[str]()
+COMPARING = ("confidence_by_system", "system_costs")

@@ -3,7 +3,8 @@
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet,
           results/scans/{nodules,excluded}.parquet; to compare, the evaluation of every system.
 Produces: results/models/maskrcnn/fold_{fold}/{model.pt,history.parquet},
-          results/detection/maskrcnn/{part}/{candidates,regions,slices,confidence}.parquet.
+          results/detection/maskrcnn/{part}/{candidates,regions,slices,confidence}.parquet,
+          results/evaluation/{comparison,comparison_slices,system_costs}.parquet, comparison.json.
 """
 
 if BASELINE:
@@ -65,3 +66,34 @@ if BASELINE:
             kind=config["masks"]["kind"],
         script:
             "../scripts/detect_maskrcnn.py"
+
+    rule compare_systems:
+        input:
+            unet_resnet=expand("results/classification/{part}/slices.parquet", part=PARTS),
+            maskrcnn=of_baseline("results/detection/maskrcnn/{part}/confidence.parquet", PARTS),
+            detection="results/evaluation/detection.json",
+            segmentation="results/evaluation/segmentation.json",
+            history="results/evaluation/epochs.parquet",
+            folds="results/folds/folds.parquet",
+            code=code("compare_systems"),
+        output:
+            slices="results/evaluation/comparison_slices.parquet",
+            table="results/evaluation/comparison.parquet",
+            costs="results/evaluation/system_costs.parquet",
+            summary="results/evaluation/comparison.json",
+        log:
+            "results/logs/compare_systems/all.log",
+        benchmark:
+            "results/benchmarks/compare_systems/all.tsv"
+        conda:
+            "../../envs/imaging.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime="30m",
+        params:
+            bootstrap=config["scoring"]["bootstrap"],
+            seed=config["seed"],
+            parts=PARTS,
+        script:
+            "../scripts/compare_systems.py"

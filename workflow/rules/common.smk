@@ -108,6 +108,12 @@ def of_baseline(path, parts):
     return expand(path, part=parts) if BASELINE else []
 
 
+def histories():
+    """History of every network's training."""
+    models = ["unet", "resnet"] + ["maskrcnn"] * BASELINE
+    return expand("results/models/{m}/{fold}/history.parquet", m=models, fold=FOLD_PARTS)
+
+
 def figure_files():
     """Every figure, as SVG and as PNG."""
     return expand("results/figures/{name}.{form}", name=FIGURES, form=["svg", "png"])

@@ -1,12 +1,11 @@
 """Scores: detection, segmentation, classification, trends; docs/evaluation.md defines each.
 
-Requires: tables of results/scans, folds, detection, classification, slices, masks and models.
+Requires: tables of scans, folds, detection, classification, slices, masks and models in results.
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
-# What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS = ["unet", "unet_resnet"] + ["maskrcnn"] * BASELINE
-SETS = PARTS + ["out_of_fold"]
+# Detectors, and the sets they are scored on: each part, and all folds' left-out scans.
+SYSTEMS, SETS = ["unet", "unet_resnet"] + ["maskrcnn"] * BASELINE, PARTS + ["out_of_fold"]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
 
@@ -105,9 +104,7 @@ rule analyse_trends:
         scores=expand("results/detection/unet/{part}/slices.parquet", part=PARTS),
         classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
         segmentation="results/evaluation/segmentation.parquet",
-        unet=expand("results/models/unet/{fold}/history.parquet", fold=FOLD_PARTS),
-        resnet=expand("results/models/resnet/{fold}/history.parquet", fold=FOLD_PARTS),
-        maskrcnn=of_baseline("results/models/maskrcnn/{part}/history.parquet", FOLD_PARTS),
+        histories=histories(),
         folds="results/folds/folds.parquet",
         code=code("analyse_trends"),
     output:

@@ -99,3 +99,28 @@ rule draw_scores:
         runtime=minutes(30),
     script:
         "../scripts/draw_scores.py"
+
+
+if BASELINE:
+
+    rule draw_comparison:
+        input:
+            slices="results/evaluation/comparison_slices.parquet",
+            comparison="results/evaluation/comparison.parquet",
+            costs="results/evaluation/system_costs.parquet",
+            code=code("draw_comparison"),
+        output:
+            confidence_by_system=drawn("confidence_by_system"),
+            system_costs=drawn("system_costs"),
+        log:
+            "results/logs/draw_comparison/all.log",
+        benchmark:
+            "results/benchmarks/draw_comparison/all.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime="30m",
+        script:
+            "../scripts/draw_comparison.py"

@@ -41,6 +41,8 @@ rule write_metrics:
     input:
         metrics="results/evaluation/metrics.parquet",
         trends="results/evaluation/trends.json",
+        comparison=["results/evaluation/comparison.parquet"] * BASELINE,
+        statements=["results/evaluation/comparison.json"] * BASELINE,
         code=code("write_metrics"),
     output:
         shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),

@@ -16,7 +16,7 @@ def main(snakemake):
     found, summary = trend_scores.analyse(given, folds, params.bootstrap, params.seed)
     for name, table in found.items():
         tables.write(output[name], name, table)
-    history = tables.read_all([*inputs.unet, *inputs.resnet, *inputs.maskrcnn], "history")
+    history = tables.read_all(inputs.histories, "history")
     tables.write(output.epochs, "history", history)
     write_json(output.trends, summary)
 

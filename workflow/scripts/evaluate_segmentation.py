@@ -14,9 +14,8 @@ def main(snakemake):
     nodules = tables.read(inputs.nodules, "nodules")
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid")
     systems = [name for name in segmentation_scores.NETWORKS if inputs[name]]
-    predicted = dict(
-        list(tables.read_all([*inputs.unet, *inputs.maskrcnn], "regions").groupby("seriesuid"))
-    )
+    regions = tables.read_all([*inputs.unet, *inputs.maskrcnn], "regions")
+    predicted = dict(list(regions.groupby("seriesuid")))
     masks, slices = ({Path(p).stem: p for p in paths} for paths in (inputs.masks, inputs.slices))
     found = {}
     for uid, own in of(nodules, list(masks)).groupby("seriesuid"):

@@ -6,7 +6,11 @@ from nodules.files import read_json
 
 def main(snakemake):
     metrics = tables.read(snakemake.input.metrics, "metrics")
-    page = report_pages.metrics(metrics, read_json(snakemake.input.trends))
+    compared = None
+    if snakemake.input.comparison:
+        table = tables.read_all(snakemake.input.comparison, "comparison")
+        compared = table, read_json(snakemake.input.statements[0])
+    page = report_pages.metrics(metrics, read_json(snakemake.input.trends), compared)
     page.write(snakemake.output[0])
 
 
