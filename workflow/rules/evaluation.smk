@@ -4,7 +4,6 @@ Requires: tables of scans, folds, detection, classification, slices, masks and m
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
-# Detectors, and the sets they are scored on: each part, and all folds' left-out scans.
 SYSTEMS, SETS = ["unet", "unet_resnet"] + ["maskrcnn"] * BASELINE, PARTS + ["out_of_fold"]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
