@@ -13,7 +13,7 @@ def test_each_line_ends_at_the_mean_of_all_slices():
     for line, (_, own) in zip(left.lines, slices.groupby("system", sort=False), strict=True):
         p = own["confidence"]
         assert line.get_ydata()[-1] == pytest.approx(p.where(p > 0.5, 1 - p).mean())
-    assert "+0.100 (+0.050 to +0.150)" in left.texts[0].get_text()
+    assert "+0.100 (+0.050 to +0.150)" in left.get_legend().get_title().get_text()
 
 
 def test_distributions_are_drawn_with_and_without_nodule_raw_and_calibrated():

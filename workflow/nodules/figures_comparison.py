@@ -38,12 +38,13 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
             for panel in (left, right):
                 plotting.empty(panel, "no slice has such a confidence")
             continue
-        _running(left, known, column)
         stage = "raw" if column == "confidence" else column
         found = rows(comparison, set=name, metric="certainty", stage=stage)
-        for row in found.to_dict("records"):
-            gap = plotting.interval(row["difference"], (row["low"], row["high"]), "+.3f")
-            plotting.note(left, f"difference {gap}", (0.98, 0.03))
+        gaps = [
+            "\ndifference " + plotting.interval(row.difference, (row.low, row.high), "+.3f")
+            for row in found.itertuples()
+        ]
+        _running(left, known, column, "".join(["mean over all slices", *gaps]))
         left.set_title(title)
         left.set_ylabel("Mean confidence in the answer so far")
         _distributions(right, known, column)
@@ -51,24 +52,24 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
     axes[2].set_xlabel("Slices, scan after scan, from feet to head")
     axes[3].set_xlabel("Confidence in a nodule, p")
     n = figures.counted(part["index"].nunique(), "slices")
+    handles, labels = axes[3].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower right", ncols=2)
     where = f"{figures.SETS[name].capitalize()}, {n}, {part['seriesuid'].nunique():,} scans"
     figure.suptitle(where, fontsize=9.5, x=0.01, ha="left")
     return figure
 
 
-def _running(axes: Axes, part: pd.DataFrame, column: str) -> None:
+def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
     """The mean of max(p, 1 - p) over this and all earlier slices, by system."""
-    lowest = 1.0
     for system in (s for s in DASHES if s in set(part["system"])):
         own = rows(part, system=system).sort_values("index")
         certainty = np.maximum(own[column], 1 - own[column])
         running = certainty.expanding().mean()
-        lowest = min(lowest, running.min())
         label = f"{figures.SYSTEMS[system]}: {certainty.mean():.3f}"
         axes.plot(own["index"], running, color=COLOURS[system], ls=DASHES[system], label=label)
-    axes.set_ylim(max(0.0, np.floor(lowest * 10 - 1.5) / 10), 1.01)
+    axes.set_ylim(0.5, 1.01)  # the answer is the likelier of two
     axes.set_xlim(0, max(1, part["index"].max()))
-    axes.legend(loc="lower left", title="mean over all slices")
+    axes.legend(loc="lower left", title=title, alignment="left")
 
 
 def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
@@ -86,7 +87,6 @@ def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
                 label=f"{figures.SYSTEMS[system]}, {words}",
             )
     axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), ylabel="Share of slices at or below")
-    axes.legend(loc="lower right")
 
 
 @plotting.styled

@@ -7,6 +7,9 @@ Produces: results/models/maskrcnn/fold_{fold}/{model.pt,history.parquet},
           results/evaluation/{comparison,comparison_slices,system_costs}.parquet, comparison.json.
 """
 
+# What decides the networks: an edited threshold repeats detection, but no training.
+NETWORK = {k: v for k, v in config["baseline"].items() if k not in ("enabled", "threshold")}
+
 if BASELINE:
 
     rule train_maskrcnn:
@@ -30,7 +33,7 @@ if BASELINE:
             mem_mb=16000,
             runtime="24h",
         params:
-            settings=config["baseline"],
+            settings=NETWORK,
             kind=config["masks"]["kind"],
             seed=config["seed"],
         script:
@@ -61,8 +64,8 @@ if BASELINE:
             mem_mb=16000,
             runtime="12h",
         params:
-            settings=config["baseline"],
-            candidates=config["candidates"],
+            settings=NETWORK,
+            candidates=config["candidates"] | {"threshold": config["baseline"]["threshold"]},
             kind=config["masks"]["kind"],
         script:
             "../scripts/detect_maskrcnn.py"

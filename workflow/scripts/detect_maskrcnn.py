@@ -29,7 +29,7 @@ def main(snakemake):
         tqdm(stacks, desc=f"detect {snakemake.wildcards.part}", unit="scan"),
         predictor,
         "maskrcnn",
-        snakemake.params.candidates | {"threshold": settings["threshold"]},
+        snakemake.params.candidates,
         tables.read(inputs.nodules, "nodules"),
         tables.read(inputs.excluded, "excluded"),
     )
