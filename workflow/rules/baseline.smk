@@ -30,8 +30,8 @@ if BASELINE:
         threads: 8
         resources:
             gpu=1,
-            mem_mb=16000,
-            runtime="24h",
+            mem_mb=memory(16000),
+            runtime=hours(24),
         params:
             settings=NETWORK,
             kind=config["masks"]["kind"],
@@ -61,8 +61,8 @@ if BASELINE:
         threads: 8
         resources:
             gpu=1,
-            mem_mb=16000,
-            runtime="12h",
+            mem_mb=memory(16000),
+            runtime=hours(12),
         params:
             settings=NETWORK,
             candidates=config["candidates"] | {"threshold": config["baseline"]["threshold"]},
@@ -92,8 +92,8 @@ if BASELINE:
             "../../envs/imaging.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime="30m",
+            mem_mb=memory(4000),
+            runtime=minutes(30),
         params:
             bootstrap=config["scoring"]["bootstrap"],
             seed=config["seed"],

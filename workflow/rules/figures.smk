@@ -120,7 +120,7 @@ if BASELINE:
             "../../envs/report.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime="30m",
+            mem_mb=memory(4000),
+            runtime=minutes(30),
         script:
             "../scripts/draw_comparison.py"

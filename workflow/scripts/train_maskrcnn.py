@@ -21,7 +21,7 @@ def main(snakemake):
         fold,
     )
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, fold, str(device), snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, fold, device.type, snakemake.threads]
     plan = Plan.build(
         "maskrcnn",
         fold,
