@@ -35,8 +35,10 @@ def test_every_set_and_system_has_a_name_and_a_colour() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of("both") == list(TITLES)
-    presence, malignancy = (set(figures_of(task)) for task in ("presence", "malignancy"))
+    assert figures_of("both", baseline=True) == list(TITLES)
+    presence, malignancy = (
+        set(figures_of(task, baseline=False)) for task in ("presence", "malignancy")
+    )
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy

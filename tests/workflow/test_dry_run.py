@@ -78,7 +78,7 @@ def test_a_dry_run_over_888_scans_takes_under_30_seconds(repository, luna16, tmp
 
 OF_TASK = {
     "presence": {"train_resnet", "classify_candidates", "evaluate_classification"}
-    | {"analyse_trends", "draw_trends", "draw_proxy", "draw_classification"},
+    | {"analyse_trends", "draw_trends", "draw_classification"},
     "malignancy": {"label_nodules", "train_malignancy", "classify_nodules", "explain_nodules"}
     | {"extract_radiomics", "fit_yardsticks", "evaluate_malignancy"}
     | {"draw_malignancy", "write_malignancy"},

@@ -42,7 +42,7 @@ def test_summary_has_the_promised_numbers(run):
     assert summary["main_set"] == "test"
     for part in ("test", "out_of_fold"):
         assert summary[part]["n_scans"] > 0
-        assert {"unet", "unet_resnet"} <= set(summary[part]["cpm"])
+        assert {"unet", "unet_resnet", "maskrcnn"} <= set(summary[part]["cpm"])
     assert summary["test"]["n_scans"] + summary["out_of_fold"]["n_scans"] == 10
 
 
@@ -52,6 +52,10 @@ def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
         part = "test" if fold == -1 else f"fold_{fold}"
         scores = tables.read(run / "detection" / "unet" / part / "slices.parquet", "slice_scores")
         assert set(scores["seriesuid"]) == set(group["seriesuid"])
+        other = run / "detection" / "maskrcnn" / part
+        beside = tables.read(other / "slices.parquet", "slice_scores")
+        confident = tables.read(other / "confidence.parquet", "slice_confidence")
+        assert list(beside["slice"]) == list(confident["slice"]) == list(scores["slice"])
         answers = run / "classification" / part / "slices.parquet"
         answered = tables.read(answers, "slice_confidence")
         assert list(answered["slice"]) == list(scores["slice"])
@@ -103,6 +107,7 @@ def test_an_edited_threshold_repeats_detection_but_no_training(run):
     done = succeeded(run_workflow(run.parent, *arguments))
     text = done.stdout + done.stderr
     assert re.search(r"^detect_unet +3$", text, re.M)
+    assert not re.search(r"^detect_maskrcnn ", text, re.M)
     assert not re.search(r"^(train_unet|prepare_slices|check_scans) ", text, re.M)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.plotting import BLACK, BLUE, PURPLE, VERMILION, interval
+from nodules.plotting import BLACK, BLUE, GREEN, PURPLE, VERMILION, interval
 
 SETS = {"test": "held-out test scans", "out_of_fold": "left-out scans of all folds"}
 SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}
@@ -22,10 +22,11 @@ MODELS = {
 }
 COMPARISONS = {
     "unet": "U-Net",
+    "maskrcnn": "Mask R-CNN",
     "reader": "one reader against the others",
     "sphere": "sphere of the annotated diameter",
 }
-COMPARISON_COLOURS = {"unet": BLUE, "reader": PURPLE, "sphere": BLACK}
+COMPARISON_COLOURS = {"unet": BLUE, "maskrcnn": GREEN, "reader": PURPLE, "sphere": BLACK}
 
 
 def shown_sets(table: pd.DataFrame) -> list[str]:

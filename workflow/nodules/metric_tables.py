@@ -21,6 +21,8 @@ GLANCE = {
     "CPM of the U-Net alone": ("cpm", "unet"),
     "CPM of U-Net and ResNet50": ("cpm", "unet_resnet"),
     "Dice of the U-Net, misses counted 0": ("dice", "unet"),
+    "CPM of Mask R-CNN": ("cpm", "maskrcnn"),
+    "Dice of Mask R-CNN, misses counted 0": ("dice", "maskrcnn"),
     "Dice of one reader against the others": ("dice", "reader"),
     "Dice of a sphere of the annotated diameter": ("dice", "sphere"),
     "AUC of the ResNet50 on candidates": ("auc", "resnet"),
@@ -49,7 +51,13 @@ OVERLAPS = {
     "voxel_sensitivity": "Sensitivity by voxels",
     "surface_mm": "Surface distance (mm)",
 }
-SHORT = {"unet": "U-Net", "reader": "one reader", "sphere": "sphere", "resnet": "ResNet50"}
+SHORT = {
+    "unet": "U-Net",
+    "maskrcnn": "Mask R-CNN",
+    "reader": "one reader",
+    "sphere": "sphere",
+    "resnet": "ResNet50",
+}
 TOUCHED = "detected only"
 ANSWERS = {
     "auc": "AUC",

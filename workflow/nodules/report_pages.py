@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules import metric_tables
+from nodules import comparison_tables, metric_tables
 from nodules.metric_tables import MetricTable
 from nodules.pages import Page
 
@@ -41,6 +41,12 @@ SECTIONS: dict[str, tuple[str, Callable[[str], bool], Builder]] = {
         metric_tables.proxy,
     ),
 }
+COMPARED = (
+    "Both systems on the same scans; differences are paired over the same resamples of the scans."
+    " Confidence of a slice: the ResNet50's at the U-Net's strongest pixel, and the highest score"
+    " of Mask R-CNN's instances. Confidences of two networks are not on one scale, so they are"
+    " compared as given, as was published, and calibrated on other scans."
+)
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
     " regression). A dash means undefined; the note says why."
@@ -51,11 +57,13 @@ def metrics(
     table: pd.DataFrame,
     trends: Mapping[str, Any] | None,
     explanations: Mapping[str, Any] | None = None,
+    comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
     trends, explanations: trends.json and explanations.json, for their statements; None where the
-    ResNet50's task gives none. A section without numbers is left out.
+    ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
+    R-CNN was run. A section without numbers is left out.
     """
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
@@ -75,6 +83,12 @@ def metrics(
             page.text(text)
             _show(page, *build(left[own]))
         left = left[~own]
+    if comparison:
+        page.heading("Two stages against one: Mask R-CNN")
+        page.text(COMPARED)
+        for statement in comparison[1]["statements"].values():
+            page.text(str(statement), "finding")
+        _show(page, *comparison_tables.tables_of(comparison[0]))
     if explanations:
         page.heading("Where the malignancy ResNet50 looks")
         page.text(str(explanations["statement"]), "finding")

@@ -30,6 +30,7 @@ SEGMENTATION = {
 }
 REFERENCES = {
     "unet": "U-Net's regions against the readers' consensus",
+    "maskrcnn": "Mask R-CNN's regions against the readers' consensus",
     "reader": "each reader against the other readers' consensus",
     "sphere": "sphere of the annotated diameter against the readers' consensus",
 }
@@ -157,7 +158,7 @@ def _segmentation_rows(segmentation: dict[str, Any]) -> Iterator[dict[str, Any]]
                 continue
             groups = {"": found[comparison]["all"]}
             groups |= {f" {c} mm": g for c, g in found[comparison]["by_diameter"].items()}
-            if comparison == "unet":
+            if "detected_only" in found[comparison]:
                 groups[" detected only"] = found[comparison]["detected_only"]
             for group, means in groups.items():
                 for measure, text in SEGMENTATION.items():

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from nodules import tables
 from nodules.files import UserError, atomic
 from nodules.networks import apply_state, load_state, save_state, weights_sha256
-from nodules.seeds import generator
+from nodules.seeds import derive, generator
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,11 @@ class Progress:
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def place(self) -> tuple[str | int, ...]:
+        """Epoch and step, as names of a seed."""
+        return "step", self.epoch, self.step
+
 
 def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> pd.DataFrame:
     """Train to the last epoch and return table `history`.
@@ -173,6 +178,8 @@ def train_epoch(
         for inputs, targets in batches(samples, plan, progress.step, device):
             done = (progress.epoch - 1 + progress.samples / len(samples)) / plan.epochs
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
+            # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
+            torch.manual_seed(derive(plan.seed, plan.model, plan.fold, *progress.place))
             with autocast(device):
                 loss = task.loss(network, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
@@ -205,7 +212,7 @@ def finish_epoch(
     if not np.isfinite(train_loss):
         raise UserError(
             f"{plan.model} fold {plan.fold}: the loss of epoch {progress.epoch} is {train_loss}."
-            f" Lower {plan.model}.learning_rate in the config (now {plan.learning_rate})."
+            f" Lower this network's learning_rate in the config (now {plan.learning_rate})."
         )
     row = {
         "model": plan.model,

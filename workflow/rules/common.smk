@@ -44,9 +44,10 @@ HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
-# What the ResNet50 decides; what only the other task needs is neither made nor shown.
+# What the ResNet50 decides, and whether Mask R-CNN stands beside; what else needs is not made.
 PRESENCE, MALIGNANCY = (t in TASKS[config["resnet"]["task"]] for t in ("presence", "malignancy"))
-FIGURES = figures_of(config["resnet"]["task"])
+BASELINE = config["baseline"]["enabled"]
+FIGURES = figures_of(config["resnet"]["task"], BASELINE)
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
 RESULTS_AND_RUN = "1 Results and run"
@@ -106,12 +107,17 @@ def networks_unseen(model, part="{part}", files=("model.pt",)):
     return networks
 
 
-def start_weights():
-    """Weights that the ResNet50 starts from: none, ImageNet's or a file of the user's."""
-    choice = config["resnet"]["weights"]
+def start_weights(section):
+    """Weights that a ResNet starts from: none, ImageNet's or a file of the user's."""
+    choice = config[section]["weights"]
     if choice == "random":
         return []
     return "results/weights/resnet50_imagenet.pth" if choice == "imagenet" else choice
+
+
+def of_baseline(path, parts):
+    """Files of the Mask R-CNN, one per part; none where the baseline is left out."""
+    return expand(path, part=parts) if BASELINE else []
 
 
 def figure_files():

@@ -1,11 +1,12 @@
 """Scores: detection, segmentation, classification; docs/evaluation.md defines each.
 
-Requires: tables of results/scans, folds, detection, classification, slices, masks and models.
+Requires: tables of scans, folds, detection, classification, slices, masks and models in results.
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
 # What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS, SETS = ["unet"] + ["unet_resnet"] * PRESENCE, PARTS + ["out_of_fold"]
+SYSTEMS = ["unet"] + ["unet_resnet"] * PRESENCE + ["maskrcnn"] * BASELINE
+SETS = PARTS + ["out_of_fold"]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 CLASSIFIED = expand("results/classification/{part}/candidates.parquet", part=PARTS)
 
@@ -14,6 +15,7 @@ rule score_detections:
     input:
         unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
         unet_resnet=CLASSIFIED if PRESENCE else [],
+        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
@@ -44,7 +46,8 @@ rule score_detections:
 
 rule evaluate_segmentation:
     input:
-        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        unet=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",

@@ -9,12 +9,16 @@ rule draw_trends:
     input:
         slices="results/evaluation/trend_slices.parquet",
         windows="results/evaluation/trend_windows.parquet",
+        nodules="results/evaluation/proxy_nodules.parquet",
+        bins="results/evaluation/certainty_bins.parquet",
+        risk="results/evaluation/risk_coverage.parquet",
         trends="results/evaluation/trends.json",
         code=code("draw_trends"),
     output:
         slice_loss=drawn("slice_loss"),
         mean_confidence=drawn("mean_confidence"),
         window_confidence=drawn("window_confidence"),
+        confidence_as_proxy=drawn("confidence_as_proxy"),
     log:
         "results/logs/draw_trends/all.log",
     benchmark:
@@ -48,29 +52,6 @@ rule draw_epochs:
         runtime=minutes(30),
     script:
         "../scripts/draw_epochs.py"
-
-
-rule draw_proxy:
-    input:
-        nodules="results/evaluation/proxy_nodules.parquet",
-        bins="results/evaluation/certainty_bins.parquet",
-        risk="results/evaluation/risk_coverage.parquet",
-        trends="results/evaluation/trends.json",
-        code=code("draw_proxy"),
-    output:
-        drawn("confidence_as_proxy"),
-    log:
-        "results/logs/draw_proxy/all.log",
-    benchmark:
-        "results/benchmarks/draw_proxy/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    script:
-        "../scripts/draw_proxy.py"
 
 
 rule draw_scores:
@@ -141,3 +122,26 @@ rule draw_malignancy:
         runtime=minutes(30),
     script:
         "../scripts/draw_malignancy.py"
+
+
+rule draw_comparison:
+    input:
+        slices="results/evaluation/comparison_slices.parquet",
+        comparison="results/evaluation/comparison.parquet",
+        costs="results/evaluation/system_costs.parquet",
+        code=code("draw_comparison"),
+    output:
+        confidence_by_system=drawn("confidence_by_system"),
+        system_costs=drawn("system_costs"),
+    log:
+        "results/logs/draw_comparison/all.log",
+    benchmark:
+        "results/benchmarks/draw_comparison/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_comparison.py"

@@ -51,7 +51,7 @@ rule train_malignancy:
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         labels="results/malignancy/labels.parquet",
-        weights=start_weights(),
+        weights=start_weights("resnet"),
         code=code("train_malignancy"),
     output:
         model="results/models/malignancy/fold_{fold}/member_{member}/model.pt",

@@ -9,6 +9,7 @@ TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bin
 NETWORKS = [
     *expand("unet/{fold}", fold=FOLD_PARTS),
     *expand("resnet/{fold}", fold=FOLD_PARTS if PRESENCE else []),
+    *expand("maskrcnn/{fold}", fold=FOLD_PARTS if BASELINE else []),
     *expand("malignancy/{fold}/{member}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []),
 ]
 
