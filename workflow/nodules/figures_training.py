@@ -14,7 +14,6 @@ METRICS = {
     "malignancy": "AUC of nodules",
     "maskrcnn": "Pixel Dice",
 }
-SURE_OF = {"malignancy": "malignancy"}  # what a network is confident of, else nodules
 
 
 @plotting.styled
@@ -31,7 +30,8 @@ def epochs(history: pd.DataFrame) -> Figure:
         part = rows(history, model=model)
         _folds(left, part, "val_confidence", plotting.BLUE)
         left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
-        left.set_title(f"{figures.MODELS[model]}: confidence in {SURE_OF.get(model, 'nodules')}")
+        of_nodules = "" if model == "malignancy" else " in nodules"
+        left.set_title(f"{figures.MODELS[model]}: confidence{of_nodules}")
         _folds(right, part, "val_loss", plotting.VERMILION)
         right.set(ylabel="Loss on left-out scans")
         right.set_ylim(bottom=0)
@@ -95,6 +95,6 @@ def _folds(
         markersize=4,
         label=f"{label}mean of {folds} folds",
     )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if not name:
         axes.legend(loc="best")
