@@ -12,9 +12,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules import configuration, discovery, folds, imports, tables
 from nodules.figure_titles import TITLES
-from nodules.resources import hours, memory, minutes
+from nodules.resources import NOTICE, hours, memory, minutes
 
 configuration.check(config)
+
+
+# With --sdm apptainer every job runs in this image, which Containerfile says how to build.
+container: str(ROOT / "luna16-nodules.sif")
 
 
 wildcard_constraints:
