@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from one_node import PACKAGES, OneNode, missing
 
 HERE = Path(__file__).parent

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from one_node import ACCOUNT, OneNode
-
 from running import REPOSITORY
 
 TINY = Path(__file__).with_name("cluster.yaml")
-# The rules' eight threads would fight for a small machine's cores, and change sums' last bits.
-THREADS = 2
 
 
 def snakemake(workdir: Path, *arguments: str) -> list[str]:
@@ -50,7 +47,6 @@ class Job:
     memory: str
     minutes: int
     gpus: int
-    nodes: str
 
     @property
     def is_array_task(self) -> bool:
@@ -59,15 +55,21 @@ class Job:
 
 def jobs(cluster: OneNode) -> list[Job]:
     """Every job that the cluster has run."""
-    fields = "JobID,Comment,Partition,State,ReqMem,TimelimitRaw,AllocTRES,NodeList"
+    fields = "JobID,Comment,Partition,State,ReqMem,TimelimitRaw,AllocTRES"
     text = cluster.command("sacct", "-aXPn", "--delimiter=|", "-S", "now-1day", "-o", fields)
     return [job(line.split("|")) for line in text.splitlines()]
 
 
 def job(fields: list[str]) -> Job:
     """One line of sacct."""
-    number, comment, partition, state, memory, minutes, tres, nodes = fields
-    rule = comment.removeprefix("rule_").split("_wildcards_")[0]
+    number, comment, partition, state, memory, minutes, tres = fields
     allocated = dict(item.split("=", 1) for item in tres.split(",") if item)
     gpus = int(allocated.get("gres/gpu", 0))
-    return Job(number, rule, partition, state.split()[0], memory, int(minutes), gpus, nodes)
+    return Job(
+        number, rule_of(comment), partition, state.split()[0], memory, int(minutes), gpus, nodes
+    )
+
+
+def rule_of(comment: str) -> str:
+    """The rule that the plugin names in a job's comment."""
+    return comment.removeprefix("rule_").split("_wildcards_")[0]

@@ -3,14 +3,16 @@
 In mid-run the node is drained for a while, and the controller is stopped and started again.
 """
 
+import re
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import yaml
-from on_slurm import Job, jobs, on_cluster, start
-from one_node import OneNode
 
+from on_slurm import Job, jobs, on_cluster, rule_of, start
+from one_node import OneNode
 from sources import ROOT, all_rules
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
@@ -22,10 +24,11 @@ DRAINED_S, DOWN_S = 10, 8
 
 
 @pytest.fixture(scope="module")
-def run(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of the whole run."""
+def finished(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Job]]:
+    """Results of the whole run, and its jobs as accounting knows them."""
     workdir = tmp_path_factory.mktemp("tiny")
     log = workdir / "snakemake.log"
+    before = {job.id for job in jobs(cluster)}
     running = start(cluster, on_cluster(workdir), log)
     try:
         wait_for(cluster, running, PER_SCAN)
@@ -33,35 +36,38 @@ def run(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
         cluster.command("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
         time.sleep(DRAINED_S)
         cluster.command("scontrol", "update", f"NodeName={node}", "State=RESUME")
-        wait_for(cluster, running, {name for name in GPU_RULES if name.startswith("train")})
+        wait_for(cluster, running, GPU_RULES)
         cluster.restart_controller(DOWN_S)
         running.wait()
     finally:
         running.kill()
     assert running.returncode == 0, log.read_text()[-6000:]
-    return workdir / "results"
+    return workdir / "results", [job for job in jobs(cluster) if job.id not in before]
 
 
 @pytest.fixture(scope="module")
-def accounted(cluster: OneNode, run: Path) -> list[Job]:
-    """What accounting says of that run."""
-    return jobs(cluster)
+def run(finished: tuple[Path, list[Job]]) -> Path:
+    """The run's results."""
+    return finished[0]
 
 
-def wait_for(cluster: OneNode, running, rules: set[str]) -> None:
+@pytest.fixture(scope="module")
+def accounted(finished: tuple[Path, list[Job]]) -> list[Job]:
+    """The run's jobs."""
+    return finished[1]
+
+
+def wait_for(cluster: OneNode, running: subprocess.Popen[bytes], rules: set[str]) -> None:
     """Wait until a job of one of these rules is on the node."""
-    names = "|".join(sorted(rules))
     while running.poll() is None:
-        listed = cluster.command("squeue", "-h", "-t", "R", "-o", "%k")
-        if any(f"rule_{name}" in listed for name in names.split("|")):
+        listed = cluster.command("squeue", "-h", "-t", "R", "-o", "%k").splitlines()
+        if any(rule_of(comment) in rules for comment in listed):
             return
         time.sleep(0.5)
 
 
 def first_ask(rule: str) -> tuple[str, int]:
     """Memory and minutes that a rule's text asks for at the first try."""
-    import re
-
     text = RULES[rule].directives["resources"]
     memory = re.search(r"memory\((\d+)\)", text)
     number = re.search(r"runtime=(minutes|hours)\((\d+)\)", text)
