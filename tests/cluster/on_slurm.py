@@ -65,9 +65,7 @@ def job(fields: list[str]) -> Job:
     number, comment, partition, state, memory, minutes, tres = fields
     allocated = dict(item.split("=", 1) for item in tres.split(",") if item)
     gpus = int(allocated.get("gres/gpu", 0))
-    return Job(
-        number, rule_of(comment), partition, state.split()[0], memory, int(minutes), gpus, nodes
-    )
+    return Job(number, rule_of(comment), partition, state.split()[0], memory, int(minutes), gpus)
 
 
 def rule_of(comment: str) -> str:
