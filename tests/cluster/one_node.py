@@ -68,6 +68,18 @@ GRES_CONF = """\
 Name=gpu File=/dev/null
 Name=gpu File=/dev/zero
 """
+DATABASE_CNF = """\
+[mariadbd]
+user={user}
+datadir={folder}/database
+socket={folder}/database.socket
+pid-file={folder}/mariadbd.pid
+port={port}
+bind-address=127.0.0.1
+innodb-buffer-pool-size=64M
+innodb-lock-wait-timeout=900
+innodb-flush-log-at-trx-commit=0
+"""
 SLURMDBD_CONF = """\
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
@@ -170,25 +182,26 @@ class OneNode:
 
     def start_database(self) -> None:
         """Make and start a database of its own, and SLURM's user in it."""
-        data, sock = self.folder / "database", self.folder / "database.socket"
+        sock, options = self.folder / "database.socket", self.folder / "database.cnf"
+        # In a file: told --user, the installer would also take over a folder of the system's MariaDB.
+        options.write_text(
+            DATABASE_CNF.format(folder=self.folder, user=self.user, port=self.ports["mariadb"])
+        )
         run = {"cwd": self.folder, "env": self.environment, "check": True, "text": True}
         subprocess.run(
             [
-                *("mariadb-install-db", "--no-defaults", f"--datadir={data}"),
-                *(f"--user={self.user}", f"--auth-root-socket-user={self.user}"),
-                *("--auth-root-authentication-method=socket", "--skip-test-db"),
+                *("mariadb-install-db", f"--defaults-file={options}", "--skip-test-db"),
+                *(
+                    "--auth-root-authentication-method=socket",
+                    f"--auth-root-socket-user={self.user}",
+                ),
             ],
             stdout=subprocess.DEVNULL,
             **run,
         )
-        self.start_daemon(
-            *("mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={sock}"),
-            *(f"--user={self.user}", f"--port={self.ports['mariadb']}", "--bind-address=127.0.0.1"),
-            *(f"--pid-file={self.folder}/mariadbd.pid", "--innodb-buffer-pool-size=64M"),
-            *("--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0"),
-        )
+        self.start_daemon("mariadbd", f"--defaults-file={options}")
         self.until("mariadbd", sock.exists)
-        client = ["mariadb", "--no-defaults", f"--socket={sock}", "--user=root"]
+        client = ["mariadb", "--no-defaults", f"--socket={sock}", f"--user={self.user}"]
         user = f"'slurm'@'127.0.0.1' identified by '{self.password}'"
         grant = f"create database accounting; grant all on accounting.* to {user};"
         self.until(
