@@ -70,7 +70,6 @@ Name=gpu File=/dev/zero
 """
 DATABASE_CNF = """\
 [mariadbd]
-user={user}
 datadir={folder}/database
 socket={folder}/database.socket
 pid-file={folder}/mariadbd.pid
@@ -183,12 +182,10 @@ class OneNode:
     def start_database(self) -> None:
         """Make and start a database of its own, and SLURM's user in it."""
         sock, options = self.folder / "database.socket", self.folder / "database.cnf"
-        # In a file: told --user, the installer would also take over a folder of the system's MariaDB.
-        options.write_text(
-            DATABASE_CNF.format(folder=self.folder, user=self.user, port=self.ports["mariadb"])
-        )
+        options.write_text(DATABASE_CNF.format(folder=self.folder, port=self.ports["mariadb"]))
         run = {"cwd": self.folder, "env": self.environment, "check": True, "text": True}
         subprocess.run(
+            # Not told a user: it would hand a folder of the system's own MariaDB over to them.
             [
                 *("mariadb-install-db", f"--defaults-file={options}", "--skip-test-db"),
                 *(
@@ -199,7 +196,7 @@ class OneNode:
             stdout=subprocess.DEVNULL,
             **run,
         )
-        self.start_daemon("mariadbd", f"--defaults-file={options}")
+        self.start_daemon("mariadbd", f"--defaults-file={options}", f"--user={self.user}")
         self.until("mariadbd", sock.exists)
         client = ["mariadb", "--no-defaults", f"--socket={sock}", f"--user={self.user}"]
         user = f"'slurm'@'127.0.0.1' identified by '{self.password}'"

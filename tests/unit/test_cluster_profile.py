@@ -44,6 +44,12 @@ def test_rules_of_one_job_per_scan_are_array_jobs() -> None:
     assert set(PROFILE["slurm-array-jobs"].split(",")) == per_scan
 
 
+def test_all_jobs_that_are_ready_are_handed_over_at_once() -> None:
+    # The plugin forgets the jobs of an array rule of which it gets only a part.
+    assert PROFILE["jobs"] >= 10 * 888
+    assert PROFILE["max-jobs-per-timespan"] == f"{PROFILE['jobs']}/1s"
+
+
 def test_no_gpu_rule_is_an_array_job() -> None:
     # Tasks of an array run outside the job step that SLURM's notice goes to.
     gpu = {rule.name for rule in all_rules() if "gpu" in rule.resources}
