@@ -28,11 +28,15 @@ def on_cluster(workdir: Path, *arguments: str) -> list[str]:
 
 
 def start(cluster: OneNode, command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a run; what it says goes to a file."""
+    """Start a run; what it says goes to a file. It does not outlive the tests."""
     environment = {k: v for k, v in cluster.environment.items() if k != "OMP_NUM_THREADS"}
     with log.open("ab") as stream:
         return subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+            ["setpriv", "--pdeathsig", "KILL", *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
         )
 
 

@@ -50,6 +50,11 @@ def test_all_jobs_that_are_ready_are_handed_over_at_once() -> None:
     assert PROFILE["max-jobs-per-timespan"] == f"{PROFILE['jobs']}/1s"
 
 
+def test_each_task_of_an_array_is_asked_after_for_itself() -> None:
+    # sacct's numbers of tasks are not those that the plugin looks up.
+    assert PROFILE["slurm-status-command"] == "squeue"
+
+
 def test_no_gpu_rule_is_an_array_job() -> None:
     # Tasks of an array run outside the job step that SLURM's notice goes to.
     gpu = {rule.name for rule in all_rules() if "gpu" in rule.resources}
