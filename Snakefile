@@ -7,6 +7,11 @@ min_version("9.0")
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+rule all:
+    input:
+        "results/report.html",
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -18,7 +23,10 @@ if not FIGURES_ONLY:
     include: "workflow/rules/segmentation.smk"
     include: "workflow/rules/classification.smk"
     include: "workflow/rules/malignancy.smk"
+    include: "workflow/rules/yardsticks.smk"
+    include: "workflow/rules/baseline.smk"
     include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/trends.smk"
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"
 
@@ -26,13 +34,6 @@ if not FIGURES_ONLY:
 include: "workflow/rules/figures.smk"
 
 
-rule all:
-    default_target: True
-    input:
-        "results/report.html",
-
-
-# Draws the figures again from the stored tables; needs neither scans nor GPU.
 rule figures:
     input:
         figure_files(),

@@ -93,7 +93,7 @@ def trends() -> dict[str, Any]:
 def history() -> pd.DataFrame:
     """Table `history`: two models, three folds, four epochs; fold 2 loses twice as much."""
     rows = [
-        {"model": model, "fold": fold, "epoch": epoch, "samples": 10, "seconds": 1.0}
+        {"model": model, "fold": fold, "member": 0, "epoch": epoch, "samples": 10, "seconds": 1.0}
         | {"train_loss": 1 / epoch, "val_loss": (2.0 if fold == 2 else 1.0) / epoch}
         | {"val_metric": 0.5, "val_confidence": 0.6, "weights_sha256": "0"}
         for model in ("unet", "resnet")
@@ -209,3 +209,55 @@ def risk_coverage() -> pd.DataFrame:
         for share in (0.1, 0.5, 1.0)
     ]
     return tables.frame("risk_coverage", rows)
+
+
+def comparison_slices() -> pd.DataFrame:
+    """Table `comparison_slices` of the test: two scans of 100 slices."""
+    rng = np.random.default_rng(2)
+    present = rng.random(200) < 0.2
+    parts = []
+    for system, pull in (("unet_resnet", 2.0), ("maskrcnn", 1.0)):
+        p = 1 / (1 + np.exp(-pull * (2 * present - 1) - rng.normal(size=200)))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "set": "test",
+                    "index": np.arange(200),
+                    "seriesuid": np.where(np.arange(200) < 100, "2.25.1", "2.25.2"),
+                    "slice": np.arange(200) % 100,
+                    "present": present,
+                    "system": system,
+                    "confidence": p,
+                    "calibrated": p**2,
+                }
+            )
+        )
+    return tables.frame("comparison_slices", pd.concat(parts))
+
+
+def comparison() -> pd.DataFrame:
+    """Table `comparison` of the test: confidences in the answer."""
+    rows = [
+        {"set": "test", "metric": "certainty", "stage": stage, "one": "unet_resnet"}
+        | {"other": "maskrcnn", "one_value": 0.8, "other_value": 0.7, "difference": 0.1}
+        | {"low": 0.05, "high": 0.15, "n": 200, "unit": "slices", "definition": "mean"}
+        for stage in ("raw", "calibrated")
+    ]
+    return tables.frame("comparison", rows)
+
+
+def system_costs() -> pd.DataFrame:
+    """Table `system_costs`: two folds, three systems; Mask R-CNN's memory was not measured."""
+    rows = [
+        {"system": system, "model": model, "step": step, "part": f"fold_{fold}", "scans": 10}
+        | {"seconds": seconds, "peak_mb": np.nan if model == "maskrcnn" else 1500.0}
+        for system, model, seconds in (
+            ("unet", "unet", 40.0),
+            ("unet_resnet", "unet", 40.0),
+            ("unet_resnet", "resnet", 20.0),
+            ("maskrcnn", "maskrcnn", 80.0),
+        )
+        for step in ("training", "inference")
+        for fold in range(2)
+    ]
+    return tables.frame("system_costs", rows)

@@ -154,3 +154,12 @@ def test_fewer_than_two_scans_have_no_interval():
     assert found.value == 0.5 and np.isnan(found.low) and np.isnan(found.high)
     undefined = bootstrap.estimate([np.nan, 1.0], "one class only").to_dict()
     assert undefined["reason"] == "one class only"
+
+
+def test_platt_scaling_is_a_logistic_regression_that_separable_labels_cannot_break():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=4000)
+    labels = (rng.random(4000) < 1 / (1 + np.exp(-(2 * logits - 1)))).astype(np.int64)
+    assert cm.fit_platt(labels, logits) == pytest.approx((2, -1), abs=0.15)
+    assert np.isfinite(cm.fit_platt(np.array([0, 0, 1, 1]), np.array([-2.0, -1, 1, 2]))).all()
+    assert np.isnan(cm.fit_platt(np.ones(3, np.int64), np.zeros(3))).all()

@@ -318,7 +318,7 @@ def test_confidence_that_drives_dice_correlates_perfectly(run_and_scores):
 def test_the_summary_holds_the_main_numbers(run_and_scores):
     _, (*_, summaries) = run_and_scores
     summary = plain(run_summary.summarise(*summaries))
-    assert set(summary) == {"statement", "main_set", "test", "out_of_fold"}
+    assert set(summary) == {"statement", "main_set", "malignancy_statement", "test", "out_of_fold"}
     for name in ("test", "out_of_fold"):
         assert 0 <= summary[name]["resnet_auc"]["value"] <= 1
         assert summary[name]["unet_candidates"]["all"]["recall"]["value"] > 0.5
@@ -329,6 +329,19 @@ def test_the_summary_holds_the_main_numbers(run_and_scores):
     cpm = metrics.set_index(key).loc[("cpm", "unet", "test")]
     assert cpm["value"] == pytest.approx(summary["test"]["cpm"]["unet"]["value"])
     assert metrics["definition"].str.len().min() > 10
+
+
+def test_without_the_presence_task_the_rest_is_summarised(run_and_scores):
+    run, (*_, (_, segmentation, _, _)) = run_and_scores
+    alone = {"unet": run.candidates}
+    truth = detection_scores.Truth(run.nodules, run.excluded, run.folds)
+    detection = plain(detection_scores.score_systems(alone, truth, 20, 1).summary)
+    summary = run_summary.summarise(detection, segmentation, None, None)
+    assert summary["statement"] == "" and summary["main_set"] == "test"
+    assert set(summary["test"]["cpm"]) == {"unet"} and "resnet_auc" not in summary["test"]
+    metrics = run_summary.metrics(detection, segmentation, None, None)
+    assert {"unet", "reader"} <= set(metrics["system"])
+    assert not metrics["system"].str.contains("resnet").any()
 
 
 @pytest.mark.parametrize("broken", ["no test", "no candidates", "one class", "no nodules"])

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from nodules import figures
-from nodules.figure_titles import TITLES
+from nodules.figure_titles import TITLES, figures_of
 from sources import ROOT
 
 
@@ -32,6 +32,17 @@ def test_counts_name_their_unit() -> None:
 def test_every_set_and_system_has_a_name_and_a_colour() -> None:
     assert set(figures.SETS) == set(figures.SET_COLOURS)
     assert set(figures.COMPARISONS) == set(figures.COMPARISON_COLOURS)
+
+
+def test_each_task_draws_the_figures_that_it_can() -> None:
+    assert figures_of("both", baseline=True) == list(TITLES)
+    presence, malignancy = (
+        set(figures_of(task, baseline=False)) for task in ("presence", "malignancy")
+    )
+    assert presence | malignancy == set(TITLES)
+    # What the U-Net alone gives is drawn under every task.
+    assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
+    assert not malignancy & {"reliability", "classification", "slice_loss"}
 
 
 def test_every_figure_has_a_caption() -> None:

@@ -387,7 +387,7 @@ def test_what_cannot_be_scored_is_refused(marks, scans):
 
 def test_differences_need_the_same_resamples():
     one = froc.evaluate(marks_at((0, 0.5)), findings_at((0, 6)), None, ["a"], bootstrap=10)
-    assert froc.compare(one, one) == froc.Difference(0.0, (0.0, 0.0))
+    assert froc.compare(one, one) == froc.Difference(0.0, (0.0, 0.0), (0.0,) * 7, ((0.0, 0.0),) * 7)
     for other in ({"bootstrap": 10, "seed": 1}, {"bootstrap": 20}):
         with pytest.raises(ValueError, match="same scans"):
             froc.compare(one, froc.evaluate(marks_at(), findings_at((0, 6)), None, ["a"], **other))

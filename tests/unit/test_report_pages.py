@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 
 import example_results as results
-from nodules import report_pages, tables
+from nodules import explanation_scores, report_pages, tables
 from nodules.geometry import Geometry
 
 UID = "2.25.1"
@@ -33,6 +33,30 @@ def test_sections_stand_in_order_and_hold_their_numbers() -> None:
         place for pair in zip(headings, places, strict=True) for place in pair
     ]
     assert html.count("what auc is") == 1, "a definition stands once, as a note"
+
+
+def explanations() -> dict:
+    return {"statement": "It looks <there>.", "part": "fold_0"}
+
+
+def test_explanations_are_shown_even_of_one_fold() -> None:
+    rows = [
+        metric(f"explanation_{name}", method, "fold_0")
+        for name in explanation_scores.MEASURES
+        for method in explanation_scores.METHODS
+    ]
+    html = report_pages.metrics(tables.frame("metrics", rows), None, explanations()).html()
+    assert "It looks &lt;there&gt;." in html
+    assert "Share of the map inside the nodule" in html
+    assert html.count("Grad-CAM") == 1
+
+
+def test_a_task_that_was_not_run_is_not_spoken_of() -> None:
+    rows = [metric("cpm", "unet", where) for where in results.SETS]
+    html = report_pages.metrics(tables.frame("metrics", rows), None).html()
+    assert "<h2>Detection" in html
+    for words in ("proxy", "ResNet50", "<h2>Classification"):
+        assert words not in html
 
 
 def test_measures_for_few_readers_are_folded_away() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from running import run_workflow, succeeded
+
 SCANS, SUBSETS = 888, 10
 LIMIT_S = 30
 CLUSTER_LIMIT_S = 60
@@ -43,6 +45,12 @@ def luna16(tmp_path_factory):
     return folder
 
 
+def jobs_of(output: str) -> dict[str, int]:
+    """Number of planned jobs of each rule, from the output of a dry run."""
+    words = [line.split() for line in output.splitlines()]
+    return {w[0]: int(w[1]) for w in words if len(w) == 2 and w[1].isdigit()}
+
+
 def plan(
     repository: Path, folder: Path, workdir: Path, *options: str, scheme: str = "kfold"
 ) -> tuple[str, float]:
@@ -66,9 +74,9 @@ def plan(
 @pytest.mark.workflow
 def test_a_dry_run_over_888_scans_takes_under_30_seconds(repository, luna16, tmp_path):
     output, seconds = plan(repository, luna16, tmp_path)
-    jobs = dict(line.split() for line in output.splitlines() if len(line.split()) == 2)
-    assert jobs["prepare_slices"] == jobs["draw_masks"] == str(SCANS)
-    assert jobs["check_scans"] == jobs["make_folds"] == "1"
+    jobs = jobs_of(output)
+    assert jobs["prepare_slices"] == jobs["draw_masks"] == SCANS
+    assert jobs["check_scans"] == jobs["make_folds"] == 1
     assert seconds < LIMIT_S
 
 
@@ -78,8 +86,32 @@ def test_ten_folds_are_planned_through_the_slurm_profile_in_under_60_seconds(
 ):
     profile = ("--profile", str(repository / "profiles/slurm"))
     output, seconds = plan(repository, luna16, tmp_path, *profile, scheme="official")
-    jobs = dict(line.split() for line in output.splitlines() if len(line.split()) == 2)
-    assert jobs["prepare_slices"] == jobs["draw_masks"] == str(SCANS)
-    assert jobs["train_unet"] == jobs["train_resnet"] == jobs["detect_unet"] == str(SUBSETS)
+    jobs = jobs_of(output)
+    assert jobs["prepare_slices"] == jobs["draw_masks"] == SCANS
+    assert jobs["train_unet"] == jobs["train_resnet"] == jobs["detect_unet"] == SUBSETS
     assert "profiles/slurm" in output
     assert seconds < CLUSTER_LIMIT_S
+
+
+OF_TASK = {
+    "presence": {"train_resnet", "classify_candidates", "evaluate_classification"}
+    | {"analyse_trends", "draw_trends", "draw_classification"},
+    "malignancy": {"label_nodules", "train_malignancy", "classify_nodules", "explain_nodules"}
+    | {"extract_radiomics", "fit_yardsticks", "evaluate_malignancy"}
+    | {"draw_malignancy", "write_malignancy"},
+}
+COMMON = {"train_unet", "score_detections", "draw_scores", "draw_epochs", "draw_gallery"}
+COMMON |= {"gather_histories", "summarise_run", "build_report"}
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("task", ["presence", "malignancy", "both"])
+def test_each_task_plans_its_own_rules_and_everything_else(task, tmp_path):
+    config = ["--config", f"resnet={{task: {task}}}", "malignancy={members: 2}"]
+    done = succeeded(run_workflow(tmp_path, *config, "--dry-run"))
+    jobs = jobs_of(done.stdout + done.stderr)
+    for name, own in OF_TASK.items():
+        assert own & set(jobs) == (own if task in (name, "both") else set())
+    assert set(jobs) >= COMMON
+    # Two folds of two networks each.
+    assert jobs.get("train_malignancy", 0) == (0 if task == "presence" else 4)

@@ -23,6 +23,9 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "segmentation": ("segmentation", results.segmentation()),
     "proxy_nodules": ("proxy_nodules", results.proxy_nodules()),
     "certainty_bins": ("certainty_bins", results.certainty_bins()),
+    "comparison_slices": ("comparison_slices", results.comparison_slices()),
+    "comparison": ("comparison", results.comparison()),
+    "system_costs": ("system_costs", results.system_costs()),
     "risk_coverage": ("risk_coverage", results.risk_coverage()),
 }
 # The scans that the tables came from are elsewhere.

@@ -42,7 +42,7 @@ def test_summary_has_the_promised_numbers(run):
     assert summary["main_set"] == "test"
     for part in ("test", "out_of_fold"):
         assert summary[part]["n_scans"] > 0
-        assert {"unet", "unet_resnet"} <= set(summary[part]["cpm"])
+        assert {"unet", "unet_resnet", "maskrcnn"} <= set(summary[part]["cpm"])
     assert summary["test"]["n_scans"] + summary["out_of_fold"]["n_scans"] == 10
 
 
@@ -52,10 +52,39 @@ def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
         part = "test" if fold == -1 else f"fold_{fold}"
         scores = tables.read(run / "detection" / "unet" / part / "slices.parquet", "slice_scores")
         assert set(scores["seriesuid"]) == set(group["seriesuid"])
+        other = run / "detection" / "maskrcnn" / part
+        beside = tables.read(other / "slices.parquet", "slice_scores")
+        confident = tables.read(other / "confidence.parquet", "slice_confidence")
+        assert list(beside["slice"]) == list(confident["slice"]) == list(scores["slice"])
         answers = run / "classification" / part / "slices.parquet"
         answered = tables.read(answers, "slice_confidence")
         assert list(answered["slice"]) == list(scores["slice"])
     assert set(folds.loc[folds["fold"] == -1, "subset"]) == {9}
+
+
+def test_every_nodule_is_judged_by_networks_that_have_not_seen_its_patient(run):
+    folds = tables.read(run / "folds" / "folds.parquet", "folds")
+    rated = tables.read(run / "malignancy" / "labels.parquet", "malignancy_labels")
+    rated = rated[rated["readers"] > 0]
+    for fold, group in folds.groupby("fold"):
+        part = "test" if fold == -1 else f"fold_{fold}"
+        path = run / "malignancy" / "resnet" / part / "scores.parquet"
+        scores = tables.read(path, "malignancy_scores")
+        expected = rated[rated["seriesuid"].isin(group["seriesuid"])]
+        # One network a fold; on the test every fold's.
+        assert len(scores) == len(expected) * (2 if part == "test" else 1)
+        assert set(scores["seriesuid"]) == set(expected["seriesuid"])
+        others = folds.loc[folds["fold"] != fold, "patient"]
+        assert not set(group["patient"]) & set(others)
+
+
+def test_explanations_are_measured_and_drawn(run):
+    table = tables.read(run / "evaluation" / "explanations.parquet", "explanations")
+    assert set(table["method"]) == {"gradcam", "saliency"}
+    assert table["share_inside"].dropna().between(0, 1).all()
+    found = json.loads((run / "evaluation" / "explanations.json").read_text())
+    assert found["part"] == "test" and "Grad-CAM: " in found["statement"]
+    assert (run / "gallery" / "explanations.png").stat().st_size > 10_000
 
 
 def test_every_slice_is_stored_with_its_row(run):
@@ -78,6 +107,7 @@ def test_an_edited_threshold_repeats_detection_but_no_training(run):
     done = succeeded(run_workflow(run.parent, *arguments))
     text = done.stdout + done.stderr
     assert re.search(r"^detect_unet +3$", text, re.M)
+    assert not re.search(r"^detect_maskrcnn ", text, re.M)
     assert not re.search(r"^(train_unet|prepare_slices|check_scans) ", text, re.M)
 
 
@@ -92,9 +122,10 @@ def test_the_same_seed_gives_the_same_files(run, tmp_path):
         "slices/*.*",
         "masks/*.parquet",
         "folds/*.parquet",
-        "models/*/*/model.pt",
+        "models/**/model.pt",
         "detection/**/*.parquet",
         "classification/**/*.parquet",
+        "malignancy/**/*.parquet",
         "evaluation/*.json",
     ):
         files = sorted(run.glob(pattern))

@@ -7,15 +7,17 @@ itself; a measure that is undefined (0 / 0, or one class only) is NaN.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from nodules.bootstrap import per_scan, ratio
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Fitted = TypeVar("Fitted")
 
 CHUNK = 64  # resamples whose per-candidate weights are held at once
 BINS = 10  # equally wide bins of confidence in the reliability diagram
@@ -152,14 +154,38 @@ def fit_temperature(labels: Ints, logits: Floats) -> float:
     )
 
 
+def fit_platt(labels: Ints, logits: Floats) -> tuple[float, float]:
+    """Slope and intercept of Platt's sigmoid(slope x logit + intercept); NaN with one class.
+
+    Platt 1999: least cross-entropy against targets drawn in from 0 and 1 by the number of cases,
+    so that also separable ones have a finite best.
+    """
+    positive = labels.sum()
+    if positive in (0, len(labels)):
+        return float("nan"), float("nan")
+    high, low = (positive + 1) / (positive + 2), 1 / (len(labels) - positive + 2)
+    targets = np.where(labels == 1, high, low)
+    prior = np.log((positive + 1) / (len(labels) - positive + 1))
+
+    def loss(line: Floats) -> tuple[float, Floats]:
+        z = line[0] * logits + line[1]
+        error = scaled(z, 1.0) - targets
+        return float((np.logaddexp(0, z) - targets * z).mean()), np.array(
+            [(error * logits).mean(), error.mean()]
+        )
+
+    slope, intercept = minimize(loss, np.array([0.0, prior]), jac=True, method="BFGS").x
+    return float(slope), float(intercept)
+
+
 def scaled(logits: Floats, temperature: float | Floats) -> Floats:
     """Confidence sigmoid(logit / temperature)."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * logits / temperature)))
 
 
 def cross_fitted(
-    fit: Callable[[Ints, Floats], float], labels: Ints, values: Floats, fold: Ints
-) -> dict[int, float]:
+    fit: Callable[[Ints, Floats], Fitted], labels: Ints, values: Floats, fold: Ints
+) -> dict[int, Fitted]:
     """For each fold, what `fit` gives on the candidates of all other folds."""
     return {int(k): fit(labels[fold != k], values[fold != k]) for k in np.unique(fold)}
 

@@ -126,7 +126,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         UID,
         NODULE,
         Column("member", INT, "", "network or model, from 0"),
-        Column("logit", REAL, "", "output before the sigmoid; of diameter: the diameter in mm"),
+        Column("logit", REAL, "", "output before the sigmoid"),
         Column("probability", REAL, "", "probability that it is malignant"),
     ),
     # Binary masks, one row per region and slice.
@@ -191,8 +191,9 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     # One row per epoch of a training.
     "history": (
-        Column("model", STR, "", "unet, resnet or maskrcnn"),
+        Column("model", STR, "", "unet, resnet, malignancy or maskrcnn"),
         Column("fold", INT, "", "fold that was left out"),
+        Column("member", INT, "", "network of an ensemble, from 0"),
         Column("epoch", INT, "", "from 1"),
         Column("train_loss", REAL, "", "mean loss over the epoch's samples"),
         Column("val_loss", REAL, "", "mean loss over the left-out scans' samples"),

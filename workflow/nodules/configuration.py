@@ -103,8 +103,21 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             f"unet.patch: must be 0 or a multiple of {step}, and not exceed slices.size"
             f" {config['slices']['size']}"
         )
+    yield from _of_baseline(config["baseline"], config["slices"]["size"])
     if config["data"]["source"] == "luna16" and not config["luna16_dir"]:
         yield (
             "luna16_dir: name the folder that holds subset0 .. subset9, for example"
             " --config luna16_dir=/data/LUNA16"
         )
+
+
+def _of_baseline(baseline: Mapping[str, Any], size: int) -> Iterator[str]:
+    levels = baseline["stages"] + 1
+    if len(baseline["anchors_px"]) != levels:
+        yield f"baseline.anchors_px: name {levels} sizes, one more than baseline.stages"
+    if baseline["patch"] > size:
+        yield f"baseline.patch: must not exceed slices.size {size}"
+    if baseline["weights"] == "imagenet" and baseline["backbone"] != "resnet50":
+        yield "baseline.weights: ImageNet's are those of resnet50; set baseline.backbone"
+    if baseline["weights"] == "random" and baseline["trainable_layers"] < 5:
+        yield "baseline.trainable_layers: must be 5 where weights are random"

@@ -52,17 +52,32 @@ def crop(
 
     What lies outside the slice is 0; at the ends of the stack the last slice is repeated.
     """
-    pixel_mm = stack.geometry.spacing[0]
+    matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, view)
+    planes = np.clip(place.z + np.array(PLANES), 0, len(stack.array) - 1)
+    size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    images = [np.ascontiguousarray(stack.array[z]) for z in planes]
+    return np.stack([cv2.warpAffine(image, matrix, size, flags=flags) for image in images])
+
+
+def crop_mask(
+    stack: Stack, mask: NDArray[np.bool_], place: Place, side_mm: float, side_px: int
+) -> NDArray[np.bool_]:
+    """(side_px, side_px) part of a slice's mask (y, x), as `crop` shows the slice."""
+    matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, PLAIN)
+    size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
+    return cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=flags) > 0
+
+
+def _matrix(
+    pixel_mm: float, place: Place, side_mm: float, side_px: int, view: View
+) -> NDArray[np.float64]:
+    """(2, 3) affine map from a crop's (x, y) to the slice's (x, y), both in pixels."""
     step = side_mm / side_px * view.scale / pixel_mm
     cos, sin = step * np.cos(view.angle), step * np.sin(view.angle)
     turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if view.mirror else 1.0, 1.0])
     centre = np.array([place.x + view.shift[1] / pixel_mm, place.y + view.shift[0] / pixel_mm])
     offset = centre - turn @ np.full(2, (side_px - 1) / 2)
-    matrix = np.column_stack([turn, offset])
-    planes = np.clip(place.z + np.array(PLANES), 0, len(stack.array) - 1)
-    size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-    images = [np.ascontiguousarray(stack.array[z]) for z in planes]
-    return np.stack([cv2.warpAffine(image, matrix, size, flags=flags) for image in images])
+    return np.column_stack([turn, offset])
 
 
 def places_of(regions: pd.DataFrame, most: int) -> list[Place]:

@@ -1,6 +1,6 @@
 """From pixel probabilities to candidates: 3-D components with world centre, diameter, score."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import cc3d
@@ -160,3 +160,18 @@ def detect(
         other = excluded[excluded["seriesuid"] == stack.uid]
         candidates, masks = tabulate(stack.uid, system, found, own, other)
         yield candidates, masks, score_slices(stack, probability, settings["threshold"])
+
+
+def joined(
+    found: Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]],
+) -> dict[str, pd.DataFrame]:
+    """The scans' tables of `detect` one under another, by output: candidates, regions, slices.
+
+    Tables without rows where no scan has any.
+    """
+    names = {"candidates": "candidates", "regions": "regions", "slices": "slice_scores"}
+    empty = [tables.frame(name) for name in names.values()]
+    return {
+        output: tables.stacked(frames)
+        for output, frames in zip(names, zip(empty, *found, strict=True), strict=True)
+    }

@@ -13,7 +13,8 @@ from nodules.evaluation_sets import POOLED, of
 from nodules.froc import FrocResult
 
 PER_SCAN = 8  # candidates, or false alarms, a scan at which recall is also given
-DIFFERENCES = (("unet", "unet_resnet"),)  # (from, to): is the second stage worth it?
+# (from, to): is the second stage worth it, and what do the two stages gain over one network?
+DIFFERENCES = (("unet", "unet_resnet"), ("maskrcnn", "unet"), ("maskrcnn", "unet_resnet"))
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _hits(marks: pd.DataFrame, nodules: pd.DataFrame, result: FrocResult) -> pd.
 
 
 def _differences(results: dict[tuple[str, str], FrocResult]) -> dict[str, Any]:
-    """CPM of one system minus another's by set, with the paired interval."""
+    """CPM and sensitivities of one system minus another's by set, with paired intervals."""
     differences: dict[str, Any] = {}
     for one, other in DIFFERENCES:
         shared = [name for system, name in results if system == one and (other, name) in results]
@@ -192,5 +193,11 @@ def _differences(results: dict[tuple[str, str], FrocResult]) -> dict[str, Any]:
                 "value": found.cpm,
                 "low": found.ci[0],
                 "high": found.ci[1],
+                "sensitivity": {
+                    f"{rate:g}": {"value": value, "low": low, "high": high}
+                    for rate, value, (low, high) in zip(
+                        froc.RATES, found.sensitivity, found.sensitivity_ci, strict=True
+                    )
+                },
             }
     return differences

@@ -10,5 +10,36 @@ TITLES = {
     "classification": "Classification: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
+    "confidence_by_system": "Confidence beside Mask R-CNN",
+    "system_costs": "Time and memory by system",
+    "malignancy_roc": "Benign or malignant: ROC",
+    "malignancy_differences": "Benign or malignant: by size, and differences",
+    "malignancy_by_diameter": "Benign or malignant: probability and diameter",
     "training": "Trainings",
 }
+
+# Tasks of the ResNet50 by config key resnet.task, and what each figure needs of the run.
+TASKS = {
+    "presence": {"presence"},
+    "malignancy": {"malignancy"},
+    "both": {"presence", "malignancy"},
+}
+NEEDED = {
+    "slice_loss": {"presence"},
+    "mean_confidence": {"presence"},
+    "window_confidence": {"presence"},
+    "confidence_as_proxy": {"presence"},
+    "classification": {"presence"},
+    "reliability": {"presence"},
+    "confidence_by_system": {"presence", "baseline"},
+    "system_costs": {"presence", "baseline"},
+    "malignancy_roc": {"malignancy"},
+    "malignancy_differences": {"malignancy"},
+    "malignancy_by_diameter": {"malignancy"},
+}
+
+
+def figures_of(task: str, baseline: bool) -> list[str]:
+    """Names of a run's figures in order, by its `resnet.task` and whether Mask R-CNN runs too."""
+    done = TASKS[task] | ({"baseline"} if baseline else set())
+    return [name for name in TITLES if NEEDED.get(name, set()) <= done]

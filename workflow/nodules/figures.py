@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.plotting import BLACK, BLUE, PURPLE, VERMILION, interval
+from nodules.plotting import BLACK, BLUE, GREEN, PURPLE, VERMILION, interval
 
 SETS = {"test": "held-out test scans", "out_of_fold": "left-out scans of all folds"}
 SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}
@@ -14,13 +14,19 @@ SYSTEMS = {
     "unet_resnet": "U-Net + ResNet50",
     "maskrcnn": "Mask R-CNN",
 }
-MODELS = {"unet": "U-Net", "resnet": "ResNet50", "maskrcnn": "Mask R-CNN"}
+MODELS = {
+    "unet": "U-Net",
+    "resnet": "ResNet50",
+    "malignancy": "Malignancy ResNet50",
+    "maskrcnn": "Mask R-CNN",
+}
 COMPARISONS = {
     "unet": "U-Net",
+    "maskrcnn": "Mask R-CNN",
     "reader": "one reader against the others",
     "sphere": "sphere of the annotated diameter",
 }
-COMPARISON_COLOURS = {"unet": BLUE, "reader": PURPLE, "sphere": BLACK}
+COMPARISON_COLOURS = {"unet": BLUE, "maskrcnn": GREEN, "reader": PURPLE, "sphere": BLACK}
 
 
 def shown_sets(table: pd.DataFrame) -> list[str]:

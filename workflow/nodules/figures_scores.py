@@ -164,10 +164,12 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     sets = figures.shown_sets(segmentation)
     figure, axes = plotting.panels(1, max(1, len(sets)), height=3.1)
     classes = list(segmentation.groupby("diameter_class")["diameter_mm"].min().sort_values().index)
+    shown = [c for c in figures.COMPARISONS if c in set(segmentation["comparison"])]
+    places = 0.81 * ((np.arange(len(shown)) + 0.5) / max(1, len(shown)) - 0.5)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(segmentation, set=name)
-        for number, comparison in enumerate(figures.COMPARISONS):
-            _boxes(panel, rows(part, comparison=comparison), classes, comparison, number)
+        for place, comparison in zip(places, shown, strict=True):
+            _boxes(panel, rows(part, comparison=comparison), classes, comparison, place)
         panel.set_xticks(range(len(classes)), [_class_label(part, c) for c in classes])
         panel.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
         panel.set_title(figures.SETS[name].capitalize())
@@ -176,8 +178,9 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     legend = [
         Patch(facecolor=figures.COMPARISON_COLOURS[c], alpha=0.6, label=label)
         for c, label in figures.COMPARISONS.items()
+        if c in shown
     ]
-    figure.legend(handles=legend, loc="outside upper center", ncols=3)
+    figure.legend(handles=legend, loc="outside upper center", ncols=len(shown) or 1)
     if not sets:
         plotting.empty(axes[0], "no nodule has a reader consensus")
     return figure
@@ -189,10 +192,10 @@ def _class_label(part: pd.DataFrame, name: str) -> str:
 
 
 def _boxes(
-    axes: Axes, part: pd.DataFrame, classes: list[str], comparison: str, number: int
+    axes: Axes, part: pd.DataFrame, classes: list[str], comparison: str, shift: float
 ) -> None:
     """Quartile boxes with every value as a dot, one box for each diameter class."""
-    colour, shift = figures.COMPARISON_COLOURS[comparison], 0.27 * (number - 1)
+    colour = figures.COMPARISON_COLOURS[comparison]
     for place, name in enumerate(classes):
         values = rows(part, diameter_class=name)["dice"].dropna().to_numpy()
         if not len(values):

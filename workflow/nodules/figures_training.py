@@ -8,7 +8,12 @@ from matplotlib.ticker import MaxNLocator
 from nodules import figures, plotting
 from nodules.figures import rows
 
-METRICS = {"unet": "Pixel Dice", "resnet": "AUC", "maskrcnn": "Pixel Dice"}
+METRICS = {
+    "unet": "Pixel Dice",
+    "resnet": "AUC",
+    "malignancy": "AUC of nodules",
+    "maskrcnn": "Pixel Dice",
+}
 
 
 @plotting.styled
@@ -25,7 +30,8 @@ def epochs(history: pd.DataFrame) -> Figure:
         part = rows(history, model=model)
         _folds(left, part, "val_confidence", plotting.BLUE)
         left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
-        left.set_title(f"{figures.MODELS[model]}: confidence in nodules")
+        of_nodules = "" if model == "malignancy" else " in nodules"
+        left.set_title(f"{figures.MODELS[model]}: confidence{of_nodules}")
         _folds(right, part, "val_loss", plotting.VERMILION)
         right.set(ylabel="Loss on left-out scans")
         right.set_ylim(bottom=0)
@@ -69,12 +75,14 @@ def _models(history: pd.DataFrame) -> list[str]:
 def _folds(
     axes: Axes, part: pd.DataFrame, column: str, colour: str, name: str = "", dash: str = "-"
 ) -> None:
-    """A thin line for each fold and a thick one for their mean."""
+    """A thin line for each network, and a thick one for the mean over folds and members."""
     known = part.dropna(subset=[column])
     folds = known["fold"].nunique()
     marker = "o" if known["epoch"].nunique() < 15 else ""
-    for _, fold in known.sort_values("epoch").groupby("fold"):
-        axes.plot(fold["epoch"], fold[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45)
+    for _, network in known.sort_values("epoch").groupby(["fold", "member"]):
+        axes.plot(
+            network["epoch"], network[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45
+        )
     mean = known.groupby("epoch")[column].mean()
     label = f"{name}: " if name else ""
     axes.plot(
@@ -87,6 +95,6 @@ def _folds(
         markersize=4,
         label=f"{label}mean of {folds} folds",
     )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if not name:
         axes.legend(loc="best")

@@ -87,13 +87,18 @@ class FrocResult:
     cpm: float
     cpm_ci: tuple[float, float]
     band: Floats  # (193, 2), lower and upper bound at GRID
-    cpm_replicates: Floats  # (bootstrap,), NaN where a resample holds no nodule
+    rate_replicates: Floats  # (bootstrap, 7), at RATES; NaN where a resample holds no nodule
     seed: int
     mark_status: NDArray[np.str_]  # one of STATUS for each row of the marks
     mark_nodule: Ints  # row of the nodule that a TP or double mark hits; -1: none
     nodule_mark: Ints  # row of the mark that each nodule is credited with; -1: missed or outside
     nodule_probability: Floats  # its probability; NaN: missed or outside
     nodule_listed: NDArray[np.bool_]  # False: the nodule's scan is not in the list
+
+    @property
+    def cpm_replicates(self) -> Floats:
+        """CPM of each resample (bootstrap,)."""
+        return self.rate_replicates.mean(axis=1)
 
     @property
     def n_scans(self) -> int:
@@ -129,6 +134,8 @@ class Difference:
 
     cpm: float
     ci: tuple[float, float]
+    sensitivity: tuple[float, ...]  # at RATES
+    sensitivity_ci: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -184,9 +191,9 @@ def evaluate(
     curve = _curve(events, len(listed), int(per_scan.sum()))
     sensitivity = sensitivity_at(curve, RATES)
     replicates = _bootstrap(events, per_scan, bootstrap, seed)
-    cpm_replicates = replicates[:, ::RATE_STEP].mean(axis=1)
+    at_rates = replicates[:, ::RATE_STEP]
     band = interval(replicates)
-    lower, upper = interval(cpm_replicates)
+    lower, upper = interval(at_rates.mean(axis=1))
     found = matching.nodule_mark >= 0
     probability = np.full(len(found), np.nan)
     probability[found] = points.value[matching.nodule_mark[found]]
@@ -200,7 +207,7 @@ def evaluate(
         cpm=float(sensitivity.mean()),
         cpm_ci=(float(lower), float(upper)),
         band=band,
-        cpm_replicates=cpm_replicates,
+        rate_replicates=at_rates,
         seed=seed,
         mark_status=STATUS[matching.status],
         mark_nodule=matching.mark_nodule,
@@ -211,7 +218,7 @@ def evaluate(
 
 
 def compare(one: FrocResult, other: FrocResult) -> Difference:
-    """CPM of `other` minus `one`, with the interval of the paired bootstrap over scans.
+    """CPM and sensitivities of `other` minus `one`, with intervals of the paired bootstrap.
 
     Raises ValueError unless both were scored on the same scans with the same seed and number of
     resamples: only then is replicate i of both the same draw of scans.
@@ -220,7 +227,13 @@ def compare(one: FrocResult, other: FrocResult) -> Difference:
     if not paired or len(one.cpm_replicates) != len(other.cpm_replicates):
         raise ValueError("a paired difference needs the same scans, nodules, resamples and seed")
     lower, upper = interval(other.cpm_replicates - one.cpm_replicates)
-    return Difference(other.cpm - one.cpm, (float(lower), float(upper)))
+    bounds = interval(other.rate_replicates - one.rate_replicates)
+    return Difference(
+        other.cpm - one.cpm,
+        (float(lower), float(upper)),
+        tuple((other.sensitivity - one.sensitivity).tolist()),
+        tuple((float(low), float(high)) for low, high in bounds),
+    )
 
 
 def hits(xyz: ArrayLike, centres: ArrayLike, diameters_mm: ArrayLike) -> NDArray[np.bool_]:

@@ -9,7 +9,9 @@ LIBRARY = Path(__file__).parent
 
 # Reading and writing files decides nothing about a result's content: a wrong schema raises.
 # So an edit there does not make every trained network stale.
-INFRASTRUCTURE = frozenset({"__init__", "columns", "files", "jobs", "result_columns", "tables"})
+INFRASTRUCTURE = frozenset(
+    {"__init__", "columns", "files", "jobs", "radiomics_columns", "result_columns", "tables"}
+)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from nodules import figures
+from nodules import explanation_scores, figures
 from nodules.froc_report import RATE_LABELS
 from nodules.plotting import interval
 
@@ -21,10 +21,18 @@ GLANCE = {
     "CPM of the U-Net alone": ("cpm", "unet"),
     "CPM of U-Net and ResNet50": ("cpm", "unet_resnet"),
     "Dice of the U-Net, misses counted 0": ("dice", "unet"),
+    "CPM of Mask R-CNN": ("cpm", "maskrcnn"),
+    "Dice of Mask R-CNN, misses counted 0": ("dice", "maskrcnn"),
     "Dice of one reader against the others": ("dice", "reader"),
     "Dice of a sphere of the annotated diameter": ("dice", "sphere"),
     "AUC of the ResNet50 on candidates": ("auc", "resnet"),
     "Spearman of confidence and Dice": ("spearman_confidence_and_dice", "resnet"),
+    "AUC of the ResNet50, benign or malignant": ("malignancy_auc", "resnet"),
+    "AUC of the diameter alone": ("malignancy_auc", "diameter"),
+    "ResNet50 minus diameter, paired": (
+        "malignancy_auc_difference",
+        "resnet_minus_diameter",
+    ),
 }
 RATES = {f"{2.0**k:g}": label for k, label in zip(range(-3, 4), RATE_LABELS, strict=True)}
 MEASURES = {
@@ -43,7 +51,13 @@ OVERLAPS = {
     "voxel_sensitivity": "Sensitivity by voxels",
     "surface_mm": "Surface distance (mm)",
 }
-SHORT = {"unet": "U-Net", "reader": "one reader", "sphere": "sphere", "resnet": "ResNet50"}
+SHORT = {
+    "unet": "U-Net",
+    "maskrcnn": "Mask R-CNN",
+    "reader": "one reader",
+    "sphere": "sphere",
+    "resnet": "ResNet50",
+}
 TOUCHED = "detected only"
 ANSWERS = {
     "auc": "AUC",
@@ -77,6 +91,15 @@ SERIES = {
     "unet_loss": "U-Net's loss (nat per pixel)",
     "confidence": "Confidence in a nodule",
     "certainty": "Confidence in the answer",
+}
+MAPS = {
+    "share_inside": "Share of the map inside the nodule",
+    "area_share": "Share of the crop's area inside",
+    "excess": "Difference of the two",
+    "share_inside_randomised": "Share inside, randomised weights",
+    "learned": "Share inside, trained minus randomised",
+    "rank_correlation": "Rank correlation of trained and randomised",
+    "ssim": "Structural similarity (SSIM) of the two",
 }
 UNDEFINED = " (undefined: "
 
@@ -200,6 +223,20 @@ def proxy(table: pd.DataFrame) -> Iterator[MetricTable]:
             for row in records(table[slopes])
         ]
         yield result.fill(cells, "cell", ".2g", 1000)
+
+
+def explanations(table: pd.DataFrame) -> MetricTable:
+    """What the maps of a nodule amount to, the methods side by side."""
+    result = MetricTable("Maps of labelled nodules")
+    cells = [
+        (
+            MAPS[row["metric"].removeprefix("explanation_")] + result.mark(_meaning(row)),
+            explanation_scores.METHODS[row["system"]],
+            row,
+        )
+        for row in records(table)
+    ]
+    return result.fill(cells, "column")
 
 
 def by_fold(table: pd.DataFrame) -> MetricTable:

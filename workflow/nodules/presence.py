@@ -160,15 +160,24 @@ class CropTask:
         picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
         chosen = [self.validation[i] for i in picks]
         probabilities = sigmoid(answer([network], self.left_out, chosen, self.settings, device))
-        tiles = []
-        for key, probability in zip(chosen, probabilities, strict=True):
-            image = crop(self.left_out[key.scan], key.place, self.settings["crop_mm"], 192)[1]
-            colour = (0, 159, 230) if key.label else (200, 200, 200)
-            tile = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-            text = f"{'nodule' if key.label else 'none'} {probability:.2f}"
-            tiles.append(cv2.putText(tile, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour))
-        montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
-        write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+        names = [
+            f"{'nodule' if c.label else 'none'} {p:.2f}"
+            for c, p in zip(chosen, probabilities, strict=True)
+        ]
+        draw_montage(self.left_out, chosen, names, self.settings["crop_mm"], path)
+
+
+def draw_montage(
+    stacks: Sequence[Stack], crops: Sequence[Crop], names: Sequence[str], side_mm: float, path: Path
+) -> None:
+    """Write crops, eight in a row, each with its name; those of label 1 in orange."""
+    tiles = []
+    for key, name in zip(crops, names, strict=True):
+        tile = cv2.cvtColor(crop(stacks[key.scan], key.place, side_mm, 192)[1], cv2.COLOR_GRAY2BGR)
+        colour = (0, 159, 230) if key.label else (200, 200, 200)
+        tiles.append(cv2.putText(tile, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour))
+    montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
+    write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
 
 
 def draw(kinds: Sequence[Sequence[Crop]], wanted: int, rng: np.random.Generator) -> list[Crop]:

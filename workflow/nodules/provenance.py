@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -87,3 +87,19 @@ def costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
         .sort_values("total_s", ascending=False)
         .reset_index()
     )
+
+
+def steps(folder: Path, rules: Mapping[str, tuple[str, str]], parts: Sequence[str]) -> pd.DataFrame:
+    """Time and peak memory of the jobs of some rules: model, step, part, seconds, peak_mb.
+
+    folder: of the benchmark files `<rule>/<part>.tsv`; rules: model and step of each rule. A job
+    without a benchmark file has no row.
+    """
+    rows = []
+    for rule, (model, step) in rules.items():
+        for part in parts:
+            path = folder / rule / f"{part}.tsv"
+            if path.exists():
+                measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+                rows.append((model, step, part, float(measured["s"]), float(measured["max_rss"])))
+    return pd.DataFrame(rows, columns=["model", "step", "part", "seconds", "peak_mb"])

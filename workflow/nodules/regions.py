@@ -66,6 +66,16 @@ def paint(rows: pd.DataFrame, shape: tuple[int, int, int]) -> NDArray[np.uint16]
     return volume
 
 
+def box(rows: pd.DataFrame) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
+    """One mask in its bounding box (z, y, x), and the index of the box's first voxel."""
+    low = rows[["z", "y0", "x0"]].min().to_numpy(np.int64)
+    ends = np.stack([rows["z"] + 1, rows["y0"] + rows["height"], rows["x0"] + rows["width"]])
+    shape = [int(n) for n in ends.max(axis=1) - low]
+    moved = rows.assign(z=rows["z"] - low[0], y0=rows["y0"] - low[1], x0=rows["x0"] - low[2])
+    corner = (int(low[0]), int(low[1]), int(low[2]))
+    return paint(moved, (shape[0], shape[1], shape[2])) > 0, corner
+
+
 def select(rows: pd.DataFrame, kind: str, grid: str) -> pd.DataFrame:
     """The rows of one kind on one grid."""
     return rows[(rows["kind"] == kind) & (rows["grid"] == grid)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules import metric_tables
+from nodules import comparison_tables, metric_tables
 from nodules.metric_tables import MetricTable
 from nodules.pages import Page
 
@@ -41,27 +41,58 @@ SECTIONS: dict[str, tuple[str, Callable[[str], bool], Builder]] = {
         metric_tables.proxy,
     ),
 }
+COMPARED = (
+    "Both systems on the same scans; differences are paired over the same resamples of the scans."
+    " Confidence of a slice: the ResNet50's at the U-Net's strongest pixel, and the highest score"
+    " of Mask R-CNN's instances. Confidences of two networks are not on one scale, so they are"
+    " compared as given, as was published, and calibrated on other scans."
+)
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
     " regression). A dash means undefined; the note says why."
 )
 
 
-def metrics(table: pd.DataFrame, trends: Mapping[str, Any]) -> Page:
-    """The page of all numbers. table: `metrics`; trends: `trends.json`, for its statement."""
+def metrics(
+    table: pd.DataFrame,
+    trends: Mapping[str, Any] | None,
+    explanations: Mapping[str, Any] | None = None,
+    comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
+) -> Page:
+    """The page of all numbers. table: `metrics`.
+
+    trends, explanations: trends.json and explanations.json, for their statements; None where the
+    ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
+    R-CNN was run. A section without numbers is left out.
+    """
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
     page.heading("At a glance")
     _show(page, metric_tables.glance(table))
-    page.heading("Is confidence a proxy for segmentation quality?")
-    page.text(str(trends["statement"]), "finding")
-    left = metric_tables.pooled(table)
+    if trends:
+        page.heading("Is confidence a proxy for segmentation quality?")
+        page.text(str(trends["statement"]), "finding")
+    explained = table["metric"].str.startswith("explanation_")
+    # Benign or malignant has a page of its own.
+    elsewhere = explained | table["metric"].str.startswith("malignancy_")
+    left = metric_tables.pooled(table[~elsewhere])
     for title, (text, belongs, build) in SECTIONS.items():
         own = left["metric"].map(belongs).astype(bool)
-        page.heading(title)
-        page.text(text)
-        _show(page, *build(left[own]))
+        if own.any():
+            page.heading(title)
+            page.text(text)
+            _show(page, *build(left[own]))
         left = left[~own]
+    if comparison:
+        page.heading("Two stages against one: Mask R-CNN")
+        page.text(COMPARED)
+        for statement in comparison[1]["statements"].values():
+            page.text(str(statement), "finding")
+        _show(page, *comparison_tables.tables_of(comparison[0]))
+    if explanations:
+        page.heading("Where the malignancy ResNet50 looks")
+        page.text(str(explanations["statement"]), "finding")
+        _show(page, metric_tables.explanations(table[explained]))
     page.heading("CPM of each fold")
     _show(page, metric_tables.by_fold(table))
     return page

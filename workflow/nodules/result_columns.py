@@ -6,6 +6,7 @@ from nodules.columns import (
     DIAMETER,
     INT,
     INTS,
+    NODULE,
     POINT,
     REAL,
     SET,
@@ -14,6 +15,7 @@ from nodules.columns import (
     UID,
     Column,
 )
+from nodules.radiomics_columns import FEATURES
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "froc": (
@@ -49,10 +51,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("nodule", INT, "", "number within the scan, from 1"),
         DIAMETER,
         Column("diameter_class", STR, "mm", "<5, 5-8, 8-12, 12-20 or >=20"),
-        Column("comparison", STR, "", "unet, reader or sphere"),
+        Column("comparison", STR, "", "unet, maskrcnn, reader or sphere"),
         Column("reader", INT, "", "the reader compared with the others' consensus, else 0"),
         Column("detected", BOOL, "", "whether the compared mask shares a voxel with the reference"),
-        Column("candidates", INTS, "", "unet: candidates whose regions overlap the nodule"),
+        Column("candidates", INTS, "", "networks: candidates whose regions overlap the nodule"),
         Column("dice", REAL, "", "2 |A and B| / (|A| + |B|); 0 for a missed nodule"),
         Column("iou", REAL, "", "|A and B| / |A or B|"),
         Column("sensitivity", REAL, "", "|A and B| / |reference|"),
@@ -98,6 +100,20 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("resnet_loss", REAL, "nat", "mean ResNet50 loss"),
         Column("unet_loss", REAL, "nat/px", "mean U-Net loss"),
     ),
+    # Where the malignancy ResNet50 looks: one row per labelled nodule and method.
+    "explanations": (
+        UID,
+        NODULE,
+        Column("method", STR, "", "gradcam or saliency"),
+        Column("label", INT, "", "1 malignant, 0 benign"),
+        Column("probability", REAL, "", "probability that it is malignant"),
+        Column("slice", INT, "", "slice shown: where the nodule is largest"),
+        Column("share_inside", REAL, "", "share of the map inside the mask; empty without a map"),
+        Column("area_share", REAL, "", "share of the crop's area inside the mask"),
+        Column("share_inside_randomised", REAL, "", "share inside, of randomised weights' map"),
+        Column("rank_correlation", REAL, "", "Spearman's, of the map and randomised weights' map"),
+        Column("ssim", REAL, "", "structural similarity of the two maps"),
+    ),
     "risk_coverage": (
         SET,
         Column("task", STR, "", "segmentation (risk 1 - Dice, nodules) or decision (candidates)"),
@@ -122,6 +138,68 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("n", INT, "", "candidates with a certainty in [low, high)"),
         Column("certainty", REAL, "", "their mean certainty, max(p, 1 - p)"),
         Column("right", REAL, "", "share of them that are called rightly at p >= 0.5"),
+    ),
+    # Benign or malignant: each labelled nodule and system, and each system's ROC curve.
+    "malignancy_nodules": (
+        *SYSTEM_SET,
+        UID,
+        Column("patient", STR, "", "patient"),
+        NODULE,
+        DIAMETER,
+        Column("diameter_class", STR, "mm", "<5, 5-8, 8-12, 12-20 or >=20"),
+        Column("rating", REAL, "", "the readers' ratings combined, 1 to 5"),
+        Column("label", INT, "", "1 malignant, 0 benign"),
+        Column("score", REAL, "", "what ranks the nodules: the logit; of diameter: mm"),
+        Column("probability", REAL, "", "probability that it is malignant"),
+    ),
+    "malignancy_curves": (
+        *SYSTEM_SET,
+        Column("x", REAL, "", "false-positive rate"),
+        Column("y", REAL, "", "true-positive rate"),
+        Column("threshold", REAL, "", "score at or above which a nodule is called malignant"),
+    ),
+    # One row per reference nodule, all of its features; empty where one is undefined.
+    "radiomics": (
+        UID,
+        NODULE,
+        Column("voxels", INT, "voxels", "of the nodule's mask on the native grid"),
+        Column("reason", STR, "", "why it has no features; empty where it has"),
+        *(Column(name, REAL, unit, f"{text} (IBSI {code})") for name, unit, code, text in FEATURES),
+    ),
+    # The two stages beside Mask R-CNN: every slice with both confidences, and all differences.
+    "comparison_slices": (
+        SET,
+        Column("index", INT, "", "place in the order: scans by UID, slices from feet to head"),
+        UID,
+        Column("slice", INT, "", "slice index"),
+        Column("present", BOOL, "", "whether the reference mask has a nodule on this slice"),
+        Column("system", STR, "", "unet_resnet or maskrcnn"),
+        Column("confidence", REAL, "", "confidence in a nodule on this slice, as given"),
+        Column("calibrated", REAL, "", "the same, calibrated on other scans; empty where not"),
+    ),
+    "comparison": (
+        SET,
+        Column("metric", STR, "", "name of the number"),
+        Column("stage", STR, "", "raw or calibrated confidences; empty where it matters not"),
+        Column("one", STR, "", "system that the other is taken from"),
+        Column("other", STR, "", "system that is taken away"),
+        Column("one_value", REAL, "", "the number of `one`"),
+        Column("other_value", REAL, "", "the number of `other`"),
+        Column("difference", REAL, "", "`one` minus `other`"),
+        Column("low", REAL, "", "lower bound of the difference's paired 95 % interval over scans"),
+        Column("high", REAL, "", "its upper bound"),
+        Column("n", INT, "", "units it is taken over"),
+        Column("unit", STR, "", "what those units are"),
+        Column("definition", STR, "", "how it is defined"),
+    ),
+    "system_costs": (
+        Column("system", STR, "", "unet, unet_resnet or maskrcnn"),
+        Column("model", STR, "", "network of the system that the row is about"),
+        Column("step", STR, "", "training or inference"),
+        Column("part", STR, "", "fold_<k> or test"),
+        Column("scans", INT, "", "scans of the part that were trained on or shown"),
+        Column("seconds", REAL, "s", "training: over all epochs; inference: the whole job"),
+        Column("peak_mb", REAL, "MB", "largest resident set of the job; empty where not measured"),
     ),
     "metrics": (
         Column("metric", STR, "", "name of the number"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nodules import evaluation_sets, tables
+from nodules import evaluation_sets, explanation_scores, malignancy_metrics, tables
 from nodules.classification_metrics import BINS
 from nodules.detection_scores import PER_SCAN
 
@@ -30,6 +30,7 @@ SEGMENTATION = {
 }
 REFERENCES = {
     "unet": "U-Net's regions against the readers' consensus",
+    "maskrcnn": "Mask R-CNN's regions against the readers' consensus",
     "reader": "each reader against the other readers' consensus",
     "sphere": "sphere of the annotated diameter against the readers' consensus",
 }
@@ -56,17 +57,27 @@ PAIRS = {
 def summarise(
     detection: dict[str, Any],
     segmentation: dict[str, Any],
-    classification: dict[str, Any],
-    trends: dict[str, Any],
+    classification: dict[str, Any] | None,
+    trends: dict[str, Any] | None,
+    malignancy: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What summary.json holds: for the test and out of fold the run's main numbers."""
-    summary: dict[str, Any] = {"statement": trends["statement"], "main_set": trends["main_set"]}
+    """What summary.json holds: for the test and out of fold the run's main numbers.
+
+    classification, trends, malignancy: None where the ResNet50's task gives none.
+    """
+    found = detection["systems"]["unet"]
+    main_set = next((name for name in evaluation_sets.POOLED if name in found), None)
+    summary: dict[str, Any] = {
+        "statement": trends["statement"] if trends else "",
+        "main_set": main_set,
+        "malignancy_statement": malignancy["statement"] if malignancy else "",
+    }
     for name in evaluation_sets.POOLED:
         systems = {s: sets[name] for s, sets in detection["systems"].items() if name in sets}
         if not systems:
             continue
         points = systems["unet"]["operating_points"]
-        nodules, answers = segmentation[name], classification["sets"][name]
+        nodules = segmentation[name]
         summary[name] = {
             "n_scans": systems["unet"]["n_scans"],
             "n_nodules": systems["unet"]["n_nodules"],
@@ -80,25 +91,36 @@ def summarise(
             },
             "dice_detected_only": nodules.get("unet", {}).get("detected_only", {}).get("dice"),
             "n_nodules_without_readers": nodules["n_without_readers"],
-            "resnet_auc": answers["measures"]["auc"],
-            "n_candidates": answers["n_candidates"],
-            "n_candidates_positive": answers["n_positive"],
         }
+        if classification:
+            answers = classification["sets"][name]
+            summary[name] |= {
+                "resnet_auc": answers["measures"]["auc"],
+                "n_candidates": answers["n_candidates"],
+                "n_candidates_positive": answers["n_positive"],
+            }
     return summary
 
 
 def metrics(
     detection: dict[str, Any],
     segmentation: dict[str, Any],
-    classification: dict[str, Any],
-    trends: dict[str, Any],
+    classification: dict[str, Any] | None,
+    trends: dict[str, Any] | None,
+    explanations: dict[str, Any] | None = None,
+    malignancy: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Table `metrics`: every number that the report shows, with interval, n and definition."""
+    """Table `metrics`: every number that the report shows, with interval, n and definition.
+
+    classification, trends, explanations, malignancy: None where the ResNet50's task gives none.
+    """
     rows = [
         *_detection_rows(detection),
         *_segmentation_rows(segmentation),
-        *_classification_rows(classification["sets"]),
-        *_trend_rows(trends["sets"]),
+        *_classification_rows(classification["sets"] if classification else {}),
+        *_trend_rows(trends["sets"] if trends else {}),
+        *_explanation_rows(explanations),
+        *malignancy_metrics.metric_rows(malignancy),
     ]
     return tables.frame("metrics", rows)
 
@@ -136,7 +158,7 @@ def _segmentation_rows(segmentation: dict[str, Any]) -> Iterator[dict[str, Any]]
                 continue
             groups = {"": found[comparison]["all"]}
             groups |= {f" {c} mm": g for c, g in found[comparison]["by_diameter"].items()}
-            if comparison == "unet":
+            if "detected_only" in found[comparison]:
                 groups[" detected only"] = found[comparison]["detected_only"]
             for group, means in groups.items():
                 for measure, text in SEGMENTATION.items():
@@ -183,6 +205,16 @@ def _trend_rows(sets: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 text = f"{CORRELATIONS[kind]} {PAIRS[pair]}"
                 n = pairs[f"n_{unit}"]
                 yield _row(f"{kind}_{pair}", number, text, "resnet", name, n, unit)
+
+
+def _explanation_rows(explanations: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    if explanations is None:
+        return
+    for method, found in explanations["methods"].items():
+        for measure, text in explanation_scores.MEASURES.items():
+            full = f"{text}; mean over labelled nodules"
+            key = {"set": explanations["part"], "n": found["n_nodules"], "unit": "nodules"}
+            yield _row(f"explanation_{measure}", found[measure], full, method, **key)
 
 
 def _row(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from nodules.training import Validation, to_device
 # The left-out loss is a number to look at; a fixed draw of this many slices is enough for it.
 VALIDATION_SLICES = 128
 PICTURES = 8
+Label = TypeVar("Label", bound=np.generic)
 TRUTH_BGR, UNET_BGR = (0, 159, 230), (233, 180, 86)  # Okabe-Ito orange and sky blue
 
 
@@ -70,13 +71,20 @@ class SliceTask:
 
         With `patch` set, a square part of it, which holds some of a nodule if there is one.
         """
+        image, labels = self.view(key, rng)
+        return image, (labels > 0).astype(np.uint8)
+
+    def view(
+        self, key: Slice, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+        """Like `sample`, with the nodules' numbers (1, y, x) in place of the mask."""
         stack = self.training[key.scan]
         image = stack.window(key.z, self.settings["context"])
-        mask = (stack.labels(key.z) > 0).astype(np.uint8)[None]
+        labels = stack.labels(key.z)[None]
         if self.settings["patch"]:
-            part = patch_of(mask[0], self.settings["patch"], rng)
-            image, mask = image[:, *part], mask[:, *part]
-        return augmented(image, mask, rng) if self.settings["augment"] else (image, mask)
+            part = patch_of(labels[0], self.settings["patch"], rng)
+            image, labels = image[:, *part], labels[:, *part]
+        return augmented(image, labels, rng) if self.settings["augment"] else (image, labels)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean binary cross-entropy over the pixels."""
@@ -102,16 +110,22 @@ class SliceTask:
             confidence / truth_px if truth_px else float("nan"),
         )
 
+    def answer(
+        self, network: nn.Module, stack: Stack, z: int, device: torch.device
+    ) -> NDArray[np.bool_]:
+        """Pixels (y, x) of a slice that the network calls nodule, at 0.5."""
+        logits = predict_logits(network, stack, [z], self.settings["context"], device)[0]
+        return (logits > 0).cpu().numpy()
+
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out slices: truth orange, U-Net at 0.5 sky blue."""
+        """Montage of left-out slices: truth orange, the network's answer sky blue."""
         chosen = [(s, z) for s, z in self.validation if z in s.nodule_slices] or self.validation
         if not chosen:
             return
         tiles = []
         for i in np.linspace(0, len(chosen) - 1, min(PICTURES, len(chosen))).astype(int):
             stack, z = chosen[i]
-            logits = predict_logits(network, stack, [z], self.settings["context"], device)[0]
-            predicted = (logits > 0).cpu().numpy()
+            predicted = self.answer(network, stack, z, device)
             tiles.append(overlay(stack.array[z], stack.labels(z) > 0, predicted))
         montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 4)])
         write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
@@ -124,7 +138,7 @@ def slices_of(stacks: Sequence[Stack]) -> tuple[list[Slice], list[Slice]]:
     return positive, empty
 
 
-def patch_of(mask: NDArray[np.uint8], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+def patch_of(mask: NDArray[Any], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
     """Rows and columns of a random square; it holds a random nodule pixel where there is any."""
     highest = np.maximum(np.array(mask.shape) - side, 0)
     pixels = np.argwhere(mask)
@@ -138,8 +152,8 @@ def patch_of(mask: NDArray[np.uint8], side: int, rng: np.random.Generator) -> tu
 
 
 def augmented(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    image: NDArray[np.uint8], mask: NDArray[Label], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[Label]]:
     """Random mirrorings, a transposition, and a change of contrast and brightness."""
     flips = tuple(axis for axis in (1, 2) if rng.integers(2))
     image, mask = np.flip(image, flips), np.flip(mask, flips)

@@ -1,4 +1,4 @@
-"""Each nodule's segmentation in 3-D against the readers: the U-Net, one reader, a mere sphere."""
+"""Each nodule's segmentation in 3-D against the readers: networks, one reader, a mere sphere."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,15 @@ from nodules.geometry import Geometry
 EDGES_MM = (5.0, 8.0, 12.0, 20.0)
 CLASSES = ("<5", "5-8", "8-12", "12-20", ">=20")
 MEASURES = ("dice", "iou", "sensitivity", "surface_mm")
-PAIRS = (("unet", "reader"), ("unet", "sphere"), ("sphere", "reader"))
+NETWORKS = ("unet", "maskrcnn")
+PAIRS = (
+    ("unet", "reader"),
+    ("unet", "sphere"),
+    ("sphere", "reader"),
+    ("unet", "maskrcnn"),
+    ("maskrcnn", "reader"),
+    ("maskrcnn", "sphere"),
+)
 
 Box = masks.Box
 
@@ -30,23 +38,26 @@ def compare_scan(
     native: Geometry,
     slices: Geometry,
     agreement: float,
+    systems: Sequence[str] = NETWORKS[:1],
 ) -> Iterator[dict[str, Any]]:
     """Rows of table `segmentation`, without `set`, of one scan's reference nodules.
 
     nodules: the scan's rows; truth: its regions on the native grid; predicted: its candidates'
-    regions on the slices grid; agreement: share of the readers that makes a consensus.
+    regions on the slices grid; agreement: share of the readers that makes a consensus; systems:
+    the kinds of predicted regions to compare, each also where it has none in this scan.
     A nodule without a readers' mask (drawn for want of any outline as its sphere) gives no row.
     """
     of_kind = {key: rows for key, rows in truth[truth["grid"] == "native"].groupby("kind")}
     candidates = {
-        int(number): masks.transferred(
-            _box(predicted[predicted["region"] == number]), slices, native
-        )
-        for number in np.unique(predicted["region"])
+        system: {
+            int(number): masks.transferred(regions.box(rows), slices, native)
+            for number, rows in predicted[predicted["kind"] == system].groupby("region")
+        }
+        for system in systems
     }
     for nodule in nodules.to_dict("records"):
         own = {
-            str(kind): _box(rows[rows["region"] == nodule["nodule"]])
+            str(kind): regions.box(rows[rows["region"] == nodule["nodule"]])
             for kind, rows in of_kind.items()
             if (rows["region"] == nodule["nodule"]).any()
         }
@@ -93,22 +104,26 @@ def summarise(rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: 
             if (group["diameter_class"] == name).any()
         }
         summary[str(comparison)] = {"all": _means(group, drawn), "by_diameter": by_class}
-        if comparison == "unet":
+        if comparison in NETWORKS:
             found = group[group["detected"] > 0]
-            summary["unet"]["detected_only"] = _means(found, drawn)
+            summary[str(comparison)]["detected_only"] = _means(found, drawn)
     summary["dice_differences"] = dict(_differences(each, drawn))
     return summary
 
 
 def _compare_nodule(
-    own: dict[str, Box], candidates: dict[int, Box], native: Geometry, agreement: float
+    own: dict[str, Box],
+    candidates: dict[str, dict[int, Box]],
+    native: Geometry,
+    agreement: float,
 ) -> Iterator[dict[str, Any]]:
     reference = own["readers"]
-    touching = [number for number, box in candidates.items() if _overlaps(box, reference)]
-    found = _union([candidates[number] for number in touching], reference)
-    yield {"comparison": "unet", "reader": 0, "candidates": touching} | _measure(
-        found, reference, native
-    )
+    for system, boxes in candidates.items():
+        touching = [number for number, box in boxes.items() if _overlaps(box, reference)]
+        found = _union([boxes[number] for number in touching], reference)
+        yield {"comparison": system, "reader": 0, "candidates": touching} | _measure(
+            found, reference, native
+        )
     if "sphere" in own:
         yield {"comparison": "sphere", "reader": 0, "candidates": []} | _measure(
             own["sphere"], reference, native
@@ -141,16 +156,6 @@ def _readers(own: dict[str, Box]) -> dict[int, Box]:
     """A nodule's masks by reader number."""
     prefix = "reader_"
     return {int(k.removeprefix(prefix)): own[k] for k in sorted(own) if k.startswith(prefix)}
-
-
-def _box(rows: pd.DataFrame) -> Box:
-    """The mask of some rows of table `regions` in its bounding box."""
-    low = rows[["z", "y0", "x0"]].min().to_numpy(np.int64)
-    ends = np.stack([rows["z"] + 1, rows["y0"] + rows["height"], rows["x0"] + rows["width"]])
-    shape = [int(n) for n in ends.max(axis=1) - low]
-    moved = rows.assign(z=rows["z"] - low[0], y0=rows["y0"] - low[1], x0=rows["x0"] - low[2])
-    corner = (int(low[0]), int(low[1]), int(low[2]))
-    return regions.paint(moved, (shape[0], shape[1], shape[2])) > 0, corner
 
 
 def _overlaps(one: Box, other: Box) -> bool:

@@ -75,6 +75,12 @@ def read_all(paths: Iterable[str | os.PathLike[str]], name: str) -> pd.DataFrame
     return pd.concat(parts, ignore_index=True) if parts else frame(name)
 
 
+def stacked(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of one table one under another; the first one, which may be empty, gives the types."""
+    parts = list(parts)
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
 def _check_names(name: str, found: Iterable[str], where: str) -> None:
     found, expected = set(found), set(columns(name))
     if found != expected:

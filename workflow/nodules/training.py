@@ -27,7 +27,7 @@ from tqdm import tqdm
 from nodules import tables
 from nodules.files import UserError, atomic
 from nodules.networks import apply_state, load_state, save_state, weights_sha256
-from nodules.seeds import generator
+from nodules.seeds import derive, generator
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Plan:
     folder: Path
     fingerprint: str
     workers: int = 0
+    member: int = 0  # of an ensemble, each with a seed and a folder of its own
 
     @classmethod
     def build(
@@ -86,6 +87,7 @@ class Plan:
         output: str,
         fingerprint: str,
         workers: int,
+        member: int = 0,
     ) -> "Plan":
         """Plan from a network's part of the config; the state lies beside the output file."""
         return cls(
@@ -99,6 +101,7 @@ class Plan:
             Path(output).parent,
             fingerprint,
             workers,
+            member,
         )
 
     def rate_at(self, done: float) -> float:
@@ -131,6 +134,11 @@ class Progress:
     loss_sum: float = 0.0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[str | int, ...]:
+        """Epoch and step, as names of a seed."""
+        return "step", self.epoch, self.step
 
 
 def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> pd.DataFrame:
@@ -170,6 +178,8 @@ def train_epoch(
         for inputs, targets in batches(samples, plan, progress.step, device):
             done = (progress.epoch - 1 + progress.samples / len(samples)) / plan.epochs
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
+            # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
+            torch.manual_seed(derive(plan.seed, plan.model, plan.fold, *progress.place))
             with autocast(device):
                 loss = task.loss(network, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
@@ -202,11 +212,12 @@ def finish_epoch(
     if not np.isfinite(train_loss):
         raise UserError(
             f"{plan.model} fold {plan.fold}: the loss of epoch {progress.epoch} is {train_loss}."
-            f" Lower {plan.model}.learning_rate in the config (now {plan.learning_rate})."
+            f" Lower this network's learning_rate in the config (now {plan.learning_rate})."
         )
     row = {
         "model": plan.model,
         "fold": plan.fold,
+        "member": plan.member,
         "epoch": progress.epoch,
         "train_loss": train_loss,
         "val_loss": validation.loss,

@@ -34,7 +34,7 @@ rule train_resnet:
         regions=expand("results/detection/unet/{part}/regions.parquet", part=FOLD_PARTS),
         slices=expand("results/detection/unet/{part}/slices.parquet", part=FOLD_PARTS),
         locations="results/scans/locations.parquet",
-        weights=start_weights(),
+        weights=start_weights("resnet"),
         code=code("train_resnet"),
     output:
         model="results/models/resnet/fold_{fold}/model.pt",

@@ -11,7 +11,7 @@ os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules import configuration, discovery, folds, imports, tables
-from nodules.figure_titles import TITLES
+from nodules.figure_titles import TASKS, TITLES, figures_of
 from nodules.resources import NOTICE, hours, memory, minutes
 
 configuration.check(config)
@@ -24,6 +24,7 @@ container: str(ROOT / "luna16-nodules.sif")
 wildcard_constraints:
     uid=r"[0-9.]+",
     fold=r"\d+",
+    member=r"\d+",
     part=r"fold_\d+|test",
 
 
@@ -34,7 +35,6 @@ if "figures" in sys.argv:
     if asked.targets == ["figures"]:
         os.environ.update(NODULES_FIGURES_ONLY="yes")
 FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
-
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else config["luna16_dir"]
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
@@ -42,13 +42,18 @@ FOUND = (
     [] if FIGURES_ONLY else discovery.planned(DATA, config) if PHANTOM else discovery.found(DATA)
 )
 SCANS = {scan.uid: scan for scan in FOUND}
-
 HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
-MALIGNANCY = config["resnet"]["task"] in ("malignancy", "both")
-FIGURES = list(TITLES)
+# What the ResNet50 decides, and whether Mask R-CNN stands beside; what else needs is not made.
+PRESENCE, MALIGNANCY = (t in TASKS[config["resnet"]["task"]] for t in ("presence", "malignancy"))
+BASELINE = config["baseline"]["enabled"]
+FIGURES = figures_of(config["resnet"]["task"], BASELINE)
+MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
+PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
+RESULTS_AND_RUN = "1 Results and run"
+GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 
 
 def code(script):
@@ -64,46 +69,57 @@ def scans(wildcards=None):
     return list(sheet.loc[sheet["status"] == "ok", "seriesuid"])
 
 
-def stacks(part):
-    """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
+def part_scans(part):
+    """UIDs of the scans that a part's jobs may touch.
 
     For `test` the held-out subset's; for a fold all others', since which of them it leaves out
     is known to results/folds/folds.parquet only.
     """
+    return [uid for uid in scans() if (SCANS[uid].subset == HELD_OUT) == (part == "test")]
+
+
+def stacks(part):
+    """Input function: slices, their tables and masks of the scans that a part's jobs may touch."""
 
     def files(wildcards):
-        held_out = part.format(**wildcards) == "test"
         return expand(
             [
                 "results/slices/{uid}.npy",
                 "results/slices/{uid}.parquet",
                 "results/masks/{uid}.parquet",
             ],
-            uid=[u for u in scans() if (SCANS[u].subset == HELD_OUT) == held_out],
+            uid=part_scans(part.format(**wildcards)),
         )
 
     return files
 
 
-def networks_unseen(model):
+def networks_unseen(model, part="{part}", files=("model.pt",)):
     """Input function: the networks that have not seen a part's scans.
 
     For the scans that a fold leaves out: its own; for the held-out subset: every fold's.
+    files: of a fold, where it has several networks.
     """
 
-    def files(wildcards):
-        parts = FOLD_PARTS if wildcards.part == "test" else [wildcards.part]
-        return [f"results/models/{model}/{part}/model.pt" for part in parts]
+    def networks(wildcards):
+        name = part.format(**wildcards)
+        folders = FOLD_PARTS if name == "test" else [name]
+        return [f"results/models/{model}/{folder}/{file}" for folder in folders for file in files]
 
-    return files
+    return networks
 
 
-def start_weights():
-    """Weights that the ResNet50 starts from: none, ImageNet's or a file of the user's."""
-    choice = config["resnet"]["weights"]
+def start_weights(section):
+    """Weights that a ResNet starts from: none, ImageNet's or a file of the user's."""
+    choice = config[section]["weights"]
     if choice == "random":
         return []
     return "results/weights/resnet50_imagenet.pth" if choice == "imagenet" else choice
+
+
+def of_baseline(path, parts):
+    """Files of the Mask R-CNN, one per part; none where the baseline is left out."""
+    return expand(path, part=parts) if BASELINE else []
 
 
 def figure_files():
@@ -119,7 +135,8 @@ def shown(path, category, **label):
 
 def drawn(name):
     """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
-    title = f"{FIGURES.index(name) + 1:02d} {TITLES[name]}"
+    place = FIGURES.index(name) + 1 if name in FIGURES else 0
+    title = f"{place:02d} {TITLES[name]}"
     svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
     return [svg, f"results/figures/{name}.png"]
 
@@ -128,6 +145,6 @@ def reported_files():
     """Everything that the report shows."""
     return [
         *figure_files(),
-        *expand("results/gallery/{kind}.png", kind=["hits", "misses", "false_alarms"]),
-        *expand("results/report/{page}.html", page=["metrics", "scans", "run", "costs"]),
+        *expand("results/gallery/{kind}.png", kind=GALLERY),
+        *expand("results/report/{page}.html", page=[*PAGES, "costs"]),
     ]

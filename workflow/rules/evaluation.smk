@@ -1,19 +1,21 @@
-"""Scores: detection, segmentation, classification, trends; docs/evaluation.md defines each.
+"""Scores: detection, segmentation, classification; docs/evaluation.md defines each.
 
-Requires: tables of results/scans, folds, detection, classification, slices, masks and models.
+Requires: tables of scans, folds, detection, classification, slices, masks and models in results.
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
 # What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS, SETS = ["unet", "unet_resnet"], PARTS + ["out_of_fold"]
+SYSTEMS = ["unet"] + ["unet_resnet"] * PRESENCE + ["maskrcnn"] * BASELINE
+SETS = PARTS + ["out_of_fold"]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
-TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
+CLASSIFIED = expand("results/classification/{part}/candidates.parquet", part=PARTS)
 
 
 rule score_detections:
     input:
         unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
-        unet_resnet=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        unet_resnet=CLASSIFIED if PRESENCE else [],
+        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
@@ -44,7 +46,8 @@ rule score_detections:
 
 rule evaluate_segmentation:
     input:
-        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        unet=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",
@@ -73,7 +76,7 @@ rule evaluate_segmentation:
 
 rule evaluate_classification:
     input:
-        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
+        classified=CLASSIFIED,
         folds="results/folds/folds.parquet",
         code=code("evaluate_classification"),
     output:
@@ -96,42 +99,14 @@ rule evaluate_classification:
         "../scripts/evaluate_classification.py"
 
 
-rule analyse_trends:
-    input:
-        confidence=expand("results/classification/{part}/slices.parquet", part=PARTS),
-        scores=expand("results/detection/unet/{part}/slices.parquet", part=PARTS),
-        classified=expand("results/classification/{part}/candidates.parquet", part=PARTS),
-        segmentation="results/evaluation/segmentation.parquet",
-        unet=expand("results/models/unet/{fold}/history.parquet", fold=FOLD_PARTS),
-        resnet=expand("results/models/resnet/{fold}/history.parquet", fold=FOLD_PARTS),
-        folds="results/folds/folds.parquet",
-        code=code("analyse_trends"),
-    output:
-        **{name: f"results/evaluation/{name}.parquet" for name in TREND_TABLES},
-        epochs="results/evaluation/epochs.parquet",
-        trends="results/evaluation/trends.json",
-    log:
-        "results/logs/analyse_trends/all.log",
-    benchmark:
-        "results/benchmarks/analyse_trends/all.tsv"
-    conda:
-        "../../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=hours(1),
-    params:
-        **RESAMPLING,
-    script:
-        "../scripts/analyse_trends.py"
-
-
 rule summarise_run:
     input:
         detection="results/evaluation/detection.json",
         segmentation="results/evaluation/segmentation.json",
-        classification="results/evaluation/classification.json",
-        trends="results/evaluation/trends.json",
+        classification="results/evaluation/classification.json" if PRESENCE else [],
+        trends="results/evaluation/trends.json" if PRESENCE else [],
+        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
+        malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
         code=code("summarise_run"),
     output:
         summary="results/evaluation/summary.json",

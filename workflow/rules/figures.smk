@@ -9,12 +9,16 @@ rule draw_trends:
     input:
         slices="results/evaluation/trend_slices.parquet",
         windows="results/evaluation/trend_windows.parquet",
+        nodules="results/evaluation/proxy_nodules.parquet",
+        bins="results/evaluation/certainty_bins.parquet",
+        risk="results/evaluation/risk_coverage.parquet",
         trends="results/evaluation/trends.json",
         code=code("draw_trends"),
     output:
         slice_loss=drawn("slice_loss"),
         mean_confidence=drawn("mean_confidence"),
         window_confidence=drawn("window_confidence"),
+        confidence_as_proxy=drawn("confidence_as_proxy"),
     log:
         "results/logs/draw_trends/all.log",
     benchmark:
@@ -50,42 +54,14 @@ rule draw_epochs:
         "../scripts/draw_epochs.py"
 
 
-rule draw_proxy:
-    input:
-        nodules="results/evaluation/proxy_nodules.parquet",
-        bins="results/evaluation/certainty_bins.parquet",
-        risk="results/evaluation/risk_coverage.parquet",
-        trends="results/evaluation/trends.json",
-        code=code("draw_proxy"),
-    output:
-        drawn("confidence_as_proxy"),
-    log:
-        "results/logs/draw_proxy/all.log",
-    benchmark:
-        "results/benchmarks/draw_proxy/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    script:
-        "../scripts/draw_proxy.py"
-
-
 rule draw_scores:
     input:
         froc="results/evaluation/froc.parquet",
         detection="results/evaluation/detection.json",
-        curves="results/evaluation/classification_curves.parquet",
-        reliability="results/evaluation/reliability.parquet",
-        classification="results/evaluation/classification.json",
         segmentation="results/evaluation/segmentation.parquet",
         code=code("draw_scores"),
     output:
         froc=drawn("froc"),
-        classification=drawn("classification"),
-        reliability=drawn("reliability"),
         dice_by_diameter=drawn("dice_by_diameter"),
     log:
         "results/logs/draw_scores/all.log",
@@ -99,3 +75,73 @@ rule draw_scores:
         runtime=minutes(30),
     script:
         "../scripts/draw_scores.py"
+
+
+rule draw_classification:
+    input:
+        curves="results/evaluation/classification_curves.parquet",
+        reliability="results/evaluation/reliability.parquet",
+        classification="results/evaluation/classification.json",
+        code=code("draw_classification"),
+    output:
+        classification=drawn("classification"),
+        reliability=drawn("reliability"),
+    log:
+        "results/logs/draw_classification/all.log",
+    benchmark:
+        "results/benchmarks/draw_classification/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_classification.py"
+
+
+rule draw_malignancy:
+    input:
+        nodules="results/evaluation/malignancy_nodules.parquet",
+        curves="results/evaluation/malignancy_curves.parquet",
+        summary="results/evaluation/malignancy.json",
+        code=code("draw_malignancy"),
+    output:
+        malignancy_roc=drawn("malignancy_roc"),
+        malignancy_differences=drawn("malignancy_differences"),
+        malignancy_by_diameter=drawn("malignancy_by_diameter"),
+    log:
+        "results/logs/draw_malignancy/all.log",
+    benchmark:
+        "results/benchmarks/draw_malignancy/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_malignancy.py"
+
+
+rule draw_comparison:
+    input:
+        slices="results/evaluation/comparison_slices.parquet",
+        comparison="results/evaluation/comparison.parquet",
+        costs="results/evaluation/system_costs.parquet",
+        code=code("draw_comparison"),
+    output:
+        confidence_by_system=drawn("confidence_by_system"),
+        system_costs=drawn("system_costs"),
+    log:
+        "results/logs/draw_comparison/all.log",
+    benchmark:
+        "results/benchmarks/draw_comparison/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_comparison.py"

@@ -1,8 +1,10 @@
-"""Benign or malignant: the readers' labels, and what diameter and radiomics say of them.
+"""Benign or malignant: the readers' labels, and what the ResNet50 says of them.
 
 Requires: results/scans/{scans,nodules}.parquet, readers' ratings (LIDC's database, or the
-          phantom's tables).
-Produces: results/malignancy/labels.parquet.
+          phantom's tables), slice stacks and masks, results/folds/folds.parquet.
+Produces: results/malignancy/labels.parquet,
+          results/models/malignancy/fold_{fold}/member_{member}/{model.pt,history.parquet},
+          results/malignancy/resnet/{part}/scores.parquet.
 """
 
 # Which of the label rule's keys decide what is learned.
@@ -10,6 +12,12 @@ LABEL_RULE = {
     key: config["malignancy"][key]
     for key in ("readers", "combine", "benign", "malignant", "shuffle_labels")
 }
+# And what the networks learn by; all else about the ResNet50 is as for presence.
+NETWORK = {key: config["malignancy"][key] for key in ("slices", "epochs", "balance")} | {
+    key: config["resnet"][key]
+    for key in ("batch", "learning_rate", "schedule", "crop_mm", "crop_px", "augment")
+}
+NETWORK_FILES = [f"{member}/model.pt" for member in MEMBERS]
 
 
 rule label_nodules:
@@ -36,3 +44,60 @@ rule label_nodules:
         seed=config["seed"],
     script:
         "../scripts/label_nodules.py"
+
+
+rule train_malignancy:
+    input:
+        stacks=stacks("fold_{fold}"),
+        folds="results/folds/folds.parquet",
+        labels="results/malignancy/labels.parquet",
+        weights=start_weights("resnet"),
+        code=code("train_malignancy"),
+    output:
+        model="results/models/malignancy/fold_{fold}/member_{member}/model.pt",
+        history="results/models/malignancy/fold_{fold}/member_{member}/history.parquet",
+    log:
+        "results/logs/train_malignancy/fold_{fold}_member_{member}.log",
+    benchmark:
+        "results/benchmarks/train_malignancy/fold_{fold}_member_{member}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(16000),
+        runtime=hours(24),
+        slurm_extra=NOTICE,
+    params:
+        settings=NETWORK,
+        kind=config["masks"]["kind"],
+        seed=config["seed"],
+    script:
+        "../scripts/train_malignancy.py"
+
+
+rule classify_nodules:
+    input:
+        stacks=stacks("{part}"),
+        models=networks_unseen("malignancy", files=NETWORK_FILES),
+        folds="results/folds/folds.parquet",
+        labels="results/malignancy/labels.parquet",
+        code=code("classify_nodules"),
+    output:
+        scores="results/malignancy/resnet/{part}/scores.parquet",
+    log:
+        "results/logs/classify_nodules/{part}.log",
+    benchmark:
+        "results/benchmarks/classify_nodules/{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(16000),
+        runtime=hours(2),
+    params:
+        settings=NETWORK,
+        kind=config["masks"]["kind"],
+    script:
+        "../scripts/classify_nodules.py"

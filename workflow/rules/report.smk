@@ -8,9 +8,6 @@ Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html, re
 report: "../report/workflow.rst"
 
 
-RESULTS_AND_RUN = "1 Results and run"
-
-
 localrules:
     write_config,
     build_report,
@@ -40,7 +37,10 @@ rule write_config:
 rule write_metrics:
     input:
         metrics="results/evaluation/metrics.parquet",
-        trends="results/evaluation/trends.json",
+        trends="results/evaluation/trends.json" if PRESENCE else [],
+        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
+        comparison=["results/evaluation/comparison.parquet"] * (BASELINE and PRESENCE),
+        statements=["results/evaluation/comparison.json"] * (BASELINE and PRESENCE),
         code=code("write_metrics"),
     output:
         shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),
@@ -86,8 +86,8 @@ rule write_run:
 rule write_costs:
     input:
         figures=figure_files(),
-        gallery=rules.draw_gallery.output,
-        pages=[rules.write_metrics.output, rules.write_run.output],
+        gallery=expand("results/gallery/{kind}.png", kind=GALLERY),
+        pages=expand("results/report/{page}.html", page=PAGES),
         code=code("write_costs"),
     output:
         shown("results/report/costs.html", RESULTS_AND_RUN, page="4 Time and memory"),

@@ -1,4 +1,4 @@
-"""Follow loss and confidence over slices and epochs, and hold confidence against quality."""
+"""Follow loss and confidence over slices, and hold confidence against quality."""
 
 from nodules import jobs, tables, trend_scores
 from nodules.files import write_json
@@ -16,8 +16,6 @@ def main(snakemake):
     found, summary = trend_scores.analyse(given, folds, params.bootstrap, params.seed)
     for name, table in found.items():
         tables.write(output[name], name, table)
-    history = tables.read_all([*inputs.unet, *inputs.resnet], "history")
-    tables.write(output.epochs, "history", history)
     write_json(output.trends, summary)
 
 

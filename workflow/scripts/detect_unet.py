@@ -1,10 +1,9 @@
 """Find candidates in the scans of one part with the U-Nets that have not seen them."""
 
-import pandas as pd
 from tqdm import tqdm
 
 from nodules import folds, jobs, tables
-from nodules.detection import detect, predict
+from nodules.detection import detect, joined, predict
 from nodules.networks import build_unet, pick_device
 from nodules.stacks import open_stacks
 from nodules.training import limit_threads, restored
@@ -25,11 +24,10 @@ def main(snakemake):
         tables.read(inputs.nodules, "nodules"),
         tables.read(inputs.excluded, "excluded"),
     )
-    names = {"candidates": "candidates", "regions": "regions", "slices": "slice_scores"}
-    parts = [[tables.frame(name) for name in names.values()], *found]
-    for (output, name), frames in zip(names.items(), zip(*parts, strict=True), strict=True):
-        filled = [f for f in frames if len(f)] or list(frames[:1])
-        tables.write(snakemake.output[output], name, pd.concat(filled, ignore_index=True))
+    detected = joined(found)
+    tables.write(snakemake.output.candidates, "candidates", detected["candidates"])
+    tables.write(snakemake.output.regions, "regions", detected["regions"])
+    tables.write(snakemake.output.slices, "slice_scores", detected["slices"])
 
 
 jobs.run(main, snakemake)

@@ -10,7 +10,9 @@ def main(snakemake):
     inputs = snakemake.input
     folds = tables.read(inputs.folds, "folds")
     part = gallery.part_of(folds)
-    candidates = tables.read_all(inputs.classified, "classified")
+    candidates = tables.read_all(inputs.candidates, snakemake.params.table)
+    if snakemake.params.table == "candidates":
+        candidates = candidates.assign(confidence=candidates["probability"])
     nodules = tables.read(inputs.nodules, "nodules")
     nodules = nodules[nodules["seriesuid"].isin(part)]
     found = {uid: rows for uid, rows in _regions(inputs.regions).groupby("seriesuid")}

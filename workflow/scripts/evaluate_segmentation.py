@@ -13,7 +13,9 @@ def main(snakemake):
     folds = tables.read(inputs.folds, "folds")
     nodules = tables.read(inputs.nodules, "nodules")
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid")
-    predicted = dict(list(tables.read_all(inputs.regions, "regions").groupby("seriesuid")))
+    systems = [name for name in segmentation_scores.NETWORKS if inputs[name]]
+    regions = tables.read_all([*inputs.unet, *inputs.maskrcnn], "regions")
+    predicted = dict(list(regions.groupby("seriesuid")))
     masks, slices = ({Path(p).stem: p for p in paths} for paths in (inputs.masks, inputs.slices))
     found = {}
     for uid, own in of(nodules, list(masks)).groupby("seriesuid"):
@@ -25,6 +27,7 @@ def main(snakemake):
             stored.reoriented()[0],
             Geometry.from_row(tables.read(slices[uid], "slices").iloc[0].to_dict()),
             params.agreement,
+            systems,
         )
         found[uid] = list(rows)
     table = segmentation_scores.compare_sets(found, folds)

@@ -3,12 +3,19 @@
 from nodules import jobs, run_summary, tables
 from nodules.files import read_json, write_json
 
+TOLD = ("detection", "segmentation", "classification", "trends", "malignancy")
+
 
 def main(snakemake):
-    names = ("detection", "segmentation", "classification", "trends")
-    found = [read_json(snakemake.input[name]) for name in names]
-    write_json(snakemake.output.summary, run_summary.summarise(*found))
-    tables.write(snakemake.output.metrics, "metrics", run_summary.metrics(*found))
+    inputs, output = snakemake.input, snakemake.output
+    # Some have no file where the ResNet50's task gives none.
+    found = {
+        name: read_json(inputs[name]) if inputs.get(name) else None
+        for name in (*TOLD, "explanations")
+    }
+    tables.write(output.metrics, "metrics", run_summary.metrics(**found))
+    found.pop("explanations")
+    write_json(output.summary, run_summary.summarise(**found))
 
 
 jobs.run(main, snakemake)

@@ -5,9 +5,15 @@ from nodules.files import read_json
 
 
 def main(snakemake):
-    metrics = tables.read(snakemake.input.metrics, "metrics")
-    page = report_pages.metrics(metrics, read_json(snakemake.input.trends))
-    page.write(snakemake.output[0])
+    inputs = snakemake.input
+    metrics = tables.read(inputs.metrics, "metrics")
+    # Some have no file where the ResNet50's task gives none, or Mask R-CNN is left out.
+    told = [read_json(inputs[n]) if inputs.get(n) else None for n in ("trends", "explanations")]
+    compared = None
+    if inputs.comparison:
+        table = tables.read_all(inputs.comparison, "comparison")
+        compared = table, read_json(inputs.statements[0])
+    report_pages.metrics(metrics, *told, compared).write(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

@@ -1,0 +1,129 @@
+"""The paragraph on whether the ResNet50 tells malignant nodules better than a ruler does."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+FEWEST = 10  # of either class: below it an interval over patients means nothing
+NARROW = 0.1  # a difference's interval around 0 this wide or wider leaves room for a real one
+WHERE = {"test": "the held-out test scans", "out_of_fold": "the left-out scans of all folds"}
+NAMES = {"resnet": "ResNet50", "radiomics": "the radiomics model", "diameter": "the diameter alone"}
+
+
+def main_set(sets: Mapping[str, Any]) -> str | None:
+    """The set to speak of: the first, the test, unless only another has enough of both classes."""
+    return next((name for name, own in sets.items() if enough(own)), next(iter(sets), None))
+
+
+def enough(own: Mapping[str, Any]) -> bool:
+    """Whether a set has enough nodules of both classes for an interval to mean something."""
+    return min(own["n_malignant"], own["n_nodules"] - own["n_malignant"]) >= FEWEST
+
+
+def write(summary: Mapping[str, Any]) -> str:
+    """Say in sentences what the numbers of malignancy.json do and do not show."""
+    name = summary["main_set"]
+    sentences = [*_labels(summary)]
+    if name is not None:
+        own = summary["sets"][name]
+        sentences += [*_areas(name, own), *_small_test(summary), *_verdicts(own)]
+        if summary["shuffled_labels"]:
+            sentences += _shuffled(own)
+    return " ".join(sentences)
+
+
+def verdict(own: Mapping[str, Any], pair: str) -> str:
+    """better, worse, no better or cannot tell: the first system of a pair against the second."""
+    gap = own["differences"][pair]["auc"]
+    if not enough(own) or not _is_number(gap["low"]):
+        return "cannot tell"
+    if gap["low"] > 0:
+        return "better"
+    if gap["high"] < 0:
+        return "worse"
+    return "no better" if gap["high"] - gap["low"] < NARROW else "cannot tell"
+
+
+def _labels(summary: Mapping[str, Any]) -> Iterator[str]:
+    steps = summary["steps"]["this run"]
+    yield (
+        f"Of {steps['reference']} reference nodules {steps['joined']} have readers' ratings and"
+        f" {steps['labelled']} a label: {steps['malignant']} malignant, {steps['benign']} benign."
+        " The label is the readers' opinion, not a diagnosis."
+    )
+
+
+def _areas(name: str, own: Mapping[str, Any]) -> Iterator[str]:
+    areas = [
+        f"{NAMES[system]} {_shown(found['auc'])}"
+        for system, found in own["systems"].items()
+        if _is_number(found["auc"]["value"])
+    ]
+    n, malignant = own["n_nodules"], own["n_malignant"]
+    basis = f"On {WHERE[name]}, {n} labelled nodules ({malignant} malignant)"
+    if not areas:
+        yield f"{basis}, no AUC is defined."
+        return
+    yield f"{basis} of {own['n_patients']} patients, the AUC is: {'; '.join(areas)}."
+
+
+def _small_test(summary: Mapping[str, Any]) -> Iterator[str]:
+    test = summary["sets"].get("test")
+    if summary["main_set"] != "test" and test:
+        n, malignant = test["n_nodules"], test["n_malignant"]
+        yield (
+            f"The held-out test has only {malignant} malignant and {n - malignant} benign nodules,"
+            " too few to speak of."
+        )
+
+
+def _verdicts(own: Mapping[str, Any]) -> Iterator[str]:
+    for pair in ("resnet_minus_diameter", "radiomics_minus_diameter", "resnet_minus_radiomics"):
+        if pair not in own["differences"]:
+            continue
+        found = own["differences"][pair]
+        first, second = (NAMES[s] for s in pair.split("_minus_"))
+        gap = _shown(found["auc"], signed=True)
+        yield {
+            "better": f"So {first} is better than {second}: the difference of AUC is {gap}.",
+            "worse": f"So {first} is worse than {second}: the difference of AUC is {gap}.",
+            "no better": f"So {first} is no better than {second}: the difference of AUC is {gap},"
+            " an interval that holds 0 and is narrow.",
+            "cannot tell": f"This run does not show {first} to be better than {second}, nor worse:"
+            f" the difference of AUC is {gap}.",
+        }[verdict(own, pair)]
+        within = found["auc_within_size"]
+        if pair.endswith("diameter") and _is_number(within["low"]):
+            yield (
+                "Among nodules of one size class, where a diameter can tell little, the difference"
+                f" is {_shown(within, signed=True)}."
+            )
+
+
+def _shuffled(own: Mapping[str, Any]) -> Iterator[str]:
+    held = [
+        found["auc"]["low"] <= 0.5 <= found["auc"]["high"]
+        for found in own["systems"].values()
+        if _is_number(found["auc"]["low"])
+    ]
+    yield "In this run the ratings were shuffled among the nodules: nothing can be learned."
+    if held:
+        which = "every" if all(held) else "not every"
+        yield f"As a check of that, {which} interval of an AUC holds 0.5."
+
+
+def _shown(number: Mapping[str, Any], signed: bool = False) -> str:
+    # Rounded and 0 added, so that what rounds to nothing has no minus sign.
+    if not _is_number(number["value"]):
+        return "undefined"
+    form = "+.3f" if signed else ".3f"
+    value, low, high = (
+        None if number[key] is None else round(number[key], 3) + 0.0
+        for key in ("value", "low", "high")
+    )
+    if not _is_number(low):
+        return f"{value:{form}} (no interval)"
+    return f"{value:{form}} (95 % interval {low:{form}} to {high:{form}})"
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and value == value

@@ -1,0 +1,234 @@
+"""What the ResNet50 learns from and answers about a nodule: is it malignant?
+
+A nodule is shown as crops on several slices through it. The network answers each crop; the mean
+of their logits is its answer on the nodule.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from nodules import folds, regions, tables
+from nodules.crops import PLAIN, Place, crop, places_of, random_view
+from nodules.files import UserError
+from nodules.presence import SHIFT_SHARE, Crop, answer, draw_montage, logits_of, sigmoid
+from nodules.seeds import generator
+from nodules.stacks import Stack
+from nodules.training import Validation
+
+SYSTEM = "resnet"
+CLASSES = (0, 1)  # benign, malignant
+NAMES = {0: "benign", 1: "malignant"}
+
+
+class Nodule(NamedTuple):
+    """A nodule: its scan's place in the list, number, label (1 malignant), crops through it."""
+
+    scan: int
+    number: int
+    label: int
+    places: tuple[Place, ...]
+
+    def crops(self) -> list[Crop]:
+        """Its crops, each with the nodule's label."""
+        return [Crop(self.scan, place, self.label) for place in self.places]
+
+
+def divide(
+    labels: pd.DataFrame, division: pd.DataFrame, fold: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Labelled nodules that a fold's networks are trained on, and those in its left-out scans.
+
+    labels: table `malignancy_labels`; division: table `folds`. Raises UserError where a patient is
+    on both sides, or on one of them and in the test, or training lacks one of the classes.
+    """
+    training, left_out = folds.split(division, fold)
+    labelled = labels[labels["label"].isin(CLASSES)]
+    sides = [labelled[labelled["seriesuid"].isin(uids)] for uids in (training, left_out)]
+    tested = division.loc[division["fold"] == folds.TEST, "seriesuid"]
+    patients = dict(zip(division["seriesuid"], division["patient"], strict=True))
+    groups = [{patients[uid] for uid in set(s["seriesuid"])} for s in sides]
+    groups.append({patients[uid] for uid in tested})
+    shared = groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
+    if shared:
+        raise UserError(
+            f"Fold {fold}: nodules of patient {sorted(shared)[0]} are on two sides of the split."
+            " Delete results/folds/folds.parquet and run snakemake again."
+        )
+    counts = [int((sides[0]["label"] == label).sum()) for label in CLASSES]
+    if min(counts) == 0:
+        raise UserError(
+            f"Fold {fold}: the training scans have {counts[1]} malignant and {counts[0]} benign"
+            " nodules, but both kinds are needed. Use more scans or fewer folds, or another rule"
+            " for the labels (phantom.scans, folds.n, malignancy.benign, malignancy.malignant)."
+        )
+    return sides[0], sides[1]
+
+
+def region_of(stack: Stack, masks: pd.DataFrame, nodule: int) -> pd.DataFrame:
+    """Rows of a nodule's mask on the stored slices; of its sphere where readers drew none."""
+    own = masks[masks["region"] == nodule]
+    rows = regions.select(own, stack.kind, "slices")
+    return rows if len(rows) else regions.select(own, "sphere", "slices")
+
+
+def through(rows: pd.DataFrame, count: int) -> list[Place]:
+    """`count` places through a region, each in the middle of an equal part of its slices.
+
+    Where the region spans fewer slices some come twice: every nodule weighs the same.
+    """
+    order = rows.sort_values("z", ignore_index=True)
+    places = places_of(order, len(order))
+    middles = (np.arange(count) + 0.5) / count * len(order)
+    return [places[int(k)] for k in middles]
+
+
+def gather(stacks: Sequence[Stack], labels: pd.DataFrame, slices: int) -> list[Nodule]:
+    """The nodules of table `malignancy_labels` in some scans, with `slices` crops through each."""
+    own = dict(list(labels.groupby("seriesuid")))
+    found = []
+    for i, stack in enumerate(stacks):
+        if stack.uid not in own:
+            continue
+        masks = tables.read(stack.masks_path, "regions")
+        for row in own[stack.uid].itertuples():
+            rows = region_of(stack, masks, int(row.nodule))
+            places = through(rows, slices) if len(rows) else [_centre(stack, row)] * slices
+            found.append(Nodule(i, int(row.nodule), int(row.label), tuple(places)))
+    return found
+
+
+class NoduleTask:
+    """Crops through the labelled nodules of the training scans; binary cross-entropy per crop.
+
+    Classes of unlike size: with `balance` sample both are shown equally often, nodules of the
+    smaller one several times in an epoch; with `weight` each nodule is shown once and the classes
+    have equal weight in the loss; with `none` nothing is done.
+    """
+
+    def __init__(
+        self,
+        training: Sequence[Stack],
+        left_out: Sequence[Stack],
+        sides: tuple[pd.DataFrame, pd.DataFrame],
+        settings: dict[str, Any],
+        seed: int,
+    ) -> None:
+        self.training, self.left_out = training, left_out
+        self.settings, self.seed = settings, seed
+        self.shown = gather(training, sides[0], settings["slices"])
+        self.validation = gather(left_out, sides[1], settings["slices"])
+        counts = np.bincount([n.label for n in self.shown], minlength=2)
+        equal = len(self.shown) / (2 * counts)
+        weights = equal if settings["balance"] == "weight" else np.ones(2)
+        self.weights = torch.tensor(weights, dtype=torch.float32)
+
+    def epoch(self, epoch: int) -> list[Crop]:
+        """The crops of every nodule, in an order of the epoch's own."""
+        rng = generator(self.seed, "order", epoch)
+        chosen = self.shown
+        if self.settings["balance"] == "sample":
+            classes = [[n for n in self.shown if n.label == label] for label in CLASSES]
+            chosen = [n for own in classes for n in drawn(own, max(map(len, classes)), rng)]
+        crops = [c for nodule in chosen for c in nodule.crops()]
+        return [crops[i] for i in rng.permutation(len(crops))]
+
+    def sample(
+        self, key: Crop, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop (3, y, x) and its nodule's label."""
+        side = self.settings["crop_mm"]
+        view = random_view(rng, SHIFT_SHARE * side) if self.settings["augment"] else PLAIN
+        image = crop(self.training[key.scan], key.place, side, self.settings["crop_px"], view)
+        return image, np.float32(key.label)  # type: ignore[return-value]
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean binary cross-entropy of the crops, weighted by class."""
+        weight = self.weights.to(targets.device)[targets.long()]
+        logits = logits_of(network, inputs)
+        return binary_cross_entropy_with_logits(logits, targets.float(), weight)
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss and AUC per nodule, and mean probability of the malignant, in left-out scans."""
+        if not self.validation:
+            return Validation(float("nan"), float("nan"), float("nan"))
+        logits = ask(network, self.left_out, self.validation, self.settings, device)
+        labels = np.array([n.label for n in self.validation])
+        loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
+        mixed = 0 < labels.mean() < 1
+        return Validation(
+            float(loss),
+            float(roc_auc_score(labels, logits)) if mixed else float("nan"),
+            float(sigmoid(logits[labels == 1]).mean()) if labels.any() else float("nan"),
+        )
+
+    def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
+        """Montage of left-out nodules with the network's answer; malignant ones in orange."""
+        if not self.validation:
+            return
+        picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
+        chosen = [self.validation[i] for i in picks]
+        answers = sigmoid(ask(network, self.left_out, chosen, self.settings, device))
+        names = [f"{NAMES[n.label]} {p:.2f}" for n, p in zip(chosen, answers, strict=True)]
+        middle = [n.crops()[len(n.places) // 2] for n in chosen]
+        draw_montage(self.left_out, middle, names, self.settings["crop_mm"], path)
+
+
+def drawn(nodules: Sequence[Nodule], wanted: int, rng: np.random.Generator) -> list[Nodule]:
+    """`wanted` of some nodules: each as often as any other, or once more."""
+    whole, rest = divmod(wanted, len(nodules))
+    return [*nodules] * whole + [nodules[i] for i in rng.permutation(len(nodules))[:rest]]
+
+
+def ask(
+    network: nn.Module,
+    stacks: Sequence[Stack],
+    nodules: Sequence[Nodule],
+    settings: dict[str, Any],
+    device: torch.device,
+) -> NDArray[np.float64]:
+    """A network's logit of each nodule: the mean over its crops."""
+    crops = [c for nodule in nodules for c in nodule.crops()]
+    logits = answer([network], stacks, crops, settings, device)
+    return logits.reshape(len(nodules), -1).mean(axis=1) if nodules else logits
+
+
+def classify(
+    networks: Sequence[nn.Module],
+    stacks: Sequence[Stack],
+    labels: pd.DataFrame,
+    settings: dict[str, Any],
+    device: torch.device,
+) -> pd.DataFrame:
+    """Table `malignancy_scores`: each network's answer on every nodule that readers rated.
+
+    labels: table `malignancy_labels`; nodules without a label have an answer too, for other rules.
+    """
+    nodules = gather(stacks, labels[labels["rating"].notna()], settings["slices"])
+    parts = [tables.frame("malignancy_scores")]
+    for member, network in enumerate(networks if nodules else []):
+        logits = ask(network, stacks, nodules, settings, device)
+        part = {
+            "system": SYSTEM,
+            "seriesuid": [stacks[n.scan].uid for n in nodules],
+            "nodule": [n.number for n in nodules],
+            "member": member,
+            "logit": logits,
+            "probability": sigmoid(logits),
+        }
+        parts.append(tables.frame("malignancy_scores", pd.DataFrame(part)))
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+
+
+def _centre(stack: Stack, row: Any) -> Place:
+    """The place of a nodule's centre, on the nearest slice where it lies beyond the stack."""
+    z, y, x = stack.geometry.to_index((row.x, row.y, row.z))
+    return Place(int(np.clip(round(float(z)), 0, stack.geometry.shape[0] - 1)), float(y), float(x))

@@ -1,0 +1,26 @@
+"""Compare ResNet50, radiomics and diameter in telling malignant from benign nodules."""
+
+from nodules import jobs, malignancy_scores, tables
+from nodules.files import write_json
+
+
+def main(snakemake):
+    inputs, output, params = snakemake.input, snakemake.output, snakemake.params
+    nodules, curves, summary = malignancy_scores.score(
+        tables.read_all([*inputs.resnet, *inputs.yardsticks], "malignancy_scores"),
+        tables.read(inputs.labels, "malignancy_labels"),
+        tables.read(inputs.folds, "folds"),
+        params.settings,
+        params.bootstrap,
+        params.seed,
+    )
+    radiomics = tables.read_all(inputs.radiomics, "radiomics")
+    missing = radiomics.loc[radiomics["reason"] != "", ["seriesuid", "nodule", "reason"]]
+    summary["without_radiomics"] = missing.to_dict("records")
+    tables.write(output.nodules, "malignancy_nodules", nodules)
+    tables.write(output.curves, "malignancy_curves", curves)
+    write_json(output.summary, summary)
+    jobs.log.info("%s", summary["statement"])
+
+
+jobs.run(main, snakemake)

@@ -1,0 +1,11 @@
+"""Gather the histories of all trainings in one table."""
+
+from nodules import jobs, tables
+
+
+def main(snakemake):
+    histories = tables.read_all(snakemake.input.histories, "history")
+    tables.write(snakemake.output[0], "history", histories)
+
+
+jobs.run(main, snakemake)

@@ -1,0 +1,41 @@
+"""Train a ResNet50 of one fold to tell malignant from benign nodules."""
+
+from nodules import jobs, tables
+from nodules.malignancy_task import NoduleTask, divide
+from nodules.networks import build_resnet, pick_device, save_state
+from nodules.seeds import derive
+from nodules.stacks import open_fold
+from nodules.training import Plan, fingerprint, limit_threads, train, workers
+
+
+def main(snakemake):
+    settings, inputs, wildcards = snakemake.params.settings, snakemake.input, snakemake.wildcards
+    fold, member = int(wildcards.fold), int(wildcards.member)
+    seed = derive(snakemake.params.seed, "malignancy", fold, member)
+    limit_threads(snakemake.threads)
+    device = pick_device()
+    stacks = open_fold(inputs.folds, inputs.stacks, fold, snakemake.params.kind)
+    sides = divide(
+        tables.read(inputs.labels, "malignancy_labels"), tables.read(inputs.folds, "folds"), fold
+    )
+    task = NoduleTask(*stacks, sides, settings, seed)
+    weights = [str(path) for path in [inputs.get("weights")] if path]
+    decides = [settings, snakemake.params.kind, seed, str(device), snakemake.threads]
+    data = [inputs.folds, *inputs.stacks, inputs.labels, *weights]
+    plan = Plan.build(
+        "malignancy",
+        fold,
+        settings,
+        seed,
+        snakemake.output.model,
+        fingerprint(decides, data, inputs.code),
+        workers(device, snakemake.threads),
+        member,
+    )
+    network = build_resnet(derive(seed, "weights"), *weights)
+    history = train(network, task, plan, device)
+    tables.write(snakemake.output.history, "history", history)
+    save_state(snakemake.output.model, network)
+
+
+jobs.run(main, snakemake)
