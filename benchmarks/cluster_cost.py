@@ -23,14 +23,14 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
 from nodules import lidc  # noqa: E402
+from nodules.maskrcnn import build_maskrcnn  # noqa: E402
 from nodules.networks import UNet  # noqa: E402
 
 SCANS, SLICES, SIDE = 888, 227_242, 512
 START_S = 9.0  # processor time of a job on a node before its script works: two Snakemakes, imports
 SLICE_S = 0.004  # of prepare_slices, docs/benchmarks.md
-COPIES = (
-    4  # of the weights in training_state.pt and model.pt: two Adam moments and the weights, twice
-)
+COPIES = 4  # beside the epochs' checkpoints: model.pt, and a state of weights and two Adam moments
+MASKRCNN_RATE = 0.5  # of the U-Net's operations a second: small parts, some in full precision
 
 
 def operations(network: torch.nn.Module, shape: tuple[int, ...]) -> tuple[float, float]:
@@ -44,6 +44,16 @@ def operations(network: torch.nn.Module, shape: tuple[int, ...]) -> tuple[float,
                 answer.sum().backward()
         counts.append(counter.get_total_flops() / shape[0])
     return counts[0], counts[1]
+
+
+def operations_of_maskrcnn(network: torch.nn.Module, channels: int) -> tuple[float, float]:
+    """The same of a slice; it chooses boxes as it goes, so a random slice is really computed.
+
+    Training is taken as three times as much, which is what it is for the other networks.
+    """
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()([torch.rand(channels, SIDE, SIDE)])
+    return counter.get_total_flops(), 3 * counter.get_total_flops()
 
 
 def slices_with_a_nodule(annotations: str) -> int:
@@ -68,13 +78,19 @@ def main() -> None:
     for name, default in (("folds", 10), ("gpus", 4), ("cores", 16), ("tflops", 50)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
-    config = yaml.safe_load((REPOSITORY / "config/luna16.yaml").read_text())
+    default, config = (
+        yaml.safe_load((REPOSITORY / f"config/{name}.yaml").read_text())
+        for name in ("config", "luna16")
+    )
+    baseline = default["baseline"] | config["baseline"]
+    m = build_maskrcnn(baseline, seed=0)
     unet, resnet, folds = config["unet"], config["resnet"], given.folds
     with torch.device("meta"):
         u, r = UNet(unet["filters"], unet["depth"], unet["context"]), resnet50(num_classes=1)
     channels = 1 + 2 * unet["context"]
     shown, learned = operations(u, (4, channels, SIDE, SIDE))
     answered, taught = operations(r, (4, 3, resnet["crop_px"], resnet["crop_px"]))
+    seen, fitted = operations_of_maskrcnn(m, 1 + 2 * baseline["context"])
     positive = slices_with_a_nodule(given.annotations)
     epoch = positive * (1 + unet["empty_slices"]) * unet["repeat"] * (folds - 1) / folds
     crops = 1186 * (1 + resnet["negatives"]) * (folds - 1) / folds
@@ -82,24 +98,32 @@ def main() -> None:
     train = epoch * unet["epochs"] * learned / hour
     detect = SLICES / folds * shown / hour
     resnets = (crops * resnet["epochs"] * taught + SLICES / folds * answered) / hour
+    boxes = epoch * baseline["epochs"] * fitted + SLICES / folds * seen
+    boxes /= hour * MASKRCNN_RATE
+    a_fold = train + detect + resnets + boxes
     rounds = math.ceil(folds / given.gpus)
     cpu = SCANS * 2 * START_S + SLICES * SLICE_S
     lines = {
         "slices with a nodule": f"{positive:,d}",
         "U-Net, a slice": f"{shown / 1e9:.0f} GFLOP forward, {learned / 1e9:.0f} trained",
         "ResNet50, a crop": f"{answered / 1e9:.1f} GFLOP forward, {taught / 1e9:.1f} trained",
+        "Mask R-CNN, a slice": f"{seen / 1e9:.0f} GFLOP forward, {fitted / 1e9:.0f} trained",
         "slices trained on": f"{epoch:,.0f} an epoch and fold",
         "train_unet": f"{train:.2f} GPU hours a fold, {train * folds:.1f} in all",
         "detect_unet": f"{detect:.2f} GPU hours a fold, {detect * folds:.1f} in all",
         "ResNet50, both rules": f"{resnets:.2f} GPU hours a fold, {resnets * folds:.1f} in all",
-        f"on {given.gpus} GPUs": f"{rounds * (train + detect + resnets):.1f} h in {rounds} rounds",
+        "Mask R-CNN, both rules": f"{boxes:.2f} GPU hours a fold, {boxes * folds:.1f} in all",
+        f"on {given.gpus} GPUs": f"{rounds * a_fold:.1f} h in {rounds} rounds",
         "slices and masks": f"{cpu / 3600:.1f} CPU hours",
         f"on {given.cores} cores": f"{cpu / 60 / given.cores:.0f} min",
         "results/slices": f"{SLICES * SIDE**2 / 1e9:.0f} GB",
     }
-    for name, network, epochs in (("unet", u, unet["epochs"]), ("resnet", r, resnet["epochs"])):
+    networks = [("unet", u, unet), ("resnet", r, resnet), ("maskrcnn", m, baseline)]
+    for name, network, settings in networks:
         weights = sum(p.numel() for p in network.parameters()) * 4 / 1e9
-        lines[f"results/models/{name}"] = f"{weights * (epochs + COPIES) * folds:.1f} GB"
+        lines[f"results/models/{name}"] = (
+            f"{weights * (settings['epochs'] + COPIES) * folds:.1f} GB"
+        )
     for name, value in lines.items():
         print(f"{name:24s}{value}")
 
