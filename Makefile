@@ -18,10 +18,10 @@ UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run figures report test lint format lock clean
+.PHONY: help setup setup-dev run figures report test cluster-test lint format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/setup.stamp ## Make .venv from the hash-locked requirements
 
@@ -36,6 +36,9 @@ report: setup ## Write results/report.html again
 
 test: setup-dev ## Run the unit and workflow tests
 	$(IN_VENV) pytest --numprocesses auto --dist loadfile $(ARGS)
+
+cluster-test: setup-dev ## Start a throw-away SLURM, run the workflow on it, stop it
+	$(IN_VENV) pytest -m cluster tests/cluster $(ARGS)
 
 lint: setup-dev ## Check style, types and rules; change nothing
 	$(IN_VENV) ruff check .

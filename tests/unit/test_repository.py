@@ -197,7 +197,7 @@ def test_one_version_everywhere() -> None:
 def test_continuous_integration_runs_what_the_readme_says() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)
-    for command in ("make lint", "make test"):
+    for command in ("make lint", "make test", "make cluster-test"):
         assert command in script.read_text()
     readme = (ROOT / "README.md").read_text()
     assert readme.index("make run") < readme.index("make test") < readme.index("pip install")

@@ -13,6 +13,7 @@ from running import run_workflow, succeeded
 
 SCANS, SUBSETS = 888, 10
 LIMIT_S = 30
+CLUSTER_LIMIT_S = 60
 HEADER = """\
 ObjectType = Image
 NDims = 3
@@ -50,15 +51,18 @@ def jobs_of(output: str) -> dict[str, int]:
     return {w[0]: int(w[1]) for w in words if len(w) == 2 and w[1].isdigit()}
 
 
-def plan(repository: Path, folder: Path, workdir: Path) -> tuple[str, float]:
+def plan(
+    repository: Path, folder: Path, workdir: Path, *options: str, scheme: str = "kfold"
+) -> tuple[str, float]:
     """Output of a full dry run in an empty working folder, and its processor time in seconds.
 
     A dry run computes in one thread: on a machine with nothing else to do it takes no longer.
     """
     overlay = workdir / "overlay.json"
-    overlay.write_text(json.dumps({"data": {"source": "luna16"}, "luna16_dir": str(folder)}))
+    settings = {"data": {"source": "luna16"}, "luna16_dir": str(folder)}
+    overlay.write_text(json.dumps(settings | {"folds": {"scheme": scheme}}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]
-    command += ["--directory", str(workdir), "--configfile", str(overlay), "--dry-run"]
+    command += ["--directory", str(workdir), "--configfile", str(overlay), "--dry-run", *options]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -74,6 +78,19 @@ def test_a_dry_run_over_888_scans_takes_under_30_seconds(repository, luna16, tmp
     assert jobs["prepare_slices"] == jobs["draw_masks"] == SCANS
     assert jobs["check_scans"] == jobs["make_folds"] == 1
     assert seconds < LIMIT_S
+
+
+@pytest.mark.workflow
+def test_ten_folds_are_planned_through_the_slurm_profile_in_under_60_seconds(
+    repository, luna16, tmp_path
+):
+    profile = ("--profile", str(repository / "profiles/slurm"))
+    output, seconds = plan(repository, luna16, tmp_path, *profile, scheme="official")
+    jobs = jobs_of(output)
+    assert jobs["prepare_slices"] == jobs["draw_masks"] == SCANS
+    assert jobs["train_unet"] == jobs["train_resnet"] == jobs["detect_unet"] == SUBSETS
+    assert "profiles/slurm" in output
+    assert seconds < CLUSTER_LIMIT_S
 
 
 OF_TASK = {

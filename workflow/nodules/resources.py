@@ -7,6 +7,10 @@ from typing import Any
 MOST_MEMORY_MB = 64_000
 MOST_MINUTES = 24 * 60
 
+# For sbatch: a training that its time limit will end is told five minutes before, and saves its
+# state. The least that SLURM promises; the message may come a minute earlier.
+NOTICE = "--signal=TERM@300"
+
 # Snakemake calls a resource's function by the names of its arguments.
 Resource = Callable[[Any, int], int]
 

@@ -31,6 +31,7 @@ rule train_maskrcnn:
         gpu=1,
         mem_mb=memory(16000),
         runtime=hours(24),
+        slurm_extra=NOTICE,
     params:
         settings=NETWORK,
         kind=config["masks"]["kind"],

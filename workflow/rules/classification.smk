@@ -50,6 +50,7 @@ rule train_resnet:
         gpu=1,
         mem_mb=memory(16000),
         runtime=hours(24),
+        slurm_extra=NOTICE,
     params:
         settings=config["resnet"],
         kind=config["masks"]["kind"],

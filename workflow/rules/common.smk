@@ -12,9 +12,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules import configuration, discovery, folds, imports, tables
 from nodules.figure_titles import TASKS, TITLES, figures_of
-from nodules.resources import hours, memory, minutes
+from nodules.resources import NOTICE, hours, memory, minutes
 
 configuration.check(config)
+
+
+# With --sdm apptainer every job runs in this image, which Containerfile says how to build.
+container: str(ROOT / "luna16-nodules.sif")
 
 
 wildcard_constraints:
@@ -31,7 +35,6 @@ if "figures" in sys.argv:
     if asked.targets == ["figures"]:
         os.environ.update(NODULES_FIGURES_ONLY="yes")
 FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
-
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else config["luna16_dir"]
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
@@ -39,7 +42,6 @@ FOUND = (
     [] if FIGURES_ONLY else discovery.planned(DATA, config) if PHANTOM else discovery.found(DATA)
 )
 SCANS = {scan.uid: scan for scan in FOUND}
-
 HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]

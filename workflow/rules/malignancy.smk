@@ -67,6 +67,7 @@ rule train_malignancy:
         gpu=1,
         mem_mb=memory(16000),
         runtime=hours(24),
+        slurm_extra=NOTICE,
     params:
         settings=NETWORK,
         kind=config["masks"]["kind"],

@@ -26,6 +26,7 @@ rule train_unet:
         gpu=1,
         mem_mb=memory(16000),
         runtime=hours(24),
+        slurm_extra=NOTICE,
     params:
         settings=config["unet"],
         kind=config["masks"]["kind"],

@@ -28,7 +28,8 @@ rule prepare_slices:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        # 1.2 GB for the longest scan, and what Snakemake takes beside it on a node.
+        mem_mb=memory(3000),
         runtime=minutes(20),
     params:
         lungs=config["lungs"]["method"],

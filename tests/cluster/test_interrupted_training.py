@@ -1,0 +1,155 @@
+"""A training that the scheduler stops in every way it has ends as one that nobody stopped."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from nodules import tables
+from nodules.files import sha256
+from on_slurm import jobs, on_cluster, snakemake, start
+from one_node import ACCOUNT, OneNode
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+FOLDER = Path("results/models/unet/fold_0")
+MODEL = str(FOLDER / "model.pt")
+EPOCHS = 16
+# Two threads everywhere: a sum's last bits hang on their number.
+LONG = ["--config", f"unet={{epochs: {EPOCHS}, repeat: 4}}", "--set-threads", "train_unet=2"]
+# SLURM's shortest limit. It looks every half minute: notice comes after 20 to 50 seconds, the end
+# after 60 to 90.
+NOTICED_S = 55
+ONE_MINUTE = ["--set-resources", "train_unet:runtime=1", "train_unet:slurm_extra=--signal=TERM@10"]
+
+
+@pytest.fixture(scope="module")
+def prepared(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder in which only the networks are missing."""
+    workdir = tmp_path_factory.mktemp("prepared")
+    until = ["--until", "draw_masks", "make_folds"]
+    here(cluster, workdir, *until, "--", MODEL)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cluster: OneNode, prepared: Path, tmp_path_factory) -> Path:
+    """The same training on this machine, in one go."""
+    workdir = copy_of(prepared, tmp_path_factory.mktemp("undisturbed"))
+    here(cluster, workdir, "--", MODEL)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def workdir(prepared: Path, tmp_path_factory) -> Path:
+    """A working folder for the training on the cluster."""
+    return copy_of(prepared, tmp_path_factory.mktemp("disturbed"))
+
+
+def here(cluster: OneNode, workdir: Path, *arguments: str) -> None:
+    """Run on this machine, without SLURM."""
+    command = snakemake(workdir, *LONG, "--cores", "2", *arguments)
+    log = workdir / "here.log"
+    assert start(cluster, command, log).wait() == 0, log.read_text()[-6000:]
+
+
+def copy_of(folder: Path, place: Path) -> Path:
+    """Another copy of a working folder, times of change included."""
+    return Path(shutil.copytree(folder, place, dirs_exist_ok=True))
+
+
+def epochs_done(workdir: Path) -> int:
+    return len(list((workdir / FOLDER / "checkpoints").glob("*.pt")))
+
+
+def wait_for_epochs(workdir: Path, running: subprocess.Popen[bytes], more: int) -> None:
+    """Wait until a training has come some epochs further."""
+    aim = epochs_done(workdir) + more
+    while running.poll() is None and epochs_done(workdir) < aim:
+        time.sleep(0.2)
+
+
+def on_the_node(cluster: OneNode, running: subprocess.Popen[bytes]) -> str:
+    """Number of the training's job, once it runs."""
+    while running.poll() is None:
+        if found := cluster.command("squeue", "-h", "-t", "R", "-p", "gpu", "-o", "%A").split():
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError("the run has ended")
+
+
+def hold_until_noticed(cluster: OneNode, job: str) -> None:
+    """Stop a training where it is, so that it needs more time than it has on any machine."""
+    lines = cluster.command("scontrol", "listpids", job).splitlines()[1:]
+    processes = [int(line.split()[0]) for line in lines]
+    # Snakemake on the node has started the script by way of a shell.
+    training = max(p for p in processes if "train_unet.py" in arguments(p))
+    os.kill(training, signal.SIGSTOP)
+    try:
+        while seconds(cluster.command("squeue", "-h", "-j", job, "-o", "%M")) < NOTICED_S:
+            time.sleep(0.5)
+    finally:
+        os.kill(training, signal.SIGCONT)
+
+
+def arguments(process: int) -> str:
+    """Command line of a process."""
+    return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def seconds(clock: str) -> int:
+    """Minutes and seconds, as squeue writes them, in seconds."""
+    minutes, rest = clock.split(":")
+    return 60 * int(minutes) + int(rest)
+
+
+def test_a_cancelled_training_fails_cleanly(cluster: OneNode, workdir: Path) -> None:
+    log = workdir / "cancelled.log"
+    running = start(cluster, on_cluster(workdir, *LONG, "--retries", "0", "--", MODEL), log)
+    wait_for_epochs(workdir, running, 2)
+    job = on_the_node(cluster, running)
+    cluster.command("scancel", job)
+    assert running.wait() != 0
+    assert re.search(rf"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED", log.read_text())
+    assert not (workdir / MODEL).exists()
+    assert (workdir / FOLDER / "training_state.pt").exists()
+    assert not list((workdir / FOLDER).rglob(".*.part*"))
+
+
+def test_the_next_run_goes_on_through_time_limit_and_preemption(
+    cluster: OneNode, workdir: Path
+) -> None:
+    before = {job.id for job in jobs(cluster)}
+    log = workdir / "limited.log"
+    command = on_cluster(workdir, *LONG, *ONE_MINUTE, "--retries", "9", "--", MODEL)
+    running = start(cluster, command, log)
+    wait_for_epochs(workdir, running, 1)
+    limited = on_the_node(cluster, running)
+    hold_until_noticed(cluster, limited)
+    wait_for_epochs(workdir, running, 2)
+    preempted = on_the_node(cluster, running)
+    # Both GPUs for somebody more important.
+    urgent = ["--account", ACCOUNT, "--partition", "urgent", "--gpus", "2", "--time", "1"]
+    cluster.command("sbatch", *urgent, "--output", "/dev/null", "--wrap", "sleep 2")
+    assert running.wait() == 0, log.read_text()[-6000:]
+    mine = [job for job in jobs(cluster) if job.rule == "train_unet" and job.id not in before]
+    states = {job.id: job.state for job in mine}
+    assert limited != preempted
+    assert states[limited] != "COMPLETED" and states[preempted] != "COMPLETED"
+    assert list(states.values()).count("COMPLETED") == 1
+    assert {job.minutes for job in mine} == {1}
+    assert log.read_text().count("Stopped by SIGTERM; the state is in") >= 2
+    assert "going on at epoch" in (workdir / "results/logs/train_unet/fold_0.log").read_text()
+
+
+def test_its_weights_are_those_of_an_undisturbed_training(workdir: Path, undisturbed: Path) -> None:
+    history = [
+        tables.read(w / FOLDER / "history.parquet", "history") for w in (workdir, undisturbed)
+    ]
+    assert list(history[0]["weights_sha256"]) == list(history[1]["weights_sha256"])
+    assert len(set(history[0]["weights_sha256"])) == EPOCHS
+    assert sha256(workdir / MODEL) == sha256(undisturbed / MODEL)

@@ -1,0 +1,114 @@
+"""The whole workflow on a real SLURM, to the report, while the cluster has a bad day.
+
+In mid-run the node is drained for a while, and the controller is stopped and started again.
+"""
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from on_slurm import Job, jobs, on_cluster, rule_of, start
+from one_node import OneNode
+from sources import ROOT, all_rules
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+RULES = {rule.name: rule for rule in all_rules()}
+GPU_RULES = {name for name, rule in RULES.items() if "gpu" in rule.resources}
+PER_SCAN = {name for name, rule in RULES.items() if "{uid}" in rule.directives["output"]}
+PROFILE = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+DRAINED_S, DOWN_S = 10, 8
+
+
+@pytest.fixture(scope="module")
+def finished(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Job]]:
+    """Results of the whole run, and its jobs as accounting knows them."""
+    workdir = tmp_path_factory.mktemp("tiny")
+    log = workdir / "snakemake.log"
+    before = {job.id for job in jobs(cluster)}
+    running = start(cluster, on_cluster(workdir), log)
+    try:
+        wait_for(cluster, running, PER_SCAN)
+        node = cluster.command("sinfo", "-h", "-p", "cpu", "-o", "%N")
+        cluster.command("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
+        time.sleep(DRAINED_S)
+        cluster.command("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        wait_for(cluster, running, GPU_RULES)
+        cluster.restart_controller(DOWN_S)
+        running.wait()
+    finally:
+        running.kill()
+    assert running.returncode == 0, log.read_text()[-6000:]
+    return workdir / "results", [job for job in jobs(cluster) if job.id not in before]
+
+
+@pytest.fixture(scope="module")
+def run(finished: tuple[Path, list[Job]]) -> Path:
+    """The run's results."""
+    return finished[0]
+
+
+@pytest.fixture(scope="module")
+def accounted(finished: tuple[Path, list[Job]]) -> list[Job]:
+    """The run's jobs."""
+    return finished[1]
+
+
+def wait_for(cluster: OneNode, running: subprocess.Popen[bytes], rules: set[str]) -> None:
+    """Wait until a job of one of these rules is on the node."""
+    while running.poll() is None:
+        listed = cluster.command("squeue", "-h", "-t", "R", "-o", "%k").splitlines()
+        if any(rule_of(comment) in rules for comment in listed):
+            return
+        time.sleep(0.5)
+
+
+def first_ask(rule: str) -> tuple[str, int]:
+    """Memory and minutes that a rule's text asks for at the first try."""
+    text = RULES[rule].directives["resources"]
+    memory = re.search(r"memory\((\d+)\)", text)
+    number = re.search(r"runtime=(minutes|hours)\((\d+)\)", text)
+    assert memory and number
+    return f"{memory[1]}M", int(number[2]) * (60 if number[1] == "hours" else 1)
+
+
+def test_the_report_is_there(run):
+    assert (run / "report.html").stat().st_size > 1_000_000
+
+
+def test_nothing_was_lost_to_the_drained_node_and_the_restarted_controller(accounted):
+    assert {job.state for job in accounted} == {"COMPLETED"}
+
+
+def test_every_rule_that_is_not_local_ran_on_the_cluster(run, accounted):
+    measured = {f.relative_to(run / "benchmarks").parts[0] for f in run.glob("benchmarks/**/*.tsv")}
+    measured = {name.removesuffix(".tsv") for name in measured}
+    assert measured - {job.rule for job in accounted} == {"write_config", "build_report"}
+
+
+def test_gpu_rules_get_one_gpu_each_on_the_gpu_partition(accounted):
+    of_gpu_rules = [job for job in accounted if job.rule in GPU_RULES]
+    assert {job.rule for job in of_gpu_rules} >= {"train_unet", "detect_unet"}
+    assert {(job.gpus, job.partition) for job in of_gpu_rules} == {(1, "gpu")}
+
+
+def test_no_other_rule_gets_a_gpu_or_lands_on_the_gpu_partition(accounted):
+    others = [job for job in accounted if job.rule not in GPU_RULES]
+    assert {(job.gpus, job.partition) for job in others} == {(0, "cpu")}
+
+
+def test_jobs_of_one_scan_come_in_arrays(accounted):
+    assert set(PROFILE["slurm-array-jobs"].split(",")) == PER_SCAN
+    for rule in PER_SCAN:
+        tasks = [job for job in accounted if job.rule == rule]
+        assert len(tasks) == 6
+        assert any(job.is_array_task for job in tasks), rule
+    assert all(job.is_array_task for job in accounted if job.rule == "prepare_slices")
+
+
+def test_memory_and_time_are_asked_for_as_in_the_rules(accounted):
+    for job in accounted:
+        assert (job.memory, job.minutes) == first_ask(job.rule), job
