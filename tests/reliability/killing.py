@@ -1,0 +1,137 @@
+"""Start the workflow, kill all of it at a moment, go on as docs/real-scans.md says."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import whole
+from watching import UNFINISHED, Watch, kind
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIG = Path(__file__).with_name("smallest.yaml")
+GENTLE_S = 120  # what a run may take to end by itself after SIGTERM or SIGINT
+
+
+@dataclass
+class Kill:
+    """One kill: how, when, what was being written, and what was found broken afterwards."""
+
+    signal: str
+    moment: str
+    unfinished: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+def command(workdir: Path, *arguments: str) -> list[str]:
+    """The workflow on the smallest config, in a folder of its own."""
+    run = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    run += ["--directory", str(workdir), "--cores", "2", "--configfile", str(CONFIG)]
+    return [*run, *arguments]
+
+
+def start(workdir: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start it as the leader of a process group, its messages in `run.log`."""
+    with (workdir / "run.log").open("ab") as log:
+        # As many threads as Snakemake gives: results must not hang on the tests' own setting.
+        environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        return subprocess.Popen(
+            command(workdir, *arguments),
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def resume(workdir: Path) -> subprocess.Popen[bytes]:
+    """Go on as docs/real-scans.md says: release the lock if it is held, then start again."""
+    if any((workdir / ".snakemake/locks").glob("*")):
+        subprocess.run(command(workdir, "--unlock"), check=True, capture_output=True)
+    return start(workdir, "--rerun-incomplete")
+
+
+def alive(group: int) -> list[int]:
+    """Processes of a group that still run; those that nobody has waited for yet do not."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, pgrp = path.read_text().rpartition(")")[2].split()[:3]
+            if int(pgrp) == group and state not in "ZX":
+                found.append(int(path.parent.name))
+    return found
+
+
+def kill(run: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to every process of the run and wait until all of them are gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, number)
+    end = time.monotonic() + GENTLE_S
+    while run.poll() is None or alive(run.pid):
+        time.sleep(0.02)
+        assert time.monotonic() < end, f"still running after {number.name}: {alive(run.pid)}"
+
+
+@dataclass
+class Harness:
+    """Kills one run after another in a working folder and keeps account."""
+
+    workdir: Path
+    random: random.Random
+    seen: set[str] = field(default_factory=set)
+    kills: list[Kill] = field(default_factory=list)
+
+    def at_new_file(self, number: signal.Signals, delay_s: float = 0.0) -> bool:
+        """Run until a file appears of a kind that has not been met yet, then kill.
+
+        False where the run ended, and thus finished, without such a file.
+        """
+        with Watch(self.workdir) as watch:
+            run = resume(self.workdir)
+            for path in self._while_running(run, watch):
+                if path.parts[0] == "results" and kind(path) not in self.seen:
+                    time.sleep(delay_s)
+                    kill(run, number)
+                    self.seen.add(kind(path))
+                    self._account(number, kind(path))
+                    return True
+        return self._ended(run)
+
+    def after(self, number: signal.Signals, seconds: float) -> bool:
+        """Run for some seconds, then kill; False where the run finished before."""
+        run = resume(self.workdir)
+        try:
+            run.wait(seconds)
+        except subprocess.TimeoutExpired:
+            kill(run, number)
+            self._account(number, f"after {seconds:.1f} s")
+            return True
+        return self._ended(run)
+
+    def _while_running(self, run: subprocess.Popen[bytes], watch: Watch) -> Iterator[Path]:
+        while run.poll() is None:
+            yield from watch.created(0.5)
+        yield from watch.created(0.01)
+
+    def _account(self, number: signal.Signals, moment: str) -> None:
+        results = self.workdir / "results"
+        unfinished = sorted(
+            {
+                kind(path.relative_to(results))
+                for path in results.rglob("*")
+                if UNFINISHED.match(path.name)
+            }
+        )
+        self.kills.append(Kill(number.name, moment, unfinished, whole.broken(results)))
+
+    def _ended(self, run: subprocess.Popen[bytes]) -> bool:
+        status = run.wait()
+        tail = (self.workdir / "run.log").read_text()[-4000:]
+        assert status == 0, f"the run went on after {len(self.kills)} kills and failed:\n{tail}"
+        return False
