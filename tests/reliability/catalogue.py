@@ -5,7 +5,6 @@ A case's damage is done to the folder of `luna16_folder.write_folder`: scans 2.2
 """
 
 import os
-import re
 import shutil
 import zlib
 from collections.abc import Callable

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -83,52 +82,47 @@ class Harness:
     """Kills one run after another in a working folder and keeps account."""
 
     workdir: Path
-    random: random.Random
     seen: set[str] = field(default_factory=set)
     kills: list[Kill] = field(default_factory=list)
 
-    def at_new_file(self, number: signal.Signals, delay_s: float = 0.0) -> bool:
-        """Run until a file appears of a kind that has not been met yet, then kill.
+    def step(
+        self, number: signal.Signals, files: int = 1, delay_s: float = 0.0, new: bool = True
+    ) -> bool:
+        """Run until so many files have appeared among the results, wait, and kill.
 
-        False where the run ended, and thus finished, without such a file.
+        new: count only files of a kind that has not been met in this working folder before.
+        False where the run ended before, which has to be in success.
         """
         with Watch(self.workdir) as watch:
             run = resume(self.workdir)
             for path in self._while_running(run, watch):
-                if path.parts[0] == "results" and kind(path) not in self.seen:
+                if path.parts[0] != "results" or (new and kind(path) in self.seen):
+                    continue
+                self.seen.add(kind(path))
+                files -= 1
+                if files <= 0:
                     time.sleep(delay_s)
-                    kill(run, number)
-                    self.seen.add(kind(path))
-                    self._account(number, kind(path))
-                    return True
+                    return self._killed(run, number, f"{kind(path)} + {delay_s:.1f} s")
         return self._ended(run)
 
-    def after(self, number: signal.Signals, seconds: float) -> bool:
-        """Run for some seconds, then kill; False where the run finished before."""
-        run = resume(self.workdir)
-        try:
-            run.wait(seconds)
-        except subprocess.TimeoutExpired:
-            kill(run, number)
-            self._account(number, f"after {seconds:.1f} s")
-            return True
-        return self._ended(run)
+    def finish(self) -> None:
+        """Go on, undisturbed, to the end."""
+        self._ended(resume(self.workdir))
+
+    def _killed(self, run: subprocess.Popen[bytes], number: signal.Signals, moment: str) -> bool:
+        if run.poll() is not None:
+            return self._ended(run)
+        kill(run, number)
+        results = self.workdir / "results"
+        parts = (p.relative_to(results) for p in results.rglob(".*") if UNFINISHED.match(p.name))
+        unfinished = sorted({kind(path) for path in parts})
+        self.kills.append(Kill(number.name, moment, unfinished, whole.broken(results)))
+        return True
 
     def _while_running(self, run: subprocess.Popen[bytes], watch: Watch) -> Iterator[Path]:
         while run.poll() is None:
             yield from watch.created(0.5)
         yield from watch.created(0.01)
-
-    def _account(self, number: signal.Signals, moment: str) -> None:
-        results = self.workdir / "results"
-        unfinished = sorted(
-            {
-                kind(path.relative_to(results))
-                for path in results.rglob("*")
-                if UNFINISHED.match(path.name)
-            }
-        )
-        self.kills.append(Kill(number.name, moment, unfinished, whole.broken(results)))
 
     def _ended(self, run: subprocess.Popen[bytes]) -> bool:
         status = run.wait()

@@ -17,7 +17,6 @@ import yaml
 
 from nodules.headers import read_header
 from nodules.volumes import voxel_blocks
-from watching import UNFINISHED
 
 # Snakemake's own: it writes them in place, and marks the job incomplete until they are there.
 SNAKEMAKES = ("logs", "benchmarks")
@@ -65,8 +64,10 @@ READERS: dict[str, Callable[[Path], object]] = {
 def finished(results: Path) -> Iterator[Path]:
     """Files that carry their final name, but for Snakemake's own logs and benchmarks."""
     for path in sorted(results.rglob("*")):
-        own = path.relative_to(results).parts[0] in SNAKEMAKES
-        if path.is_file() and not own and not UNFINISHED.match(path.name):
+        parts = path.relative_to(results).parts
+        # Hidden: being written, or Snakemake's own mark in a folder.
+        hidden = any(part.startswith(".") for part in parts)
+        if path.is_file() and parts[0] not in SNAKEMAKES and not hidden:
             yield path
 
 
@@ -113,19 +114,29 @@ def _content(path: Path, results: Path) -> Any:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _state(path: Path) -> str:
-    """A training's state as text, without the durations in its history."""
+def _state(path: Path) -> Any:
+    """What a training's state holds, tensors by their hash, without the durations."""
     state = torch.load(path, weights_only=True)
-    progress = json.loads(state["progress"])
-    for row in [progress, *progress["history"]]:
+    state["progress"] = json.loads(state["progress"])
+    for row in [state["progress"], *state["progress"]["history"]]:
         del row["seconds"]
-    torch.set_printoptions(threshold=10**9, precision=17)
-    return repr([state["network"], state["optimizer"], state["fingerprint"] != "", progress])
+    del state["fingerprint"]  # holds when the slices were written
+    return _hashed(state)
+
+
+def _hashed(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _hashed(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_hashed(value) for value in node]
+    if isinstance(node, torch.Tensor):
+        return hashlib.sha256(node.contiguous().numpy().tobytes()).hexdigest()
+    return node
 
 
 def _shown(path: Path) -> list[str]:
     """Hashes of the files that the report carries, without the page of durations."""
-    parts = re.findall(r'"data:[^,"]*;base64,([A-Za-z0-9+/=]+)"', path.read_text())
+    parts = re.findall(r'"data:[^"]*?;base64,([^"]+)"', path.read_text())
     pages = (base64.b64decode(part) for part in parts)
     return sorted(
         hashlib.sha256(page).hexdigest() for page in pages if b"Time and memory" not in page
