@@ -4,7 +4,6 @@ A case's damage is done to the folder of `luna16_folder.write_folder`: scans 2.2
 2.25.2 (zraw) in subset0, 2.25.3 (flipped) in subset4, and the four lists.
 """
 
-import os
 import shutil
 import zlib
 from collections.abc import Callable
@@ -752,7 +751,7 @@ FINE: dict[str, Callable[[Path], object]] = {
     ),
     "a link to the voxels": lambda f: (
         (f / DATA).rename(f / "elsewhere.raw"),
-        os.symlink(f / "elsewhere.raw", f / DATA),
+        (f / DATA).symlink_to(f / "elsewhere.raw"),
     ),
 }
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import whole
-from watching import UNFINISHED, Watch, kind
+from reliability import whole
+from reliability.watching import UNFINISHED, Watch, kind
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = Path(__file__).with_name("smallest.yaml")
