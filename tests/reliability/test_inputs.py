@@ -1,12 +1,17 @@
-"""The catalogue of defective input, through `luna16 check`: one readable error each."""
+"""The catalogue of defective input, as a user meets it: one readable error each, no traceback."""
 
+import copy
+import pickle
 import re
 
 import pytest
+import yaml
 
 from luna16_folder import write_folder
-from nodules import cli
+from nodules import cli, configuration, networks, pretrained
+from nodules.files import UserError
 from reliability.catalogue import ALL, CASES, FINE, Case
+from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
 
 EACH = [
     pytest.param(group, case, id=f"{group}: {case.name}")
@@ -54,3 +59,83 @@ def test_unusual_but_right_input_is_taken(folder, capsys, record_property, name)
     assert status == 0 and lines[-1] == "3 nodules in 2 scans"
     assert all(re.match("note: .*(not there|no scan in)", line) for line in lines[:-5]), lines
     record_property("input", "unusual but right: taken")
+
+
+@pytest.mark.parametrize("place", ["nowhere", "annotations.csv", "subset0"])
+def test_what_is_no_folder_of_subsets_is_said_to_be_none(folder, capsys, record_property, place):
+    assert cli.main(["check", str(folder / place)]) == 2
+    out, err = capsys.readouterr()
+    assert (out == "" and err.startswith(f"luna16: {folder / place}: no such folder")) or (
+        "no subset0 .. subset9 with .mhd files in it" in err
+    )
+    assert err.count("\n") == 1
+    record_property("input", "folders: refused")
+
+
+@pytest.mark.parametrize("name", SUBMISSIONS)
+def test_a_defective_submission_is_refused(folder, capsys, record_property, name):
+    content, message, remedy = SUBMISSIONS[name]
+    (folder / "mine.csv").write_bytes(content)
+    options = ["--annotations", str(folder / "annotations.csv")]
+    options += ["--excluded", str(folder / "annotations_excluded.csv")]
+    options += ["--scans", str(folder / "seriesuids.csv")]
+    assert cli.main(["score", str(folder / "mine.csv"), *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"luna16: {folder}/mine.csv")
+    assert message in err and remedy in err and err.count("\n") == 1
+    record_property("input", "submissions: refused")
+
+
+@pytest.fixture
+def config(repository):
+    """The default configuration, to be spoilt."""
+    return copy.deepcopy(yaml.safe_load((repository / "config/config.yaml").read_text()))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_defective_configuration_is_refused(config, record_property, name):
+    overlay, message = CONFIGS[name]
+    for section, value in overlay.items():
+        merge = isinstance(value, dict) and section in config
+        config[section] = config[section] | value if merge else value
+    with pytest.raises(UserError) as error:
+        configuration.check(config)
+    told = [line for line in str(error.value).splitlines() if line.startswith("  - ")]
+    assert len(told) == 1 and message in told[0], told
+    assert "Every key is explained in config/README.md" in str(error.value)
+    record_property("input", "configurations: refused")
+
+
+def test_a_rate_that_yaml_takes_for_text_is_a_number(config, record_property):
+    config["unet"] |= yaml.safe_load("learning_rate: 1e-3")
+    configuration.check(config)
+    assert config["unet"]["learning_rate"] == 0.001
+    record_property("input", "unusual but right: taken")
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_defective_and_hostile_weights_are_refused(tmp_path, record_property, name):
+    make, message = WEIGHTS[name]
+    path, trap = tmp_path / "weights.pt", tmp_path / "executed"
+    path.write_bytes(make(trap))
+    with pytest.raises(UserError, match=re.escape(str(path))) as error:
+        state = networks.load_state(path)
+        networks.apply_state(networks.UNet(2, 2, 0), state, path)
+    assert message in str(error.value) and str(error.value).endswith((".", "again."))
+    assert not trap.exists()
+    record_property("input", "weights: refused")
+
+
+def test_the_trap_does_spring_where_a_pickle_is_believed(tmp_path):
+    """So the tests above can fail."""
+    pickle.loads(WEIGHTS["a pickle that runs code"][0](tmp_path / "executed"))
+    assert (tmp_path / "executed").is_dir()
+
+
+def test_a_download_that_is_not_what_it_should_be_is_not_kept(tmp_path, record_property):
+    networks.save_state(tmp_path / "source.pth", networks.UNet(2, 2, 0))
+    with pytest.raises(UserError, match=r"SHA-256 is .* expected 0000") as error:
+        pretrained.fetch(tmp_path / "w.pth", (tmp_path / "source.pth").as_uri(), "0" * 64)
+    assert str(error.value).endswith("Try again, or download it by hand.")
+    assert not (tmp_path / "w.pth").exists()
+    record_property("input", "weights: refused")
