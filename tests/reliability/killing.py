@@ -1,19 +1,23 @@
 """Start the workflow, kill all of it at a moment, go on as docs/real-scans.md says."""
 
+import atexit
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from reliability import whole
 from reliability.watching import UNFINISHED, Watch, kind
+from sources import ROOT
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = Path(__file__).with_name("smallest.yaml")
 GENTLE_S = 120  # what a run may take to end by itself after SIGTERM or SIGINT
 
@@ -28,32 +32,43 @@ class Kill:
     broken: list[str] = field(default_factory=list)
 
 
+@cache
+def project() -> Path:
+    """A copy of the workflow: edits while a long test runs must not reach its runs."""
+    folder = Path(tempfile.mkdtemp(prefix="luna16-nodules-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("workflow", "config", "profiles", "envs"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
 def command(workdir: Path, *arguments: str) -> list[str]:
     """The workflow on the smallest config, in a folder of its own."""
-    run = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    run += ["--directory", str(workdir), "--cores", "2", "--configfile", str(CONFIG)]
+    run = [sys.executable, "-m", "snakemake", "--snakefile", str(project() / "Snakefile")]
+    run += ["--configfile", str(CONFIG), "--directory", str(workdir), "--cores", "2"]
     return [*run, *arguments]
 
 
-def start(workdir: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start it as the leader of a process group, its messages in `run.log`."""
-    with (workdir / "run.log").open("ab") as log:
+def start(workdir: Path, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start it as the leader of a process group, its messages in `run.log` or elsewhere."""
+    with (log or workdir / "run.log").open("ab") as stream:
         # As many threads as Snakemake gives: results must not hang on the tests' own setting.
         environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
         return subprocess.Popen(
             command(workdir, *arguments),
-            stdout=log,
-            stderr=log,
+            stdout=stream,
+            stderr=stream,
             env=environment,
             start_new_session=True,
         )
 
 
-def resume(workdir: Path) -> subprocess.Popen[bytes]:
+def resume(workdir: Path, *targets: str, log: Path | None = None) -> subprocess.Popen[bytes]:
     """Go on as docs/real-scans.md says: release the lock if it is held, then start again."""
     if any((workdir / ".snakemake/locks").glob("*")):
         subprocess.run(command(workdir, "--unlock"), check=True, capture_output=True)
-    return start(workdir, "--rerun-incomplete")
+    return start(workdir, "--rerun-incomplete", *targets, log=log)
 
 
 def alive(group: int) -> list[int]:
