@@ -37,7 +37,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
         for name, value in report.user_properties
         if name in KINDS
     )
-    if not kept:
+    if not kept or not terminalreporter.config.getoption("--reliability"):
         return
     write = terminalreporter.write_line
     terminalreporter.section("reliability")

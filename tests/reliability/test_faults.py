@@ -84,19 +84,19 @@ def test_a_full_disk_is_named_and_the_old_file_stays(disk, record_property, name
 @pytest.mark.workflow
 @pytest.mark.parametrize("fault", ["disk full", "read-only"])
 def test_the_run_stops_in_words_and_goes_on_when_the_cause_is_gone(disk, record_property, fault):
+    log = disk.folder.parent / "run.log"
     if fault == "read-only":
         disk.mount("remount,size=100m")
-        assert start(disk.folder, "results/phantom/annotations.csv").wait() == 0
-        (disk.folder / "run.log").rename(disk.folder.parent / "run.log")
+        assert start(disk.folder, "results/phantom/annotations.csv", log=log).wait() == 0
         disk.mount("remount,ro")
     kept = {path: path.stat().st_mtime_ns for path in disk.folder.glob("results/**/*.*")}
-    assert start(disk.folder, TARGET, log=disk.folder.parent / "run.log").wait() != 0
-    told = (disk.folder.parent / "run.log").read_text()
+    assert start(disk.folder, TARGET, log=log).wait() != 0
+    told = log.read_text()
     reason = "No space left on device" if fault == "disk full" else "Read-only file system"
     assert reason in told, told[-3000:]
     assert whole.broken(disk.folder / "results") == []
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     disk.mount("remount,rw,size=100m")
-    assert resume(disk.folder, TARGET, log=disk.folder.parent / "run.log").wait() == 0
+    assert resume(disk.folder, TARGET, log=log).wait() == 0
     assert (disk.folder / TARGET).exists() and whole.broken(disk.folder / "results") == []
     record_property("fault", f"{fault} in a run: named, nothing damaged, goes on")
