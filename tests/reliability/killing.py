@@ -61,7 +61,13 @@ def start(workdir: Path, *arguments: str, log: Path | None = None) -> subprocess
             stderr=stream,
             env=environment,
             start_new_session=True,
+            preexec_fn=_hear_interrupts,
         )
+
+
+def _hear_interrupts() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would all its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def resume(workdir: Path, *targets: str, log: Path | None = None) -> subprocess.Popen[bytes]:
