@@ -117,7 +117,9 @@ class Harness:
         with Watch(self.workdir) as watch:
             run = resume(self.workdir)
             for path in self._while_running(run, watch):
-                if path.parts[0] != "results" or (new and kind(path) in self.seen):
+                scratch = any(part.startswith(".") for part in path.parts[:-1])
+                known = new and kind(path) in self.seen
+                if path.parts[0] != "results" or scratch or known:
                     continue
                 self.seen.add(kind(path))
                 files -= 1

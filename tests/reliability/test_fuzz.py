@@ -37,5 +37,5 @@ def test_no_bytes_make_a_reader_fail_otherwise_than_in_words(tmp_path, record_pr
     assert done.returncode == 0, done.stderr[-6000:]
     executions = int(re.search(r"number_of_executed_units: +(\d+)", done.stderr)[1])
     new = int(re.search(r"new_units_added: +(\d+)", done.stderr)[1])
-    assert executions > 100 * SECONDS and new > 20, "the fuzzer met hardly any code"
+    assert executions > 20 * SECONDS and new > 10, "the fuzzer met hardly any code"
     record_property("fuzz", f"{target}: {executions} executions, 0 crashes")

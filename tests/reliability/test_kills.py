@@ -41,7 +41,7 @@ def _step(harness: Harness, chance: random.Random) -> bool:
     """One kill; few kills are spread over the run, many leave out no kind of file."""
     if chance.random() < 0.6:
         return harness.step(signal.SIGKILL, files=max(KINDS // KILLS, 1))
-    files = chance.randrange(1, max(2 * FILES // KILLS, 9))
+    files = chance.randrange(1, max(2 * FILES // KILLS, 30))
     delay_s = chance.choice([0.0, chance.uniform(0, 3)])
     return harness.step(chance.choice(SIGNALS), files, delay_s, new=False)
 
