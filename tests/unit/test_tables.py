@@ -18,6 +18,12 @@ def test_every_table_can_be_empty(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", tables.TABLES)
+def test_a_frame_without_rows_needs_no_types(name):
+    rowless = pd.DataFrame({column: pd.Series(dtype=float) for column in tables.columns(name)})
+    assert tables.frame(name, rowless).dtypes.equals(tables.frame(name).dtypes)
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
 def test_every_column_has_a_meaning(name):
     assert all(column.meaning for column in tables.TABLES[name])
     assert len({column.name for column in tables.TABLES[name]}) == len(tables.TABLES[name])

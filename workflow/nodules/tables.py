@@ -40,6 +40,8 @@ def frame(name: str, rows: Iterable[dict] | pd.DataFrame = ()) -> pd.DataFrame:
     if data.empty and not len(data.columns):
         data = pd.DataFrame(columns=columns(name))
     _check_names(name, data.columns, "the rows given")
+    if data.empty:  # without a row pandas knows no type of a column of lists
+        return _to_pandas(schema(name).empty_table())
     arrow = pa.Table.from_pandas(data[columns(name)], schema(name), preserve_index=False)
     return _to_pandas(arrow)
 
