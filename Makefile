@@ -11,6 +11,9 @@ SNAKEMAKE := $(IN_VENV) snakemake --cores all --resources gpu=1
 
 # More for Snakemake or pytest: make run ARGS=-n, make test ARGS="-m 'not workflow'"
 ARGS ?=
+# A shorter selection: make reliability KILLS=12 FUZZ_SECONDS=20
+KILLS ?= 100
+FUZZ_SECONDS ?= 300
 # Newer versions: make lock LOCK_ARGS=--upgrade
 LOCK_ARGS ?=
 UV ?= .tools/bin/uv
@@ -18,7 +21,7 @@ UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run figures report test cluster-test lint format lock clean
+.PHONY: help setup setup-dev run figures report test cluster-test reliability lint format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +42,9 @@ test: setup-dev ## Run the unit and workflow tests
 
 cluster-test: setup-dev ## Start a throw-away SLURM, run the workflow on it, stop it
 	$(IN_VENV) pytest -m cluster tests/cluster $(ARGS)
+
+reliability: setup-dev ## Kill, starve, fuzz and misfeed the workflow; one table
+	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(ARGS)
 
 lint: setup-dev ## Check style, types and rules; change nothing
 	$(IN_VENV) ruff check .

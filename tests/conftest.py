@@ -18,6 +18,19 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, databas
 settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--reliability`, for the tests that take an hour: `make reliability`."""
+    parser.addoption("--reliability", action="store_true", help="run tests marked so, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked `reliability` unless they are asked for."""
+    if not config.getoption("--reliability"):
+        left_out = [item for item in items if item.get_closest_marker("reliability")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's root."""

@@ -36,6 +36,24 @@ def test_scores_cover_both_scans_and_all_four_nodules(run):
     assert summary["out_of_fold"]["n_nodules"] == 4
 
 
+def test_ratings_and_radiomics_need_no_second_task(run, shared_data):
+    """Labels by the database, features by the readers' masks, for all four nodules."""
+    folder = shared_data / "data" / "luna16"
+    configs = (str(REPOSITORY / "config" / "luna16.yaml"), OVERLAY)
+    wanted = [f"results/malignancy/{name}.parquet" for name in ("labels", "radiomics/fold_1")]
+    arguments = ("--configfile", *configs, "--config", f"luna16_dir={folder}", "--", *wanted)
+    succeeded(run_workflow(run.parent, *arguments))
+    labels = tables.read(run / "malignancy" / "labels.parquet", "malignancy_labels")
+    uid = next(path.stem for path in (run / "masks").glob("*603192.parquet"))
+    (own,) = labels[labels["seriesuid"] == uid].to_dict("records")
+    assert list(own["ratings"]) == [5, 5, 5, 4] and own["label"] == 1
+    features = tables.read(run / "malignancy" / "radiomics" / "fold_1.parquet", "radiomics")
+    (row,) = features.to_dict("records")
+    assert row["reason"] == "" and row["seriesuid"] == uid
+    sphere = np.pi / 6 * own["diameter_mm"] ** 3
+    assert 0.5 < row["morph_volume"] / sphere < 1.5
+
+
 def test_nodules_lie_where_the_annotations_say(run):
     """Each nodule's readers' mask on the stored slices is centred on its annotation."""
     nodules = tables.read(run / "scans" / "nodules.parquet", "nodules")

@@ -154,8 +154,9 @@ def row(metric: str, stage: str, difference: float, width: float = 0.01) -> dict
     }  # fmt: skip
 
 
-def said(raw: float, calibrated: float, n_scans: int = 10) -> str:
+def said(raw: float, calibrated: float, n_scans: int = 10, error: float = 0.02) -> str:
     rows = [
+        row("ece", "calibrated", 0.0) | {"one_value": 0.01, "other_value": error},
         row("certainty", "raw", raw),
         row("certainty", "calibrated", calibrated),
         row("auc", "", 0.05),
@@ -179,6 +180,11 @@ def test_the_statement_says_which_conclusion_holds(raw, calibrated, words):
     text = said(raw, calibrated)
     assert all(word in text for word in words)
     assert ("disagree" in text) == (words[0] == "disagree")
+
+
+def test_confidences_that_are_still_not_calibrated_allow_no_conclusion():
+    text = said(0.1, 0.1, error=0.3)
+    assert "neither comparison holds" in text and "agree" not in text
 
 
 def test_few_scans_allow_no_conclusion():

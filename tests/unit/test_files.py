@@ -62,3 +62,16 @@ def test_permissions_follow_the_umask(tmp_path):
     files.write_text(tmp_path / "a", json.dumps(1))
     assert (tmp_path / "a").stat().st_mode & 0o400
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~files._umask()
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
+    left, other = tmp_path / ".a.x1234567.part.npy", tmp_path / ".ab.x1234567.part.npy"
+    left.touch(), other.touch()
+    files.write_array(tmp_path / "a.npy", np.zeros(1))
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "a.npy"]
+
+
+def test_where_nothing_can_be_written_the_message_says_why_and_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(files.UserError, match=r"a\.json: cannot be written .* start again"):
+        files.write_text(tmp_path / "file" / "a.json", "{}")

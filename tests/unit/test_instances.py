@@ -103,7 +103,7 @@ def test_slices_without_a_nodule_train_without_error(stacks):
 @pytest.mark.slow
 def test_planted_nodules_are_found_after_training_on_them(tmp_path):
     stack = make_stack(tmp_path, shape=(11, 64, 64), nodules=NODULES)
-    settings = SETTINGS | {"repeat": 30, "batch": 4, "epochs": 1, "augment": False}
+    settings = SETTINGS | {"repeat": 80, "batch": 4, "epochs": 1, "augment": False}
     task = InstanceTask([stack], [], settings, 1, 0)
     plan = Plan("maskrcnn", 0, 1, 4, 0.003, "cosine", 1, tmp_path / "run", "print")
     network = build_maskrcnn(settings, seed=3)

@@ -151,6 +151,8 @@ def test_the_statement_says_who_wins(skill, said):
 def test_a_test_too_small_to_speak_of_is_not_spoken_of():
     sets = {"test": {"n_malignant": 5, "n_nodules": 9}}
     assert malignancy_statement.main_set(sets) == "test"
+    sets["out_of_fold"] = {"n_malignant": 3, "n_nodules": 30}
+    assert malignancy_statement.main_set(sets) == "test"
     sets["out_of_fold"] = {"n_malignant": 40, "n_nodules": 80}
     assert malignancy_statement.main_set(sets) == "out_of_fold"
     assert malignancy_statement.main_set({}) is None

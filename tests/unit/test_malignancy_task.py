@@ -84,10 +84,11 @@ def test_a_patient_of_the_test_is_not_trained_on(monkeypatch):
         divide(labels(("b", 1), ("c", 0)), table, 0)
 
 
-def test_one_class_alone_is_refused_with_a_remedy():
+def test_one_class_alone_is_told_with_a_remedy_and_is_no_error(caplog):
     table = division({"a": 0, "b": 1})
-    with pytest.raises(UserError, match=r"1 malignant and 0 benign.*malignancy.benign"):
-        divide(labels(("a", 0), ("b", 1)), table, 0)
+    training, _ = divide(labels(("a", 0), ("b", 1)), table, 0)
+    assert list(training["label"]) == [1]
+    assert "1 malignant and 0 benign" in caplog.text and "malignancy.benign" in caplog.text
 
 
 # How a nodule is shown
@@ -163,6 +164,18 @@ def test_without_balance_nothing_is_done(six):
     task = task_of(six, balance="none")
     assert len(task.epoch(1)) == 18
     assert task.weights.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("balance", ["sample", "weight", "none"])
+@pytest.mark.parametrize("known", [[1, 1, 1], [0, 0, -1], [-1, -1, -1]])
+def test_one_class_or_none_can_still_be_shown(tmp_path, balance, known):
+    nodules = [((8, 30, 20), 6), ((8, 30, 45), 6), ((14, 50, 30), 4)]
+    stack = make_stack(tmp_path, shape=(20, 64, 64), nodules=nodules)
+    table = labels_of(stack, nodules, known)
+    table = table[table["label"] >= 0]
+    task = NoduleTask([stack], [stack], (table, table), SETTINGS | {"balance": balance}, 0)
+    assert len(task.epoch(1)) == len(table) * SETTINGS["slices"]
+    assert task.weights.isfinite().all()
 
 
 def test_a_draw_repeats_none_before_all_have_come():

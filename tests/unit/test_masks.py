@@ -85,7 +85,7 @@ def test_a_sphere_holds_the_voxels_within_its_radius_and_no_farther_ones(index, 
     distance = np.linalg.norm(world - centre, axis=-1)
     assert distance[whole].max() <= distance[~whole].min() + 1e-4
     within = distance <= diameter / 2
-    assert dice(whole, within) > 0.9
+    assert dice(whole, within) > 0.85  # of 4 mm some 30 voxels, of which a tie may take four
     assert whole.sum() == round(np.pi / 6 * diameter**3 / grid.voxel_mm3)
 
 

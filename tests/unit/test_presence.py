@@ -60,9 +60,18 @@ def test_an_epoch_holds_the_wanted_share_without_nodules(stack, sources):
     assert task.epoch(1) == task.epoch(1) != task.epoch(2)
 
 
-def test_nothing_to_tell_apart_is_refused(tmp_path, stack, sources):
+def test_training_without_any_nodule_shows_crops_without_one_and_says_so(
+    stack, sources, caplog, monkeypatch
+):
+    monkeypatch.setattr("nodules.presence.positives", lambda *_: iter(()))
+    task = CropTask([stack], [stack], sources, SETTINGS, 0, 0)
+    assert "none of the 1 training scans has a nodule" in caplog.text
+    assert task.epoch(1) and not any(crop.label for crop in task.epoch(1))
+
+
+def test_no_crop_without_a_nodule_is_refused(tmp_path, stack, sources):
     empty = make_stack(tmp_path / "empty", "2.25.9")
-    with pytest.raises(UserError, match="no nodules"):
+    with pytest.raises(UserError, match="no crops without a nodule"):
         CropTask([empty], [stack], sources, SETTINGS, 0, 0)
 
 

@@ -112,6 +112,14 @@ def test_rule_file_is_short_and_holds_rules_only(file: Path) -> None:
         assert not re.search(r"^\s*def ", text, re.MULTILINE), "functions live in common.smk"
 
 
+def test_a_name_means_one_thing_in_all_rule_files() -> None:
+    # All rule files share one namespace: a second assignment would change another file's rules.
+    text = "\n".join(file.read_text() for file in RULE_FILES)
+    names = re.findall(r"^([A-Z][A-Z_]*)\b[^=\n]*=[^=]", text, re.MULTILINE)
+    assert len(names) > 10
+    assert sorted(names) == sorted(set(names))
+
+
 def test_snakefile_is_a_table_of_contents() -> None:
     text = (ROOT / "Snakefile").read_text()
     assert lines(ROOT / "Snakefile") < 40

@@ -1,4 +1,7 @@
-"""The scan sheet: what is recorded of a good scan, and what is told of each kind of defect."""
+"""The scan sheet: what is recorded of a good scan, and how defects go together.
+
+Each kind of defect by itself is in the catalogue of tests/reliability.
+"""
 
 import hashlib
 from pathlib import Path
@@ -7,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from luna16_folder import HEAD, write_folder, write_scan
+from luna16_folder import write_folder
 from nodules import cli, discovery, scans, tables
 from nodules.files import UserError
 from nodules.geometry import Geometry
@@ -96,121 +99,11 @@ def constant(folder):
     (folder / "subset0" / "2.25.1.raw").write_bytes(b"\1\0" * 6 * 9 * 8)
 
 
-def stored_values(folder):
-    voxels = np.random.default_rng(0).integers(0, 2000, 6 * 9 * 8, dtype=np.int16)
-    (folder / "subset0" / "2.25.1.raw").write_bytes(voxels.tobytes())
-
-
-def not_finite(folder):
-    edit(header(folder), "MET_SHORT", "MET_FLOAT")
-    voxels = np.append(np.full(6 * 9 * 8 - 1, -900, "<f4"), np.float32("nan"))
-    (folder / "subset0" / "2.25.1.raw").write_bytes(voxels.tobytes())
-
-
 def corrupt(folder):
     path = folder / "subset0" / "2.25.2.zraw"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-
-
-def other_labels(folder):
-    path = write_scan(folder, 0, "2.25.7")
-    labels = header(folder).with_stem("2.25.1_nodules")
-    edit(path, "Offset = -5", "Offset = -4")
-    path.rename(labels)
-
-
-def another_name(folder):
-    header(folder).rename(header(folder).with_stem("scan one"))
-
-
-DEFECTS = {
-    "missing data": (lambda f: (f / "subset0/2.25.1.raw").unlink(), "2.25.1: cannot be read"),
-    "short data": (
-        lambda f: (f / "subset0/2.25.1.raw").write_bytes(b"abc"),
-        "2.25.1: 3 bytes long where its header says 864",
-    ),
-    "more slices in the header": (
-        lambda f: edit(header(f), "DimSize = 8 9 6", "DimSize = 8 9 7"),
-        "2.25.1: 864 bytes long where its header says 1008",
-    ),
-    "corrupt zlib": (corrupt, "2.25.2: not intact zlib data"),
-    "compressed, but not said so": (
-        lambda f: edit(header(f, 0, "2.25.2"), "CompressedData = True", "CompressedData = False"),
-        "2.25.2: ",
-    ),
-    "unknown type": (
-        lambda f: edit(header(f), "MET_SHORT", "MET_STRANGE"),
-        "2.25.1: ElementType = MET_STRANGE is unknown",
-    ),
-    "unsigned type": (
-        lambda f: edit(header(f), "MET_SHORT", "MET_USHORT"),
-        "2.25.1: ElementType uint16 cannot hold HU",
-    ),
-    "all one value": (constant, "2.25.1: all voxels are 1"),
-    "not HU": (stored_values, "2.25.1: no air"),
-    "not finite": (not_finite, "2.25.1: there are voxels that are not finite"),
-    "spacing": (
-        lambda f: edit(header(f), "ElementSpacing = 2 2 2", "ElementSpacing = 2 2 -2"),
-        "2.25.1: ElementSpacing = 2 2 -2 mm is absurd",
-    ),
-    "duplicate UID": (
-        lambda f: write_scan(f, 7, "2.25.1"),
-        "2.25.1: another subset holds a scan of this UID",
-    ),
-    "no UID": (another_name, "scan one: the file's name is not a series UID"),
-    "labels on another grid": (other_labels, "2.25.1: the label volume has another grid"),
-    "nodule outside": (
-        lambda f: edit(f / "annotations.csv", "2.25.1,-1", "2.25.1,-99"),
-        "2.25.1: (-99, 0, 0) mm lies outside the scan's volume",
-    ),
-    "nodule not a number": (
-        lambda f: edit(f / "annotations.csv", "2.25.1,-1", "2.25.1,NaN"),
-        "2.25.1: coordX 'NaN' is not a finite number",
-    ),
-    "negative diameter": (
-        lambda f: edit(f / "annotations.csv", "0,5", "0,-5"),
-        "2.25.1: diameter_mm -5 is impossible",
-    ),
-    "huge excluded finding": (
-        lambda f: edit(f / "annotations_excluded.csv", ",-1\n", ",4000\n"),
-        "2.25.3: diameter_mm 4000 is impossible",
-    ),
-    "no annotations": (lambda f: (f / "annotations.csv").unlink(), ": the file is missing"),
-    "no column": (
-        lambda f: edit(f / "annotations.csv", "coordZ", "Z"),
-        ": there is no column 'coordZ'",
-    ),
-    "UTF-16": (
-        lambda f: (f / "annotations.csv").write_text(HEAD, encoding="utf-16"),
-        ": is not CSV text in UTF-8",
-    ),
-    "a row cut off": (
-        lambda f: edit(f / "annotations.csv", "2.25.9,500,0,0,4\n", "2.25.9,500"),
-        ": 2 fields where line 1 has 5",
-    ),
-    "list of scans twice": (
-        lambda f: edit(f / "seriesuids.csv", "2.25.3", "2.25.2"),
-        ": scan '2.25.2' is listed already",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", DEFECTS)
-def test_a_defect_is_told_with_place_reason_and_remedy(folder, name):
-    damage, message = DEFECTS[name]
-    damage(folder)
-    checked = check(folder)
-    assert [told for told in fatal(checked) if told.startswith(message)], fatal(checked)
-    for row in checked.defects.itertuples():
-        assert str(folder) in row.file
-        assert row.reason and row.remedy.endswith(".")
-    uids = set(checked.defects.loc[checked.defects["fatal"], "seriesuid"])
-    skipped = checked.scans["status"] == "skipped"
-    assert set(checked.scans.loc[skipped, "seriesuid"]) == uids - {""}
-    with pytest.raises(UserError):
-        scans.require_usable(checked, "stop")
 
 
 def test_the_line_of_a_bad_row_is_named(folder):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from builders import make_stack
-from nodules.files import UserError
 from nodules.segmentation import SliceTask, augmented, overlay, patch_of
 
 SETTINGS = {"context": 1, "empty_slices": 1.0, "repeat": 2, "augment": False, "patch": 0}
@@ -53,9 +52,11 @@ def test_augmentation_moves_image_and_mask_together():
     assert len(seen) == 8  # mirrorings and the transposition make eight poses
 
 
-def test_training_without_any_nodule_is_refused(stacks):
-    with pytest.raises(UserError, match="has a nodule"):
-        SliceTask(stacks[:1], stacks[1:], SETTINGS, 0, 0)
+def test_training_without_any_nodule_shows_empty_slices_and_says_so(stacks, caplog):
+    task = SliceTask(stacks[:1], stacks[1:], SETTINGS, 0, 0)
+    assert "none of the 1 training scans has a nodule" in caplog.text
+    shown = task.epoch(1)
+    assert sorted(key.z for key in shown) == sorted(stacks[0].empty_slices)
 
 
 def test_overlay_draws_both_outlines():

@@ -102,6 +102,13 @@ def test_state_of_another_config_is_refused(task, plan, caplog):
     assert plan.state_path.read_bytes() == state
 
 
+def test_nothing_of_another_config_stays_beside_the_new_weights(task, plan):
+    trained(task, plan)
+    trained(task, replace(plan, epochs=1, fingerprint="other"))
+    assert plan.checkpoint(1).exists() and plan.picture(1).exists()
+    assert not plan.checkpoint(2).exists() and not plan.picture(2).exists()
+
+
 def test_broken_state_is_refused(task, plan, caplog):
     trained(task, plan)
     plan.state_path.write_bytes(plan.state_path.read_bytes()[:100])

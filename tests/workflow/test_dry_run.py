@@ -95,13 +95,14 @@ def test_ten_folds_are_planned_through_the_slurm_profile_in_under_60_seconds(
 
 OF_TASK = {
     "presence": {"train_resnet", "classify_candidates", "evaluate_classification"}
-    | {"analyse_trends", "draw_trends", "draw_classification"},
+    | {"analyse_trends", "draw_trends", "draw_classification"}
+    | {"compare_systems", "draw_comparison"},
     "malignancy": {"label_nodules", "train_malignancy", "classify_nodules", "explain_nodules"}
     | {"extract_radiomics", "fit_yardsticks", "evaluate_malignancy"}
     | {"draw_malignancy", "write_malignancy"},
 }
 COMMON = {"train_unet", "score_detections", "draw_scores", "draw_epochs", "draw_gallery"}
-COMMON |= {"gather_histories", "summarise_run", "build_report"}
+COMMON |= {"gather_histories", "summarise_run", "build_report", "train_maskrcnn", "detect_maskrcnn"}
 
 
 @pytest.mark.workflow
@@ -115,3 +116,13 @@ def test_each_task_plans_its_own_rules_and_everything_else(task, tmp_path):
     assert set(jobs) >= COMMON
     # Two folds of two networks each.
     assert jobs.get("train_malignancy", 0) == (0 if task == "presence" else 4)
+
+
+@pytest.mark.workflow
+def test_without_the_baseline_nothing_of_it_is_planned(tmp_path):
+    done = succeeded(run_workflow(tmp_path, "--config", "baseline={enabled: false}", "--dry-run"))
+    jobs = jobs_of(done.stdout + done.stderr)
+    assert "build_report" in jobs
+    assert not {"train_maskrcnn", "detect_maskrcnn", "compare_systems", "draw_comparison"} & set(
+        jobs
+    )

@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 import example_results as results
+import malignancy_results
 from nodules import tables
+from nodules.figure_titles import TITLES
 from nodules.files import write_json
 from sources import ROOT
 
+NODULES, CURVES, MALIGNANCY = malignancy_results.result()
 TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "trend_slices": ("trend_slices", results.trend_slices()),
     "trend_windows": ("trend_windows", results.trend_windows()),
@@ -27,6 +30,8 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "comparison": ("comparison", results.comparison()),
     "system_costs": ("system_costs", results.system_costs()),
     "risk_coverage": ("risk_coverage", results.risk_coverage()),
+    "malignancy_nodules": ("malignancy_nodules", NODULES),
+    "malignancy_curves": ("malignancy_curves", CURVES),
 }
 # The scans that the tables came from are elsewhere.
 CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
@@ -39,6 +44,7 @@ def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
         tables.write(tmp_path / f"results/evaluation/{name}.parquet", schema, table)
     for name in ("trends", "detection", "classification"):
         write_json(tmp_path / f"results/evaluation/{name}.json", getattr(results, name)())
+    write_json(tmp_path / "results/evaluation/malignancy.json", MALIGNANCY)
     (tmp_path / "elsewhere.yaml").write_text(CONFIG)
     command = [sys.executable, "-m", "snakemake", "figures", "--cores", "1"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
@@ -47,6 +53,6 @@ def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=quiet, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     drawn = {path.name for path in (tmp_path / "results/figures").iterdir()}
-    assert len(drawn) == 20
+    assert len(drawn) == 2 * len(TITLES)
     assert {f"{name}.{form}" for name in ("froc", "slice_loss") for form in ("svg", "png")} <= drawn
     assert not (tmp_path / "results/phantom").exists()

@@ -7,6 +7,7 @@ from nodules.proxy_statement import FEWEST_SCANS, WHERE
 
 NAMES = {"unet_resnet": "U-Net + ResNet50", "maskrcnn": "Mask R-CNN"}
 FIRST, SECOND = NAMES["unet_resnet"], NAMES["maskrcnn"]
+WELL = 0.1  # a greater calibration error leaves no common scale
 VERDICTS = {
     "first": f"{FIRST} is surer of its answers",
     "second": f"{SECOND} is surer of its answers",
@@ -19,15 +20,16 @@ def write(name: str, n_scans: int, rows: list[dict[str, Any]]) -> str:
     """Say in sentences what one set's rows of table `comparison` do and do not show."""
     by_key = {(row["metric"], row["stage"]): row for row in rows if row["one"] == "unet_resnet"}
     raw, calibrated = (by_key["certainty", stage] for stage in ("raw", "calibrated"))
+    error = by_key["ece", "calibrated"]
     where = WHERE.get(name, name)
     return " ".join(
         [
-            f"Over the {raw['n']:,} slices of {where} ({n_scans:,} scans), as the networks give it,"
-            f" the mean confidence in the answer is {_pair(raw)}:"
+            f"Over the {raw['n']:,} slices of {where} (scans: {n_scans:,}), as the networks give"
+            f" it, the mean confidence in the answer is {_pair(raw)}:"
             f" {VERDICTS[verdict(raw, n_scans)]}.",
             f"After calibration on other scans it is {_pair(calibrated)}:"
             f" {VERDICTS[verdict(calibrated, n_scans)]}.",
-            _which(verdict(raw, n_scans), verdict(calibrated, n_scans)),
+            _which(verdict(raw, n_scans), verdict(calibrated, n_scans), error),
             *_quality(by_key, n_scans),
         ]
     )
@@ -41,11 +43,18 @@ def verdict(row: dict[str, Any], n_scans: int) -> str:
     return "first" if low > 0 else "second" if high < 0 else "none"
 
 
-def _which(raw: str, calibrated: str) -> str:
+def _which(raw: str, calibrated: str, error: dict[str, Any]) -> str:
+    """What holds. error: the row of the calibrated confidences' expected calibration error."""
     if calibrated == "cannot tell":
         return (
             f"With fewer than {FEWEST_SCANS} scans, or without an interval, no conclusion holds:"
             " raw confidences of two networks are on two scales, and calibrated ones are too few."
+        )
+    if max(error["one_value"], error["other_value"]) > WELL:
+        return (
+            "The calibration did not carry over to these scans (expected calibration error"
+            f" {error['one_value']:.2f} for {FIRST}, {error['other_value']:.2f} for {SECOND}; up to"
+            f" {WELL} would do), so the two are still not on one scale: neither comparison holds."
         )
     held = f"What holds is the calibrated comparison: {VERDICTS[calibrated]}."
     if raw == calibrated:

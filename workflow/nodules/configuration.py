@@ -1,6 +1,7 @@
 """The configuration checked against its schema, with messages that say what to change."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def check(config: dict[str, Any]) -> None:
     _read_text(config, schema())
     validator = Draft202012Validator(schema())
     problems = [line for error in validator.iter_errors(dict(config)) for line in _explain(error)]
+    problems += _not_finite(config)
     problems = problems or list(_contradictions(config))
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
@@ -71,6 +73,16 @@ def _spelled(value: Any, kind: str | list[str] | None) -> Any:
     except ValueError:
         return value
     return int(number) if kind == "integer" and number.is_integer() else number
+
+
+def _not_finite(node: Any, place: str = "") -> Iterator[str]:
+    """Names of numbers that are infinite or none: these pass every bound of the schema."""
+    if isinstance(node, Mapping | list):
+        items = node.items() if isinstance(node, Mapping) else enumerate(node)
+        for name, value in items:
+            yield from _not_finite(value, f"{place}.{name}" if place else str(name))
+    elif isinstance(node, float) and not math.isfinite(node):
+        yield f"{place}: {node} is not a finite number"
 
 
 def _explain(error: ValidationError) -> Iterator[str]:

@@ -54,7 +54,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
     n = figures.counted(part["index"].nunique(), "slices")
     handles, labels = axes[3].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=2)
-    where = f"{figures.SETS[name].capitalize()}, {n}, {part['seriesuid'].nunique():,} scans"
+    where = f"{figures.SETS[name].capitalize()}, {n}, scans: {part['seriesuid'].nunique():,}"
     figure.suptitle(where, fontsize=9.5, x=0.01, ha="left")
     return figure
 
@@ -69,7 +69,7 @@ def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
         axes.plot(own["index"], running, color=COLOURS[system], ls=DASHES[system], label=label)
     axes.set_ylim(0.5, 1.01)  # the answer is the likelier of two
     axes.set_xlim(0, max(1, part["index"].max()))
-    axes.legend(loc="lower left", title=title, alignment="left")
+    axes.legend(loc="best", title=title, alignment="left")
 
 
 def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:

@@ -165,11 +165,12 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     figure, axes = plotting.panels(1, max(1, len(sets)), height=3.1)
     classes = list(segmentation.groupby("diameter_class")["diameter_mm"].min().sort_values().index)
     shown = [c for c in figures.COMPARISONS if c in set(segmentation["comparison"])]
-    places = 0.81 * ((np.arange(len(shown)) + 0.5) / max(1, len(shown)) - 0.5)
+    width = 0.81 / max(1, len(shown))
+    places = width * (np.arange(len(shown)) + 0.5) - 0.405
     for panel, name in zip(axes, sets, strict=False):
         part = rows(segmentation, set=name)
         for place, comparison in zip(places, shown, strict=True):
-            _boxes(panel, rows(part, comparison=comparison), classes, comparison, place)
+            _boxes(panel, rows(part, comparison=comparison), classes, comparison, place, width)
         panel.set_xticks(range(len(classes)), [_class_label(part, c) for c in classes])
         panel.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
         panel.set_title(figures.SETS[name].capitalize())
@@ -192,7 +193,12 @@ def _class_label(part: pd.DataFrame, name: str) -> str:
 
 
 def _boxes(
-    axes: Axes, part: pd.DataFrame, classes: list[str], comparison: str, shift: float
+    axes: Axes,
+    part: pd.DataFrame,
+    classes: list[str],
+    comparison: str,
+    shift: float,
+    width: float,
 ) -> None:
     """Quartile boxes with every value as a dot, one box for each diameter class."""
     colour = figures.COMPARISON_COLOURS[comparison]
@@ -203,7 +209,7 @@ def _boxes(
         # Spread evenly in the order of value, so that the same table gives the same picture.
         spread = (0.5 + np.argsort(np.argsort(values)) * 0.618) % 1 - 0.5
         axes.plot(
-            place + shift + 0.16 * spread,
+            place + shift + 0.6 * width * spread,
             values,
             ".",
             color=colour,
@@ -214,7 +220,7 @@ def _boxes(
         box = axes.boxplot(
             values,
             positions=[place + shift],
-            widths=0.21,
+            widths=0.78 * width,
             manage_ticks=False,
             showfliers=False,
             patch_artist=True,

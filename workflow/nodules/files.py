@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, and errors a person can act on."""
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
 import os
@@ -29,23 +31,51 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it to `path`.
 
     The temporary file keeps the target's suffix, because many writers choose the format by it.
-    When the block raises, the temporary file is removed and the target is left as it was.
+    When the block raises, the temporary file is removed and the target is left as it was. What
+    earlier writers of this target left behind when they were killed is removed first.
+    Raises UserError where nothing can be written or the disk is full.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem[:80]}.", suffix=f".part{target.suffix}", dir=target.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    try:
+        temporary = _beside(target)
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror}). Make its folder writable, or free "
+            "space on its disk, then start again: what is finished stays."
+        ) from error
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         _fsync(temporary)
         temporary.replace(target)
         _fsync(target.parent)
+    except Exception as error:
+        if isinstance(error, UserError) or not _is_full(target.parent, error):
+            raise
+        raise UserError(
+            f"{target}: the disk is full ({error}). Free space, then start again: what is "
+            "finished stays."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    """An empty temporary file beside the target, the only one of this target."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix, suffix = f".{target.stem[:80]}.", f".part{target.suffix}"
+    for old in target.parent.glob(f"{glob.escape(prefix)}{'[!.]' * 8}{glob.escape(suffix)}"):
+        old.unlink(missing_ok=True)
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=target.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def _is_full(folder: Path, error: Exception) -> bool:
+    """Whether a writer failed for lack of space; some of them (torch's) don't say so."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return os.statvfs(folder).f_bavail == 0
 
 
 def _umask() -> int:

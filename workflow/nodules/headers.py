@@ -1,5 +1,6 @@
 """MetaImage headers (.mhd): read strictly, because a misread header misplaces every voxel."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -197,7 +198,7 @@ def _shape(fields: Fields) -> tuple[int, int, int]:
     key, numbers = _reals(fields, 3, "DimSize")
     if (numbers != np.floor(numbers)).any() or (numbers < 1).any():
         _fail(f"{key} = {fields[key]} is not three positive whole numbers", RESTORE)
-    if numbers.prod() > MAX_VOXELS:
+    if math.prod(numbers.tolist()) > MAX_VOXELS:
         _fail(f"{key} = {fields[key]} is absurdly large for a chest CT", RESTORE)
     nx, ny, nz = (int(number) for number in numbers)
     return nz, ny, nx

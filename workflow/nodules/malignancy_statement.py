@@ -10,13 +10,19 @@ NAMES = {"resnet": "ResNet50", "radiomics": "the radiomics model", "diameter": "
 
 
 def main_set(sets: Mapping[str, Any]) -> str | None:
-    """The set to speak of: the first, the test, unless only another has enough of both classes."""
-    return next((name for name, own in sets.items() if enough(own)), next(iter(sets), None))
+    """The set to speak of: the first (the test) with enough of both classes, else the largest."""
+    fallback = max(sets, key=lambda name: rarer(sets[name]), default=None)
+    return next((name for name, own in sets.items() if enough(own)), fallback)
 
 
 def enough(own: Mapping[str, Any]) -> bool:
     """Whether a set has enough nodules of both classes for an interval to mean something."""
-    return min(own["n_malignant"], own["n_nodules"] - own["n_malignant"]) >= FEWEST
+    return rarer(own) >= FEWEST
+
+
+def rarer(own: Mapping[str, Any]) -> int:
+    """How many nodules of a set are of the rarer class."""
+    return int(min(own["n_malignant"], own["n_nodules"] - own["n_malignant"]))
 
 
 def write(summary: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ A nodule is shown as crops on several slices through it. The network answers eac
 of their logits is its answer on the nodule.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ from nodules.presence import SHIFT_SHARE, Crop, answer, draw_montage, logits_of,
 from nodules.seeds import generator
 from nodules.stacks import Stack
 from nodules.training import Validation
+
+log = logging.getLogger("nodules")
 
 SYSTEM = "resnet"
 CLASSES = (0, 1)  # benign, malignant
@@ -47,8 +50,8 @@ def divide(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labelled nodules that a fold's networks are trained on, and those in its left-out scans.
 
-    labels: table `malignancy_labels`; division: table `folds`. Raises UserError where a patient is
-    on both sides, or on one of them and in the test, or training lacks one of the classes.
+    labels: table `malignancy_labels`; division: table `folds`. Warns where training lacks one of
+    the classes. Raises UserError where a patient is on both sides, or on one and in the test.
     """
     training, left_out = folds.split(division, fold)
     labelled = labels[labels["label"].isin(CLASSES)]
@@ -63,12 +66,13 @@ def divide(
             f"Fold {fold}: nodules of patient {sorted(shared)[0]} are on two sides of the split."
             " Delete results/folds/folds.parquet and run snakemake again."
         )
-    counts = [int((sides[0]["label"] == label).sum()) for label in CLASSES]
-    if min(counts) == 0:
-        raise UserError(
-            f"Fold {fold}: the training scans have {counts[1]} malignant and {counts[0]} benign"
-            " nodules, but both kinds are needed. Use more scans or fewer folds, or another rule"
-            " for the labels (phantom.scans, folds.n, malignancy.benign, malignancy.malignant)."
+    benign, malignant = (int((sides[0]["label"] == label).sum()) for label in CLASSES)
+    if not benign or not malignant:
+        log.warning(
+            "Fold %d: the training scans have %d malignant and %d benign nodules; without both"
+            " kinds the networks cannot learn to tell them apart. Use more scans or fewer folds, or"
+            " another rule for the labels (malignancy.benign, malignancy.malignant).",
+            *(fold, malignant, benign),
         )
     return sides[0], sides[1]
 
@@ -127,7 +131,7 @@ class NoduleTask:
         self.shown = gather(training, sides[0], settings["slices"])
         self.validation = gather(left_out, sides[1], settings["slices"])
         counts = np.bincount([n.label for n in self.shown], minlength=2)
-        equal = len(self.shown) / (2 * counts)
+        equal = len(self.shown) / (2 * np.maximum(counts, 1))
         weights = equal if settings["balance"] == "weight" else np.ones(2)
         self.weights = torch.tensor(weights, dtype=torch.float32)
 
@@ -137,7 +141,8 @@ class NoduleTask:
         chosen = self.shown
         if self.settings["balance"] == "sample":
             classes = [[n for n in self.shown if n.label == label] for label in CLASSES]
-            chosen = [n for own in classes for n in drawn(own, max(map(len, classes)), rng)]
+            most = max(map(len, classes))
+            chosen = [n for own in classes if own for n in drawn(own, most, rng)]
         crops = [c for nodule in chosen for c in nodule.crops()]
         return [crops[i] for i in rng.permutation(len(crops))]
 

@@ -100,7 +100,16 @@ def load_state(path: str | Path) -> dict[str, Tensor]:
             " Delete the file and run snakemake again, or name another one in the config."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"{path}: holds something other than a state dict of tensors.")
+        raise UserError(
+            f"{path}: holds something other than a state dict of tensors. Save"
+            " network.state_dict(), not the network, or name another file in the config."
+        )
+    bad = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
+    if bad:
+        raise UserError(
+            f"{path}: {len(bad)} tensors, such as {bad[0]}, hold numbers that are not finite."
+            " Delete the file and run snakemake again, or name another one in the config."
+        )
     return state
 
 

@@ -1,5 +1,6 @@
 """What the ResNet50 learns from and answers: is there a nodule in this crop?"""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from nodules import regions, tables
 from nodules.crops import PLAIN, Place, crop, place_at, places_of, random_view
 from nodules.files import UserError, write_bytes
 from nodules.seeds import generator
-from nodules.segmentation import rows_of
+from nodules.segmentation import EMPTY_ALONE, WITHOUT_NODULES, rows_of
 from nodules.stacks import Stack
 from nodules.training import Validation, autocast, to_device
 
@@ -25,6 +26,8 @@ SLICES_PER_CANDIDATE = 5  # crops through a candidate whose logits are averaged
 SHIFT_SHARE = 0.08  # of the crop's side: how far a training crop may be off its centre
 VALIDATION_CROPS = 512
 BATCH = {"cpu": 32, "cuda": 256}
+
+log = logging.getLogger("nodules")
 
 
 class Crop(NamedTuple):
@@ -107,12 +110,13 @@ class CropTask:
         self.training, self.left_out = training, left_out
         self.settings, self.seed, self.fold = settings, seed, fold
         self.positive, self.negative = gather(training, sources)
-        if not self.positive or not self.negative:
-            missing = "crops without a nodule" if self.positive else "nodules"
+        if not self.negative:
             raise UserError(
-                f"Fold {fold}: the {len(training)} training scans give no {missing}."
+                f"Fold {fold}: the {len(training)} training scans give no crops without a nodule."
                 " Use fewer folds or more scans (folds.n, phantom.scans)."
             )
+        if not self.positive:
+            log.warning(WITHOUT_NODULES, fold, len(training))
         positive, negative = gather(left_out, sources)
         rng = generator(seed, "resnet", fold, "validation")
         chosen = positive + draw(negative, len(positive), rng)
@@ -123,6 +127,7 @@ class CropTask:
         """Every nodule crop, and a fresh draw of `negatives` times as many without."""
         rng = generator(self.seed, "resnet", self.fold, "order", epoch)
         wanted = round(len(self.positive) * self.settings["negatives"])
+        wanted = wanted if self.positive else EMPTY_ALONE
         chosen = self.positive + draw(self.negative, wanted, rng)
         return [chosen[i] for i in rng.permutation(len(chosen))]
 

@@ -25,6 +25,7 @@ from nodules.volumes import voxel_blocks
 
 AIR_HU = -500  # every chest CT holds air, at -1000 HU
 LOWEST_HU = -4096  # scanners pad with -2000 to -3024
+HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale reach some more
 
 log = logging.getLogger("nodules")
 
@@ -150,7 +151,11 @@ def _check_values(header: Header, row: dict[str, Any]) -> list[Defect]:
         told.append((f"no air: the lowest voxel is {low}, so these are not HU", remedy, True))
     elif low < LOWEST_HU:
         remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
-        told.append((f"unusually low: the lowest voxel is {low} HU", remedy, False))
+        if high > HIGHEST_HU:
+            # Padding alone is only low, metal alone only high; swapped bytes go all the way.
+            told.append((f"voxels from {low} to {high}, so these are not HU", remedy, True))
+        else:
+            told.append((f"unusually low: the lowest voxel is {low} HU", remedy, False))
     return [defect(header.data, reason, remedy, uid, fatal) for reason, remedy, fatal in told]
 
 

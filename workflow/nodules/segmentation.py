@@ -1,5 +1,6 @@
 """What the U-Net learns from: slices with nodules and without, and their masks."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,9 +19,17 @@ from nodules.training import Validation, to_device
 
 # The left-out loss is a number to look at; a fixed draw of this many slices is enough for it.
 VALIDATION_SLICES = 128
+EMPTY_ALONE = 128  # slices in an epoch where no training scan has a nodule
 PICTURES = 8
 Label = TypeVar("Label", bound=np.generic)
 TRUTH_BGR, UNET_BGR = (0, 159, 230), (233, 180, 86)  # Okabe-Ito orange and sky blue
+
+WITHOUT_NODULES = (
+    "Fold %d: none of the %d training scans has a nodule, so its networks can only learn to answer"
+    " 'none'. If that is no intention, look at annotations.csv, or use fewer folds or more scans."
+)
+
+log = logging.getLogger("nodules")
 
 
 class Slice(NamedTuple):
@@ -43,11 +52,13 @@ class SliceTask:
     ) -> None:
         self.training, self.settings, self.seed, self.fold = training, settings, seed, fold
         self.positive, self.empty = slices_of(training)
-        if not self.positive:
+        if not self.positive and not self.empty:
             raise UserError(
-                f"Fold {fold}: none of the {len(training)} training scans has a nodule."
-                " Use fewer folds or more scans (folds.n, phantom.scans)."
+                f"Fold {fold}: the {len(training)} training scans have neither a nodule nor a slice"
+                " with lung. Use fewer folds or more scans (folds.n, phantom.scans)."
             )
+        if not self.positive:
+            log.warning(WITHOUT_NODULES, fold, len(training))
         positive, empty = slices_of(left_out)
         rng = generator(seed, "unet", fold, "validation")
         draw = rng.permutation(len(empty))[: max(len(positive), 1)]
@@ -59,7 +70,7 @@ class SliceTask:
         """Every slice with a nodule, `repeat` times, and a fresh draw of slices without."""
         rng = generator(self.seed, "unet", self.fold, "order", epoch)
         positive = self.positive * self.settings["repeat"]
-        wanted = round(len(positive) * self.settings["empty_slices"])
+        wanted = round(len(positive) * self.settings["empty_slices"]) if positive else EMPTY_ALONE
         draw = rng.permutation(len(self.empty))[:wanted]
         chosen = positive + [self.empty[i] for i in draw]
         return [chosen[i] for i in rng.permutation(len(chosen))]

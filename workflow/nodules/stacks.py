@@ -36,15 +36,21 @@ class Stack:
             )
         return array
 
-    @cached_property
+    @property
     def table(self) -> pd.DataFrame:
-        """One row per slice."""
+        """One row per slice; read anew each time, because 888 of them would fill a GB."""
         return tables.read(self.table_path, "slices")
 
     @cached_property
+    def _grid_and_lung(self) -> tuple[Geometry, NDArray[np.bool_]]:
+        """All that a training needs to keep of the table."""
+        table = self.table
+        return Geometry.from_row(table.iloc[0].to_dict()), (table["lung_mm2"] > 0).to_numpy()
+
+    @property
     def geometry(self) -> Geometry:
         """The grid of the stored slices."""
-        return Geometry.from_row(self.table.iloc[0].to_dict())
+        return self._grid_and_lung[0]
 
     @cached_property
     def _rows(self) -> dict[int, pd.DataFrame]:
@@ -65,8 +71,7 @@ class Stack:
     @cached_property
     def empty_slices(self) -> NDArray[np.int64]:
         """Indices of the slices with lung and without a nodule."""
-        lung = np.flatnonzero(self.table["lung_mm2"].to_numpy() > 0)
-        return np.setdiff1d(lung, self.nodule_slices)
+        return np.setdiff1d(np.flatnonzero(self._grid_and_lung[1]), self.nodule_slices)
 
     def window(self, z: int, context: int) -> NDArray[np.uint8]:
         """(2 * context + 1, y, x) a slice and its neighbours; the ends are repeated."""

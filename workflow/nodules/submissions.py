@@ -52,6 +52,13 @@ class _Sheet:
                 f"there is no column '{name}' (found: {found[:200]})",
                 "The first line must name the columns, separated by commas.",
             )
+        if self.header.count(name) > 1:
+            _fail(
+                self.path,
+                self.header_line,
+                f"the column '{name}' stands twice",
+                "Name each column once: which of the two counts, nobody can know.",
+            )
         place = self.header.index(name)
         return [row[place] for row in self.rows]
 

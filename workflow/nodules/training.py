@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import math
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -151,6 +152,10 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
     # Fused: one kernel for all weights; a sixth of a ResNet50 step on two cores.
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
     progress = resume(plan, network, optimizer, device)
+    if progress == Progress():
+        # What a training with another config left must not stand beside this one's.
+        for path in (plan.checkpoint(1).parent, plan.picture(1).parent):
+            shutil.rmtree(path, ignore_errors=True)
     with StopSignals() as signals:
         while progress.epoch <= plan.epochs:
             train_epoch(network, optimizer, task, plan, progress, device, signals)

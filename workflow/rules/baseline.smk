@@ -8,7 +8,7 @@ Produces: results/models/maskrcnn/fold_{fold}/{model.pt,history.parquet},
 """
 
 # What decides the networks: an edited threshold repeats detection, but no training.
-NETWORK = {k: v for k, v in config["baseline"].items() if k not in ("enabled", "threshold")}
+MASKRCNN = {k: v for k, v in config["baseline"].items() if k not in ("enabled", "threshold")}
 
 
 rule train_maskrcnn:
@@ -33,7 +33,7 @@ rule train_maskrcnn:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=NETWORK,
+        settings=MASKRCNN,
         kind=config["masks"]["kind"],
         seed=config["seed"],
     script:
@@ -65,7 +65,7 @@ rule detect_maskrcnn:
         mem_mb=memory(16000),
         runtime=hours(12),
     params:
-        settings=NETWORK,
+        settings=MASKRCNN,
         candidates=config["candidates"] | {"threshold": config["baseline"]["threshold"]},
         kind=config["masks"]["kind"],
     script:

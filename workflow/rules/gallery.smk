@@ -69,7 +69,7 @@ rule explain_nodules:
         mem_mb=memory(16000),
         runtime=hours(2),
     params:
-        settings=NETWORK,
+        settings=JUDGE,
         kind=config["masks"]["kind"],
         part=EXPLAINED,
         vote=config["malignancy"]["vote"],

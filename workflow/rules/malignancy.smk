@@ -13,7 +13,7 @@ LABEL_RULE = {
     for key in ("readers", "combine", "benign", "malignant", "shuffle_labels")
 }
 # And what the networks learn by; all else about the ResNet50 is as for presence.
-NETWORK = {key: config["malignancy"][key] for key in ("slices", "epochs", "balance")} | {
+JUDGE = {key: config["malignancy"][key] for key in ("slices", "epochs", "balance")} | {
     key: config["resnet"][key]
     for key in ("batch", "learning_rate", "schedule", "crop_mm", "crop_px", "augment")
 }
@@ -69,7 +69,7 @@ rule train_malignancy:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=NETWORK,
+        settings=JUDGE,
         kind=config["masks"]["kind"],
         seed=config["seed"],
     script:
@@ -97,7 +97,7 @@ rule classify_nodules:
         mem_mb=memory(16000),
         runtime=hours(2),
     params:
-        settings=NETWORK,
+        settings=JUDGE,
         kind=config["masks"]["kind"],
     script:
         "../scripts/classify_nodules.py"

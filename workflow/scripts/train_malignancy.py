@@ -20,7 +20,7 @@ def main(snakemake):
     )
     task = NoduleTask(*stacks, sides, settings, seed)
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, str(device), snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, device.type, snakemake.threads]
     data = [inputs.folds, *inputs.stacks, inputs.labels, *weights]
     plan = Plan.build(
         "malignancy",

@@ -1,7 +1,7 @@
 """The phantom as a folder in LUNA16's own layout and formats, with its readers' outlines."""
 
 import os
-import tempfile
+import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -118,12 +118,16 @@ def write_volume(scan: discovery.Scan, array: NDArray[np.int16], geometry: Geome
     image.SetDirection(geometry.direction.ravel().tolist())
     header, data = Path(scan.header), Path(scan.data)
     header.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=header.parent) as scratch:
-        compressed = data.suffix == ".zraw"
-        sitk.WriteImage(image, str(Path(scratch) / header.name), useCompression=compressed)
-        for target in (data, header):
-            with files.atomic(target) as temporary:
-                (Path(scratch) / target.name).replace(temporary)
+    # SimpleITK writes the voxels' name into the header, so both are first written elsewhere, in
+    # a folder whose name is the scan's: if this is killed, the next attempt clears it away.
+    scratch = header.parent / f".{scan.uid}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    sitk.WriteImage(image, str(scratch / header.name), useCompression=data.suffix == ".zraw")
+    for target in (data, header):
+        with files.atomic(target) as temporary:
+            (scratch / target.name).replace(temporary)
+    scratch.rmdir()
 
 
 def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geometry) -> Rows:

@@ -1,0 +1,122 @@
+"""Defective submissions, configurations and weights, and what has to be said of each."""
+
+import io
+import math
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nodules import networks
+from reliability.catalogue import EXPORT, LINE, NAMED
+
+# For `luna16 score`: content of the submission, and place, reason and remedy of the message.
+MARK = b"seriesuid,coordX,coordY,coordZ,probability\n"
+SUBMISSIONS: dict[str, tuple[bytes, str, str]] = {
+    "empty": (b"", "mine.csv: the file is empty", "needs its header."),
+    "no header": (b"2.25.1,0,0,0,1\n", "mine.csv, line 1: there is no column", NAMED),
+    "semicolons": (MARK.replace(b",", b";"), "mine.csv, line 1: there is no column", NAMED),
+    "no probability": (b"seriesuid,coordX,coordY,coordZ\n", "no column 'probability'", NAMED),
+    "probability in words": (
+        MARK + b"2.25.1,0,0,0,sure\n",
+        "mine.csv, line 2: probability 'sure' is not a finite number",
+        LINE,
+    ),
+    "probability NaN": (
+        MARK + b"2.25.1,0,0,0,nan\n",
+        "mine.csv, line 2: probability 'nan' is not a finite number",
+        LINE,
+    ),
+    "an unknown scan": (
+        MARK + b"2.25.8,0,0,0,1\n",
+        "mine.csv, line 2: seriesuid '2.25.8' is not in the list of scans",
+        "remove the mark or add the scan to the list.",
+    ),
+    "a row cut off": (
+        MARK + b"2.25.1,0,0\n",
+        "mine.csv, line 2: 3 fields where line 1 has 5",
+        "Complete or remove the line.",
+    ),
+    "UTF-16": (MARK.decode().encode("utf-16"), "mine.csv: is not CSV text in UTF-8", EXPORT),
+    "a column twice": (MARK.replace(b"coordY", b"coordX"), "'coordX' stands twice", "each column"),
+}
+
+# For the configuration: what is laid over the default, and what is said.
+CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown key": ({"unet": {"momentum": 1}}, "unknown key 'unet.momentum': known here"),
+    "a key misspelt": ({"unet": {"epoch": 3}}, "unknown key 'unet.epoch': did you mean 'epochs'?"),
+    "an unknown section": ({"trainer": {}}, "unknown key 'trainer'"),
+    "a section that is none": ({"unet": None}, "unet: None is not of type 'object'"),
+    "a word for a number": ({"unet": {"epochs": "many"}}, "unet.epochs: 'many' is not of type"),
+    "a number for a word": ({"luna16_dir": 7}, "luna16_dir: 7 is not of type 'string'"),
+    "half an epoch": ({"resnet": {"epochs": 2.5}}, "resnet.epochs: 2.5 is not of type 'integer'"),
+    "no epoch": ({"unet": {"epochs": 0}}, "unet.epochs: 0 is less than the minimum of 1"),
+    "a rate below 0": ({"unet": {"learning_rate": -0.1}}, "unet.learning_rate: -0.1 is less than"),
+    "a rate that is NaN": (
+        {"unet": {"learning_rate": math.nan}},
+        "unet.learning_rate: nan is not a finite number",
+    ),
+    "an infinite window": (
+        {"slices": {"window": [-1000, math.inf]}},
+        "slices.window.1: inf is not a finite number",
+    ),
+    "a window upside down": (
+        {"slices": {"window": [400, -1000]}},
+        "slices.window: 400 HU must lie below -1000 HU",
+    ),
+    "a window of one end": ({"slices": {"window": [400]}}, "slices.window: [400] is too short"),
+    "one fold": ({"folds": {"n": 1}}, "folds.n: 1 is less than the minimum of 2"),
+    "an unknown scheme": ({"folds": {"scheme": "loo"}}, "folds.scheme: 'loo' is not one of"),
+    "a subset 12": ({"folds": {"test_subset": 12}}, "folds.test_subset: 12 is greater than"),
+    "a threshold above 1": ({"candidates": {"threshold": 1.5}}, "candidates.threshold: 1.5 is"),
+    "a seed below 0": ({"seed": -1}, "seed: -1 is less than the minimum of 0"),
+    "a size no network takes": ({"slices": {"size": 100}}, "slices.size: 100 is not a multiple"),
+    "a patch beyond the slice": ({"unet": {"patch": 512}}, "unet.patch: must be 0 or a multiple"),
+    "real scans from nowhere": (
+        {"data": {"source": "luna16"}},
+        "luna16_dir: name the folder that holds subset0 .. subset9",
+    ),
+}
+
+
+class Hostile:
+    """Unpickled, it makes a folder of the name given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (self.folder,)
+
+
+def saved(value: Any) -> bytes:
+    """What torch.save writes of a value."""
+    stream = io.BytesIO()
+    torch.save(value, stream)
+    return stream.getvalue()
+
+
+def unet(filters: int) -> dict[str, torch.Tensor]:
+    """Weights of a small U-Net."""
+    return networks.UNet(filters, 2, 0).state_dict()
+
+
+# For weights: the file's content, given a path that must not come to exist, and what is said.
+UNREADABLE = "cannot be read as a state dict of tensors"
+WEIGHTS: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "empty": (lambda _: b"", UNREADABLE),
+    "cut off": (lambda _: saved(unet(2))[:-200], UNREADABLE),
+    "the middle missing": (lambda _: saved(unet(2))[:500] + saved(unet(2))[900:], UNREADABLE),
+    "text": (lambda _: b"<html>404 Not Found</html>", UNREADABLE),
+    "a pickle that runs code": (lambda path: pickle.dumps(Hostile(path), protocol=2), UNREADABLE),
+    "a torch file that runs code": (lambda path: saved({"w": Hostile(path)}), UNREADABLE),
+    "a whole network": (lambda _: saved(torch.nn.Linear(1, 1)), UNREADABLE),
+    "a list": (lambda _: saved([torch.ones(1)]), "other than a state dict of tensors"),
+    "words": (lambda _: saved({"epoch": 3}), "other than a state dict of tensors"),
+    "NaN": (lambda _: saved({"w": torch.tensor([math.nan])}), "numbers that are not finite"),
+    "another width": (lambda _: saved(unet(4)), "weights of another network"),
+    "another architecture": (lambda _: saved({"w": torch.ones(3)}), "weights of another network"),
+}

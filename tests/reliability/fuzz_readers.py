@@ -1,0 +1,68 @@
+"""Fuzz a reader of headers or lists: python fuzz_readers.py headers|lists FOLDER -max_total_time=60
+
+Atheris (libFuzzer) steers towards branches of the reader that it has not seen yet. Whatever bytes
+come, a reader gives a result or says in its own words what is wrong; anything else is a crash.
+FOLDER holds the first inputs, and takes what is found.
+"""
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+import numpy as np
+
+with atheris.instrument_imports(include=["nodules"]):
+    from nodules import discovery, headers, submissions
+    from nodules.files import FileDefect
+
+SCRATCH = Path(tempfile.mkdtemp())
+HEADER = SCRATCH / "2.25.1.mhd"
+LIST = SCRATCH / "annotations.csv"
+
+
+def read_header(content: bytes) -> None:
+    """A header is refused with reasons, or its grid is sound and its voxels lie beside it."""
+    HEADER.write_bytes(content)
+    header, problems = headers.examine(HEADER)
+    discovery.data_file(HEADER)
+    if header is None:
+        assert problems and all(p.reason and p.remedy for p in problems)
+        return
+    assert not problems
+    assert header.data.parent == SCRATCH and header.data.name not in ("", ".", "..")
+    assert 0 < header.voxel_bytes <= 8 * headers.MAX_VOXELS
+    assert abs(abs(float(np.linalg.det(header.direction))) - 1) < 0.01
+    header.geometry.reoriented()
+
+
+def read_lists(content: bytes) -> None:
+    """A list is refused, or every row is kept or told with its line; numbers are finite."""
+    LIST.write_bytes(content)
+    bad: list[submissions.BadRow] = []
+    try:
+        columns, lines = submissions.read_points(LIST, "diameter_mm", bad)
+    except FileDefect as defect:
+        assert str(LIST) in defect.place and defect.reason and defect.remedy
+    else:
+        assert all(len(column) == len(lines) for column in columns.values())
+        assert all(columns["seriesuid"]) and all(row.reason and row.line for row in bad)
+        assert all(math.isfinite(x) for key in ("x", "y", "z") for x in columns[key])
+        try:
+            strict = submissions.read_findings(LIST)
+            assert len(strict["x"]) == len(lines) + sum(not row.seriesuid for row in bad)
+        except FileDefect:
+            assert bad
+    try:
+        uids = submissions.read_scans(LIST)
+    except FileDefect:
+        return
+    assert len(set(uids)) == len(uids) > 0 and all(uids)
+
+
+TARGETS = {"headers": read_header, "lists": read_lists}
+
+if __name__ == "__main__":
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], TARGETS[sys.argv[1]])
+    atheris.Fuzz()

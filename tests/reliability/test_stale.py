@@ -1,0 +1,135 @@
+"""What a change makes stale is made again, and nothing else is: a dry run per kind of change."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from luna16_folder import write_folder
+from reliability.killing import command, project
+
+pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1800)]
+
+LONG = {"make_phantom", "prepare_slices", "train_unet", "train_resnet"}
+
+
+def planned(arguments: list[str]) -> dict[str, int]:
+    """Jobs of each rule that a dry run would start."""
+    done = subprocess.run([*arguments[:3], "-n", *arguments[3:]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    text = done.stdout + done.stderr
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
+    assert jobs or "Nothing to be done" in text
+    return {name: count for name, count in jobs.items() if name not in ("total", "all")}
+
+
+# A key and its value, a rule that has to run again, and long ones that must not.
+KEYS = {
+    "scoring={bootstrap: 200}": ("score_detections", LONG),
+    "report={gallery: 2}": ("draw_gallery", LONG),
+    "candidates={threshold: 0.05}": ("detect_unet", LONG - {"train_resnet"}),
+    "resnet={learning_rate: 0.01}": ("train_resnet", LONG - {"train_resnet"}),
+    "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
+    "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
+    "seed=3": ("make_phantom", set()),
+    "luna16_dir=elsewhere": ("write_config", LONG | {"detect_unet", "score_detections"}),
+}
+
+
+def test_nothing_is_made_again_without_a_change(undisturbed, record_property):
+    assert planned(command(undisturbed.parent)) == {}
+    record_property("stale", "nothing changed: nothing runs")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_reruns_what_it_decides(undisturbed, record_property, key):
+    reruns, rests = KEYS[key]
+    jobs = planned(command(undisturbed.parent, "--config", key))
+    assert reruns in jobs and not rests & set(jobs), jobs
+    record_property("stale", "a key of the config: what it decides runs again")
+
+
+# A file of the library, a rule that has to run again (or none), and long ones that must not.
+EDITS = {
+    "nodules/lungs.py": ("prepare_slices", {"make_phantom"}),
+    "nodules/segmentation.py": ("train_unet", {"make_phantom", "prepare_slices"}),
+    "nodules/detection_scores.py": ("score_detections", LONG),
+    "nodules/figures_trends.py": ("draw_trends", LONG | {"score_detections"}),
+    "scripts/detect_unet.py": ("detect_unet", {"make_phantom", "prepare_slices", "train_unet"}),
+    "nodules/files.py": (None, LONG),
+    "nodules/tables.py": (None, LONG),
+    "nodules/froc_report.py": (None, LONG),
+    "schemas/config.schema.yaml": (None, LONG),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reruns_what_imports_it(undisturbed, record_property, name):
+    reruns, rests = EDITS[name]
+    path = project() / "workflow" / name
+    text = path.read_text()
+    try:
+        path.write_text(text + "\n# edited\n")
+        jobs = planned(command(undisturbed.parent))
+    finally:
+        path.write_text(text)
+    assert not rests & set(jobs), jobs
+    assert jobs == {} if reruns is None else reruns in jobs
+    what = "code that decides nothing: nothing runs" if reruns is None else "code: what imports it"
+    record_property("stale", what)
+
+
+@pytest.fixture(scope="module")
+def luna16(tmp_path_factory):
+    """A small LUNA16 folder, and the command that checks, divides and cuts its scans."""
+    workdir = tmp_path_factory.mktemp("real")
+    (workdir / "luna16").mkdir()
+    folder = write_folder(workdir / "luna16")
+    config = {"luna16_dir": str(folder), "data": {"source": "luna16"}, "folds": {"test_subset": 4}}
+    config["slices"] = {"size": 64}
+    config["unet"] = {"patch": 64}
+    (workdir / "config.yaml").write_text(yaml.safe_dump(config))
+    targets = [f"results/masks/2.25.{k}.parquet" for k in (1, 2, 3)]
+    run = [sys.executable, "-m", "snakemake", "--snakefile", str(project() / "Snakefile")]
+    run += ["--configfile", str(workdir / "config.yaml"), "--directory", str(workdir)]
+    run += ["--cores", "2", "--", "results/folds/folds.parquet", *targets]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, run
+
+
+def change_voxels(folder: Path) -> None:
+    path = folder / "subset0/2.25.1.raw"
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(content)
+
+
+def add_nodule(folder: Path) -> None:
+    with (folder / "annotations.csv").open("a") as stream:
+        stream.write("2.25.3,1,1,1,4\n")
+
+
+DATA = {
+    "one voxel": (change_voxels, {"check_scans", "prepare_slices"}),
+    "one more nodule": (add_nodule, {"check_scans", "draw_masks"}),
+    "a note beside the data": (lambda folder: (folder / "notes.txt").write_text("x"), set()),
+}
+
+
+@pytest.mark.parametrize("what", DATA)
+def test_changed_data_reruns_what_reads_it(luna16, record_property, what):
+    folder, run = luna16
+    kept = {path: path.read_bytes() for path in folder.rglob("*.*") if path.is_file()}
+    change, expected = DATA[what]
+    try:
+        change(folder)
+        jobs = planned(run)
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+    assert expected <= set(jobs) and bool(jobs) == bool(expected), jobs
+    record_property("stale", "data: what reads it runs again" if jobs else "data: nothing runs")

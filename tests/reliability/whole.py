@@ -1,0 +1,143 @@
+"""Whether files are whole, each kind by a reader of its own, and whether two runs are equal."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+import yaml
+
+from nodules.headers import read_header
+from nodules.volumes import voxel_blocks
+
+# Snakemake's own: it writes them in place, and marks the job incomplete until they are there.
+SNAKEMAKES = ("logs", "benchmarks")
+# What a run cannot repeat: how long something took. Everything else has to.
+DURATIONS = {"history.parquet": ["seconds"], "epochs.parquet": ["seconds"]}
+TIMED_PAGE = "report/costs.html"
+REPORT = "report.html"
+
+
+def _html(path: Path) -> None:
+    text = path.read_text()
+    assert text.lstrip()[:9].lower() == "<!doctype" and text.rstrip().endswith("</html>")
+
+
+def _svg(path: Path) -> None:
+    assert path.read_text().rstrip().endswith("</svg>")
+
+
+def _scan(path: Path) -> None:
+    # The header is written last, so its voxels must be there.
+    header = read_header(path)
+    assert sum(map(len, voxel_blocks(header))) == header.voxel_bytes
+
+
+def _text(path: Path) -> None:
+    assert path.read_text().endswith("\n")
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    ".parquet": pq.read_table,
+    ".npy": lambda path: np.load(path, allow_pickle=False),
+    ".png": lambda path: cv2.imread(str(path)).shape,
+    ".json": lambda path: json.loads(path.read_text()),
+    ".yaml": lambda path: yaml.safe_load(path.read_text()),
+    ".pt": lambda path: torch.load(path, weights_only=True),
+    ".html": _html,
+    ".svg": _svg,
+    ".csv": _text,
+    ".mhd": _scan,
+    ".raw": lambda path: None,  # whole where its header is
+    ".zraw": lambda path: None,
+}
+
+
+def finished(results: Path) -> Iterator[Path]:
+    """Files that carry their final name, but for Snakemake's own logs and benchmarks."""
+    for path in sorted(results.rglob("*")):
+        parts = path.relative_to(results).parts
+        # Hidden: being written, or Snakemake's own mark in a folder.
+        hidden = any(part.startswith(".") for part in parts)
+        if path.is_file() and parts[0] not in SNAKEMAKES and not hidden:
+            yield path
+
+
+def broken(results: Path) -> list[str]:
+    """Files with a final name that cannot be read to their end."""
+    found = []
+    for path in finished(results):
+        try:
+            READERS[path.suffix](path)
+        except Exception as error:
+            found.append(f"{path.relative_to(results)}: {type(error).__name__}: {error}")
+    return found
+
+
+def differences(results: Path, reference: Path) -> list[str]:
+    """What differs between two finished runs, durations apart."""
+    names, expected = (
+        {str(path.relative_to(folder)) for path in finished(folder)}
+        for folder in (results, reference)
+    )
+    return [
+        *(f"{name} is missing" for name in sorted(expected - names)),
+        *(f"{name} should not be there" for name in sorted(names - expected)),
+        *(
+            f"{name} differs"
+            for name in sorted(names & expected)
+            if _content(results / name, results) != _content(reference / name, reference)
+        ),
+    ]
+
+
+def _content(path: Path, results: Path) -> Any:
+    """What two runs must have in common of a file: its bytes, but for durations."""
+    name = str(path.relative_to(results))
+    if path.name in DURATIONS:
+        table = pd.read_parquet(path).drop(columns=DURATIONS[path.name])
+        return table.to_csv(float_format="%.17g")
+    if path.name == "training_state.pt":
+        return _state(path)
+    if name == TIMED_PAGE:
+        return re.sub(r"[\d.,–]+", "#", path.read_text())
+    if name == REPORT:
+        return _shown(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _state(path: Path) -> Any:
+    """What a training's state holds, tensors by their hash, without the durations."""
+    state = torch.load(path, weights_only=True)
+    state["progress"] = json.loads(state["progress"])
+    for row in [state["progress"], *state["progress"]["history"]]:
+        del row["seconds"]
+    del state["fingerprint"]  # holds when the slices were written
+    return _hashed(state)
+
+
+def _hashed(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _hashed(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_hashed(value) for value in node]
+    if isinstance(node, torch.Tensor):
+        return hashlib.sha256(node.contiguous().numpy().tobytes()).hexdigest()
+    return node
+
+
+def _shown(path: Path) -> list[str]:
+    """Hashes of the files that the report carries, without the page of durations."""
+    parts = re.findall(r'"data:[^"]*?;base64,([^"]+)"', path.read_text())
+    pages = (base64.b64decode(part) for part in parts)
+    return sorted(
+        hashlib.sha256(page).hexdigest() for page in pages if b"Time and memory" not in page
+    )
