@@ -1,5 +1,6 @@
 """A training that the scheduler stops in every way it has ends as one that nobody stopped."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -31,8 +32,9 @@ ONE_MINUTE = ["--set-resources", "train_unet:runtime=1", "train_unet:slurm_extra
 def prepared(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder in which only the networks are missing."""
     workdir = tmp_path_factory.mktemp("prepared")
-    until = ["--until", "draw_masks", "make_folds"]
-    here(cluster, workdir, *until, "--", MODEL)
+    # In two runs: once a checkpoint has been passed, --until is no longer kept to.
+    here(cluster, workdir, "--", "results/folds/folds.parquet")
+    here(cluster, workdir, "--until", "draw_masks", "--", MODEL)
     return workdir
 
 
@@ -82,12 +84,9 @@ def on_the_node(cluster: OneNode, running: subprocess.Popen[bytes]) -> str:
     raise AssertionError("the run has ended")
 
 
-def hold_until_noticed(cluster: OneNode, job: str) -> None:
+def hold_until_noticed(cluster: OneNode, workdir: Path, job: str) -> None:
     """Stop a training where it is, so that it needs more time than it has on any machine."""
-    lines = cluster.command("scontrol", "listpids", job).splitlines()[1:]
-    processes = [int(line.split()[0]) for line in lines]
-    # Snakemake on the node has started the script by way of a shell.
-    training = max(p for p in processes if "train_unet.py" in arguments(p))
+    (training,) = training_processes(workdir)
     os.kill(training, signal.SIGSTOP)
     try:
         while seconds(cluster.command("squeue", "-h", "-j", job, "-o", "%M")) < NOTICED_S:
@@ -96,9 +95,16 @@ def hold_until_noticed(cluster: OneNode, job: str) -> None:
         os.kill(training, signal.SIGCONT)
 
 
-def arguments(process: int) -> str:
-    """Command line of a process."""
-    return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+def training_processes(workdir: Path) -> list[int]:
+    """Processes that run the training script in a working folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            script = len(words) > 1 and words[1].endswith(".train_unet.py")
+            if script and (process / "cwd").resolve() == workdir.resolve():
+                found.append(int(process.name))
+    return found
 
 
 def seconds(clock: str) -> int:
@@ -129,7 +135,7 @@ def test_the_next_run_goes_on_through_time_limit_and_preemption(
     running = start(cluster, command, log)
     wait_for_epochs(workdir, running, 1)
     limited = on_the_node(cluster, running)
-    hold_until_noticed(cluster, limited)
+    hold_until_noticed(cluster, workdir, limited)
     wait_for_epochs(workdir, running, 2)
     preempted = on_the_node(cluster, running)
     # Both GPUs for somebody more important.
@@ -139,7 +145,8 @@ def test_the_next_run_goes_on_through_time_limit_and_preemption(
     mine = [job for job in jobs(cluster) if job.rule == "train_unet" and job.id not in before]
     states = {job.id: job.state for job in mine}
     assert limited != preempted
-    assert states[limited] != "COMPLETED" and states[preempted] != "COMPLETED"
+    assert states[limited] != "COMPLETED"
+    assert states[preempted] != "COMPLETED"
     assert list(states.values()).count("COMPLETED") == 1
     assert {job.minutes for job in mine} == {1}
     assert log.read_text().count("Stopped by SIGTERM; the state is in") >= 2
