@@ -61,7 +61,7 @@ def training(history: pd.DataFrame) -> Figure:
         left.set_title(f"{figures.MODELS[model]}: loss")
         _folds(right, part, "val_metric", plotting.GREEN)
         right.set(ylabel=METRICS[model], ylim=(0, 1.02))
-        right.set_title(f"{figures.MODELS[model]}: quality on left-out scans")
+        right.set_title(f"{figures.MODELS[model]}: quality, left out")
     for panel in axes[-2:]:
         panel.set_xlabel("Epoch")
     return figure
