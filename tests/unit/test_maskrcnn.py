@@ -122,7 +122,9 @@ def test_probability_and_confidence_are_means_over_networks(tmp_path):
 
 def test_slices_without_lung_are_not_shown(tmp_path):
     stack = make_stack(tmp_path, shape=(5, 32, 32))
-    stack.table.loc[[0, 4], "lung_mm2"] = 0.0
+    table = stack.table
+    table.loc[[0, 4], "lung_mm2"] = 0.0
+    tables.write(stack.table_path, "slices", table)
     network = Finds(0.8)
     volume, confidence = maskrcnn.predict([network], stack, 0, CPU)
     assert network.seen == 3

@@ -156,7 +156,7 @@ def predict(
     """
     volume = np.zeros(stack.geometry.shape, np.float32)
     confidence = np.zeros(len(volume))
-    shown = np.flatnonzero(stack.table["lung_mm2"].to_numpy() > 0)
+    shown = stack.lung_slices
     step = BATCH.get(device.type, 4)
     with torch.inference_mode(), full_precision(device):
         for some in np.array_split(shown, math.ceil(len(shown) / step)) if len(shown) else ():

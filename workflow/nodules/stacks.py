@@ -68,10 +68,15 @@ class Stack:
         """Indices of the slices with a nodule in the masks."""
         return np.array(sorted(self._rows), np.int64)
 
+    @property
+    def lung_slices(self) -> NDArray[np.int64]:
+        """Indices of the slices with lung."""
+        return np.flatnonzero(self._grid_and_lung[1])
+
     @cached_property
     def empty_slices(self) -> NDArray[np.int64]:
         """Indices of the slices with lung and without a nodule."""
-        return np.setdiff1d(np.flatnonzero(self._grid_and_lung[1]), self.nodule_slices)
+        return np.setdiff1d(self.lung_slices, self.nodule_slices)
 
     def window(self, z: int, context: int) -> NDArray[np.uint8]:
         """(2 * context + 1, y, x) a slice and its neighbours; the ends are repeated."""
