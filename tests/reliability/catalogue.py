@@ -717,7 +717,7 @@ LISTS = [
         append(NODULES, "../../etc,0,0,0,5"),
         NODULES,
         "2 of 5 rows belong to 2 scans that are not there",
-        "Nothing, unless",
+        "Nothing to do, unless",
         NONE,
     ),
     Case(

@@ -94,7 +94,7 @@ def absent(path: Path, rows: pd.DataFrame, found: Collection[str]) -> list[Defec
     reason = (
         f"{len(others)} of {len(rows)} rows belong to {others.nunique()} scans that are not there"
     )
-    return [defect(path, reason, "Nothing, unless those scans should be used.", fatal=False)]
+    return [defect(path, reason, "Nothing to do, unless those scans should be used.", fatal=False)]
 
 
 def repeated(path: Path, nodules: pd.DataFrame) -> list[Defect]:

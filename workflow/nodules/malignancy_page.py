@@ -50,7 +50,7 @@ def page(found: Mapping[str, Any]) -> Page:
         page.table(list(_scores(own)), "Each system", list(SYSTEMS.values()))
         page.table(list(_gaps(own)), "Paired differences of AUC", list(_names()))
         page.table(
-            list(_under(own["rules"])), f"Three rules side by side, {where}", [*RULE_COLUMNS]
+            list(_under(own["rules"])), f"This rule and three common ones, {where}", [*RULE_COLUMNS]
         )
     page.text(RULES)
     return page

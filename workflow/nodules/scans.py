@@ -247,7 +247,7 @@ def _unlisted(root: Path, found: set[str]) -> list[Defect]:
     ]
     if listed - found:
         reason = f"{len(listed - found)} of its {len(listed)} scans are not there"
-        told.append(defect(path, reason, "Nothing, unless they should be used.", fatal=False))
+        told.append(defect(path, reason, "Nothing to do, unless they should be used.", fatal=False))
     return told
 
 
