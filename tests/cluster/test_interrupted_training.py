@@ -85,14 +85,20 @@ def on_the_node(cluster: OneNode, running: subprocess.Popen[bytes]) -> str:
 
 
 def hold_until_noticed(cluster: OneNode, workdir: Path, job: str) -> None:
-    """Stop a training where it is, so that it needs more time than it has on any machine."""
+    """Stop a training where it is, so that it needs more time than it has on any machine.
+
+    SLURM wakes what it gives notice to, so the job may be over before its time is.
+    """
     (training,) = training_processes(workdir)
     os.kill(training, signal.SIGSTOP)
     try:
-        while seconds(cluster.command("squeue", "-h", "-j", job, "-o", "%M")) < NOTICED_S:
+        while clock := cluster.command("squeue", "-h", "-t", "R", "-j", job, "-o", "%M"):
+            if seconds(clock) >= NOTICED_S:
+                return
             time.sleep(0.5)
     finally:
-        os.kill(training, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(training, signal.SIGCONT)
 
 
 def training_processes(workdir: Path) -> list[int]:

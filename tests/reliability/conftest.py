@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -10,6 +11,8 @@ from reliability.killing import Harness
 
 KINDS = {
     "kill": "Kills survived",
+    "place": "Where they struck",
+    "torn": "Kinds of files that they left half written",
     "input": "Defective inputs",
     "odd": "Odd but valid input",
     "stale": "Changes",
@@ -19,13 +22,20 @@ KINDS = {
 }
 
 
+class Undisturbed(NamedTuple):
+    """A run that was left alone: its folder of results, and their kinds as they appeared."""
+
+    results: Path
+    kinds: list[str]
+
+
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory) -> Path:
-    """Results of a run that is left alone."""
+def undisturbed(tmp_path_factory) -> Undisturbed:
+    """A run that is left alone."""
     workdir = tmp_path_factory.mktemp("undisturbed")
-    Harness(workdir).finish()
+    kinds = Harness(workdir).finish()
     assert whole.broken(workdir / "results") == []
-    return workdir / "results"
+    return Undisturbed(workdir / "results", kinds)
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

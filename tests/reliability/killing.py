@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,11 @@ class Kill:
     moment: str
     unfinished: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Stage of the run, or the kind of the file beside the results."""
+        return Path(self.moment.removeprefix("results/")).parts[0].split(" ")[0]
 
 
 @cache
@@ -100,37 +105,32 @@ def kill(run: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 @dataclass
 class Harness:
-    """Kills one run after another in a working folder and keeps account."""
+    """Runs the workflow in a folder, kills it where it is told to, and keeps account."""
 
     workdir: Path
-    seen: set[str] = field(default_factory=set)
     kills: list[Kill] = field(default_factory=list)
+    _whole: set[tuple[Path, int]] = field(default_factory=set)
 
-    def step(
-        self, number: signal.Signals, files: int = 1, delay_s: float = 0.0, new: bool = True
-    ) -> bool:
-        """Run until so many files have appeared among the results, wait, and kill.
+    def step(self, number: signal.Signals, moments: Collection[str], delay_s: float = 0.0) -> bool:
+        """Run until a result of one of these kinds appears, wait, and kill.
 
-        new: count only files of a kind that has not been met in this working folder before.
         False where the run ended before, which has to be in success.
         """
         with Watch(self.workdir) as watch:
             run = resume(self.workdir)
-            for path in self._while_running(run, watch):
-                scratch = any(part.startswith(".") for part in path.parts[:-1])
-                known = new and kind(path) in self.seen
-                if path.parts[0] != "results" or scratch or known:
-                    continue
-                self.seen.add(kind(path))
-                files -= 1
-                if files <= 0:
+            for found in self._results(run, watch):
+                if found in moments:
                     time.sleep(delay_s)
-                    return self._killed(run, number, f"{kind(path)} + {delay_s:.1f} s")
+                    return self._killed(run, number, f"{found} + {delay_s:.1f} s")
         return self._ended(run)
 
-    def finish(self) -> None:
-        """Go on, undisturbed, to the end."""
-        self._ended(resume(self.workdir))
+    def finish(self) -> list[str]:
+        """Go on, undisturbed, to the end; the kinds of results in the order of appearance."""
+        with Watch(self.workdir) as watch:
+            run = resume(self.workdir)
+            order = list(dict.fromkeys(self._results(run, watch)))
+        self._ended(run)
+        return order
 
     def _killed(self, run: subprocess.Popen[bytes], number: signal.Signals, moment: str) -> bool:
         if run.poll() is not None:
@@ -139,16 +139,26 @@ class Harness:
         results = self.workdir / "results"
         parts = (p.relative_to(results) for p in results.rglob(".*") if UNFINISHED.match(p.name))
         unfinished = sorted({kind(path) for path in parts})
-        self.kills.append(Kill(number.name, moment, unfinished, whole.broken(results)))
+        broken = whole.broken(results, self._whole)
+        self.kills.append(Kill(number.name, moment, unfinished, broken))
         return True
 
-    def _while_running(self, run: subprocess.Popen[bytes], watch: Watch) -> Iterator[Path]:
-        while run.poll() is None:
-            yield from watch.created(0.5)
-        yield from watch.created(0.01)
+    @staticmethod
+    def _results(run: subprocess.Popen[bytes], watch: Watch) -> Iterator[str]:
+        """Kinds of results, logs and benchmarks as they appear; no scratch files."""
+        for path in _while_running(run, watch):
+            scratch = any(part.startswith(".") for part in path.parts[:-1])
+            if path.parts[0] == "results" and not scratch:
+                yield kind(path)
 
     def _ended(self, run: subprocess.Popen[bytes]) -> bool:
         status = run.wait()
         tail = (self.workdir / "run.log").read_text()[-4000:]
         assert status == 0, f"the run went on after {len(self.kills)} kills and failed:\n{tail}"
         return False
+
+
+def _while_running(run: subprocess.Popen[bytes], watch: Watch) -> Iterator[Path]:
+    while run.poll() is None:
+        yield from watch.created(0.5)
+    yield from watch.created(0.01)

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,38 +13,63 @@ from reliability.killing import Harness, resume, start
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 KILLS = int(os.environ.get("KILLS", "100"))
-KINDS, FILES = 100, 400  # that a run writes, about: kinds of files, and files
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+# Moments that every selection holds, by a part of the file's name, and how long after it appears.
+CHOSEN = {
+    "phantom/subset": 0.0,  # a scan's voxels
+    "slices/#.npy": 0.0,
+    "unet/fold_#/checkpoints": 0.0,  # while a checkpoint is written
+    "unet/fold_#/training_state": 0.5,  # in the midst of the second epoch
+    "resnet/fold_#/training_state": 0.0,  # while the state is written
+    "report.html": 2.0,
+}
+
+
+class Moment(NamedTuple):
+    """When to strike: a place among the kinds of files in their order, some time later, and how."""
+
+    place: int
+    delay_s: float
+    signal: signal.Signals
+
+
+def moments(kinds: list[str], number: int, chance: random.Random) -> list[Moment]:
+    """The chosen moments, and others spread evenly over all kinds of files, in their order.
+
+    Most of these strike when a file has just been begun, to be written, logged or measured; the
+    others up to three seconds later, wherever the run is by then.
+    """
+    found = []
+    for part, delay_s in CHOSEN.items():
+        place = next(i for i, kind in enumerate(kinds) if part in kind)
+        found.append(Moment(place, delay_s, signal.SIGKILL))
+    others = max(number - len(found), 0)
+    for i in range(others):
+        place = int((i + 0.5) * len(kinds) / others)
+        delay_s = 0.0 if chance.random() < 0.6 else chance.uniform(0, 3)
+        found.append(Moment(place, delay_s, chance.choice(SIGNALS)))
+    return sorted(found)[:number]
 
 
 def test_killed_again_and_again_it_ends_as_if_undisturbed(undisturbed, tmp_path, record_property):
-    """One run after another is killed until it is done and must equal the undisturbed one.
-
-    Most kills strike the moment a file of a new kind appears, to be written, logged or measured;
-    the others after a random number of files and some time: mid-epoch, in the report, wherever.
-    """
-    chance, runs, left = random.Random(7), 0, KILLS
-    while left > 0:
+    """One run after another is killed until it is done and must equal the undisturbed one."""
+    chance, kills, runs = random.Random(7), [], 0
+    while len(kills) < KILLS:
         harness = Harness(tmp_path / str(runs))
         harness.workdir.mkdir()
-        while len(harness.kills) < left and _step(harness, chance):
-            pass
+        for place, delay_s, number in moments(undisturbed.kinds, KILLS - len(kills), chance):
+            if not harness.step(number, set(undisturbed.kinds[place:]), delay_s):
+                break
         harness.finish()
-        _hold(harness, undisturbed)
-        for kill in harness.kills:
-            moment = "while a file was written" if kill.unfinished else "between files"
-            record_property("kill", f"{kill.signal} {moment}")
-        runs, left = runs + 1, left - len(harness.kills)
+        _hold(harness, undisturbed.results)
         assert harness.kills, "the run ended before the first kill"
-
-
-def _step(harness: Harness, chance: random.Random) -> bool:
-    """One kill; few kills are spread over the run, many leave out no kind of file."""
-    if chance.random() < 0.6:
-        return harness.step(signal.SIGKILL, files=max(KINDS // KILLS, 1))
-    files = chance.randrange(1, max(2 * FILES // KILLS, 30))
-    delay_s = chance.choice([0.0, chance.uniform(0, 3)])
-    return harness.step(chance.choice(SIGNALS), files, delay_s, new=False)
+        kills, runs = kills + harness.kills, runs + 1
+    for kill in kills:
+        when = "while a file was written" if kill.unfinished else "between files"
+        record_property("kill", f"{kill.signal} {when}")
+        record_property("place", kill.place)
+    for torn in {kind for kill in kills for kind in kill.unfinished}:
+        record_property("torn", Path(torn.rstrip("*")).suffix)
 
 
 def _hold(harness: Harness, undisturbed: Path) -> None:
@@ -58,7 +84,7 @@ def _hold(harness: Harness, undisturbed: Path) -> None:
 
 def test_a_lock_left_behind_is_named_and_nothing_is_touched(tmp_path, record_property):
     harness = Harness(tmp_path)
-    assert harness.step(signal.SIGKILL, files=4)
+    assert harness.step(signal.SIGKILL, {"results/logs/check_scans.log"})
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*")}
     assert start(tmp_path).wait() != 0
     told = (tmp_path / "run.log").read_text()

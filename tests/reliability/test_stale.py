@@ -40,14 +40,14 @@ KEYS = {
 
 
 def test_nothing_is_made_again_without_a_change(undisturbed, record_property):
-    assert planned(command(undisturbed.parent)) == {}
+    assert planned(command(undisturbed.results.parent)) == {}
     record_property("stale", "nothing changed: nothing runs")
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_reruns_what_it_decides(undisturbed, record_property, key):
     reruns, rests = KEYS[key]
-    jobs = planned(command(undisturbed.parent, "--config", key))
+    jobs = planned(command(undisturbed.results.parent, "--config", key))
     assert reruns in jobs and not rests & set(jobs), jobs
     record_property("stale", "a key of the config: what it decides runs again")
 
@@ -73,7 +73,7 @@ def test_an_edit_reruns_what_imports_it(undisturbed, record_property, name):
     text = path.read_text()
     try:
         path.write_text(text + "\n# edited\n")
-        jobs = planned(command(undisturbed.parent))
+        jobs = planned(command(undisturbed.results.parent))
     finally:
         path.write_text(text)
     assert not rests & set(jobs), jobs

@@ -71,10 +71,17 @@ def finished(results: Path) -> Iterator[Path]:
             yield path
 
 
-def broken(results: Path) -> list[str]:
-    """Files with a final name that cannot be read to their end."""
-    found = []
+def broken(results: Path, known: set[tuple[Path, int]] | None = None) -> list[str]:
+    """Files with a final name that cannot be read to their end.
+
+    known: files, with their time of change, that have been read before; more are added.
+    """
+    known, found = set() if known is None else known, []
     for path in finished(results):
+        version = path, path.stat().st_mtime_ns
+        if version in known:
+            continue
+        known.add(version)
         try:
             READERS[path.suffix](path)
         except Exception as error:

@@ -1,16 +1,12 @@
 """Networks have the stated shapes, fresh weights by seed, and refuse weights of others."""
 
-import os
 import pickle
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from nodules import networks
 from nodules.files import UserError
-from sources import ROOT
 
 SETTINGS = {"filters": 4, "depth": 3, "context": 1}
 
@@ -85,38 +81,3 @@ def test_broken_and_hostile_weights_are_refused(tmp_path, capsys, content):
     with pytest.raises(UserError, match=r"w\.pt"):
         networks.load_state(path)
     assert "executed" not in capsys.readouterr().out
-
-
-TAKE = """
-import sys
-from nodules import networks
-networks.torch.cuda.device_count = lambda: 2
-networks.torch.cuda.is_available = lambda: True
-networks._gpu_name = lambda number: f"{sys.argv[1]}-{number}"
-print(networks.pick_device(), flush=True)
-sys.stdin.read()
-"""
-
-
-def test_jobs_beside_each_other_take_different_gpus(tmp_path):
-    jobs = []
-    for _ in range(3):
-        job = subprocess.Popen(
-            [sys.executable, "-c", TAKE, tmp_path.name],
-            env=os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "TMPDIR": str(tmp_path)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        jobs.append((job, job.stdout.readline().strip()))
-    for job, _ in jobs:
-        job.kill()
-        job.communicate()
-    # A third job beside two GPUs shares the first visible one rather than fail.
-    assert [device for _, device in jobs] == ["cuda:0", "cuda:1", "cuda"]
-
-
-def test_without_a_gpu_the_cpu_is_taken(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert networks.pick_device() == torch.device("cpu")

@@ -1,12 +1,9 @@
 """The networks: a U-Net for slices and torchvision's ResNet50 for crops."""
 
-import fcntl
 import hashlib
 import math
-import os
-import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +14,6 @@ from nodules.files import UserError, atomic
 # Share of nodule pixels in a training slice, about: the last layer starts there, so that the
 # first steps are not spent on learning that nodules are rare.
 PIXEL_PRIOR = 0.005
-
-_taken: list[IO[str]] = []  # lock files of the GPUs that this process uses
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
@@ -149,27 +144,3 @@ def weights_sha256(network: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def pick_device() -> torch.device:
-    """A GPU that no other job of this user has taken on this machine, else the CPU.
-
-    `--resources gpu=2` starts two jobs that both see two GPUs; whoever locks a GPU's file first
-    has it until its process ends, however that ends. Where all are taken, the first is shared.
-    """
-    for number in range(torch.cuda.device_count()):
-        lock = Path(tempfile.gettempdir()) / f"luna16-{os.getuid()}-gpu-{_gpu_name(number)}.lock"
-        stream = lock.open("a")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.close()
-            continue
-        _taken.append(stream)  # an open file holds the lock
-        return torch.device("cuda", number)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _gpu_name(number: int) -> str:
-    """A GPU's own name, the same in every process whatever CUDA_VISIBLE_DEVICES shows it."""
-    return str(torch.cuda.get_device_properties(number).uuid)

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -349,20 +348,6 @@ def fingerprint(settings: Any, data_files: Sequence[str], code_files: Sequence[s
         else:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def limit_threads(threads: int) -> None:
-    """Use as many CPU threads as the scheduler gave; more would fight for the same cores."""
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(1)
-
-
-def workers(device: torch.device, threads: int) -> int:
-    """Processes that load samples: all but one thread beside a GPU, none beside the CPU.
-
-    On the CPU the network takes every core and a slice takes a millisecond to load.
-    """
-    return max(threads - 1, 1) if device.type == "cuda" else 0
 
 
 class StopSignals:

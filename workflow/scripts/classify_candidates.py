@@ -4,18 +4,18 @@ import pandas as pd
 from tqdm import tqdm
 
 from nodules import folds, jobs, tables
-from nodules.networks import build_resnet, pick_device
+from nodules.machine import take
+from nodules.networks import build_resnet
 from nodules.presence import classify_candidates, classify_slices
 from nodules.stacks import open_stacks
-from nodules.training import limit_threads, restored
+from nodules.training import restored
 
 
 def main(snakemake):
     inputs, settings = snakemake.input, snakemake.params.settings
     part = snakemake.wildcards.part
     uids = folds.part(tables.read(inputs.folds, "folds"), part)
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    device = take(snakemake.threads).device
     networks = [restored(build_resnet(0), path, device) for path in inputs.models]
     found = {
         name: tables.read(inputs[name], schema)

@@ -1,17 +1,17 @@
 """Ask the malignancy ResNet50s that have not seen a part's scans about its nodules."""
 
 from nodules import folds, jobs, tables
+from nodules.machine import take
 from nodules.malignancy_task import classify
-from nodules.networks import build_resnet, pick_device
+from nodules.networks import build_resnet
 from nodules.stacks import open_stacks
-from nodules.training import limit_threads, restored
+from nodules.training import restored
 
 
 def main(snakemake):
     inputs, settings = snakemake.input, snakemake.params.settings
     uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    device = take(snakemake.threads).device
     networks = [restored(build_resnet(0), path, device) for path in inputs.models]
     stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
     labels = tables.read(inputs.labels, "malignancy_labels")

@@ -5,17 +5,16 @@ from tqdm import tqdm
 from nodules import folds, jobs, tables
 from nodules.detection import detect, joined
 from nodules.instances import slice_confidence
+from nodules.machine import take
 from nodules.maskrcnn import build_maskrcnn, predict
-from nodules.networks import pick_device
 from nodules.stacks import open_stacks
-from nodules.training import limit_threads, restored
+from nodules.training import restored
 
 
 def main(snakemake):
     inputs, output, settings = snakemake.input, snakemake.output, snakemake.params.settings
     uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    device = take(snakemake.threads).device
     networks = [restored(build_maskrcnn(settings, 0), path, device) for path in inputs.models]
     stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
     confidences = [tables.frame("slice_confidence")]

@@ -4,16 +4,16 @@ from tqdm import tqdm
 
 from nodules import folds, jobs, tables
 from nodules.detection import detect, joined, predict
-from nodules.networks import build_unet, pick_device
+from nodules.machine import take
+from nodules.networks import build_unet
 from nodules.stacks import open_stacks
-from nodules.training import limit_threads, restored
+from nodules.training import restored
 
 
 def main(snakemake):
     inputs, settings = snakemake.input, snakemake.params.settings
     uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    device = take(snakemake.threads).device
     networks = [restored(build_unet(settings, 0), path, device) for path in inputs.models]
     stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
     found = detect(

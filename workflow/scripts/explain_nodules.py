@@ -11,17 +11,17 @@ from nodules import (
 )
 from nodules.ensembles import combine
 from nodules.files import write_json
-from nodules.networks import build_resnet, pick_device
+from nodules.machine import take
+from nodules.networks import build_resnet
 from nodules.seeds import derive
 from nodules.stacks import open_stacks
-from nodules.training import limit_threads, restored
+from nodules.training import restored
 
 
 def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     settings = params.settings
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    device = take(snakemake.threads).device
     uids = folds.part(tables.read(inputs.folds, "folds"), params.part)
     nodules = explanations.nodules_of(
         [restored(build_resnet(0), path, device) for path in inputs.models],

@@ -1,26 +1,26 @@
 """Train a ResNet50 of one fold to tell malignant from benign nodules."""
 
 from nodules import jobs, tables
+from nodules.machine import take
 from nodules.malignancy_task import NoduleTask, divide
-from nodules.networks import build_resnet, pick_device, save_state
+from nodules.networks import build_resnet, save_state
 from nodules.seeds import derive
 from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, limit_threads, train, workers
+from nodules.training import Plan, fingerprint, train
 
 
 def main(snakemake):
     settings, inputs, wildcards = snakemake.params.settings, snakemake.input, snakemake.wildcards
     fold, member = int(wildcards.fold), int(wildcards.member)
     seed = derive(snakemake.params.seed, "malignancy", fold, member)
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    machine = take(snakemake.threads)
     stacks = open_fold(inputs.folds, inputs.stacks, fold, snakemake.params.kind)
     sides = divide(
         tables.read(inputs.labels, "malignancy_labels"), tables.read(inputs.folds, "folds"), fold
     )
     task = NoduleTask(*stacks, sides, settings, seed)
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, device.type, snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, *machine.arithmetic]
     data = [inputs.folds, *inputs.stacks, inputs.labels, *weights]
     plan = Plan.build(
         "malignancy",
@@ -29,11 +29,11 @@ def main(snakemake):
         seed,
         snakemake.output.model,
         fingerprint(decides, data, inputs.code),
-        workers(device, snakemake.threads),
+        machine.workers,
         member,
     )
     network = build_resnet(derive(seed, "weights"), *weights)
-    history = train(network, task, plan, device)
+    history = train(network, task, plan, machine.device)
     tables.write(snakemake.output.history, "history", history)
     save_state(snakemake.output.model, network)
 

@@ -2,18 +2,18 @@
 
 from nodules import jobs, tables
 from nodules.instances import InstanceTask
+from nodules.machine import take
 from nodules.maskrcnn import build_maskrcnn
-from nodules.networks import pick_device, save_state
+from nodules.networks import save_state
 from nodules.seeds import derive
 from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, limit_threads, train, workers
+from nodules.training import Plan, fingerprint, train
 
 
 def main(snakemake):
     seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
     settings, inputs = snakemake.params.settings, snakemake.input
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    machine = take(snakemake.threads)
     task = InstanceTask(
         *open_fold(inputs.folds, inputs.stacks, fold, snakemake.params.kind),
         settings,
@@ -21,7 +21,7 @@ def main(snakemake):
         fold,
     )
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, fold, device.type, snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, fold, *machine.arithmetic]
     plan = Plan.build(
         "maskrcnn",
         fold,
@@ -29,10 +29,10 @@ def main(snakemake):
         seed,
         snakemake.output.model,
         fingerprint(decides, [inputs.folds, *inputs.stacks, *weights], inputs.code),
-        workers(device, snakemake.threads),
+        machine.workers,
     )
     network = build_maskrcnn(settings, derive(seed, "maskrcnn", fold, "weights"), *weights)
-    history = train(network, task, plan, device)
+    history = train(network, task, plan, machine.device)
     tables.write(snakemake.output.history, "history", history)
     save_state(snakemake.output.model, network)
 

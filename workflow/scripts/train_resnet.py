@@ -1,18 +1,18 @@
 """Train the ResNet50 of one fold on nodules, false alarms and other places without a nodule."""
 
 from nodules import jobs, tables
-from nodules.networks import build_resnet, pick_device, save_state
+from nodules.machine import take
+from nodules.networks import build_resnet, save_state
 from nodules.presence import CropTask, Sources
 from nodules.seeds import derive
 from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, limit_threads, train, workers
+from nodules.training import Plan, fingerprint, train
 
 
 def main(snakemake):
     seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
     settings, inputs = snakemake.params.settings, snakemake.input
-    limit_threads(snakemake.threads)
-    device = pick_device()
+    machine = take(snakemake.threads)
     sources = Sources(
         tables.read_all(inputs.candidates, "candidates"),
         tables.read_all(inputs.regions, "regions"),
@@ -28,7 +28,7 @@ def main(snakemake):
     )
     found = [*inputs.candidates, *inputs.regions, *inputs.slices, inputs.locations]
     weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, fold, device.type, snakemake.threads]
+    decides = [settings, snakemake.params.kind, seed, fold, *machine.arithmetic]
     plan = Plan.build(
         "resnet",
         fold,
@@ -36,10 +36,10 @@ def main(snakemake):
         seed,
         snakemake.output.model,
         fingerprint(decides, [inputs.folds, *inputs.stacks, *found, *weights], inputs.code),
-        workers(device, snakemake.threads),
+        machine.workers,
     )
     network = build_resnet(derive(seed, "resnet", fold, "weights"), *weights)
-    history = train(network, task, plan, device)
+    history = train(network, task, plan, machine.device)
     tables.write(snakemake.output.history, "history", history)
     save_state(snakemake.output.model, network)
 
