@@ -1,6 +1,7 @@
 """A full disk, a folder that cannot be written: said plainly, nothing damaged, and on it goes."""
 
 import os
+import re
 import subprocess
 
 import numpy as np
@@ -8,20 +9,22 @@ import pandas as pd
 import pytest
 import torch
 
-from nodules import files, networks, plotting, tables
+from nodules import discovery, files, networks, plotting, tables
 from nodules.files import UserError
+from nodules.geometry import Geometry
+from nodules.phantom.dataset import write_volume
 from reliability import whole
 from reliability.killing import resume, start
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(1200)]
-TARGET = "results/folds/folds.parquet"  # behind every scan's voxels and every list
+TARGET = "results/models/unet/fold_0/model.pt"
 
 
 class Disk:
     """A small file system in memory."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.log = folder, folder.with_name("run.log")
 
     def mount(self, options: str) -> None:
         """Mount it, or change its options."""
@@ -81,22 +84,55 @@ def test_a_full_disk_is_named_and_the_old_file_stays(disk, record_property, name
     record_property("fault", "disk full while a file is written: named, old file intact")
 
 
+@pytest.mark.parametrize("suffix", ["raw", "zraw"])
+def test_a_scan_that_does_not_fit_is_named_and_not_there(disk, record_property, suffix):
+    header, data = (str(disk.folder / f"subset0/2.25.1.{end}") for end in ("mhd", suffix))
+    scan = discovery.Scan("2.25.1", 0, header, data)
+    voxels = np.random.default_rng(0).integers(-1000, 1000, (60, 100, 100), np.int16)
+    with pytest.raises(UserError, match=r"2\.25\.1\.mhd: the disk is full"):
+        write_volume(scan, voxels, Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), voxels.shape))
+    assert not list(disk.folder.rglob("2.25.1.*")), "a scan of which a part was written"
+    record_property("fault", "disk full while a scan is written: named, no part of it is there")
+
+
+# Each lets the run come a little further: to the scans, the slices, the training.
+ROOM = ["300k", "1m", "2m"]
+
+
 @pytest.mark.workflow
-@pytest.mark.parametrize("fault", ["disk full", "read-only"])
-def test_the_run_stops_in_words_and_goes_on_when_the_cause_is_gone(disk, record_property, fault):
-    log = disk.folder.parent / "run.log"
-    if fault == "read-only":
-        disk.mount("remount,size=100m")
-        assert start(disk.folder, "results/phantom/annotations.csv", log=log).wait() == 0
-        disk.mount("remount,ro")
-    kept = {path: path.stat().st_mtime_ns for path in disk.folder.glob("results/**/*.*")}
-    assert start(disk.folder, TARGET, log=log).wait() != 0
-    told = log.read_text()
-    reason = "No space left on device" if fault == "disk full" else "Read-only file system"
-    assert reason in told, told[-3000:]
+def test_a_run_on_a_full_disk_stops_in_words_and_goes_on_with_more_room(disk, record_property):
+    stages = set()
+    for room in ROOM:
+        disk.mount(f"remount,size={room}")
+        told = stopped(disk)
+        stages |= set(re.findall(r"^(\w+): results/.+: the disk is full .+ stays\.$", told, re.M))
+    assert stages == {"make_phantom", "prepare_slices", "train_unet"}, stages
+    goes_on(disk)
+    record_property("fault", "disk full in three stages of a run: named, nothing damaged, goes on")
+
+
+@pytest.mark.workflow
+def test_a_run_in_a_read_only_folder_stops_in_words_and_goes_on_later(disk, record_property):
+    disk.mount("remount,size=100m")
+    assert start(disk.folder, "results/scans/scans.parquet", log=disk.log).wait() == 0
+    disk.mount("remount,ro")
+    assert "Read-only file system" in stopped(disk)
+    goes_on(disk)
+    record_property("fault", "read-only in a run: named, nothing damaged, goes on")
+
+
+def stopped(disk) -> str:
+    """Messages of a run that cannot go on; it damages nothing."""
+    kept = {path: path.stat().st_mtime_ns for path in whole.finished(disk.folder / "results")}
+    disk.log.unlink(missing_ok=True)
+    assert resume(disk.folder, TARGET, log=disk.log).wait() != 0
     assert whole.broken(disk.folder / "results") == []
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    return disk.log.read_text()
+
+
+def goes_on(disk) -> None:
+    """With room, and leave to write, the run ends in success."""
     disk.mount("remount,rw,size=100m")
-    assert resume(disk.folder, TARGET, log=log).wait() == 0
+    assert resume(disk.folder, TARGET, log=disk.log).wait() == 0, disk.log.read_text()[-3000:]
     assert (disk.folder / TARGET).exists() and whole.broken(disk.folder / "results") == []
-    record_property("fault", f"{fault} in a run: named, nothing damaged, goes on")

@@ -21,6 +21,8 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
         handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
+    # A log that cannot be written (the disk is full) must not bury the message under its own.
+    logging.raiseExceptions = False
     try:
         main(snakemake)
     except UserError as error:

@@ -123,7 +123,8 @@ def write_volume(scan: discovery.Scan, array: NDArray[np.int16], geometry: Geome
     scratch = header.parent / f".{scan.uid}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    sitk.WriteImage(image, str(scratch / header.name), useCompression=data.suffix == ".zraw")
+    with files.full_disk_told(header):
+        sitk.WriteImage(image, str(scratch / header.name), useCompression=data.suffix == ".zraw")
     for target in (data, header):
         with files.atomic(target) as temporary:
             (scratch / target.name).replace(temporary)
