@@ -44,33 +44,20 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             "space on its disk, then start again: what is finished stays."
         ) from error
     try:
-        with full_disk_told(target):
-            yield temporary
-            temporary.chmod(0o666 & ~_umask())
-            _fsync(temporary)
-            temporary.replace(target)
-            _fsync(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def full_disk_told(target: Path) -> Iterator[None]:
-    """Turn what a writer of `target` raises on a full disk, each its own, into a UserError."""
-    try:
-        yield
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        _fsync(temporary)
+        temporary.replace(target)
+        _fsync(target.parent)
     except Exception as error:
         if isinstance(error, UserError) or not _is_full(target.parent, error):
             raise
         raise UserError(
-            f"{target}: the disk is full ({_last_line(error)}). Free space, then start again: what"
-            " is finished stays."
+            f"{target}: the disk is full ({error}). Free space, then start again: what is "
+            "finished stays."
         ) from error
-
-
-def _last_line(error: Exception) -> str:
-    """An error's last words: the reason, in messages of many lines (ITK's)."""
-    return str(error).strip().rpartition("\n")[2]
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _beside(target: Path) -> Path:
@@ -85,10 +72,10 @@ def _beside(target: Path) -> Path:
 
 
 def _is_full(folder: Path, error: Exception) -> bool:
-    """Whether a writer failed for lack of space; torch's does not say so, ITK's only in words."""
+    """Whether a writer failed for lack of space; some of them (torch's) don't say so."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
-    return os.strerror(errno.ENOSPC) in str(error) or os.statvfs(folder).f_bavail == 0
+    return os.statvfs(folder).f_bavail == 0
 
 
 def _umask() -> int:

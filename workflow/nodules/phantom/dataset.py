@@ -1,7 +1,7 @@
 """The phantom as a folder in LUNA16's own layout and formats, with its readers' outlines."""
 
 import os
-import shutil
+import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nodules import discovery, files, lidc, seeds, tables
 from nodules.geometry import Geometry
@@ -41,6 +40,14 @@ STORED: dict[int, tuple[Flips, Flips]] = {
     6: ((0, 2, 1), (1, 1, 1)),  # columns before rows
 }
 ORIENTATION_CYCLE = 7
+# First lines of each header; MetaImage wants ElementDataFile last.
+HEADER = {
+    "ObjectType": "Image",
+    "NDims": 3,
+    "BinaryData": True,
+    "BinaryDataByteOrderMSB": False,
+    "CompressedData": False,
+}
 
 
 @dataclass(frozen=True)
@@ -111,24 +118,30 @@ def stored_grid(geometry: Geometry, permutation: Flips, flips: Flips) -> Geometr
 
 
 def write_volume(scan: discovery.Scan, array: NDArray[np.int16], geometry: Geometry) -> None:
-    """Write voxels, then the header that makes them a scan, each whole or not at all."""
-    image = sitk.GetImageFromArray(array)
-    image.SetOrigin(geometry.origin.tolist())
-    image.SetSpacing(geometry.spacing.tolist())
-    image.SetDirection(geometry.direction.ravel().tolist())
+    """Write voxels, then the header that makes them a scan, each whole or not at all.
+
+    Not by SimpleITK, which on a full disk writes a part of the voxels and says nothing.
+    """
     header, data = Path(scan.header), Path(scan.data)
-    header.parent.mkdir(parents=True, exist_ok=True)
-    # SimpleITK writes the voxels' name into the header, so both are first written elsewhere, in
-    # a folder whose name is the scan's: if this is killed, the next attempt clears it away.
-    scratch = header.parent / f".{scan.uid}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    with files.full_disk_told(header):
-        sitk.WriteImage(image, str(scratch / header.name), useCompression=data.suffix == ".zraw")
-    for target in (data, header):
-        with files.atomic(target) as temporary:
-            (scratch / target.name).replace(temporary)
-    scratch.rmdir()
+    voxels, fields = array.astype("<i2").tobytes(), dict(HEADER)
+    if data.suffix == ".zraw":
+        voxels = zlib.compress(voxels)
+        fields |= {"CompressedData": True, "CompressedDataSize": len(voxels)}
+    fields |= {
+        "TransformMatrix": _numbers(geometry.direction.T),  # an axis after the other
+        "Offset": _numbers(geometry.origin),
+        "ElementSpacing": _numbers(geometry.spacing),
+        "DimSize": _numbers(geometry.shape[::-1]),
+        "ElementType": "MET_SHORT",
+        "ElementDataFile": data.name,
+    }
+    files.write_bytes(data, voxels)
+    files.write_text(header, "".join(f"{key} = {value}\n" for key, value in fields.items()))
+
+
+def _numbers(values: ArrayLike) -> str:
+    """Numbers as a header has them, to the last bit."""
+    return " ".join(str(value) for value in np.asarray(values).ravel().tolist())
 
 
 def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geometry) -> Rows:
