@@ -2,11 +2,13 @@
 
 Requires: slice stacks and masks, results/folds/folds.parquet, U-Net candidates of every fold,
           results/scans/locations.parquet.
-Produces: results/models/resnet/fold_{fold}/{model.pt,history.parquet},
+Produces: results/weights/*.pth, results/models/resnet/fold_{fold}/{model.pt,history.parquet},
           results/classification/{part}/{candidates,slices}.parquet.
 """
 
 
+# Weights are fetched or checked before anything else: what is wrong with them is not found out
+# after hours of training U-Nets.
 rule fetch_weights:
     input:
         code=code("fetch_weights"),
@@ -16,6 +18,7 @@ rule fetch_weights:
         "results/logs/fetch_weights.log",
     benchmark:
         "results/benchmarks/fetch_weights.tsv"
+    priority: 100
     conda:
         "../../envs/torch.yaml"
     threads: 1
@@ -24,6 +27,29 @@ rule fetch_weights:
         runtime=minutes(30),
     script:
         "../scripts/fetch_weights.py"
+
+
+rule check_weights:
+    input:
+        weights=lambda wildcards: config[wildcards.section]["weights"],
+        code=code("check_weights"),
+    output:
+        weights="results/weights/{section}.pth",
+    log:
+        "results/logs/check_weights/{section}.log",
+    benchmark:
+        "results/benchmarks/check_weights/{section}.tsv"
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        settings=lambda wildcards: config[wildcards.section],
+    script:
+        "../scripts/check_weights.py"
 
 
 rule train_resnet:

@@ -25,6 +25,7 @@ wildcard_constraints:
     uid=r"[0-9.]+",
     fold=r"\d+",
     member=r"\d+",
+    section="resnet|baseline",
     part=r"fold_\d+|test",
 
 
@@ -110,11 +111,9 @@ def networks_unseen(model, part="{part}", files=("model.pt",)):
 
 
 def start_weights(section):
-    """Weights that a ResNet starts from: none, ImageNet's or a file of the user's."""
-    choice = config[section]["weights"]
-    if choice == "random":
-        return []
-    return "results/weights/resnet50_imagenet.pth" if choice == "imagenet" else choice
+    """Weights that a ResNet starts from: none, ImageNet's or a checked copy of the user's file."""
+    kept = {"random": [], "imagenet": "results/weights/resnet50_imagenet.pth"}
+    return kept.get(config[section]["weights"], f"results/weights/{section}.pth")
 
 
 def of_baseline(path, parts):
