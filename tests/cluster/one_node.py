@@ -1,6 +1,6 @@
 """A throw-away SLURM of one node: munge, MariaDB, accounting, controller and daemon in one folder.
 
-    python tests/cluster/one_node.py      says which programs are missing, if any
+    python tests/cluster/one_node.py      prints the Debian packages to install, if any are missing
 
 Nothing outside the folder is touched: own sockets, own ports, own database. Every daemon is a child
 process, is stopped by its process id, and gets a SIGTERM from the kernel should this process die.
@@ -290,4 +290,5 @@ def free_ports(number: int) -> list[int]:
 
 if __name__ == "__main__":
     if missing():
-        sys.exit(f"not here: {', '.join(missing())}; on Debian: apt-get install {PACKAGES}")
+        print(PACKAGES)
+        sys.exit(f"not on this machine: {', '.join(missing())}")

@@ -21,7 +21,7 @@ FOLDER = Path("results/models/unet/fold_0")
 MODEL = str(FOLDER / "model.pt")
 EPOCHS = 16
 # Two threads everywhere: a sum's last bits hang on their number.
-LONG = ["--config", f"unet={{epochs: {EPOCHS}, repeat: 4}}", "--set-threads", "train_unet=2"]
+LONG = ["--config", f"unet={{epochs: {EPOCHS}, repeat: 16}}", "--set-threads", "train_unet=2"]
 # SLURM's shortest limit. It looks every half minute: notice comes after 20 to 50 seconds, the end
 # after 60 to 90.
 NOTICED_S = 55
@@ -132,7 +132,7 @@ def test_a_cancelled_training_fails_cleanly(cluster: OneNode, workdir: Path) -> 
     assert not list((workdir / FOLDER).rglob(".*.part*"))
 
 
-def test_the_next_run_goes_on_through_time_limit_and_preemption(
+def test_the_next_run_goes_on_through_time_limit_preemption_and_requeue(
     cluster: OneNode, workdir: Path
 ) -> None:
     before = {job.id for job in jobs(cluster)}
@@ -147,12 +147,17 @@ def test_the_next_run_goes_on_through_time_limit_and_preemption(
     # Both GPUs for somebody more important.
     urgent = ["--account", ACCOUNT, "--partition", "urgent", "--gpus", "2", "--time", "1"]
     cluster.command("sbatch", *urgent, "--output", "/dev/null", "--wrap", "sleep 2")
+    wait_for_epochs(workdir, running, 2)
+    requeued = on_the_node(cluster, running)
+    cluster.command("scontrol", "requeue", requeued)
     assert running.wait() == 0, log.read_text()[-6000:]
     mine = [job for job in jobs(cluster) if job.rule == "train_unet" and job.id not in before]
     states = {job.id: job.state for job in mine}
-    assert limited != preempted
+    assert len({limited, preempted, requeued}) == 3
     assert states[limited] != "COMPLETED"
     assert states[preempted] != "COMPLETED"
+    # The same job, started again by SLURM itself.
+    assert states[requeued] == "COMPLETED"
     assert list(states.values()).count("COMPLETED") == 1
     assert {job.minutes for job in mine} == {1}
     assert log.read_text().count("Stopped by SIGTERM; the state is in") >= 2

@@ -15,14 +15,20 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
+from nodules.files import sha256
 from nodules.headers import read_header
 from nodules.volumes import voxel_blocks
 
 # Snakemake's own: it writes them in place, and marks the job incomplete until they are there.
 SNAKEMAKES = ("logs", "benchmarks")
-# What a run cannot repeat: how long something took. Everything else has to.
-DURATIONS = {"history.parquet": ["seconds"], "epochs.parquet": ["seconds"]}
-TIMED_PAGE = "report/costs.html"
+# What a run cannot repeat: how long something took and how much memory. Everything else has to.
+MEASURED = {
+    "history.parquet": ["seconds"],
+    "epochs.parquet": ["seconds"],
+    "system_costs.parquet": ["seconds", "peak_mb"],
+}
+# What shows nothing else; that each is there and whole is all that can be asked.
+SHOWS_MEASURED = {"report/costs.html", "figures/system_costs.svg", "figures/system_costs.png"}
 REPORT = "report.html"
 
 
@@ -90,7 +96,7 @@ def broken(results: Path, known: set[tuple[Path, int]] | None = None) -> list[st
 
 
 def differences(results: Path, reference: Path) -> list[str]:
-    """What differs between two finished runs, durations apart."""
+    """What differs between two finished runs, but for what was measured."""
     names, expected = (
         {str(path.relative_to(folder)) for path in finished(folder)}
         for folder in (results, reference)
@@ -107,18 +113,18 @@ def differences(results: Path, reference: Path) -> list[str]:
 
 
 def _content(path: Path, results: Path) -> Any:
-    """What two runs must have in common of a file: its bytes, but for durations."""
+    """What two runs must have in common of a file: its bytes, but for what was measured."""
     name = str(path.relative_to(results))
-    if path.name in DURATIONS:
-        table = pd.read_parquet(path).drop(columns=DURATIONS[path.name])
+    if path.name in MEASURED:
+        table = pd.read_parquet(path).drop(columns=MEASURED[path.name])
         return table.to_csv(float_format="%.17g")
     if path.name == "training_state.pt":
         return _state(path)
-    if name == TIMED_PAGE:
-        return re.sub(r"[\d.,–]+", "#", path.read_text())
+    if name in SHOWS_MEASURED:
+        return None
     if name == REPORT:
-        return _shown(path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        return _shown(path) - {sha256(results / name) for name in SHOWS_MEASURED}
+    return sha256(path)
 
 
 def _state(path: Path) -> Any:
@@ -141,10 +147,8 @@ def _hashed(node: Any) -> Any:
     return node
 
 
-def _shown(path: Path) -> list[str]:
-    """Hashes of the files that the report carries, without the page of durations."""
+def _shown(path: Path) -> set[str]:
+    """Hashes of the files that the report carries."""
     parts = re.findall(r'"data:[^"]*?;base64,([^"]+)"', path.read_text())
-    pages = (base64.b64decode(part) for part in parts)
-    return sorted(
-        hashlib.sha256(page).hexdigest() for page in pages if b"Time and memory" not in page
-    )
+    assert parts
+    return {hashlib.sha256(base64.b64decode(part)).hexdigest() for part in parts}
