@@ -49,7 +49,6 @@ GresTypes=gpu
 JobRequeue=1
 KillWait=30
 MinJobAge=300
-SlurmdTimeout=20
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=5
 SlurmdParameters=config_overrides

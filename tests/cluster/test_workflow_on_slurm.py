@@ -4,7 +4,6 @@ In mid-run the node is drained for a while, and the controller is stopped and st
 """
 
 import re
-import subprocess
 import time
 from pathlib import Path
 
@@ -31,12 +30,15 @@ def finished(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> tupl
     before = {job.id for job in jobs(cluster)}
     running = start(cluster, on_cluster(workdir), log)
     try:
-        wait_for(cluster, running, PER_SCAN)
+        while running.poll() is None and not on_the_node(cluster, PER_SCAN):
+            time.sleep(0.5)
         node = cluster.command("sinfo", "-h", "-p", "cpu", "-o", "%N")
         cluster.command("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
         time.sleep(DRAINED_S)
         cluster.command("scontrol", "update", f"NodeName={node}", "State=RESUME")
-        wait_for(cluster, running, GPU_RULES)
+        # Once the training itself runs: a job that has just reached its node waits for two minutes.
+        while running.poll() is None and not list(workdir.glob("results/logs/train_unet/*")):
+            time.sleep(0.2)
         cluster.restart_controller(DOWN_S)
         running.wait()
     finally:
@@ -57,13 +59,10 @@ def accounted(finished: tuple[Path, list[Job]]) -> list[Job]:
     return finished[1]
 
 
-def wait_for(cluster: OneNode, running: subprocess.Popen[bytes], rules: set[str]) -> None:
-    """Wait until a job of one of these rules is on the node."""
-    while running.poll() is None:
-        listed = cluster.command("squeue", "-h", "-t", "R", "-o", "%k").splitlines()
-        if any(rule_of(comment) in rules for comment in listed):
-            return
-        time.sleep(0.5)
+def on_the_node(cluster: OneNode, rules: set[str]) -> bool:
+    """Whether a job of one of these rules runs."""
+    listed = cluster.command("squeue", "-h", "-t", "R", "-o", "%k").splitlines()
+    return any(rule_of(comment) in rules for comment in listed)
 
 
 def first_ask(rule: str) -> tuple[str, int]:
