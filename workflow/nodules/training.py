@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from nodules import tables
 from nodules.files import UserError, atomic
@@ -155,7 +156,8 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
         # What a training with another config left must not stand beside this one's.
         for path in (plan.checkpoint(1).parent, plan.picture(1).parent):
             shutil.rmtree(path, ignore_errors=True)
-    with StopSignals() as signals:
+    # Messages go above the progress bar, not into it.
+    with StopSignals() as signals, logging_redirect_tqdm():
         while progress.epoch <= plan.epochs:
             train_epoch(network, optimizer, task, plan, progress, device, signals)
             finish_epoch(network, task, plan, progress, device)
