@@ -19,7 +19,7 @@ from reliability.watching import UNFINISHED, Watch, kind
 from sources import ROOT
 
 CONFIG = Path(__file__).with_name("smallest.yaml")
-GENTLE_S = 120  # what a run may take to end by itself after SIGTERM or SIGINT
+GENTLE_S = 60  # what a run may take to end by itself after SIGTERM or SIGINT
 
 
 @dataclass
@@ -93,14 +93,23 @@ def alive(group: int) -> list[int]:
     return found
 
 
-def kill(run: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Send a signal to every process of the run and wait until all of them are gone."""
+def kill(run: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    """Send a signal to every process of the run and wait until all of them are gone.
+
+    False where Snakemake itself is left after its jobs and has to be killed: if SIGTERM comes
+    while its scheduler holds its lock, 9.27 waits for this lock for ever.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, number)
     end = time.monotonic() + GENTLE_S
     while run.poll() is None or alive(run.pid):
         time.sleep(0.02)
-        assert time.monotonic() < end, f"still running after {number.name}: {alive(run.pid)}"
+        if time.monotonic() > end:
+            assert alive(run.pid) == [run.pid], f"still running after {number.name}"
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+            return False
+    return True
 
 
 @dataclass
@@ -135,12 +144,12 @@ class Harness:
     def _killed(self, run: subprocess.Popen[bytes], number: signal.Signals, moment: str) -> bool:
         if run.poll() is not None:
             return self._ended(run)
-        kill(run, number)
+        name = number.name if kill(run, number) else f"{number.name}, then SIGKILL"
         results = self.workdir / "results"
         parts = (p.relative_to(results) for p in results.rglob(".*") if UNFINISHED.match(p.name))
         unfinished = sorted({kind(path) for path in parts})
         broken = whole.broken(results, self._whole)
-        self.kills.append(Kill(number.name, moment, unfinished, broken))
+        self.kills.append(Kill(name, moment, unfinished, broken))
         return True
 
     @staticmethod

@@ -60,9 +60,10 @@ EDITS = {
     "nodules/detection_scores.py": ("score_detections", LONG),
     "nodules/figures_trends.py": ("draw_trends", LONG | {"score_detections"}),
     "scripts/detect_unet.py": ("detect_unet", {"make_phantom", "prepare_slices", "train_unet"}),
+    "nodules/froc_report.py": ("draw_scores", LONG),
     "nodules/files.py": (None, LONG),
     "nodules/tables.py": (None, LONG),
-    "nodules/froc_report.py": (None, LONG),
+    "nodules/cli.py": (None, LONG),
     "schemas/config.schema.yaml": (None, LONG),
 }
 
