@@ -1,0 +1,83 @@
+"""Whole runs on odd but valid sets of scans: they reach a report that says what has no answer."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nodules import tables
+from reliability import whole
+from reliability.killing import start
+
+pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1200)]
+QUICK = ["resnet={task: presence}", "baseline={enabled: false}"]
+
+
+def finished(workdir: Path, *config: str) -> tuple[Path, dict]:
+    """Results of a run that has to succeed, and its summary."""
+    workdir.mkdir(exist_ok=True)
+    log = workdir / "run.log"
+    assert start(workdir, "--config", *config).wait() == 0, log.read_text()[-4000:]
+    results = workdir / "results"
+    assert whole.broken(results) == []
+    assert (results / "report.html").exists()
+    return results, json.loads((results / "evaluation/summary.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_set_without_any_nodule(tmp_path, record_property):
+    results, summary = finished(tmp_path, "phantom={empty_scans: 1.0}")
+    assert len(tables.read(results / "scans/nodules.parquet", "nodules")) == 0
+    for part in ("test", "out_of_fold"):
+        assert summary[part]["n_nodules"] == 0
+        assert all(cpm["value"] is None for cpm in summary[part]["cpm"].values())
+        assert summary[part]["resnet_auc"]["value"] is None
+    assert "no nodule" in (results / "report/metrics.html").read_text().lower()
+    record_property("odd", "a run without any nodule: reports what has no answer")
+
+
+@pytest.mark.slow
+def test_a_fold_without_positives(tmp_path, record_property):
+    results, summary = finished(tmp_path, "phantom={empty_scans: 0.75}", *QUICK)
+    folds = tables.read(results / "folds/folds.parquet", "folds")
+    nodules = tables.read(results / "scans/nodules.parquet", "nodules")
+    counts = folds["seriesuid"].map(nodules["seriesuid"].value_counts()).fillna(0)
+    by_fold = counts.groupby(folds["fold"]).sum()
+    assert by_fold.drop(-1).min() == 0 < by_fold.drop(-1).max(), by_fold
+    assert summary["out_of_fold"]["n_nodules"] == by_fold.drop(-1).sum()
+    record_property("odd", "a run with a fold without nodules: works")
+
+
+@pytest.mark.slow
+def test_one_subset_alone(tmp_path, record_property):
+    """The phantom's scans, all put into subset 3, as somebody has them who loaded one archive."""
+    made = tmp_path / "made"
+    made.mkdir()
+    assert start(made, "results/phantom/annotations.csv").wait() == 0
+    folder = tmp_path / "luna16"
+    shutil.copytree(made / "results/phantom", folder)
+    (folder / "one").mkdir()
+    for path in folder.glob("subset*/*"):
+        path.rename(folder / "one" / path.name)
+    for empty in folder.glob("subset*"):
+        empty.rmdir()
+    (folder / "one").rename(folder / "subset3")
+    real = ["data={source: luna16}", f"luna16_dir={folder}", "folds={test_subset: null}"]
+    results, summary = finished(tmp_path / "run", *real, *QUICK)
+    sheet = tables.read(results / "scans/scans.parquet", "scans")
+    assert len(sheet) == 4 and set(sheet["subset"]) == {3}
+    assert summary["main_set"] == "out_of_fold" and "test" not in summary
+    assert summary["out_of_fold"]["n_scans"] == 4
+    record_property("odd", "a run on one subset alone: works")
+
+
+def test_one_scan_alone_is_prepared_and_then_refused_in_words(tmp_path, record_property):
+    """Nobody may be trained and tested on one patient; but all that a scan has alone is made."""
+    config = ["--config", "phantom={scans: 1}", "folds={test_subset: null}", *QUICK]
+    assert start(tmp_path, "--keep-going", *config).wait() != 0
+    told = (tmp_path / "run.log").read_text()
+    assert "make_folds: " in told and "Traceback" not in told
+    results = tmp_path / "results"
+    assert len(list(results.glob("slices/*.npy"))) == len(list(results.glob("masks/*"))) == 1
+    record_property("odd", "one scan alone: prepared; a fold of it is refused in words")
