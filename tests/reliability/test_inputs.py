@@ -10,9 +10,13 @@ import yaml
 from luna16_folder import write_folder
 from nodules import cli, configuration, networks, pretrained
 from nodules.files import UserError
-from reliability.catalogue import ALL, CASES, FINE, Case
+from reliability.catalogue import ALL, Case
+from reliability.catalogue_headers import HEADERS
+from reliability.catalogue_lists import FINE, LISTS
 from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
+from reliability.catalogue_voxels import VOXELS
 
+CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS}
 EACH = [
     pytest.param(group, case, id=f"{group}: {case.name}")
     for group, cases in CASES.items()
