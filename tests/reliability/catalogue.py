@@ -4,6 +4,7 @@ A case's damage is done to the folder of `luna16_folder.write_folder`: scans 2.2
 2.25.2 (zraw) in subset0, 2.25.3 (flipped) in subset4, and the four lists.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,16 @@ class Case(NamedTuple):
 
 ALL = ("all",)
 NONE = ()
+
+
+def pipe(place: str) -> Callable[[Path], None]:
+    """Put a named pipe in a file's place: who opens it waits for a writer."""
+
+    def damage(folder: Path) -> None:
+        (folder / place).unlink()
+        os.mkfifo(folder / place)
+
+    return damage
 
 
 def header_line(key: str, line: str, scan: str = "subset0/2.25.1.mhd") -> Callable[[Path], None]:

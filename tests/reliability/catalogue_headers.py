@@ -1,7 +1,9 @@
 """Defective headers, and what has to be said of each."""
 
+import os
+
 from luna16_folder import write_scan
-from reliability.catalogue import ARCHIVE_HEADER, Case, header_line
+from reliability.catalogue import ARCHIVE_HEADER, Case, header_line, pipe
 
 
 def header(name: str, key: str, line: str, reason: str, remedy: str = ARCHIVE_HEADER) -> Case:
@@ -135,6 +137,53 @@ HEADERS = [
             ("voxels are the folder", "..", "points out of the header's folder"),
         )
     ),
+    *(
+        header(
+            f"voxels by a name for {kind}",
+            "ElementDataFile",
+            f"ElementDataFile = {name}",
+            f"= {told} has characters that no file here may have",
+            BESIDE,
+        )
+        for kind, name, told in (
+            ("Snakemake's wildcards", "{x}.raw", "{x}.raw"),
+            ("Snakemake's folders", "<results>.raw", "<results>.raw"),
+            ("a terminal", "\x1b[31m.raw", "\\x1b[31m.raw"),
+            ("nobody's disk", "9" * 300, "9" * 64 + ".."),
+        )
+    ),
+    header("DimSize with _", "DimSize", "DimSize = 8 9 0_6", "= 8 9 0_6 is not a list of numbers"),
+    header(
+        "full-width digits",
+        "ElementSpacing",
+        "ElementSpacing = 2 2 \uff12",
+        "= 2 2 \uff12 is not a list of numbers",
+    ),
+    header(
+        "Arabic digits",
+        "Offset",
+        "Offset = \u0661 2 3",
+        "Offset = \u0661 2 3 is not a list of numbers",
+    ),
+    header(
+        "a size of 5000 digits",
+        "ObjectType",
+        f"CompressedDataSize = {'9' * 5000}",
+        f"CompressedDataSize = {'9' * 64}.. is not a number of bytes",
+    ),
+    header(
+        "a key of 9000 characters",
+        "ObjectType",
+        f"{'k' * 9000} = 1\n{'k' * 9000} = 1",
+        f"line 2 gives {'k' * 64}.. a second time",
+        RIGHT_ONE,
+    ),
+    header(
+        "a forged line",
+        "ElementType",
+        "ElementType = MET\u0085error\x1b[31m",
+        " is not 'key = value' ('error\\x1b[31m')",
+    ),
     header(
         "keys after the end",
         "ElementDataFile",
@@ -178,16 +227,46 @@ HEADERS = [
         "a folder for a header",
         lambda f: ((f / "subset0/2.25.1.mhd").unlink(), (f / "subset0/2.25.1.mhd").mkdir()),
         "subset0/2.25.1.mhd",
-        "the header cannot be read (Is a directory)",
+        "the header cannot be read (it is not a regular file)",
         "Check the path and permissions.",
     ),
     Case(
-        "a name that is no UID",
-        lambda f: (f / "subset0/2.25.1.mhd").rename(f / "subset0/<b>$(x) 1.mhd"),
-        "subset0/<b>$(x) 1.mhd",
-        "the file's name is not a series UID",
-        "Name the header as LUNA16 does: <seriesuid>.mhd.",
-        ("<b>$(x) 1",),
+        "a pipe for a header",
+        pipe("subset0/2.25.1.mhd"),
+        "subset0/2.25.1.mhd",
+        "the header cannot be read (it is not a regular file)",
+        "Check the path and permissions.",
+    ),
+    Case(
+        "a header that is a link to nothing",
+        lambda f: (
+            (f / "subset0/2.25.1.mhd").unlink(),
+            (f / "subset0/2.25.1.mhd").symlink_to("nowhere"),
+        ),
+        "subset0/2.25.1.mhd",
+        "the header cannot be read (No such file or directory)",
+        "Check the path and permissions.",
+    ),
+    *(
+        Case(
+            f"a name that is no UID: {kind}",
+            lambda f, name=name: (f / "subset0/2.25.1.mhd").rename(f / "subset0" / f"{name}.mhd"),
+            f"subset0/{told}.mhd",
+            "the file's name is not a series UID",
+            "Name the header as LUNA16 does: <seriesuid>.mhd.",
+            (told,),
+        )
+        for kind, name, told in (
+            ("for a shell", "<b>$(x) 1", "<b>$(x) 1"),
+            ("for Snakemake", "{uid}", "{uid}"),
+            ("dots", "2..", "2.."),
+            ("two dots", "2..1", "2..1"),
+            ("digits of another script", "2.25.\u0661", "2.25.\u0661"),
+            ("too long", "2." * 32 + "1", "2." * 32 + "1"),
+            ("two lines", "1\nerror: x", "1\\nerror: x"),
+            ("for a terminal", "1\x1b[31m", "1\\x1b[31m"),
+            ("not UTF-8", os.fsdecode(b"1\xff"), "1\\udcff"),
+        )
     ),
     Case(
         "one UID in two subsets",

@@ -1,10 +1,10 @@
-"""Defective lists, unusual input that is right, and what has to be said of each."""
+"""Defective lists, and what has to be said of each."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from luna16_folder import HEAD
-from reliability.catalogue import ALL, DATA, EXPORT, LINE, NAMED, NONE, Case
+from reliability.catalogue import ALL, EXPORT, LINE, NAMED, NONE, Case, pipe
 
 
 def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -42,7 +42,9 @@ def widened(column: bytes) -> Callable[[bytes], bytes]:
 
 
 NODULES, EXCLUDED, SCANS = "annotations.csv", "annotations_excluded.csv", "seriesuids.csv"
+CANDIDATES = "candidates_V2.csv"
 LINE_3 = f"{NODULES}, line 3"  # a nodule of 2.25.1
+UIDS_ALONE = "Write the UIDs alone, as the headers are named: digits and dots."
 OUTSIDE = "Correct the line, or the header's Offset, ElementSpacing or TransformMatrix."
 
 LISTS = [
@@ -283,21 +285,77 @@ LISTS = [
         "Add it to the lists",
         NONE,
     ),
+    Case(
+        "not one UID is one",
+        rewrite(NODULES, lambda b: b.replace(b"2.25", b"L2.25")),
+        NODULES,
+        "4 of 4 rows name no series UID, such as 'L2.25.2' on line 2",
+        UIDS_ALONE,
+        ALL,
+    ),
+    Case(
+        "one UID is none",
+        edit(NODULES, "2.25.9,500", "2.25.9.mhd,500"),
+        NODULES,
+        "1 of 4 rows name no series UID, such as '2.25.9.mhd' on line 5",
+        UIDS_ALONE,
+        NONE,
+    ),
+    Case(
+        "a number with _",
+        edit(NODULES, "2.25.1,-1", "2.25.1,-0_1"),
+        LINE_3,
+        "coordX '-0_1' is not a finite number",
+        LINE,
+    ),
+    Case(
+        "a number in full-width digits",
+        edit(NODULES, "2.25.1,-1", "2.25.1,\uff11"),
+        LINE_3,
+        "coordX '\uff11' is not a finite number",
+        LINE,
+    ),
+    Case(
+        "a forged line",
+        edit(NODULES, "2.25.1,-1", '2.25.1,"1\nerror: \x1b[31mx"'),
+        f"{NODULES}, line 4",
+        r"coordX '1\nerror: \x1b[31mx' is not a finite number",
+        LINE,
+    ),
+    Case(
+        "a number of 130,000 characters",
+        edit(NODULES, "2.25.1,-1", "2.25.1," + "x" * 130_000),
+        LINE_3,
+        f"coordX '{'x' * 64}..' is not a finite number",
+        LINE,
+    ),
+    *(
+        Case(
+            f"a pipe for {name}",
+            pipe(name),
+            name,
+            "cannot be read (it is not a regular file)",
+            "Check the path.",
+            ALL,
+        )
+        for name in (NODULES, EXCLUDED, SCANS, CANDIDATES)
+    ),
+    *(
+        Case(
+            f"{name} is a link to {target}",
+            lambda f, name=name, target=target: (
+                (f / name).unlink(),
+                (f / name).symlink_to(target),
+            ),
+            name,
+            f"cannot be read ({reason})",
+            "Check the path.",
+            ALL,
+        )
+        for name in (NODULES, SCANS, CANDIDATES)
+        for target, reason in (
+            ("nowhere", "No such file or directory"),
+            (name, "Too many levels of symbolic links"),
+        )
+    ),
 ]
-
-# Unusual, and right: nothing is said of it, nothing is left out.
-FINE: dict[str, Callable[[Path], object]] = {
-    "byte-order mark": rewrite(NODULES, lambda b: b"\xef\xbb\xbf" + b),
-    "Windows line ends": rewrite(NODULES, lambda b: b.replace(b"\n", b"\r\n")),
-    "further columns": rewrite(NODULES, widened(b"comment")),
-    "blank lines": rewrite(NODULES, lambda b: b.replace(b"\n", b"\n\n")),
-    "no candidates": lambda f: (f / "candidates_V2.csv").unlink(),
-    "no list of scans": lambda f: (f / SCANS).unlink(),
-    "header with Windows line ends": lambda f: (f / "subset0/2.25.1.mhd").write_bytes(
-        b"\xef\xbb\xbf" + (f / "subset0/2.25.1.mhd").read_bytes().replace(b"\n", b"\r\n")
-    ),
-    "a link to the voxels": lambda f: (
-        (f / DATA).rename(f / "elsewhere.raw"),
-        (f / DATA).symlink_to(f / "elsewhere.raw"),
-    ),
-}

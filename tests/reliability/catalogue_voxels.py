@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from luna16_folder import write_scan
-from reliability.catalogue import ARCHIVE_DATA, COUNT, DATA, Case, header_line
+from reliability.catalogue import ARCHIVE_DATA, COUNT, DATA, NONE, Case, header_line, pipe
 
 
 def raw(content: bytes) -> Callable[[Path], object]:
@@ -36,6 +36,28 @@ def floats(*values: float) -> Callable[[Path], None]:
         raw(voxels.tobytes())(folder)
 
     return damage
+
+
+def doubles(value: float) -> Callable[[Path], None]:
+    """Store the first scan as doubles of air, one of them given."""
+
+    def damage(folder: Path) -> None:
+        header_line("ElementType", "ElementType = MET_DOUBLE")(folder)
+        raw(np.array([value] + [-900] * (COUNT - 1), "<f8").tobytes())(folder)
+
+    return damage
+
+
+def labelled(*values: int) -> Callable[[Path], None]:
+    """Put a label volume of zeros, but for some values, beside the first scan."""
+
+    def change(path: Path) -> None:
+        header_line("ElementType", "ElementType = MET_INT", path.name)(path.parent)
+        stored = np.zeros(COUNT, "<i4")
+        stored[: len(values)] = values
+        (path.parent / "2.25.7.raw").write_bytes(stored.tobytes())
+
+    return labels(change)
 
 
 def unsigned(folder: Path) -> None:
@@ -66,6 +88,7 @@ RESCALE = "apply the rescale slope and intercept"
 GOOD = np.arange(-500, COUNT - 500, dtype="<i2").tobytes()
 CORRUPT = bytearray(zlib.compress(GOOD))
 CORRUPT[-1] ^= 1  # its checksum
+LABELS, FROM_1 = "subset0/2.25.1_nodules.mhd", "Number the nodules from 1 on"
 PACKED = "subset0/2.25.2.zraw"
 SECOND = ("2.25.2",)
 
@@ -216,4 +239,45 @@ VOXELS = [
         "cannot be read",
         ARCHIVE_DATA,
     ),
+    Case(
+        "a pipe for a voxel file",
+        pipe(DATA),
+        DATA,
+        "cannot be read (it is not a regular file)",
+        ARCHIVE_DATA,
+    ),
+    *(
+        Case(
+            f"voxels of {value:g}",
+            doubles(value),
+            DATA,
+            f"voxels from {min(value, -900):g} to {max(value, -900):g}, more than 16 bits hold",
+            "Store Hounsfield units as LUNA16 does: MET_SHORT.",
+        )
+        for value in (1e30, 1e308, -1e308, 40_000)
+    ),
+    Case(
+        "labels in a pipe",
+        labels(lambda path: pipe(path.name)(path.parent)),
+        LABELS,
+        "the header cannot be read (it is not a regular file)",
+        "Check the path and permissions.",
+    ),
+    Case(
+        "label voxels in a pipe",
+        labels(lambda path: pipe("2.25.7.raw")(path.parent)),
+        "subset0/2.25.7.raw",
+        "cannot be read (it is not a regular file)",
+        ARCHIVE_DATA,
+    ),
+    Case(
+        "labels that are a link to nothing",
+        lambda f: (f / LABELS).symlink_to("nowhere"),
+        LABELS,
+        "the header cannot be read (No such file or directory)",
+        "Check the path and permissions.",
+    ),
+    Case("a label below 0", labelled(1, -3), LABELS, "the label -3 is below 0", FROM_1),
+    Case("a label of 40000", labelled(1, 40_000), LABELS, "label 40000 is above 32767", FROM_1),
+    Case("no label", labelled(), LABELS, "there is no label in it", "Nothing to do, unless", NONE),
 ]
