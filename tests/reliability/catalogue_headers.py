@@ -142,7 +142,7 @@ HEADERS = [
             f"voxels by a name for {kind}",
             "ElementDataFile",
             f"ElementDataFile = {name}",
-            f"= {told} has characters that no file here may have",
+            f"= {told} cannot be the name of a voxel file",
             BESIDE,
         )
         for kind, name, told in (

@@ -73,3 +73,8 @@ def test_names_of_voxel_files():
     ):
         assert not foreign.is_voxel_name(name)
     assert not foreign.is_voxel_name("x" * 256)
+
+
+def test_what_a_terminal_cannot_show_is_spelled():
+    assert foreign.for_terminal("\u00e9\uff11\n", "latin-1") == "\u00e9\\uff11\n"
+    assert foreign.for_terminal("\u00e9\uff11\n", None) == "\u00e9\uff11\n"

@@ -128,7 +128,7 @@ def test_stop_looks_for_no_voxels_that_a_header_may_not_name(snakemake, tmp_path
     status, output = snakemake("stop", FOLDS)
     assert status != 0
     assert "ElementDataFile = ../../../../etc/shadow points out of the header's folder" in output
-    assert "ElementDataFile = {x}.raw has characters that no file here may have" in output
+    assert "ElementDataFile = {x}.raw cannot be the name of a voxel file" in output
     assert "check_scans: 2 of 3 scans cannot be used" in output
 
 
@@ -150,7 +150,7 @@ def test_skip_tells_everything_that_is_no_scan_and_goes_on(snakemake, tmp_path):
     assert set(sheet.index) == {"2.25.1", "2.25.2", "2.25.3", "2.25.4", *ODD.values()}
     assert all(f"luna16/subset0/{told}.mhd: {NO_UID}" in output for told in ODD.values())
     assert output.count("it is not a regular file") == 2
-    assert "ElementDataFile = <results>.raw has characters" in output
+    assert "ElementDataFile = <results>.raw cannot be the name" in output
     assert "2.25.5_nodules.mhd: left out: labels without their scan" in output
 
 

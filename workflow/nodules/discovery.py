@@ -15,7 +15,7 @@ from nodules.foreign import escaped, is_path, is_uid, is_voxel_name
 
 SUBSETS = range(10)
 LABEL_SUFFIXES = ("_nodules", "_nodule_labels")
-HEADER_BYTES = 16_384
+HEADER_BYTES = 65_536  # a longer header is refused
 LISTS = ("annotations.csv", "annotations_excluded.csv")  # those that no run can do without
 NAME = "Name the header as LUNA16 does: <seriesuid>.mhd."
 

@@ -58,3 +58,9 @@ def escaped(text: str) -> str:
 def shown(text: str, most: int = SHOWN) -> str:
     """Foreign text as a message shows it: on one line, printable, not longer than a UID."""
     return escaped(text) if len(text) <= most else escaped(text[:most]) + ".."
+
+
+def for_terminal(text: str, encoding: str | None) -> str:
+    """A text with what a terminal's encoding lacks spelled; UTF-8 lacks nothing."""
+    name = encoding or "utf-8"
+    return text.encode(name, "backslashreplace").decode(name)

@@ -260,7 +260,7 @@ def _data(fields: Fields) -> str:
     if Path(name).name != name or name in (".", "..") or "\\" in name or "\0" in name:
         _fail(f"{key} = {shown(name)} points out of the header's folder", beside)
     if not is_voxel_name(name):
-        _fail(f"{key} = {shown(name)} has characters that no file here may have", beside)
+        _fail(f"{key} = {shown(name)} cannot be the name of a voxel file", beside)
     return name
 
 
