@@ -14,21 +14,24 @@ import atheris
 import numpy as np
 
 with atheris.instrument_imports(include=["nodules"]):
-    from nodules import discovery, headers, submissions
+    from nodules import discovery, foreign, headers, submissions
     from nodules.files import FileDefect
 
 SCRATCH = Path(tempfile.mkdtemp())
 HEADER = SCRATCH / "2.25.1.mhd"
 LIST = SCRATCH / "annotations.csv"
+MESSAGE = 1000  # characters: 64 of them foreign, spelled with up to ten each, and words
 
 
 def read_header(content: bytes) -> None:
     """A header is refused with reasons, or its grid is sound and its voxels lie beside it."""
     HEADER.write_bytes(content)
     header, problems = headers.examine(HEADER)
-    discovery.data_file(HEADER)
+    data = discovery.data_file(HEADER)
+    assert data.parent == SCRATCH and foreign.is_path(data.name)
     if header is None:
-        assert problems and all(p.reason and p.remedy for p in problems)
+        assert problems and all(p.reason.isprintable() and p.remedy for p in problems)
+        assert all(0 < len(p.reason) < MESSAGE for p in problems)
         return
     assert not problems
     assert header.data.parent == SCRATCH and header.data.name not in ("", ".", "..")
@@ -45,9 +48,11 @@ def read_lists(content: bytes) -> None:
         columns, lines = submissions.read_points(LIST, "diameter_mm", bad)
     except FileDefect as defect:
         assert str(LIST) in defect.place and defect.reason and defect.remedy
+        assert str(defect).isprintable()
     else:
         assert all(len(column) == len(lines) for column in columns.values())
         assert all(columns["seriesuid"]) and all(row.reason and row.line for row in bad)
+        assert all(row.reason.isprintable() and len(row.reason) < MESSAGE for row in bad)
         assert all(math.isfinite(x) for key in ("x", "y", "z") for x in columns[key])
         try:
             strict = submissions.read_findings(LIST)

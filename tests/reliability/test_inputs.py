@@ -10,9 +10,14 @@ import yaml
 from luna16_folder import write_folder
 from nodules import cli, configuration, networks, pretrained
 from nodules.files import UserError
-from reliability.catalogue import ALL, CASES, FINE, Case
+from reliability.catalogue import ALL, Case
+from reliability.catalogue_folders import FINE, FOLDERS
+from reliability.catalogue_headers import HEADERS
+from reliability.catalogue_lists import LISTS
 from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
+from reliability.catalogue_voxels import VOXELS
 
+CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS, "folders": FOLDERS}
 EACH = [
     pytest.param(group, case, id=f"{group}: {case.name}")
     for group, cases in CASES.items()
@@ -31,7 +36,9 @@ def check(folder, capsys) -> tuple[int, list[str]]:
     status = cli.main(["check", str(folder)])
     out, err = capsys.readouterr()
     assert "Traceback" not in out + err
-    return status, (out + err).splitlines()
+    lines = (out + err).split("\n")
+    assert all(line.isprintable() for line in lines)
+    return status, lines[:-1]
 
 
 @pytest.mark.parametrize(("group", "case"), EACH)

@@ -1,5 +1,6 @@
 """The scans of a run: planned from the config, or found in a folder."""
 
+import os
 import subprocess
 import sys
 import time
@@ -65,6 +66,7 @@ def test_found_skips_label_volumes(tmp_path: Path) -> None:
     [
         ("ElementDataFile = 1.2.zraw", "1.2.zraw"),
         ("ElementDataFile=elsewhere.raw\r", "elsewhere.raw"),
+        ("ElementDataFile = spaced name.raw", "spaced name.raw"),
         ("ElementDataFile = LOCAL", "1.2.mhd"),
         ("ElementDataFile =", "1.2.mhd"),
         ("no such key", "1.2.mhd"),
@@ -77,11 +79,93 @@ def test_data_file_is_the_one_the_header_names(tmp_path: Path, line: str, expect
     assert scan.data == str(path.parent / expected)
 
 
-def test_an_unreadable_header_names_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/hostname",
+        "../../etc/shadow",
+        "..",
+        "{x}.raw",
+        "<results>.raw",
+        "x\\y.raw",
+        "LIST",
+        "a\x1b",
+    ],
+)
+def test_a_name_of_no_file_beside_the_header_is_no_data_file(tmp_path: Path, name: str) -> None:
+    path = header(tmp_path, 0, "1.2", f"ElementDataFile = {name}")
+    (scan,) = discovery.found(tmp_path)
+    assert scan.data == str(path)
+
+
+def test_a_header_that_is_no_file_is_no_scan(tmp_path: Path) -> None:
     broken = tmp_path / "subset0" / "1.2.mhd"
     broken.mkdir(parents=True)
+    with pytest.raises(UserError, match=r"1\.2\.mhd: .*not a regular file"):
+        discovery.found(tmp_path)
+    header(tmp_path, 0, "1.3")
+    assert [scan.uid for scan in discovery.found(tmp_path)] == ["1.3"]
+    assert [odd.path for odd in discovery.misfits(tmp_path)] == [broken]
+
+
+def test_a_pipe_is_no_file_of_a_scan(tmp_path: Path) -> None:
+    path, labels = header(tmp_path, 0, "1.2"), tmp_path / "subset0" / "1.2_nodules.mhd"
+    os.mkfifo(path.with_suffix(".raw"))
+    os.mkfifo(labels)
     (scan,) = discovery.found(tmp_path)
-    assert scan.data == str(broken)
+    assert (scan.data, scan.labels) == (str(path), ())
+
+
+SETTINGS = {"data": {"on_bad_scan": "stop"}}
+SKIPPING = {"data": {"on_bad_scan": "skip"}}
+
+
+@pytest.fixture
+def luna16(tmp_path: Path) -> Path:
+    """One scan and the lists that no run can do without."""
+    header(tmp_path, 0, "1.2").with_suffix(".raw").touch()
+    for name in discovery.LISTS:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_what_is_ready_is_what_was_found(luna16: Path) -> None:
+    assert discovery.ready(str(luna16), SETTINGS) == discovery.found(luna16)
+
+
+@pytest.mark.parametrize("name", ["{uid}", "<b>$(x) 1", "..a", "1.2..", "\udcff", "a\nb"])
+def test_a_name_that_is_no_uid_stops_the_plan_or_is_left_to_the_check(
+    luna16: Path, name: str
+) -> None:
+    (luna16 / "subset0" / f"z{name}.mhd").touch()
+    with pytest.raises(UserError, match=r"is not a series UID\. Name the header") as caught:
+        discovery.ready(str(luna16), SETTINGS)
+    assert str(caught.value).isprintable()
+    assert [scan.uid for scan in discovery.ready(str(luna16), SKIPPING)] == ["1.2"]
+
+
+def test_missing_voxels_stop_the_plan_or_are_left_to_the_check(luna16: Path) -> None:
+    (luna16 / "subset0/1.2.raw").unlink()
+    with pytest.raises(UserError, match=r"1\.2\.raw: the file of scan 1\.2 is missing\. Copy"):
+        discovery.ready(str(luna16), SETTINGS)
+    assert len(discovery.ready(str(luna16), SKIPPING)) == 1
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, SKIPPING])
+def test_without_a_list_of_nodules_nothing_is_planned(luna16: Path, settings: dict) -> None:
+    (luna16 / "annotations.csv").unlink()
+    with pytest.raises(UserError, match=r"annotations\.csv: cannot be read \(No such"):
+        discovery.ready(str(luna16), settings)
+    os.mkfifo(luna16 / "annotations.csv")
+    with pytest.raises(UserError, match=r"annotations\.csv: cannot be read \(it is not a reg"):
+        discovery.ready(str(luna16), settings)
+
+
+@pytest.mark.parametrize("name", ["{a}", "a<b", "a\nb", "\udcff"])
+def test_a_folder_that_snakemake_would_misread_is_refused(luna16: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"luna16_dir .*Rename the folder") as caught:
+        discovery.ready(str(luna16 / name), SKIPPING)
+    assert str(caught.value).isprintable()
 
 
 def test_a_missing_empty_or_unnamed_folder_is_explained(tmp_path: Path) -> None:

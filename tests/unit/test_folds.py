@@ -164,3 +164,11 @@ def test_folds_are_planned_as_they_will_be_numbered() -> None:
     assert folds.planned(kfold, [0, 9]) == [0, 1, 2] and folds.held_out(kfold) == 9
     official = {"scheme": "official", "n": 3, "test_subset": 9}
     assert folds.planned(official, [7, 2, 7]) == [2, 7] and folds.held_out(official) is None
+
+
+def test_a_planned_fold_without_a_usable_scan_is_named_with_its_subset():
+    scans = PLAIN.assign(status=np.where(PLAIN["subset"] == 2, "skipped", "ok"))
+    table = folds.assign(scans, "official", 5, 9, 1)
+    folds.require_planned(table, [0, 1, 3])
+    with pytest.raises(UserError, match=r"none of the scans of subset2 .* or move subset2"):
+        folds.require_planned(table, range(10))

@@ -126,13 +126,14 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
-    from nodules import discovery, scans
+    from nodules import discovery, foreign, scans
 
     headers = [scan.header for scan in discovery.found(arguments.folder)]
     checked = scans.check_folder(
         arguments.folder, headers, max(arguments.threads, 1), progress=sys.stderr.isatty()
     )
-    print(*scans.messages(checked), scans.describe(checked), sep="\n", end="")
+    text = "\n".join([*scans.messages(checked), scans.describe(checked)])
+    print(foreign.for_terminal(text, sys.stdout.encoding), end="")
     return int(checked.defects["fatal"].any())
 
 

@@ -6,12 +6,15 @@ import glob
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from nodules.foreign import escaped
 
 
 class UserError(Exception):
@@ -22,8 +25,17 @@ class FileDefect(UserError):
     """A UserError about one place in a file, in its parts: for tables of defects."""
 
     def __init__(self, place: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{place}: {reason}. {remedy}")
-        self.place, self.reason, self.remedy = place, reason, remedy
+        super().__init__(f"{escaped(place)}: {reason}. {remedy}")
+        self.place, self.reason, self.remedy = escaped(place), reason, remedy
+
+
+def require_regular(path: str | os.PathLike[str]) -> None:
+    """Raise OSError unless a path leads to a regular file, through links or not.
+
+    Who opens a named pipe waits for a writer, perhaps for ever.
+    """
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 @contextlib.contextmanager

@@ -55,6 +55,21 @@ def assign(
     return table
 
 
+def require_planned(table: pd.DataFrame, numbers: Iterable[int]) -> None:
+    """Raise UserError where a fold that was planned has no scan, before anything is trained.
+
+    Folds are planned of the scans that were found; those that cannot be used are in none.
+    """
+    empty = sorted(set(numbers) - set(table["fold"]))
+    if empty:
+        subsets = ", ".join(f"subset{k}" for k in empty)
+        raise UserError(
+            f"folds.scheme official: none of the scans of {subsets} can be used, so that there is "
+            "nothing to test there. Mend the scans, which results/logs/check_scans.log names with "
+            f"their defects, or move {subsets} out of luna16_dir, or set folds.scheme to kfold."
+        )
+
+
 def assert_disjoint(table: pd.DataFrame) -> None:
     """Raise UserError unless each scan stands once and no patient is on both sides of a split.
 

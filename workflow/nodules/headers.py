@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nodules.files import UserError
+from nodules.files import UserError, require_regular
+from nodules.foreign import decimal, escaped, is_voxel_name, shown
 from nodules.geometry import Geometry
 
 # Sizes as MetaIO has them; MET_LONG is left out, since its size depends on who wrote it.
@@ -32,6 +34,7 @@ ORTHONORMAL = 1e-3  # largest error of direction^T direction; headers are rounde
 
 Fields = dict[str, str]
 RESTORE = "Restore the header from LUNA16's archive."
+RIGHT_ONE = "Keep the right one of the two."
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     header, problems = examine(path)
     if header is None:
         told = " ".join(f"{problem.reason}. {problem.remedy}" for problem in problems)
-        raise UserError(f"{path}: {told}")
+        raise UserError(f"{escaped(str(path))}: {told}")
     return header
 
 
@@ -118,12 +121,12 @@ def _fields(path: Path) -> Fields:
         if not line.strip():
             continue
         if not equals or not key:
-            _fail(f"line {number} is not 'key = value' ({line[:60]!r})", RESTORE)
+            _fail(f"line {number} is not 'key = value' ('{shown(line)}')", RESTORE)
         if key in fields:
-            _fail(f"line {number} gives {key} a second time", "Keep the right one of the two.")
+            _fail(f"line {number} gives {shown(key)} a second time", RIGHT_ONE)
         if "ElementDataFile" in fields:
             _fail(
-                f"line {number} ({key}) follows ElementDataFile, which must come last",
+                f"line {number} ({shown(key)}) follows ElementDataFile, which must come last",
                 "Move ElementDataFile to the end; other readers ignore what follows it.",
             )
         fields[key] = value
@@ -134,6 +137,7 @@ def _fields(path: Path) -> Fields:
 
 def _text(path: Path) -> str:
     try:
+        require_regular(path)
         with path.open("rb") as stream:
             content = stream.read(MAX_HEADER_BYTES + 1)
     except OSError as error:
@@ -160,7 +164,7 @@ def _value(fields: Fields, *names: str) -> tuple[str, str]:
         _fail(f"the key {names[0]} is missing", RESTORE)
     for other in given[1:]:
         if fields[other] != fields[given[0]]:
-            _fail(f"{given[0]} and {other} disagree", "Keep the right one of the two.")
+            _fail(f"{given[0]} and {other} disagree", RIGHT_ONE)
     return given[0], fields[given[0]]
 
 
@@ -168,13 +172,13 @@ def _reals(fields: Fields, count: int, *names: str) -> tuple[str, NDArray[np.flo
     """Key and its `count` finite numbers."""
     key, text = _value(fields, *names)
     try:
-        numbers = np.array([float(word) for word in text.split()])
+        numbers = np.array([decimal(word) for word in text.split()])
     except ValueError:
-        _fail(f"{key} = {text[:80]} is not a list of numbers", RESTORE)
+        _fail(f"{key} = {shown(text)} is not a list of numbers", RESTORE)
     if len(numbers) != count:
         _fail(f"{key} has {len(numbers)} numbers instead of {count}", RESTORE)
     if not np.isfinite(numbers).all():
-        _fail(f"{key} = {text[:80]} is not finite", RESTORE)
+        _fail(f"{key} = {shown(text)} is not finite", RESTORE)
     return key, numbers
 
 
@@ -188,18 +192,21 @@ def _flag(fields: Fields, default: bool | None, *names: str) -> bool:
         return True
     if text.lower() in ("false", "f", "0"):
         return False
-    _fail(f"{key} = {text[:40]} is neither True nor False", RESTORE)
+    _fail(f"{key} = {shown(text)} is neither True nor False", RESTORE)
 
 
 def _shape(fields: Fields) -> tuple[int, int, int]:
     dimensions = fields.get("NDims", "")
     if dimensions != "3":
-        _fail(f"NDims = {dimensions or 'missing'} is not 3", "Store the scan as one 3-D volume.")
+        _fail(
+            f"NDims = {shown(dimensions) or 'missing'} is not 3",
+            "Store the scan as one 3-D volume.",
+        )
     key, numbers = _reals(fields, 3, "DimSize")
     if (numbers != np.floor(numbers)).any() or (numbers < 1).any():
-        _fail(f"{key} = {fields[key]} is not three positive whole numbers", RESTORE)
+        _fail(f"{key} = {shown(fields[key])} is not three positive whole numbers", RESTORE)
     if math.prod(numbers.tolist()) > MAX_VOXELS:
-        _fail(f"{key} = {fields[key]} is absurdly large for a chest CT", RESTORE)
+        _fail(f"{key} = {shown(fields[key])} is absurdly large for a chest CT", RESTORE)
     nx, ny, nz = (int(number) for number in numbers)
     return nz, ny, nx
 
@@ -209,7 +216,7 @@ def _spacing(fields: Fields) -> NDArray[np.float64]:
     low, high = SPACING_MM
     if (spacing < low).any() or (spacing > high).any():
         _fail(
-            f"{key} = {fields[key]} mm is absurd for a chest CT ({low:g} to {high:g} mm)",
+            f"{key} = {shown(fields[key])} mm is absurd for a chest CT ({low:g} to {high:g} mm)",
             "Write the true voxel spacing in mm, all positive; a flipped axis belongs into "
             "TransformMatrix.",
         )
@@ -219,7 +226,7 @@ def _spacing(fields: Fields) -> NDArray[np.float64]:
 def _origin(fields: Fields) -> NDArray[np.float64]:
     key, origin = _reals(fields, 3, "Offset", "Position", "Origin")
     if (np.abs(origin) > MAX_ORIGIN_MM).any():
-        _fail(f"{key} = {fields[key]} mm is absurd: over 10 m away", RESTORE)
+        _fail(f"{key} = {shown(fields[key])} mm is absurd: over 10 m away", RESTORE)
     return origin
 
 
@@ -229,7 +236,7 @@ def _direction(fields: Fields) -> NDArray[np.float64]:
     direction = numbers.reshape(3, 3).T
     if np.abs(direction.T @ direction - np.eye(3)).max() > ORTHONORMAL:
         _fail(
-            f"{key} = {fields[key]} is not three unit vectors at right angles",
+            f"{key} = {shown(fields[key])} is not three unit vectors at right angles",
             "Write the directions of the x, y and z axes; spacing belongs into ElementSpacing.",
         )
     return direction
@@ -238,7 +245,7 @@ def _direction(fields: Fields) -> NDArray[np.float64]:
 def _element(fields: Fields) -> np.dtype[Any]:
     key, name = _value(fields, "ElementType")
     if name not in ELEMENT_TYPES:
-        _fail(f"{key} = {name[:40]} is unknown", f"Store {', '.join(ELEMENT_TYPES)}.")
+        _fail(f"{key} = {shown(name)} is unknown", f"Store {', '.join(ELEMENT_TYPES)}.")
     if fields.get("ElementNumberOfChannels", "1") != "1":
         _fail("ElementNumberOfChannels is not 1", "Store one value per voxel.")
     big_endian = _flag(fields, False, "BinaryDataByteOrderMSB", "ElementByteOrderMSB")
@@ -249,9 +256,11 @@ def _data(fields: Fields) -> str:
     key, name = _value(fields, "ElementDataFile")
     beside = "Store the voxels in one file beside the header and write its bare name."
     if not name or name.upper() == "LOCAL" or name.upper().startswith("LIST") or "%" in name:
-        _fail(f"{key} = {name[:80] or 'nothing'} does not name one voxel file", beside)
+        _fail(f"{key} = {shown(name) or 'nothing'} does not name one voxel file", beside)
     if Path(name).name != name or name in (".", "..") or "\\" in name or "\0" in name:
-        _fail(f"{key} = {name[:80]} points out of the header's folder", beside)
+        _fail(f"{key} = {shown(name)} points out of the header's folder", beside)
+    if not is_voxel_name(name):
+        _fail(f"{key} = {shown(name)} cannot be the name of a voxel file", beside)
     return name
 
 
@@ -267,8 +276,8 @@ def _compressed_bytes(fields: Fields) -> int | None:
     text = fields.get("CompressedDataSize")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
-        _fail(f"CompressedDataSize = {text[:40]} is not a number of bytes", RESTORE)
+    if not re.fullmatch("[0-9]{1,18}", text):
+        _fail(f"CompressedDataSize = {shown(text)} is not a number of bytes", RESTORE)
     return int(text)
 
 

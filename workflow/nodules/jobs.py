@@ -18,7 +18,7 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if snakemake.log:
-        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w"))
+        handlers.append(logging.FileHandler(str(snakemake.log[0]), mode="w", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
     # A log that cannot be written (the disk is full) must not bury the message under its own.

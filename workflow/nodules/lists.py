@@ -1,5 +1,6 @@
 """LUNA16's lists of nodules, excluded findings and candidates, checked against the scans found."""
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from nodules import submissions, tables
-from nodules.files import FileDefect
+from nodules.files import FileDefect, require_regular
+from nodules.foreign import escaped, is_uid, shown
 from nodules.geometry import Geometry
 
 MAX_DIAMETER_MM = 100.0  # LUNA16's largest has 32 mm, its largest excluded finding 38 mm
@@ -36,9 +38,9 @@ LISTS = {
 def defect(place: object, reason: str, remedy: str, uid: str = "", fatal: bool = True) -> Defect:
     """A row of table `defects`; fatal without a UID means that no scan can be used."""
     return {
-        "file": str(place),
-        "seriesuid": uid,
-        "reason": reason,
+        "file": escaped(str(place)),
+        "seriesuid": shown(uid),
+        "reason": escaped(reason),
         "remedy": remedy,
         "fatal": fatal,
     }
@@ -54,11 +56,12 @@ def read_list(folder: Path, name: str, found: Collection[str]) -> tuple[pd.DataF
     source = LISTS[name]
     path = folder / source.file
     empty = pd.DataFrame(columns=["seriesuid", "x", "y", "z", source.value, "line"])
-    if not path.exists():
+    if not os.path.lexists(path):  # a link to nothing is told, and not taken for absent
         remedy = f"Copy LUNA16's {source.file} there."
         return empty, [defect(path, "the file is missing", remedy)] if source.required else []
     bad: list[submissions.BadRow] = []
     try:
+        require_readable(path)
         columns, lines = submissions.read_points(path, source.value, bad)
     except FileDefect as error:
         return empty, [defect(error.place, error.reason, error.remedy)]
@@ -78,6 +81,16 @@ def read_list(folder: Path, name: str, found: Collection[str]) -> tuple[pd.DataF
     return rows[~wrong].reset_index(drop=True), defects
 
 
+def require_readable(path: Path) -> None:
+    """Raise FileDefect for what is no regular file, such as a pipe, before anybody opens it."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise FileDefect(
+            str(path), f"cannot be read ({error.strerror})", "Check the path."
+        ) from error
+
+
 def _impossible(name: str, rows: pd.DataFrame) -> pd.Series:
     if name == "locations":
         return ~rows["class"].isin([0, 1])
@@ -95,6 +108,24 @@ def absent(path: Path, rows: pd.DataFrame, found: Collection[str]) -> list[Defec
         f"{len(others)} of {len(rows)} rows belong to {others.nunique()} scans that are not there"
     )
     return [defect(path, reason, "Nothing to do, unless those scans should be used.", fatal=False)]
+
+
+def nameless(source: List, path: Path, rows: pd.DataFrame) -> list[Defect]:
+    """A defect for a list with rows of which some name no series UID, such as `2.25.1.mhd`.
+
+    Fatal where no row of a list of findings names one: then no scan has its truth. A list of
+    other scans alone is right: LUNA16's own lists serve any part of its subsets.
+    """
+    uids = rows["seriesuid"].map(is_uid)
+    if uids.all():
+        return []
+    first = rows[~uids].iloc[0]
+    reason = (
+        f"{(~uids).sum()} of {len(rows)} rows name no series UID, such as "
+        f"'{shown(first.seriesuid)}' on line {first.line}"
+    )
+    remedy = "Write the UIDs alone, as the headers are named: digits and dots."
+    return [defect(path, reason, remedy, fatal=source.required and not uids.any())]
 
 
 def repeated(path: Path, nodules: pd.DataFrame) -> list[Defect]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-import re
+import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nodules import lidc, lists, submissions, tables
-from nodules.discovery import SUBSETS, label_volume
+from nodules.discovery import SUBSETS, label_volume, misfit, misfits, remarks
 from nodules.files import FileDefect, UserError
+from nodules.foreign import escaped, is_uid, shown
 from nodules.geometry import Geometry
 from nodules.headers import Header, examine
 from nodules.lists import Defect, defect
@@ -26,6 +28,7 @@ from nodules.volumes import voxel_blocks
 AIR_HU = -500  # every chest CT holds air, at -1000 HU
 LOWEST_HU = -4096  # scanners pad with -2000 to -3024
 HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale reach some more
+INT16 = np.iinfo(np.int16)  # what every later stage reads HU and labels as
 
 log = logging.getLogger("nodules")
 
@@ -46,11 +49,13 @@ def check_folder(
 ) -> Checked:
     """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
 
+    Headers in the folder that no run may take, which `discovery.found` leaves out, are checked too.
     Reads every voxel: about a second per GB and thread beside the disk's time, 100 MB a thread.
     A scan with a fatal defect has the status `skipped`.
     """
     root, paths = Path(folder), [Path(header) for header in headers]
-    found = {path.stem for path in paths}
+    paths += [odd.path for odd in misfits(root) if odd.path not in paths]
+    found = {path.stem for path in paths if is_uid(path.stem)}
     read = {name: lists.read_list(root, name, found) for name in lists.LISTS}
     defects = [d for _, own in read.values() for d in own]
     rows = {name: own for name, (own, _) in read.items()}
@@ -66,6 +71,7 @@ def check_folder(
         for row, own in checked:
             sheet.append(row)
             defects += own
+    defects += [defect(odd.path, odd.reason, odd.remedy, fatal=False) for odd in remarks(root)]
     defects += _missing(root, paths) + _twice(paths) + _unlisted(root, found)
     defects += _same_voxels(sheet) + _misplaced(root, rows, sheet)
     _complete(sheet, rows["nodules"], defects)
@@ -82,49 +88,58 @@ def check_scan(header_path: str | Path) -> tuple[dict[str, Any], list[Defect]]:
     Where the header cannot be used the grid is missing, where the voxels cannot, HU and hash.
     """
     path = Path(header_path)
-    uid = path.stem
+    uid = shown(path.stem)
     row: dict[str, Any] = dict.fromkeys(tables.columns("scans"))
-    row |= {"seriesuid": uid, "patient": uid, "subset": _subset(path), "header": str(path)}
+    row |= {"seriesuid": uid, "patient": uid, "subset": _subset(path), "header": escaped(str(path))}
     row |= {"data": "", "labels": "", "status": "ok", "sha256": "", "n_nodules": 0}
-    if not re.fullmatch(r"[0-9.]{1,64}", uid):
-        remedy = "Name the header as LUNA16 does: <seriesuid>.mhd."
-        return row, [defect(path, "the file's name is not a series UID", remedy, uid)]
+    if odd := misfit(path):
+        return row, [defect(odd.path, odd.reason, odd.remedy, uid)]
     header, problems = examine(path)
     if header is None:
         return row, [defect(path, p.reason, p.remedy, uid) for p in problems]
     row |= {"data": str(header.data), **header.geometry.to_row()}
     defects = _check_labels(header, row)
     try:
-        row |= _read_voxels(header)
+        columns, low, high = _read_voxels(header)
     except FileDefect as error:
         defects.append(defect(error.place, error.reason, error.remedy, uid))
     else:
-        defects += _check_values(header, row)
+        row |= columns
+        defects += _check_values(header, uid, low, high)
     return row, defects
 
 
 def _subset(path: Path) -> int:
     """Number of the subset whose folder a header is in, -1 for another folder."""
-    number = path.parent.name.removeprefix("subset")
-    return int(number) if number.isdigit() else -1
+    return next((k for k in SUBSETS if path.parent.name == f"subset{k}"), -1)
 
 
-def _read_voxels(header: Header) -> dict[str, Any]:
-    """Columns bytes, sha256, hu_min and hu_max, in one pass over the voxel file."""
+def _read_voxels(header: Header) -> tuple[dict[str, Any], float, float]:
+    """Columns bytes, sha256, hu_min and hu_max, and the lowest and highest value, in one pass.
+
+    The columns are empty where a value is no HU: not finite, or beyond 16 bits.
+    """
     digest = hashlib.sha256()
-    ranges = [(v.min(), v.max()) for v in _values(header, digest.update)]
-    low, high = (np.array(column) for column in zip(*ranges, strict=True))
-    # Not a number stays so through minimum and maximum; it has no place in a whole number.
-    finite = np.isfinite(low).all() and np.isfinite(high).all()
-    return {
+    low, high = _range(header, digest.update)
+    is_hu = low >= INT16.min and high <= INT16.max  # not a number is neither
+    columns = {
         "bytes": header.data.stat().st_size,
         "sha256": digest.hexdigest(),
-        "hu_min": int(np.floor(low.min())) if finite else None,
-        "hu_max": int(np.ceil(high.max())) if finite else None,
+        "hu_min": math.floor(low) if is_hu else None,
+        "hu_max": math.ceil(high) if is_hu else None,
     }
+    return columns, low, high
 
 
-def _values(header: Header, seen: Callable[[bytes], object]) -> Iterator[NDArray]:
+def _range(header: Header, seen: Callable[[bytes], object] | None = None) -> tuple[float, float]:
+    """Lowest and highest value of a volume; not a number where one of its values is none."""
+    ranges = [(v.min(), v.max()) for v in _values(header, seen)]
+    # Not a number stays so through NumPy's minimum and maximum, not through Python's.
+    low, high = (np.array(column, np.float64) for column in zip(*ranges, strict=True))
+    return float(low.min()), float(high.max())
+
+
+def _values(header: Header, seen: Callable[[bytes], object] | None) -> Iterator[NDArray]:
     """The voxels of a scan, a few million at a time; blocks need not end at a whole voxel."""
     size, rest = header.element.itemsize, b""
     for block in voxel_blocks(header, seen):
@@ -135,27 +150,30 @@ def _values(header: Header, seen: Callable[[bytes], object]) -> Iterator[NDArray
             yield np.frombuffer(joined, header.element, whole)
 
 
-def _check_values(header: Header, row: dict[str, Any]) -> list[Defect]:
-    """Defects of the voxels' type and range."""
-    uid, low, high = row["seriesuid"], row["hu_min"], row["hu_max"]
+def _check_values(header: Header, uid: str, low: float, high: float) -> list[Defect]:
+    """Defects of the voxels' type and range; padding is as low as -3024, metal over 3071 HU."""
     told: list[tuple[str, str, bool]] = []
     if header.element.kind == "u" or header.element.itemsize < 2:
         remedy = "Store Hounsfield units as LUNA16 does: MET_SHORT."
         told.append((f"ElementType {header.element.name} cannot hold HU", remedy, True))
-    elif low is None:
+    elif not (math.isfinite(low) and math.isfinite(high)):
         told.append(("there are voxels that are not finite", "Replace the file.", True))
+    elif low < INT16.min or high > INT16.max:
+        reason = f"voxels from {low:g} to {high:g}, more than 16 bits hold, so these are not HU"
+        remedy = "Store Hounsfield units as LUNA16 does: MET_SHORT."
+        told.append((reason, remedy, True))
     elif low == high:
-        told.append((f"all voxels are {low}", "Replace the file.", True))
+        told.append((f"all voxels are {low:g}", "Replace the file.", True))
     elif low > AIR_HU:
         remedy = "Store Hounsfield units: apply the rescale slope and intercept."
-        told.append((f"no air: the lowest voxel is {low}, so these are not HU", remedy, True))
+        told.append((f"no air: the lowest voxel is {low:g}, so these are not HU", remedy, True))
     elif low < LOWEST_HU:
         remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
         if high > HIGHEST_HU:
             # Padding alone is only low, metal alone only high; swapped bytes go all the way.
-            told.append((f"voxels from {low} to {high}, so these are not HU", remedy, True))
+            told.append((f"voxels from {low:g} to {high:g}, so these are not HU", remedy, True))
         else:
-            told.append((f"unusually low: the lowest voxel is {low} HU", remedy, False))
+            told.append((f"unusually low: the lowest voxel is {low:g} HU", remedy, False))
     return [defect(header.data, reason, remedy, uid, fatal) for reason, remedy, fatal in told]
 
 
@@ -175,10 +193,19 @@ def _check_labels(header: Header, row: dict[str, Any]) -> list[Defect]:
     if labels.element.kind == "f":
         told.append(defect(path, "labels are not whole numbers", remedy, uid))
     try:
-        for _ in voxel_blocks(labels):
-            pass
+        low, high = _range(labels)
     except FileDefect as error:
-        told.append(defect(error.place, error.reason, error.remedy, uid))
+        return [*told, defect(error.place, error.reason, error.remedy, uid)]
+    remedy = "Number the nodules from 1 on; 0 is what is none."
+    if low < 0:
+        told.append(defect(path, f"the label {low:g} is below 0", remedy, uid))
+    if high > INT16.max:
+        # Stored labels are read as int16, which would make all of these one.
+        told.append(defect(path, f"the label {high:g} is above {INT16.max}", remedy, uid))
+    if low == high == 0:
+        reason = "there is no label in it: the readers' contours count instead"
+        remedy = "Nothing to do, unless the scan's nodules should be labelled."
+        told.append(defect(path, reason, remedy, uid, fatal=False))
     return told
 
 
@@ -229,9 +256,10 @@ def _same_voxels(sheet: Sequence[dict[str, Any]]) -> list[Defect]:
 def _unlisted(root: Path, found: set[str]) -> list[Defect]:
     """Defects of seriesuids.csv, where there is one, and of the scans that it does not list."""
     path = root / "seriesuids.csv"
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     try:
+        lists.require_readable(path)
         listed = set(submissions.read_scans(path))
     except FileDefect as error:
         return [defect(error.place, error.reason, error.remedy)]
@@ -261,7 +289,7 @@ def _misplaced(
     for name, source in lists.LISTS.items():
         path = root / source.file
         told += lists.outside(path, rows[name], geometries, fatal=name == "nodules")
-        told += lists.absent(path, rows[name], found)
+        told += lists.absent(path, rows[name], found) + lists.nameless(source, path, rows[name])
     return told
 
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nodules.files import FileDefect, write_text
+from nodules.foreign import decimal, shown
 
 PathLike = str | os.PathLike[str]
 Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (float64), equally long
@@ -49,7 +50,7 @@ class _Sheet:
             _fail(
                 self.path,
                 self.header_line,
-                f"there is no column '{name}' (found: {found[:200]})",
+                f"there is no column '{name}' (found: {shown(found, 200)})",
                 "The first line must name the columns, separated by commas.",
             )
         if self.header.count(name) > 1:
@@ -76,7 +77,7 @@ def read_submission(path: PathLike, scans: Collection[str]) -> Columns:
             _fail(
                 path,
                 line,
-                f"seriesuid '{uid}' is not in the list of scans",
+                f"seriesuid '{shown(uid)}' is not in the list of scans",
                 "Score a scan only if it is listed: remove the mark or add the scan to the list.",
             )
     return marks
@@ -106,7 +107,7 @@ def read_scans(path: PathLike) -> list[str]:
             _fail(
                 path,
                 line,
-                f"scan '{uid}' is listed already on line {first_line[uid]}",
+                f"scan '{shown(uid)}' is listed already on line {first_line[uid]}",
                 "List each scan once: the number of scans divides the false positives.",
             )
         first_line[uid] = line
@@ -152,7 +153,7 @@ def _numbers(sheet: _Sheet, name: str) -> np.ndarray:
     """One column as finite float64."""
     cells = sheet.column(name)
     try:
-        numbers = np.array(list(map(float, cells)), dtype=np.float64)
+        numbers = np.array(list(map(decimal, cells)), dtype=np.float64)
         if np.isfinite(numbers).all():
             return numbers
     except ValueError:
@@ -185,12 +186,14 @@ def _usable(sheet: _Sheet, names: Collection[str], bad_rows: list[BadRow]) -> _S
 
 
 def _not_a_number(name: str, cell: str) -> str:
-    return f"{name} is empty" if not cell.strip() else f"{name} '{cell}' is not a finite number"
+    return (
+        f"{name} is empty" if not cell.strip() else f"{name} '{shown(cell)}' is not a finite number"
+    )
 
 
 def _is_finite_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return math.isfinite(decimal(cell))
     except ValueError:
         return False
 

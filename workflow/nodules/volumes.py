@@ -8,7 +8,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from nodules.files import FileDefect
+from nodules.files import FileDefect, require_regular
 from nodules.geometry import Geometry
 from nodules.headers import Header, read_header
 
@@ -56,6 +56,7 @@ def voxel_blocks(header: Header, seen: Callable[[bytes], object] | None = None) 
     Raises UserError where the file is missing, short, long or damaged.
     """
     try:
+        require_regular(header.data)
         stored = header.data.stat().st_size
         promised = header.compressed_bytes if header.compressed else header.voxel_bytes
         if promised is not None and stored != promised:

@@ -10,7 +10,7 @@ ROOT = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from nodules import configuration, discovery, folds, imports, tables
+from nodules import configuration, discovery, folds, foreign, imports, tables
 from nodules.figure_titles import TASKS, TITLES, figures_of
 from nodules.resources import NOTICE, hours, memory, minutes
 
@@ -22,7 +22,7 @@ container: str(ROOT / "luna16-nodules.sif")
 
 
 wildcard_constraints:
-    uid=r"[0-9.]+",
+    uid=foreign.UID,
     fold=r"\d+",
     member=r"\d+",
     section="resnet|baseline",
@@ -37,11 +37,9 @@ if "figures" in sys.argv:
         os.environ.update(NODULES_FIGURES_ONLY="yes")
 FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
 PHANTOM = config["data"]["source"] == "phantom"
-DATA = "results/phantom" if PHANTOM else config["luna16_dir"]
+DATA = "results/phantom" if PHANTOM else str(Path(config["luna16_dir"]))
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
-FOUND = (
-    [] if FIGURES_ONLY else discovery.planned(DATA, config) if PHANTOM else discovery.found(DATA)
-)
+FOUND = [] if FIGURES_ONLY else (discovery.planned if PHANTOM else discovery.ready)(DATA, config)
 SCANS = {scan.uid: scan for scan in FOUND}
 HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))

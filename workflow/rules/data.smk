@@ -49,7 +49,7 @@ checkpoint check_scans:
         optional=[
             f"{DATA}/{name}"
             for name in ("candidates_V2.csv", "seriesuids.csv")
-            if PHANTOM or Path(DATA, name).exists()
+            if PHANTOM or Path(DATA, name).is_file()
         ],
         code=code("check_scans"),
     output:
@@ -71,5 +71,7 @@ checkpoint check_scans:
     params:
         folder=lambda wildcards, input: str(Path(input.annotations).parent),
         on_bad_scan=config["data"]["on_bad_scan"],
+        # Headers that may not be named here, and are checked all the same.
+        misfits=0 if PHANTOM else len(discovery.misfits(DATA)),
     script:
         "../scripts/check_scans.py"

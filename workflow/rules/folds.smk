@@ -24,5 +24,6 @@ rule make_folds:
     params:
         settings=config["folds"],
         seed=config["seed"],
+        planned=FOLDS,
     script:
         "../scripts/make_folds.py"

@@ -12,6 +12,7 @@ def main(snakemake):
         settings["test_subset"],
         snakemake.params.seed,
     )
+    folds.require_planned(table, snakemake.params.planned)
     tables.write(snakemake.output.folds, "folds", table)
     for fold, part in table.groupby("fold"):
         jobs.log.info("fold %d: %d scans, %d nodules", fold, len(part), part["n_nodules"].sum())
