@@ -95,6 +95,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
         {"baseline": {"anchors_px": [0.01, 8, 16]}},
         "baseline.anchors_px.0: 0.01 is less than the minimum of 1",
     ),
+    "an anchor that the scale makes nothing": (
+        {"baseline": {"scale": 0.25}},
+        "baseline.anchors_px: times baseline.scale 0.25 the smallest is 1 pixels, but 1.5 is",
+    ),
     "a patch of a pixel": ({"baseline": {"patch": 1}}, "baseline.patch: must be 0 or at least 32"),
     "a patch that the U-Net halves away": ({"unet": {"patch": 8}}, "at least 32"),
     "a phantom without the test subset": (
@@ -168,6 +172,38 @@ WEIGHTS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "a whole network": (lambda _: saved(torch.nn.Linear(1, 1)), UNREADABLE),
     "a list": (lambda _: saved([torch.ones(1)]), "other than a state dict of tensors"),
     "words": (lambda _: saved({"epoch": 3}), "other than a state dict of tensors"),
+    "numbers for names": (
+        lambda _: saved({1: torch.ones(1)}),
+        "other than a state dict of tensors",
+    ),
+    "sparse": (lambda _: saved({"w": torch.ones(2, 2).to_sparse()}), "sparse, quantised"),
+    "sparse rows": (lambda _: saved({"w": torch.eye(2).to_sparse_csr()}), "sparse, quantised"),
+    "without content": (lambda _: saved({"w": torch.empty(2, device="meta")}), "sparse, quantised"),
+    "quantised": (
+        lambda _: saved({"w": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}),
+        "sparse, quantised",
+    ),
+    "complex": (lambda _: saved({"w": torch.ones(2, dtype=torch.complex64)}), "sparse, quantised"),
+    "eight bits": (
+        lambda _: saved({"w": torch.ones(2).to(torch.float8_e4m3fn)}),
+        "sparse, quantised",
+    ),
+    "one number in place of many": (
+        lambda _: saved({"w": torch.ones(1).expand(10**12)}),
+        "sparse, quantised",
+    ),
+    "beyond 32 bits": (
+        lambda _: saved({"w": torch.tensor([1e300], dtype=torch.float64)}),
+        "numbers that are not finite",
+    ),
+    "whole numbers": (
+        lambda _: saved({k: v.to(torch.int8) for k, v in unet(2).items()}),
+        "weights of another network",
+    ),
+    "a variance below 0": (
+        lambda _: saved({k: -v if k.endswith("_var") else v for k, v in unet(2).items()}),
+        "such as down.0.1.running_var, hold a variance below 0",
+    ),
     "NaN": (lambda _: saved({"w": torch.tensor([math.nan])}), "numbers that are not finite"),
     "another width": (lambda _: saved(unet(4)), "weights of another network"),
     "another architecture": (lambda _: saved({"w": torch.ones(3)}), "weights of another network"),

@@ -105,7 +105,7 @@ def test_every_number_has_bounds():
 
 
 def test_keys_of_several_kinds_are_all_named():
-    with pytest.raises(UserError, match="unknown key '5'.*\n.*unknown key 'abc'"):
+    with pytest.raises(UserError, match=r"unknown key '5'.*\n.*unknown key 'abc'"):
         configuration.check(DEFAULT | {5: 3, "abc": 1})
 
 

@@ -15,6 +15,9 @@ from nodules.files import UserError
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 SUBSETS = 10  # as LUNA16 has them; the phantom's scan i is in subset i % 10
 SMALLEST_PATCH = 32  # pixels; networks that halve their input five times have nothing left of less
+# Pixels that the network sees; torchvision rounds the sides of anchors, and of less leaves none,
+# so that every loss is infinite.
+SMALLEST_ANCHOR = 1.5
 START_WEIGHTS = ("random", "imagenet")  # every other name is a path
 # Snakemake takes these in a path for the place of a wildcard or of a path variable.
 NOT_IN_A_PATH = "{}<>"
@@ -171,15 +174,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     benign, malignant = config["malignancy"]["benign"], config["malignancy"]["malignant"]
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
-    step = 2 ** (config["unet"]["depth"] - 1)
-    if config["slices"]["size"] % step:
-        yield f"slices.size: must be a multiple of {step} for unet.depth {config['unet']['depth']}"
-    patch, least = config["unet"]["patch"], max(SMALLEST_PATCH, 2 * step)
-    if patch % step or patch > config["slices"]["size"] or 0 < patch < least:
-        yield (
-            f"unet.patch: must be 0 or a multiple of {step}, at least {least}, and not exceed"
-            f" slices.size {config['slices']['size']}"
-        )
+    yield from _of_unet(config["unet"], config["slices"]["size"])
     if config["baseline"]["enabled"]:
         yield from _of_baseline(config["baseline"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
@@ -193,10 +188,28 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _of_unet(unet: Mapping[str, Any], size: int) -> Iterator[str]:
+    step, patch = 2 ** (unet["depth"] - 1), unet["patch"]
+    least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
+    if size % step:
+        yield f"slices.size: must be a multiple of {step} for unet.depth {unet['depth']}"
+    if patch % step or patch > size or 0 < patch < least:
+        yield (
+            f"unet.patch: must be 0 or a multiple of {step}, at least {least}, and not exceed"
+            f" slices.size {size}"
+        )
+
+
 def _of_baseline(baseline: Mapping[str, Any], size: int) -> Iterator[str]:
     levels = baseline["stages"] + 1
     if len(baseline["anchors_px"]) != levels:
         yield f"baseline.anchors_px: name {levels} sizes, one more than baseline.stages"
+    smallest = min(baseline["anchors_px"]) * baseline["scale"]
+    if smallest < SMALLEST_ANCHOR:
+        yield (
+            f"baseline.anchors_px: times baseline.scale {baseline['scale']} the smallest is"
+            f" {smallest:g} pixels, but {SMALLEST_ANCHOR} is the least"
+        )
     if baseline["patch"] > size or 0 < baseline["patch"] < SMALLEST_PATCH:
         yield (
             f"baseline.patch: must be 0 or at least {SMALLEST_PATCH}, and not exceed slices.size"
