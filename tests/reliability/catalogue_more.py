@@ -75,6 +75,62 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "a seed below 0": ({"seed": -1}, "seed: -1 is less than the minimum of 0"),
     "a size no network takes": ({"slices": {"size": 100}}, "slices.size: 100 is not a multiple"),
     "a patch beyond the slice": ({"unet": {"patch": 512}}, "unet.patch: must be 0 or a multiple"),
+    "a window within one HU": (
+        {"slices": {"window": [-0.4, 0.4]}},
+        "slices.window: -0.4 and 0.4 HU are the same in whole HU; give a wider window",
+    ),
+    "a window beyond what a voxel holds": (
+        {"slices": {"window": [-1000, 1e9]}},
+        "slices.window.1: 1000000000.0 is greater than the maximum of 32767",
+    ),
+    "a number for a key": ({5: 3}, "unknown key '5': a key is a word"),
+    "a truth value for a key": ({"unet": {True: 3}}, "unknown key 'unet.True': a key is a word"),
+    "nothing for a key": ({None: 1}, "unknown key 'None': a key is a word"),
+    "1e300 folds": ({"folds": {"n": "1e300"}}, "folds.n: 1e+300 is greater than the maximum"),
+    "10**12 folds": ({"folds": {"n": 10**12}}, "folds.n: 1000000000000 is greater than the"),
+    "10**8 members": ({"malignancy": {"members": 10**8}}, "malignancy.members: 100000000 is"),
+    "a phantom of millions": ({"phantom": {"scans": 3_000_000}}, "phantom.scans: 3000000 is"),
+    "a scale that leaves no pixel": ({"baseline": {"scale": 1e-3}}, "baseline.scale: 0.001 is"),
+    "an anchor below a pixel": (
+        {"baseline": {"anchors_px": [0.01, 8, 16]}},
+        "baseline.anchors_px.0: 0.01 is less than the minimum of 1",
+    ),
+    "an anchor that the scale makes nothing": (
+        {"baseline": {"scale": 0.25}},
+        "baseline.anchors_px: times baseline.scale 0.25 the smallest is 1 pixels, but 1.5 is",
+    ),
+    "a patch of a pixel": ({"baseline": {"patch": 1}}, "baseline.patch: must be 0 or at least 32"),
+    "a patch that the U-Net halves away": ({"unet": {"patch": 8}}, "at least 32"),
+    "a phantom without the test subset": (
+        {"phantom": {"scans": 6}},
+        "folds.test_subset: the phantom has no subset 9, since its 6 scans are in subsets 0 to 5;"
+        " choose one of these, null to hold out none, or phantom.scans of at least 10",
+    ),
+    "more folds than the phantom has scans": (
+        {"folds": {"n": 37}},
+        "folds.n: 37 folds of 36 scans, which is what phantom.scans 40 leaves to train on; use at"
+        " most 36 folds or more scans",
+    ),
+    "official folds of one scan": (
+        {"phantom": {"scans": 1}, "folds": {"scheme": "official"}},
+        "phantom.scans: folds.scheme official needs at least 2",
+    ),
+    "ImageNet's weights in a ResNet18": (
+        {"baseline": {"weights": "imagenet"}},
+        "set baseline.backbone to resnet50 or baseline.weights to random",
+    ),
+    "ImageNet, misspelt": (
+        {"resnet": {"weights": "ImageNet"}},
+        "resnet.weights: did you mean 'imagenet'?",
+    ),
+    "a wildcard in a path": (
+        {"resnet": {"weights": "mine_{fold}.pth"}},
+        "resnet.weights: 'mine_{fold}.pth' holds one of { } < >",
+    ),
+    "a result as weights": (
+        {"baseline": {"weights": "results/models/maskrcnn/fold_0/model.pt"}},
+        "baseline.weights: 'results/models/maskrcnn/fold_0/model.pt' lies in results",
+    ),
     "real scans from nowhere": (
         {"data": {"source": "luna16"}},
         "luna16_dir: name the folder that holds subset0 .. subset9",
@@ -116,6 +172,38 @@ WEIGHTS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "a whole network": (lambda _: saved(torch.nn.Linear(1, 1)), UNREADABLE),
     "a list": (lambda _: saved([torch.ones(1)]), "other than a state dict of tensors"),
     "words": (lambda _: saved({"epoch": 3}), "other than a state dict of tensors"),
+    "numbers for names": (
+        lambda _: saved({1: torch.ones(1)}),
+        "other than a state dict of tensors",
+    ),
+    "sparse": (lambda _: saved({"w": torch.ones(2, 2).to_sparse()}), "sparse, quantised"),
+    "sparse rows": (lambda _: saved({"w": torch.eye(2).to_sparse_csr()}), "sparse, quantised"),
+    "without content": (lambda _: saved({"w": torch.empty(2, device="meta")}), "sparse, quantised"),
+    "quantised": (
+        lambda _: saved({"w": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}),
+        "sparse, quantised",
+    ),
+    "complex": (lambda _: saved({"w": torch.ones(2, dtype=torch.complex64)}), "sparse, quantised"),
+    "eight bits": (
+        lambda _: saved({"w": torch.ones(2).to(torch.float8_e4m3fn)}),
+        "sparse, quantised",
+    ),
+    "one number in place of many": (
+        lambda _: saved({"w": torch.ones(1).expand(10**12)}),
+        "sparse, quantised",
+    ),
+    "beyond 32 bits": (
+        lambda _: saved({"w": torch.tensor([1e300], dtype=torch.float64)}),
+        "numbers that are not finite",
+    ),
+    "whole numbers": (
+        lambda _: saved({k: v.to(torch.int8) for k, v in unet(2).items()}),
+        "weights of another network",
+    ),
+    "a variance below 0": (
+        lambda _: saved({k: -v if k.endswith("_var") else v for k, v in unet(2).items()}),
+        "such as down.0.1.running_var, hold a variance below 0",
+    ),
     "NaN": (lambda _: saved({"w": torch.tensor([math.nan])}), "numbers that are not finite"),
     "another width": (lambda _: saved(unet(4)), "weights of another network"),
     "another architecture": (lambda _: saved({"w": torch.ones(3)}), "weights of another network"),

@@ -6,6 +6,7 @@ import re
 import resource
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -19,7 +20,12 @@ FILES = {
     "broken.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,sure\n",
     "annotations.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nz,0,0,0,6\n",
     "excluded.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\nb,0,0,0,-1\n",
-    "scans.csv": "a\nb\n",
+    "scans.csv": "seriesuid\na\nb\n",
+    "nothing.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\na,9,9,9,0\n",
+    "vast.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,1e9\n",
+    "unmeasured.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,-1\n",
+    "column.csv": "SeriesInstanceUID\na\nb\n",
+    "fields.csv": "1.2,x\n1.3,y\n",
 }
 LISTS = ("--annotations", "annotations.csv", "--excluded", "excluded.csv", "--scans", "scans.csv")
 
@@ -32,7 +38,7 @@ def score(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        status = cli.main(["score", *arguments, *LISTS])
+        status = cli.main(["score", *LISTS, *arguments])
         return status, *capsys.readouterr()
 
     return run
@@ -101,7 +107,23 @@ def test_figures_repeat_to_the_byte(score, tmp_path, suffix):
         (("missing.csv",), "missing.csv: cannot be read"),
         (("good.csv", "--figure", "froc.bmp"), "froc.bmp: a figure's name must end in .svg"),
         (("good.csv", "good.csv"), "named twice"),
-        (("good.csv", "--json", "good.csv/x.json"), "good.csv"),
+        (("good.csv", "--json", "good.csv/x.json"), "good.csv is no folder"),
+        (("good.csv", "--json", "."), ".: cannot be written: it is a folder"),
+        (("good.csv", "--json", "/dev/null"), "/dev/null: cannot be written: it is no plain file"),
+        (("broken.csv", "--json", "."), "it is a folder"),
+        (("broken.csv", "--figure", "good.csv/x.svg"), "good.csv is no folder"),
+        (("good.csv", "--json", "./scans.csv"), "scans.csv: is read for the score and would be"),
+        (
+            ("good.csv", "--annotations", "nothing.csv"),
+            "nothing.csv, line 3: diameter_mm 0 is impossible. Correct or remove the line.",
+        ),
+        (("good.csv", "--annotations", "vast.csv"), "vast.csv, line 2: diameter_mm 1e+09 is"),
+        (("good.csv", "--excluded", "vast.csv"), "vast.csv, line 2: diameter_mm 1e+09 is"),
+        (
+            ("good.csv", "--scans", "column.csv"),
+            "column.csv, line 1: 'SeriesInstanceUID' is neither a series UID nor a header",
+        ),
+        (("good.csv", "--scans", "fields.csv"), "fields.csv, line 1: '1.2,x' is neither"),
     ],
 )
 def test_a_defect_is_one_message_and_status_2(score, arguments, message):
@@ -111,6 +133,39 @@ def test_a_defect_is_one_message_and_status_2(score, arguments, message):
     assert message in err
     assert err.count("\n") == 1
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("x", "argument --bootstrap: 'x' is not a whole number"),
+        ("3000000000000", "argument --bootstrap: 3000000000000 is above 100000"),
+        ("-1", "argument --bootstrap: -1 is below 0"),
+    ],
+)
+def test_a_wrong_number_is_named_in_words(value, message, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["score", "a.csv", *LISTS, "--bootstrap", value])
+    assert message in capsys.readouterr().err
+
+
+def test_a_header_in_capitals_is_no_scan(score, tmp_path):
+    (tmp_path / "capitals.csv").write_text("SeriesUID,subset\na,1\nb,1\n")
+    assert "2 scans, 1 reference nodules" in score("good.csv", "--scans", "capitals.csv")[1]
+
+
+def test_a_diameter_below_0_counts_as_10_mm(score):
+    status, out, _ = score("good.csv", "--annotations", "unmeasured.csv")
+    assert status == 0 and re.search(r" 1  nodules hit \(TP\)", out)
+
+
+def test_a_submission_may_be_a_pipe(score, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=[FILES["good.csv"]])
+    writer.start()
+    status, out, _ = score("pipe.csv", "--bootstrap", "0")
+    writer.join()
+    assert status == 0 and re.search(r" CPM +1\.000000", out)
 
 
 @pytest.mark.parametrize("arguments", [[], ["score"], ["score", "a.csv", "--bootstrap", "-1"]])

@@ -75,3 +75,18 @@ def test_where_nothing_can_be_written_the_message_says_why_and_what_to_do(tmp_pa
     (tmp_path / "file").touch()
     with pytest.raises(files.UserError, match=r"a\.json: cannot be written .* start again"):
         files.write_text(tmp_path / "file" / "a.json", "{}")
+
+
+def test_whether_a_file_can_be_written_is_told_without_making_anything(tmp_path):
+    (tmp_path / "file").touch()
+    for name in ("new/a.json", "file"):
+        files.check_target(tmp_path / name)
+    for name, reason in (
+        (".", "it is a folder"),
+        ("file/a.json", "file is no folder"),
+        ("file/new/a.json", "file is no folder"),
+        ("/dev/null", "it is no plain file"),
+    ):
+        with pytest.raises(files.UserError, match=f"cannot be written: .*{reason}. Name another"):
+            files.check_target(tmp_path / name)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

@@ -8,6 +8,7 @@ from torchvision.models.detection import maskrcnn_resnet50_fpn
 
 from builders import make_stack
 from nodules import maskrcnn, tables
+from nodules.configuration import SMALLEST_ANCHOR
 from nodules.detection import components, score_slices, tabulate
 from nodules.files import UserError
 from nodules.instances import slice_confidence
@@ -67,6 +68,50 @@ def test_imagenet_weights_fill_the_backbone(tmp_path):
     frozen = {n.split(".")[0] for n, p in body.named_parameters() if not p.requires_grad}
     assert frozen == {"conv1", "layer1"}
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+
+
+def test_of_imagenet_weights_the_stages_that_are_not_used_are_left_out(tmp_path):
+    imagenet = resnet50()
+    torch.save(imagenet.state_dict(), tmp_path / "imagenet.pth")
+    settings = SMALL | {"backbone": "resnet50", "weights": "imagenet", "stages": 2}
+    settings |= {"anchors_px": [4, 8, 16]}
+    body = maskrcnn.build_maskrcnn(settings, 0, tmp_path / "imagenet.pth").backbone.body
+    assert torch.equal(body.layer2[3].conv3.weight, imagenet.layer2[3].conv3.weight)
+    assert not hasattr(body, "layer3")
+    # A stage that is used must be there, and of the same backbone.
+    lacking = {k: v for k, v in imagenet.state_dict().items() if not k.startswith("layer2.")}
+    torch.save(lacking, tmp_path / "lacking.pth")
+    for name, changed in (("lacking", settings), ("imagenet", settings | {"backbone": "resnet18"})):
+        with pytest.raises(UserError, match=r"another network.*in baseline\.weights") as error:
+            maskrcnn.build_maskrcnn(changed, 0, tmp_path / f"{name}.pth")
+        assert "elete" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scale": 0.25, "anchors_px": [6, 8, 16]},
+        {"scale": 8.0, "anchors_px": [1, 1, 1]},
+        {"scale": 1.0, "anchors_px": [SMALLEST_ANCHOR] * 3},
+    ],
+)
+def test_at_the_bounds_of_scale_and_anchors_a_step_has_a_finite_loss(settings):
+    settings = SMALL | {"stages": 2} | settings
+    network = maskrcnn.build_maskrcnn(settings, 0)
+    labels = torch.zeros(2, 1, 32, 32, dtype=torch.int32)
+    labels[0, 0, 10:13, 10:13], labels[0, 0, 20, 20] = 1, 2
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.002)
+    for _ in range(3):
+        torch.manual_seed(0)
+        images = maskrcnn.images_of(torch.rand(2, 3, 32, 32))
+        loss = torch.stack(list(network(images, maskrcnn.instances(labels)).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        assert loss.isfinite()
+    with torch.inference_mode():
+        found = network.eval()(images)
+    assert all(image["scores"].isfinite().all() for image in found)
 
 
 def test_weights_of_another_number_of_classes_keep_all_but_the_last_layers(tmp_path):

@@ -1,5 +1,6 @@
 """Networks have the stated shapes, fresh weights by seed, and refuse weights of others."""
 
+import math
 import pickle
 
 import pytest
@@ -59,6 +60,28 @@ def test_weights_of_another_width_are_refused(tmp_path):
     with pytest.raises(UserError, match="another network"):
         state = networks.load_state(tmp_path / "w.pt")
         networks.apply_state(networks.build_unet(SETTINGS, 0), state, "w.pt")
+
+
+@pytest.mark.parametrize("content", [b"", {"w": torch.ones(3)}, {"w": torch.tensor(math.nan)}, []])
+def test_of_a_users_file_the_key_is_named_and_not_its_deletion(tmp_path, content):
+    path = tmp_path / "mine.pth"
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(UserError, match=r"mine\.pth: .* resnet\.weights of the config") as error:
+        networks.build_resnet(0, path)
+    assert "elete" not in str(error.value)
+
+
+def test_weights_of_half_precision_are_taken(tmp_path):
+    half = {k: v.half() if v.is_floating_point() else v for k, v in unet_state().items()}
+    torch.save(half, tmp_path / "w.pt")
+    network = networks.build_unet(SETTINGS, 1)
+    networks.apply_state(network, networks.load_state(tmp_path / "w.pt"), "w.pt")
+    assert torch.equal(network.last.weight, half["last.weight"].float())
+
+
+def unet_state():
+    """State dict of a small U-Net."""
+    return networks.build_unet(SETTINGS, 0).state_dict()
 
 
 class Evil:

@@ -1,11 +1,13 @@
 """LUNA16's CSV files: what is tolerated, and the line named for what is not."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodules import submissions
+from nodules import lists, submissions
 from nodules.files import UserError
 
 HEADER = "seriesuid,coordX,coordY,coordZ,probability\n"
@@ -107,7 +109,12 @@ def test_findings_keep_unmeasured_diameters_and_duplicates(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["1.2.3\n1.2.4\n", "seriesuid\r\n1.2.3\r\n1.2.4", "subset,seriesuid\n1,1.2.3\n1,1.2.4\n"],
+    [
+        "1.2.3\n1.2.4\n",
+        "SERIESUID\n1.2.3\n1.2.4\n",
+        "seriesuid\r\n1.2.3\r\n1.2.4",
+        "subset,seriesuid\n1,1.2.3\n1,1.2.4\n",
+    ],
 )
 def test_scan_lists_with_and_without_header(tmp_path, text):
     assert submissions.read_scans(written(tmp_path, text)) == SCANS
@@ -125,6 +132,23 @@ def test_scan_lists_with_and_without_header(tmp_path, text):
 def test_defects_of_scan_lists(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         submissions.read_scans(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("series\n1.2.3\n", "line 1: 'series' is neither a series UID nor a header"),
+        ("1.2.3,1\n1.2.4,1\n", "line 1: '1.2.3,1' is neither"),
+        ("SeriesUID,seriesuid\n1.2.3,1.2.4\n", "line 1: the column 'seriesuid' stands twice"),
+    ],
+)
+def test_a_first_line_that_is_no_scan_is_none(tmp_path, text, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        submissions.read_scans(written(tmp_path, text))
+
+
+def test_the_largest_diameter_is_that_of_the_check():
+    assert submissions.MAX_DIAMETER_MM == lists.MAX_DIAMETER_MM
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

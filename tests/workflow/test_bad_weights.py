@@ -38,10 +38,18 @@ def test_bad_weights_are_found_before_anything_else_runs(tmp_path, section, cont
     assert ran <= {"check_weights", "results"}, "logs of this rule, and the config"
 
 
-def test_missing_weights_are_named_by_a_dry_run(tmp_path):
-    done = run(tmp_path, "resnet", tmp_path / "mine.pth", "--dry-run")
+@pytest.mark.parametrize("section", CHECKED)
+def test_missing_weights_are_named_by_a_dry_run(tmp_path, section):
+    done = run(tmp_path, section, tmp_path / "mine.pth", "--dry-run")
+    told = done.stdout + done.stderr
     assert done.returncode != 0
-    assert str(tmp_path / "mine.pth") in done.stdout + done.stderr
+    assert f"{section}.weights: there is no file '{tmp_path / 'mine.pth'}'" in told
+    assert "Name a state dict, random or imagenet" in told and "Traceback" not in told
+
+
+def test_missing_weights_of_what_is_left_out_harm_nobody(tmp_path):
+    left_out = "baseline={enabled: false, weights: none.pth}"
+    succeeded(run_workflow(tmp_path, "--config", left_out, "--dry-run"))
 
 
 def test_good_weights_are_kept_beside_the_results(tmp_path):

@@ -126,3 +126,20 @@ def test_without_the_baseline_nothing_of_it_is_planned(tmp_path):
     assert not {"train_maskrcnn", "detect_maskrcnn", "compare_systems", "draw_comparison"} & set(
         jobs
     )
+
+
+@pytest.mark.workflow
+def test_what_no_plan_can_be_made_of_is_told_by_its_key(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("unet: {epochs: 2}\n5: 3\nabc: 1\nunet: {batch: 2}\n")
+    of_file = [f"unet: stands in {overlay} on line 1 and again on line 4"]
+    of_file += ["unknown key '5'", "unknown key 'abc'"]
+    no_subset = ["folds.test_subset: the phantom has no subset 9"]
+    for arguments, messages in (
+        (("--configfile", str(overlay)), of_file),
+        (("--config", "phantom={scans: 6}"), no_subset),
+    ):
+        done = run_workflow(tmp_path, *arguments, "--dry-run")
+        told = done.stdout + done.stderr
+        assert done.returncode != 0 and "Traceback" not in told
+        assert all(message in told for message in messages), told

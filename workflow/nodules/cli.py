@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nodules.files import UserError
+from nodules.files import UserError, check_target
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
+MOST_RESAMPLES = 100_000  # as scoring.bootstrap in the workflow's config
 
 SCORE = """\
 Score nodule detections by the official LUNA16 rules: FROC sensitivities, CPM, 95 % bands.
@@ -27,6 +28,8 @@ All files are CSV as LUNA16 publishes them; coordinates are world mm (LPS).
 
 Any subset of the scans can be scored: list it in --scans. Every listed scan counts, also without
 nodules or marks. Marks of unlisted scans are an error; findings of unlisted scans are ignored.
+--scans may have the header seriesuid, and then further columns, which are ignored. A file may be a
+pipe, such as <(zcat mine.csv.gz): it is read once, and waited for until its writer ends.
 """
 SCORE_EXAMPLES = """\
 examples:
@@ -57,7 +60,7 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add("--scans", required=True, type=Path, metavar="CSV", help="UIDs of the scans to score")
     add(
         "--bootstrap",
-        type=_count,
+        type=_resamples,
         default=1000,
         metavar="N",
         help="resamples of the scans for the bands; 0 for none (default 1000)",
@@ -73,14 +76,15 @@ def run_score(arguments: argparse.Namespace) -> None:
     from nodules import froc, froc_report, submissions
     from nodules.files import write_json
 
+    _check_outputs(arguments)
     if arguments.figure:
         from nodules import froc_figure, plotting
 
         froc_figure.check_format(arguments.figure)
     names = _names(arguments.submissions)
     scans = submissions.read_scans(arguments.scans)
-    nodules = submissions.read_findings(arguments.annotations)
-    excluded = submissions.read_findings(arguments.excluded)
+    nodules = submissions.read_measured(arguments.annotations, zero=False)
+    excluded = submissions.read_measured(arguments.excluded, zero=True)
     results = {
         name: froc.evaluate(
             submissions.read_submission(path, scans),
@@ -174,9 +178,29 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """UserError where an output cannot be written, or is an input: before anything is read."""
+    read = [*arguments.submissions, arguments.annotations, arguments.excluded, arguments.scans]
+    for path in filter(None, (arguments.json, arguments.figure)):
+        check_target(path)
+        if path.exists() and any(source.exists() and path.samefile(source) for source in read):
+            raise UserError(f"{path}: is read for the score and would be lost. Name another file.")
+
+
 def _count(text: str) -> int:
     """Whole number from 0 on, for argparse."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:20]}' is not a whole number") from None
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+        raise argparse.ArgumentTypeError(f"{text[:20]} is below 0")
+    return number
+
+
+def _resamples(text: str) -> int:
+    """Number of resamples, for argparse."""
+    number = _count(text)
+    if number > MOST_RESAMPLES:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is above {MOST_RESAMPLES}")
     return number

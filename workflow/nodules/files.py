@@ -104,6 +104,22 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def check_target(path: str | os.PathLike[str]) -> None:
+    """UserError where a file of this name cannot be written; nothing is made."""
+    target = Path(path)
+    above = next(folder for folder in target.absolute().parents if os.path.lexists(folder))
+    reason = ""
+    if target.exists() and not target.is_file():
+        # A device of this name would be replaced by a file.
+        reason = "it is a folder" if target.is_dir() else "it is no plain file"
+    elif not above.is_dir():
+        reason = f"{above} is no folder"
+    elif not os.access(above, os.W_OK | os.X_OK):
+        reason = f"{above} cannot be written to"
+    if reason:
+        raise UserError(f"{target}: cannot be written: {reason}. Name another file.")
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write bytes to `path`, whole or not at all."""
     with atomic(path) as temporary:

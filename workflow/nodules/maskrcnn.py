@@ -91,12 +91,17 @@ def build_maskrcnn(
 
 
 def start_from(network: MaskRCNN, weights: str | Path) -> None:
-    """Put a file's weights into the backbone, or into all but the layers that end in classes."""
-    state = load_state(weights)
+    """Put a file's weights into the backbone, or into all but the layers that end in classes.
+
+    Of a ResNet's weights the stages that the backbone does not use are left out.
+    """
+    key = "baseline.weights"
+    state = load_state(weights, key)
     target: nn.Module = network
     if "conv1.weight" in state:
         target = network.backbone.body
-        state = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+        unused = ("fc.", *(name + "." for name in SHARED_LAYERS if not hasattr(target, name)))
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(unused)}
     own = target.state_dict()
     last = {n for n in own if ".box_predictor." in n or ".mask_predictor.mask_fcn_logits" in n}
     fitting = {
@@ -105,7 +110,7 @@ def start_from(network: MaskRCNN, weights: str | Path) -> None:
         if not (name in last and tensor.shape != own[name].shape)
         and not (name not in own and name.endswith("num_batches_tracked"))
     }
-    apply_state(target, fitting, weights, allowed_missing=last)
+    apply_state(target, fitting, weights, last, key)
 
 
 def _trained(name: str, layers: int) -> bool:

@@ -14,6 +14,9 @@ from nodules.files import UserError, atomic
 # Share of nodule pixels in a training slice, about: the last layer starts there, so that the
 # first steps are not spent on learning that nodules are rare.
 PIXEL_PRIOR = 0.005
+# What a state dict may hold: other types (complex, quantised, of 8 bits) are no weights of ours.
+NUMBERS = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8}
+NUMBERS |= {torch.int8, torch.int16, torch.int32, torch.int64}
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
@@ -77,35 +80,62 @@ def build_resnet(seed: int, weights: str | Path | None = None) -> nn.Module:
     network = resnet50(weights=None, zero_init_residual=weights is None)
     network.fc = nn.Linear(network.fc.in_features, 1)
     if weights is not None:
-        state = load_state(weights)
+        state = load_state(weights, "resnet.weights")
         if state.get("fc.weight", torch.empty(0)).shape != network.fc.weight.shape:
             state = {key: value for key, value in state.items() if not key.startswith("fc.")}
-        apply_state(network, state, weights, allowed_missing={"fc.weight", "fc.bias"})
+        apply_state(network, state, weights, {"fc.weight", "fc.bias"}, "resnet.weights")
     return network
 
 
-def load_state(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict; only tensors are ever unpickled."""
+def load_state(path: str | Path, key: str = "") -> dict[str, Tensor]:
+    """Read a state dict of plain, finite tensors; only tensors are ever unpickled.
+
+    key: of the config, where that names the file; else it is a result of the workflow.
+    """
+    remedy = _remedy(key) if key else "Delete the file and run snakemake again."
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a broken or hostile file
         raise UserError(
             f"{path}: cannot be read as a state dict of tensors"
-            f" ({str(error)[:120] or type(error).__name__})."
-            " Delete the file and run snakemake again, or name another one in the config."
+            f" ({str(error)[:120] or type(error).__name__}). {remedy}"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         raise UserError(
             f"{path}: holds something other than a state dict of tensors. Save"
-            " network.state_dict(), not the network, or name another file in the config."
+            f" network.state_dict(), not the network. {remedy}"
         )
-    bad = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
-    if bad:
-        raise UserError(
-            f"{path}: {len(bad)} tensors, such as {bad[0]}, hold numbers that are not finite."
-            " Delete the file and run snakemake again, or name another one in the config."
-        )
+    # In this order: what is not plain cannot be compared with anything.
+    for defective, what in ((_not_plain, NOT_PLAIN), (_not_finite, NOT_FINITE), (_below_0, BELOW)):
+        bad = [name for name, tensor in state.items() if defective(name, tensor)]
+        if bad:
+            raise UserError(f"{path}: {len(bad)} tensors, such as {bad[0]}, {what}. {remedy}")
     return state
+
+
+NOT_PLAIN = "are sparse, quantised, complex or without content of their own"
+NOT_FINITE = "hold numbers that are not finite"
+BELOW = "hold a variance below 0"
+
+
+def _not_plain(_: str, tensor: Tensor) -> bool:
+    plain = tensor.layout == torch.strided and not tensor.is_meta and tensor.dtype in NUMBERS
+    # A tensor may show one stored number many times, and so fill any memory once it is used.
+    return not plain or tensor.nbytes > tensor.untyped_storage().nbytes()
+
+
+def _not_finite(_: str, tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and not tensor.float().isfinite().all()
+
+
+def _below_0(name: str, tensor: Tensor) -> bool:
+    return name.endswith("running_var") and bool((tensor < 0).any())
+
+
+def _remedy(key: str) -> str:
+    return f"Name another file in {key} of the config, or set it to random."
 
 
 def apply_state(
@@ -113,18 +143,25 @@ def apply_state(
     state: dict[str, Tensor],
     path: str | Path,
     allowed_missing: set[str] = frozenset(),  # type: ignore[assignment]
+    key: str = "",
 ) -> None:
-    """Put a state dict into a network; UserError where it belongs to another architecture."""
+    """Put a state dict into a network; UserError where it belongs to another architecture.
+
+    key: as for `load_state`.
+    """
     own = network.state_dict()
     missing = set(own) - set(state) - allowed_missing
     unknown = set(state) - set(own)
-    shapes = [k for k in set(own) & set(state) if own[k].shape != state[k].shape]
-    if missing or unknown or shapes:
+    both = set(own) & set(state)
+    shapes = {name for name in both if own[name].shape != state[name].shape}
+    kinds = {n for n in both if own[n].is_floating_point() != state[n].is_floating_point()}
+    if missing or unknown or shapes or kinds:
+        retrain = "Check the width and depth in the config, or delete the file and train again."
         raise UserError(
             f"{path}: weights of another network: {len(missing)} tensors missing,"
-            f" {len(unknown)} unknown, {len(shapes)} of another shape, such as"
-            f" {sorted(missing | unknown | set(shapes))[0]}. Check the width and depth in the"
-            " config, or delete the file and train again."
+            f" {len(unknown)} unknown, {len(shapes)} of another shape, {len(kinds)} of whole"
+            f" numbers for fractions or the reverse, such as"
+            f" {min(missing | unknown | shapes | kinds)}. {_remedy(key) if key else retrain}"
         )
     network.load_state_dict(state, strict=False)
 

@@ -8,7 +8,7 @@ import csv
 import math
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +21,7 @@ from nodules.foreign import decimal, shown
 PathLike = str | os.PathLike[str]
 Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (float64), equally long
 
+MAX_DIAMETER_MM = 100.0  # as in nodules.lists, which is too heavy to import here
 COORDINATES = {"coordX": "x", "coordY": "y", "coordZ": "z"}  # world mm, as in the table 'nodules'
 
 
@@ -91,9 +92,38 @@ def read_findings(path: PathLike) -> Columns:
     return read_points(path, "diameter_mm")[0]
 
 
+def read_measured(path: PathLike, zero: bool) -> Columns:
+    """`read_findings`, where a diameter that no nodule has is an error, as in `luna16 check`.
+
+    zero: whether 0 mm is taken. Negative ones are, and count as 10 mm by the official rules.
+    """
+    findings, lines = read_points(path, "diameter_mm")
+    for value, line in zip(findings["diameter_mm"], lines, strict=True):
+        if value > MAX_DIAMETER_MM or (value == 0 and not zero):
+            _fail(path, line, f"diameter_mm {value:g} is impossible", "Correct or remove the line.")
+    return findings
+
+
+def _is_uid(text: str) -> bool:
+    return bool(text) and set(text) <= set("0123456789.")
+
+
 def read_scans(path: PathLike) -> list[str]:
-    """Read series UIDs, one a line (seriesuids.csv), or the column seriesuid of a headed file."""
-    sheet = _read_sheet(path)
+    """Read series UIDs, one a line (seriesuids.csv), or the column seriesuid of a headed file.
+
+    The column's name may be in capitals. A first line that is neither UID nor header is an error,
+    as a scan more would change the score; so is a further field on a line without header.
+    """
+    found = _read_sheet(path)
+    sheet = replace(found, header=[name.lower() for name in found.header])
+    first = ",".join(found.header)
+    if "seriesuid" not in sheet.header and not _is_uid(first):
+        _fail(
+            path,
+            sheet.header_line,
+            f"'{first[:80]}' is neither a series UID nor a header with 'seriesuid'",
+            "Give one UID of digits and dots a line, or name the column seriesuid.",
+        )
     if "seriesuid" in sheet.header:
         cells, lines = sheet.column("seriesuid"), sheet.lines
     else:

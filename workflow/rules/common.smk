@@ -14,7 +14,7 @@ from nodules import configuration, discovery, folds, foreign, imports, tables
 from nodules.figure_titles import TASKS, TITLES, figures_of
 from nodules.resources import NOTICE, hours, memory, minutes
 
-configuration.check(config)
+configuration.check(config, workflow.configfiles)
 
 
 # With --sdm apptainer every job runs in this image, which Containerfile says how to build.
@@ -36,6 +36,8 @@ if "figures" in sys.argv:
     if asked.targets == ["figures"]:
         os.environ.update(NODULES_FIGURES_ONLY="yes")
 FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
+if not FIGURES_ONLY and workflow.is_main_process:
+    configuration.check_weights(config)
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else str(Path(config["luna16_dir"]))
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
@@ -69,10 +71,9 @@ def scans(wildcards=None):
 
 
 def part_scans(part):
-    """UIDs of the scans that a part's jobs may touch.
+    """UIDs of the scans that a part's jobs may touch: for `test` the held-out subset's.
 
-    For `test` the held-out subset's; for a fold all others', since which of them it leaves out
-    is known to results/folds/folds.parquet only.
+    For a fold all others: which of them it leaves out only results/folds/folds.parquet knows.
     """
     return [uid for uid in scans() if (SCANS[uid].subset == HELD_OUT) == (part == "test")]
 
