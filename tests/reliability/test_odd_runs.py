@@ -49,22 +49,22 @@ def test_a_fold_without_positives(tmp_path, record_property):
     record_property("odd", "a run with a fold without nodules: works")
 
 
+def luna16(workdir: Path, scans: int) -> list[str]:
+    """The phantom's scans, all put into subset 3, as somebody has them who loaded one archive."""
+    assert start(workdir, "results/phantom/annotations.csv").wait() == 0
+    folder = workdir / "luna16"
+    (folder / "subset3").mkdir(parents=True)
+    for header in sorted((workdir / "results/phantom").glob("subset*/*.mhd"))[:scans]:
+        for path in header.parent.glob(f"{header.stem}.*"):
+            shutil.copy(path, folder / "subset3")
+    for path in (workdir / "results/phantom").glob("*.csv"):
+        shutil.copy(path, folder)
+    return ["data={source: luna16}", f"luna16_dir={folder}", "folds={test_subset: null}", *QUICK]
+
+
 @pytest.mark.slow
 def test_one_subset_alone(tmp_path, record_property):
-    """The phantom's scans, all put into subset 3, as somebody has them who loaded one archive."""
-    made = tmp_path / "made"
-    made.mkdir()
-    assert start(made, "results/phantom/annotations.csv").wait() == 0
-    folder = tmp_path / "luna16"
-    shutil.copytree(made / "results/phantom", folder)
-    (folder / "one").mkdir()
-    for path in folder.glob("subset*/*"):
-        path.rename(folder / "one" / path.name)
-    for empty in folder.glob("subset*"):
-        empty.rmdir()
-    (folder / "one").rename(folder / "subset3")
-    real = ["data={source: luna16}", f"luna16_dir={folder}", "folds={test_subset: null}"]
-    results, summary = finished(tmp_path / "run", *real, *QUICK)
+    results, summary = finished(tmp_path, *luna16(tmp_path, scans=4))
     sheet = tables.read(results / "scans/scans.parquet", "scans")
     assert len(sheet) == 4 and set(sheet["subset"]) == {3}
     assert summary["main_set"] == "out_of_fold" and "test" not in summary
@@ -74,8 +74,8 @@ def test_one_subset_alone(tmp_path, record_property):
 
 def test_one_scan_alone_is_prepared_and_then_refused_in_words(tmp_path, record_property):
     """Nobody may be trained and tested on one patient; but all that a scan has alone is made."""
-    config = ["--config", "phantom={scans: 1}", "folds={test_subset: null}", *QUICK]
-    assert start(tmp_path, "--keep-going", *config).wait() != 0
+    config = luna16(tmp_path, scans=1)
+    assert start(tmp_path, "--keep-going", "--config", *config).wait() != 0
     told = (tmp_path / "run.log").read_text()
     assert "make_folds: " in told and "Traceback" not in told
     results = tmp_path / "results"
