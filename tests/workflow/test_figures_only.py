@@ -33,8 +33,9 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "malignancy_nodules": ("malignancy_nodules", NODULES),
     "malignancy_curves": ("malignancy_curves", CURVES),
 }
-# The scans that the tables came from are elsewhere.
+# The scans that the tables came from are elsewhere, and so are the weights to start from.
 CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
+CONFIG += "resnet: {weights: nowhere.pth}\n"
 
 
 @pytest.mark.workflow
