@@ -5,16 +5,15 @@ import re
 import subprocess
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 
-from nodules import discovery, files, networks, plotting, tables
+from nodules import discovery
 from nodules.files import UserError
 from nodules.geometry import Geometry
 from nodules.phantom.dataset import write_volume
 from reliability import whole
 from reliability.killing import resume, start
+from reliability.writers import WRITERS
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(1200)]
 TARGET = "results/models/unet/fold_0/model.pt"
@@ -45,30 +44,6 @@ def disk(tmp_path):
         pytest.skip(f"no small file system can be mounted here: {error}")
     yield made
     subprocess.run(["umount", "--lazy", str(made.folder)], check=True)
-
-
-def figure(path):
-    import matplotlib.figure
-
-    drawn = matplotlib.figure.Figure()
-    drawn.subplots().imshow(np.random.default_rng(0).random((300, 300)))
-    plotting.save(drawn, [path])
-
-
-NOISE = np.random.default_rng(0).random(2**17)
-WRITERS = {
-    "text.csv": lambda path: files.write_text(path, "x" * 2**21),
-    "values.json": lambda path: files.write_json(path, list(range(2**19))),
-    "slices.npy": lambda path: files.write_array(path, np.zeros(2**21, np.uint8)),
-    "table.parquet": lambda path: tables.write(
-        path,
-        "excluded",
-        pd.DataFrame({"seriesuid": "", **{name: NOISE for name in ("x", "y", "z", "diameter_mm")}}),
-    ),
-    "model.pt": lambda path: networks.save_state(path, torch.nn.Linear(2**10, 2**10)),
-    "figure.png": figure,
-    "figure.svg": figure,
-}
 
 
 @pytest.mark.parametrize("name", WRITERS)

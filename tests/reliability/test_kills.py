@@ -3,13 +3,17 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from reliability import whole
+from reliability import whole, writers
 from reliability.killing import Harness, resume, start
+from reliability.writers import WRITERS
+from sources import ROOT
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 KILLS = int(os.environ.get("KILLS", "100"))
@@ -52,7 +56,10 @@ def moments(kinds: list[str], number: int, chance: random.Random) -> list[Moment
 
 
 def test_killed_again_and_again_it_ends_as_if_undisturbed(undisturbed, tmp_path, record_property):
-    """One run after another is killed until it is done and must equal the undisturbed one."""
+    """One run after another is killed until it is done and must equal the undisturbed one.
+
+    So the same seed gives the same files, too.
+    """
     chance, kills, runs = random.Random(7), [], 0
     while len(kills) < KILLS:
         harness = Harness(tmp_path / str(runs))
@@ -80,6 +87,21 @@ def _hold(harness: Harness, undisturbed: Path) -> None:
     assert whole.broken(results) == []
     assert whole.differences(results, undisturbed) == []
     assert not list(results.rglob(".*.part*")), "a killed writer's file was left behind"
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_writer_killed_half_way_leaves_the_old_file(tmp_path, record_property, name):
+    path = tmp_path / name
+    path.write_text("old")
+    command = [sys.executable, writers.__file__, str(path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.glob(".*.part*"))) == 1
+    WRITERS[name](path)
+    assert list(tmp_path.iterdir()) == [path], "what the killed writer left is cleared away"
+    whole.READERS[path.suffix](path)
+    record_property("kill", "SIGKILL half way through a file, each writer's")
 
 
 def test_a_lock_left_behind_is_named_and_nothing_is_touched(tmp_path, record_property):

@@ -1,4 +1,7 @@
-"""A tiny phantom through every rule, from nothing to the report, and again with the same seed."""
+"""A tiny phantom through every rule, from nothing to the report.
+
+That the same seed gives the same files is held by tests/reliability/test_kills.py.
+"""
 
 import json
 import re
@@ -8,7 +11,6 @@ import numpy as np
 import pytest
 
 from nodules import tables
-from nodules.files import sha256
 from running import run_workflow, succeeded
 from sources import all_rules
 
@@ -110,30 +112,3 @@ def test_an_edited_threshold_repeats_detection_but_no_training(run):
     assert re.search(r"^detect_unet +3$", text, re.M)
     assert not re.search(r"^detect_maskrcnn ", text, re.M)
     assert not re.search(r"^(train_unet|prepare_slices|check_scans) ", text, re.M)
-
-
-@pytest.mark.slow
-def test_the_same_seed_gives_the_same_files(run, tmp_path):
-    names = [path.name for path in (run / "evaluation").glob("*.json")]
-    targets = [f"results/evaluation/{name}" for name in names]
-    succeeded(run_workflow(tmp_path, "--configfile", TINY, "--", *targets))
-    compared = 0
-    for pattern in (
-        "phantom/**/*.*",
-        "scans/n*.parquet",
-        "slices/*.*",
-        "masks/*.parquet",
-        "folds/*.parquet",
-        "models/**/model.pt",
-        "detection/**/*.parquet",
-        "classification/**/*.parquet",
-        "malignancy/**/*.parquet",
-        "evaluation/*.json",
-    ):
-        files = sorted(run.glob(pattern))
-        assert files, pattern
-        for path in files:
-            twin = tmp_path / "results" / path.relative_to(run)
-            assert sha256(twin) == sha256(path), path.relative_to(run)
-            compared += 1
-    assert compared > 60
