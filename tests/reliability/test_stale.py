@@ -2,14 +2,18 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
 from luna16_folder import write_folder
+from reliability import whole
 from reliability.killing import command, project
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1800)]
@@ -68,21 +72,44 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("name", EDITS)
-def test_an_edit_reruns_what_imports_it(undisturbed, record_property, name):
-    reruns, rests = EDITS[name]
+@contextmanager
+def edited(name: str) -> Iterator[None]:
+    """A file of the workflow with one comment more, for a while."""
     path = project() / "workflow" / name
     text, stat = path.read_text(), path.stat()
     try:
         path.write_text(text + "\n# edited\n")
-        jobs = planned(command(undisturbed.results.parent))
+        yield
     finally:
         path.write_text(text)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reruns_what_imports_it(undisturbed, record_property, name):
+    reruns, rests = EDITS[name]
+    with edited(name):
+        jobs = planned(command(undisturbed.results.parent))
     assert not rests & set(jobs), jobs
     assert jobs == {} if reruns is None else reruns in jobs
     what = "code that decides nothing: nothing runs" if reruns is None else "code: what imports it"
     record_property("stale", what)
+
+
+# What takes long, and what a network learns from.
+DEAR = re.compile("make_phantom|prepare_slices|draw_masks|make_folds|train_|detect_|classify_")
+
+
+def test_a_check_that_finds_the_same_trains_nothing(undisturbed, tmp_path, record_property):
+    """A dry run shows what may follow the check; what does follow only a run can tell."""
+    shutil.copytree(undisturbed.results.parent, tmp_path, dirs_exist_ok=True)
+    with edited("nodules/scans.py"):
+        done = subprocess.run(command(tmp_path), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    jobs = set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", done.stderr, re.M))
+    assert "check_scans" in jobs and not [job for job in jobs if DEAR.match(job)], jobs
+    assert whole.differences(tmp_path / "results", undisturbed.results) == []
+    record_property("stale", "code of the check: it runs, and trains nothing if it finds the same")
 
 
 @pytest.fixture(scope="module")

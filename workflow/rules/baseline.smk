@@ -13,6 +13,7 @@ MASKRCNN = {k: v for k, v in config["baseline"].items() if k not in ("enabled", 
 
 rule train_maskrcnn:
     input:
+        checked=CHECKED,
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         weights=start_weights("baseline"),

@@ -54,6 +54,7 @@ rule check_weights:
 
 rule train_resnet:
     input:
+        checked=CHECKED,
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         candidates=expand("results/detection/unet/{part}/candidates.parquet", part=FOLD_PARTS),
@@ -87,6 +88,7 @@ rule train_resnet:
 
 rule classify_candidates:
     input:
+        checked=CHECKED,
         stacks=stacks("{part}"),
         models=networks_unseen("resnet"),
         folds="results/folds/folds.parquet",

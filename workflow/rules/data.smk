@@ -75,3 +75,8 @@ checkpoint check_scans:
         misfits=0 if PHANTOM else len(discovery.misfits(DATA)),
     script:
         "../scripts/check_scans.py"
+
+
+# An input of every rule that sees scans: once the check is done, Snakemake looks at these rules'
+# files anew, and where the check found what it had found before, no network is trained again.
+CHECKED = ancient("results/scans/scans.parquet")

@@ -48,6 +48,7 @@ rule label_nodules:
 
 rule train_malignancy:
     input:
+        checked=CHECKED,
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         labels="results/malignancy/labels.parquet",
@@ -78,6 +79,7 @@ rule train_malignancy:
 
 rule classify_nodules:
     input:
+        checked=CHECKED,
         stacks=stacks("{part}"),
         models=networks_unseen("malignancy", files=NETWORK_FILES),
         folds="results/folds/folds.parquet",

@@ -9,6 +9,7 @@ Produces: results/models/unet/fold_{fold}/{model.pt,history.parquet},
 
 rule train_unet:
     input:
+        checked=CHECKED,
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         code=code("train_unet"),

@@ -12,8 +12,7 @@ rule prepare_slices:
     input:
         header=lambda wildcards: SCANS[wildcards.uid].header,
         data=lambda wildcards: SCANS[wildcards.uid].data,
-        # After the check, but checking again does not make the stacks stale.
-        sheet=ancient("results/scans/scans.parquet"),
+        checked=CHECKED,
         nodules="results/scans/nodules.parquet",
         code=code("prepare_slices"),
     output:
@@ -41,7 +40,7 @@ rule prepare_slices:
 rule draw_masks:
     input:
         # A scan's own row stays the same when scans are added to the sheet.
-        scans=ancient("results/scans/scans.parquet"),
+        scans=CHECKED,
         nodules="results/scans/nodules.parquet",
         slices="results/slices/{uid}.parquet",
         contours="results/phantom/contours.parquet" if PHANTOM else [],
