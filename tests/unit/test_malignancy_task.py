@@ -1,5 +1,7 @@
 """The malignancy ResNet50's nodules: how they are shown, balanced, answered and kept apart."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from nodules.malignancy_task import NoduleTask, classify, divide, drawn, gather
 from nodules.training import Plan, train
 
 SETTINGS = {"crop_mm": 24, "crop_px": 32, "slices": 3, "balance": "sample", "augment": True}
-SETTINGS |= {"epochs": 6, "batch": 8, "learning_rate": 0.01, "schedule": "constant"}
+SETTINGS |= {"epochs": 6, "repeat": 1, "batch": 8, "learning_rate": 0.01, "schedule": "constant"}
 CPU = torch.device("cpu")
 
 
@@ -164,6 +166,16 @@ def test_without_balance_nothing_is_done(six):
     task = task_of(six, balance="none")
     assert len(task.epoch(1)) == 18
     assert task.weights.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("balance", ["sample", "weight", "none"])
+def test_repeating_shows_every_nodule_as_often(six, balance):
+    once, thrice = (task_of(six, balance=balance, repeat=n).epoch(1) for n in (1, 3))
+    assert len(thrice) == 3 * len(once)
+    assert set(thrice) == set(once)
+    for label in (0, 1):
+        counts = Counter(crop for crop in thrice if crop.label == label).values()
+        assert max(counts) - min(counts) <= 1
 
 
 @pytest.mark.parametrize("balance", ["sample", "weight", "none"])

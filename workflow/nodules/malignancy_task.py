@@ -114,8 +114,8 @@ class NoduleTask:
     """Crops through the labelled nodules of the training scans; binary cross-entropy per crop.
 
     Classes of unlike size: with `balance` sample both are shown equally often, nodules of the
-    smaller one several times in an epoch; with `weight` each nodule is shown once and the classes
-    have equal weight in the loss; with `none` nothing is done.
+    smaller one more often than others; with `weight` all nodules are shown equally often, and the
+    classes have equal weight in the loss; with `none` nothing is done.
     """
 
     def __init__(
@@ -136,13 +136,15 @@ class NoduleTask:
         self.weights = torch.tensor(weights, dtype=torch.float32)
 
     def epoch(self, epoch: int) -> list[Crop]:
-        """The crops of every nodule, in an order of the epoch's own."""
+        """The crops of every nodule, `repeat` times, in an order of the epoch's own."""
         rng = generator(self.seed, "order", epoch)
-        chosen = self.shown
+        times = self.settings["repeat"]
         if self.settings["balance"] == "sample":
             classes = [[n for n in self.shown if n.label == label] for label in CLASSES]
-            most = max(map(len, classes))
+            most = max(map(len, classes)) * times
             chosen = [n for own in classes if own for n in drawn(own, most, rng)]
+        else:
+            chosen = self.shown * times
         crops = [c for nodule in chosen for c in nodule.crops()]
         return [crops[i] for i in rng.permutation(len(crops))]
 

@@ -13,7 +13,7 @@ LABEL_RULE = {
     for key in ("readers", "combine", "benign", "malignant", "shuffle_labels")
 }
 # And what the networks learn by; all else about the ResNet50 is as for presence.
-JUDGE = {key: config["malignancy"][key] for key in ("slices", "epochs", "balance")} | {
+JUDGE = {key: config["malignancy"][key] for key in ("slices", "epochs", "repeat", "balance")} | {
     key: config["resnet"][key]
     for key in ("batch", "learning_rate", "schedule", "crop_mm", "crop_px", "augment")
 }
