@@ -10,7 +10,7 @@ from nodules.malignancy_labels import Rule
 from nodules.radiomics_columns import FEATURES
 
 SETTINGS: dict[str, Any] = {"readers": 3, "combine": "mean", "benign": 2.8, "malignant": 3.2}
-SETTINGS |= {"vote": "average", "shuffle_labels": False}
+SETTINGS |= {"vote": "average", "shuffle_labels": None}
 RULE = Rule.of(SETTINGS)
 
 

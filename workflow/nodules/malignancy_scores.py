@@ -49,7 +49,7 @@ def score(
     nodules, curves = [], []
     summary: dict[str, Any] = {
         "rule": rule.text(),
-        "shuffled_labels": bool(settings["shuffle_labels"]),
+        "shuffled_labels": settings["shuffle_labels"] is not None,
         "steps": {
             name: ml.attrition(used, own) | {"rule": own.text()} for name, own in rules.items()
         },

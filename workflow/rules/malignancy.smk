@@ -41,7 +41,6 @@ rule label_nodules:
         runtime=minutes(30),
     params:
         settings=LABEL_RULE,
-        seed=config["seed"],
     script:
         "../scripts/label_nodules.py"
 

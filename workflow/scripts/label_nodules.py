@@ -13,8 +13,7 @@ def main(snakemake):
     else:
         found = malignancy_labels.from_database(nodules)
     rule = Rule.of(settings)
-    shuffled = snakemake.params.seed if settings["shuffle_labels"] else None
-    labels = malignancy_labels.label(nodules, found, rule, shuffled)
+    labels = malignancy_labels.label(nodules, found, rule, settings["shuffle_labels"])
     tables.write(snakemake.output.labels, "malignancy_labels", labels)
     jobs.log.info("%s: %s", rule.text(), malignancy_labels.attrition(labels, rule))
     for row in labels[labels["readers"] == 0].itertuples():
