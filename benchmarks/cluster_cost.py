@@ -22,9 +22,9 @@ import yaml  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
-from nodules import lidc  # noqa: E402
-from nodules.maskrcnn import build_maskrcnn  # noqa: E402
-from nodules.networks import UNet  # noqa: E402
+from nodules.datasets import lidc  # noqa: E402
+from nodules.learning.networks.maskrcnn import build_maskrcnn  # noqa: E402
+from nodules.learning.networks.unet import UNet  # noqa: E402
 
 SCANS, SLICES, SIDE = 888, 227_242, 512
 START_S = 9.0  # processor time of a job on a node before its script works: two Snakemakes, imports

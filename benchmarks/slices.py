@@ -26,7 +26,9 @@ sys.path.insert(0, str(REPOSITORY / "workflow"))
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from nodules import files, lungs, slices, tables, volumes  # noqa: E402
+from nodules.base import files, tables  # noqa: E402
+from nodules.images import metaimage  # noqa: E402
+from nodules.prepare import lungs, slices  # noqa: E402
 
 SETTINGS = slices.Settings(size=512, window=(-1000, 400), margin_mm=10, isolate=True, fill=170)
 
@@ -64,7 +66,7 @@ def recipe(image: np.ndarray) -> np.ndarray:
 
 def time_masks(scan: Path, runs: int, every: int) -> dict[str, float]:
     """ms a slice of both methods over all slices, and of the recipe over every n-th."""
-    volume, geometry = volumes.read_volume(scan)
+    volume, geometry = metaimage.read_volume(scan)
     result = {}
     for method in lungs.METHODS:
         spent = least(runs, lambda name=method: lungs.find(name, volume, geometry))[0]
@@ -91,7 +93,7 @@ def time_step(scan: Path, method: str, runs: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(runs):
             clock = [time.process_time()]
-            volume, geometry = volumes.read_volume(scan)
+            volume, geometry = metaimage.read_volume(scan)
             clock.append(time.process_time())
             mask = lungs.find(method, volume, geometry)
             clock.append(time.process_time())
@@ -136,7 +138,7 @@ def measure(scan: Path, runs: int, every: int) -> dict[str, Any]:
             for method in lungs.METHODS:
                 with spawn.Pool(1) as pool:
                     steps[f"{method}, {name}"] = pool.apply(time_step, (path, method, runs))
-    header = volumes.read_header(scan)
+    header = metaimage.read_header(scan)
     return {
         "scan": scan.name,
         "compressed": header.compressed,

@@ -5,8 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from helpers.running import REPOSITORY
 from one_node import ACCOUNT, OneNode
-from running import REPOSITORY
 
 TINY = Path(__file__).with_name("cluster.yaml")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nodules import tables
-from nodules.files import sha256
+from nodules.base import tables
+from nodules.base.files import sha256
 from on_slurm import jobs, on_cluster, snakemake, start
 from one_node import ACCOUNT, OneNode
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers.sources import ROOT, all_rules
 from on_slurm import Job, jobs, on_cluster, rule_of, start
 from one_node import OneNode
-from sources import ROOT, all_rules
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 RULES = {rule.name: rule for rule in all_rules()}

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodules import regions, tables
-from nodules.geometry import Geometry
-from running import REPOSITORY, run_workflow, succeeded
+from helpers.running import REPOSITORY, run_workflow, succeeded
+from nodules.base import tables
+from nodules.images import regions
+from nodules.images.geometry import Geometry
 
 pytestmark = [pytest.mark.real, pytest.mark.workflow, pytest.mark.timeout(1500)]
 OVERLAY = str(Path(__file__).with_name("two_scans.yaml"))

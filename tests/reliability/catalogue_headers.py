@@ -2,7 +2,7 @@
 
 import os
 
-from luna16_folder import write_scan
+from helpers.luna16_folder import write_scan
 from reliability.catalogue import ARCHIVE_HEADER, Case, header_line, pipe
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from luna16_folder import HEAD
+from helpers.luna16_folder import HEAD
 from reliability.catalogue import ALL, EXPORT, LINE, NAMED, NONE, Case, pipe
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from nodules import networks
+from nodules.learning.networks.unet import UNet
 from reliability.catalogue import EXPORT, LINE, NAMED
 
 # For `luna16 score`: content of the submission, and place, reason and remedy of the message.
@@ -157,7 +157,7 @@ def saved(value: Any) -> bytes:
 
 def unet(filters: int) -> dict[str, torch.Tensor]:
     """Weights of a small U-Net."""
-    return networks.UNet(filters, 2, 0).state_dict()
+    return UNet(filters, 2, 0).state_dict()
 
 
 # For weights: the file's content, given a path that must not come to exist, and what is said.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from luna16_folder import write_scan
+from helpers.luna16_folder import write_scan
 from reliability.catalogue import ARCHIVE_DATA, COUNT, DATA, NONE, Case, header_line, pipe
 
 

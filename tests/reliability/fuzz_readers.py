@@ -14,8 +14,9 @@ import atheris
 import numpy as np
 
 with atheris.instrument_imports(include=["nodules"]):
-    from nodules import discovery, foreign, headers, submissions
-    from nodules.files import FileDefect
+    from nodules.base.files import FileDefect
+    from nodules.datasets import luna16, points_csv
+    from nodules.images import foreign, metaimage_header
 
 SCRATCH = Path(tempfile.mkdtemp())
 HEADER = SCRATCH / "2.25.1.mhd"
@@ -26,8 +27,8 @@ MESSAGE = 1000  # characters: 64 of them foreign, spelled with up to ten each, a
 def read_header(content: bytes) -> None:
     """A header is refused with reasons, or its grid is sound and its voxels lie beside it."""
     HEADER.write_bytes(content)
-    header, problems = headers.examine(HEADER)
-    data = discovery.data_file(HEADER)
+    header, problems = metaimage_header.examine(HEADER)
+    data = luna16.data_file(HEADER)
     assert data.parent == SCRATCH and foreign.is_path(data.name)
     if header is None:
         assert problems and all(p.reason.isprintable() and p.remedy for p in problems)
@@ -35,7 +36,7 @@ def read_header(content: bytes) -> None:
         return
     assert not problems
     assert header.data.parent == SCRATCH and header.data.name not in ("", ".", "..")
-    assert 0 < header.voxel_bytes <= 8 * headers.MAX_VOXELS
+    assert 0 < header.voxel_bytes <= 8 * metaimage_header.MAX_VOXELS
     assert abs(abs(float(np.linalg.det(header.direction))) - 1) < 0.01
     header.geometry.reoriented()
 
@@ -43,9 +44,9 @@ def read_header(content: bytes) -> None:
 def read_lists(content: bytes) -> None:
     """A list is refused, or every row is kept or told with its line; numbers are finite."""
     LIST.write_bytes(content)
-    bad: list[submissions.BadRow] = []
+    bad: list[points_csv.BadRow] = []
     try:
-        columns, lines = submissions.read_points(LIST, "diameter_mm", bad)
+        columns, lines = points_csv.read_points(LIST, "diameter_mm", bad)
     except FileDefect as defect:
         assert str(LIST) in defect.place and defect.reason and defect.remedy
         assert str(defect).isprintable()
@@ -55,12 +56,12 @@ def read_lists(content: bytes) -> None:
         assert all(row.reason.isprintable() and len(row.reason) < MESSAGE for row in bad)
         assert all(math.isfinite(x) for key in ("x", "y", "z") for x in columns[key])
         try:
-            strict = submissions.read_findings(LIST)
+            strict = points_csv.read_findings(LIST)
             assert len(strict["x"]) == len(lines) + sum(not row.seriesuid for row in bad)
         except FileDefect:
             assert bad
     try:
-        uids = submissions.read_scans(LIST)
+        uids = points_csv.read_scans(LIST)
     except FileDefect:
         return
     assert len(set(uids)) == len(uids) > 0 and all(uids)

@@ -4,9 +4,12 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-from luna16_folder import HEAD
-from nodules import discovery, scans, tables
-from sources import ROOT
+from helpers.luna16_folder import HEAD
+from helpers.sources import ROOT
+from nodules.base import tables
+from nodules.datasets import luna16
+from nodules.datasets.check import check_folder, require_usable
+from nodules.datasets.scan import Scan
 
 SLICES = {"size": 64, "window": [-1000, 400], "margin_mm": 5, "isolate": True, "fill": 170}
 SLICES["png"] = "nodules"
@@ -26,13 +29,13 @@ def run(rule: str, log: Path, **job: Any) -> None:
 
 def check(folder: Path, results: Path) -> None:
     """Check a folder of scans as rule check_scans does, and store its tables."""
-    checked = scans.check_folder(folder, [scan.header for scan in discovery.found(folder)])
-    scans.require_usable(checked, "stop")
+    checked = check_folder(folder, [scan.header for scan in luna16.found(folder)])
+    require_usable(checked, "stop")
     for name in ("scans", "defects", "nodules", "excluded", "locations"):
         tables.write(results / f"{name}.parquet", name, getattr(checked, name))
 
 
-def prepare(results: Path, scan: discovery.Scan) -> None:
+def prepare(results: Path, scan: Scan) -> None:
     """Rule prepare_slices on one scan, its tables in `results`."""
     run(
         "prepare_slices",
@@ -48,7 +51,7 @@ def prepare(results: Path, scan: discovery.Scan) -> None:
     )
 
 
-def draw(results: Path, scan: discovery.Scan) -> None:
+def draw(results: Path, scan: Scan) -> None:
     """Rule draw_masks on one scan, after `prepare`."""
     names = ("scans", "nodules")
     run(

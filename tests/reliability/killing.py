@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from helpers.sources import ROOT
 from reliability import whole
 from reliability.watching import UNFINISHED, Watch, kind
-from sources import ROOT
 
 CONFIG = Path(__file__).with_name("smallest.yaml")
 GENTLE_S = 60  # what a run may take to end by itself after SIGTERM or SIGINT

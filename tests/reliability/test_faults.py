@@ -7,10 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from nodules import discovery
-from nodules.files import UserError
-from nodules.geometry import Geometry
-from nodules.phantom.dataset import write_volume
+from nodules.base.files import UserError
+from nodules.datasets.phantom.dataset import write_volume
+from nodules.datasets.scan import Scan
+from nodules.images.geometry import Geometry
 from reliability import whole
 from reliability.killing import resume, start
 from reliability.writers import WRITERS
@@ -62,7 +62,7 @@ def test_a_full_disk_is_named_and_the_old_file_stays(disk, record_property, name
 @pytest.mark.parametrize("suffix", ["raw", "zraw"])
 def test_a_scan_that_does_not_fit_is_named_and_not_there(disk, record_property, suffix):
     header, data = (str(disk.folder / f"subset0/2.25.1.{end}") for end in ("mhd", suffix))
-    scan = discovery.Scan("2.25.1", 0, header, data)
+    scan = Scan("2.25.1", 0, header, data)
     voxels = np.random.default_rng(0).integers(-32768, 32767, (60, 100, 100), np.int16)
     with pytest.raises(UserError, match=f"{suffix}: the disk is full"):
         write_volume(scan, voxels, Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), voxels.shape))

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from luna16_folder import write_folder
-from sources import ROOT
+from helpers.luna16_folder import write_folder
+from helpers.sources import ROOT
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "60"))
 SEEDS = {

@@ -7,9 +7,11 @@ import re
 import pytest
 import yaml
 
-from luna16_folder import write_folder
-from nodules import cli, configuration, networks, pretrained
-from nodules.files import UserError
+from helpers.luna16_folder import write_folder
+from nodules import cli
+from nodules.base import configuration
+from nodules.base.files import UserError
+from nodules.learning.networks import unet, weights
 from reliability.catalogue import ALL, Case
 from reliability.catalogue_folders import FINE, FOLDERS
 from reliability.catalogue_headers import HEADERS
@@ -126,8 +128,8 @@ def test_defective_and_hostile_weights_are_refused(tmp_path, record_property, na
     path, trap = tmp_path / "weights.pt", tmp_path / "executed"
     path.write_bytes(make(trap))
     with pytest.raises(UserError, match=re.escape(str(path))) as error:
-        state = networks.load_state(path)
-        networks.apply_state(networks.UNet(2, 2, 0), state, path)
+        state = weights.load_state(path)
+        weights.apply_state(unet.UNet(2, 2, 0), state, path)
     assert message in str(error.value) and str(error.value).endswith((".", "again."))
     assert not trap.exists()
     record_property("input", "weights: refused")
@@ -140,9 +142,9 @@ def test_the_trap_does_spring_where_a_pickle_is_believed(tmp_path):
 
 
 def test_a_download_that_is_not_what_it_should_be_is_not_kept(tmp_path, record_property):
-    networks.save_state(tmp_path / "source.pth", networks.UNet(2, 2, 0))
+    weights.save_state(tmp_path / "source.pth", unet.UNet(2, 2, 0))
     with pytest.raises(UserError, match=r"SHA-256 is .* expected 0000") as error:
-        pretrained.fetch(tmp_path / "w.pth", (tmp_path / "source.pth").as_uri(), "0" * 64)
+        weights.fetch(tmp_path / "w.pth", (tmp_path / "source.pth").as_uri(), "0" * 64)
     assert str(error.value).endswith("Try again, or download it by hand.")
     assert not (tmp_path / "w.pth").exists()
     record_property("input", "weights: refused")

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
+from helpers.sources import ROOT
 from reliability import whole, writers
 from reliability.killing import Harness, resume, start
 from reliability.writers import WRITERS
-from sources import ROOT
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
 KILLS = int(os.environ.get("KILLS", "100"))

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from builders import make_stack
+from helpers.builders import make_stack
+from helpers.sources import ROOT
 from reliability import jobs_alone
-from sources import ROOT
 
 LIMIT_MB = 2000  # what the rules ask for
 SLICES, SIDE = 764, 512  # LUNA16's longest scan

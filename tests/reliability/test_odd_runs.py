@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nodules import tables
+from nodules.base import tables
 from reliability import whole
 from reliability.killing import start
 

@@ -6,9 +6,13 @@ import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
-from nodules import detection, discovery, networks, regions, tables
-from nodules.segmentation import SliceTask
-from nodules.stacks import open_stacks
+from nodules.base import tables
+from nodules.datasets import luna16
+from nodules.images import regions
+from nodules.inference import detection
+from nodules.learning.networks import unet
+from nodules.learning.tasks.slices import SliceTask
+from nodules.prepare.stacks import open_stacks
 from reliability import jobs_alone
 
 CPU = torch.device("cpu")
@@ -73,7 +77,7 @@ def test_an_odd_scan_passes_every_rule_that_sees_it(tmp_path, record_property, n
     jobs_alone.lists(tmp_path, line)
     results = tmp_path / "results"
     jobs_alone.check(tmp_path, results)
-    (scan,) = discovery.found(tmp_path)
+    (scan,) = luna16.found(tmp_path)
     jobs_alone.prepare(results, scan)
     jobs_alone.draw(results, scan)
 
@@ -92,7 +96,7 @@ def test_an_odd_scan_passes_every_rule_that_sees_it(tmp_path, record_property, n
     else:
         assert len(stack.nodule_slices) == 0
 
-    network = networks.build_unet(UNET, 0).eval()
+    network = unet.build_unet(UNET, 0).eval()
     probability = detection.predict([network], stack, UNET["context"], CPU)
     assert probability.shape == stack.geometry.shape and np.isfinite(probability).all()
     scores = detection.score_slices(stack, probability, 0.5)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from luna16_folder import write_folder
+from helpers.luna16_folder import write_folder
 from reliability import whole
 from reliability.killing import command, project
 
@@ -59,14 +59,14 @@ def test_a_key_reruns_what_it_decides(undisturbed, record_property, key):
 
 # A file of the library, a rule that has to run again (or none), and long ones that must not.
 EDITS = {
-    "nodules/lungs.py": ("prepare_slices", {"make_phantom"}),
-    "nodules/segmentation.py": ("train_unet", {"make_phantom", "prepare_slices"}),
-    "nodules/detection_scores.py": ("score_detections", LONG),
-    "nodules/figures_trends.py": ("draw_trends", LONG | {"score_detections"}),
+    "nodules/prepare/lungs.py": ("prepare_slices", {"make_phantom"}),
+    "nodules/learning/tasks/slices.py": ("train_unet", {"make_phantom", "prepare_slices"}),
+    "nodules/evaluation/detection.py": ("score_detections", LONG),
+    "nodules/report/figures/trends.py": ("draw_trends", LONG | {"score_detections"}),
     "scripts/detect_unet.py": ("detect_unet", {"make_phantom", "prepare_slices", "train_unet"}),
-    "nodules/froc_report.py": ("draw_scores", LONG),
-    "nodules/files.py": (None, LONG),
-    "nodules/tables.py": (None, LONG),
+    "nodules/evaluation/froc_text.py": ("draw_scores", LONG),
+    "nodules/base/files.py": (None, LONG),
+    "nodules/base/tables.py": (None, LONG),
     "nodules/cli.py": (None, LONG),
     "schemas/config.schema.yaml": (None, LONG),
 }
@@ -108,7 +108,7 @@ LAST = [  # results that hang on every network
 def test_a_check_that_finds_the_same_trains_nothing(undisturbed, tmp_path, record_property):
     """A dry run shows what may follow the check; what does follow only a run can tell."""
     shutil.copytree(undisturbed.results.parent, tmp_path, dirs_exist_ok=True)
-    with edited("nodules/scans.py"):
+    with edited("nodules/datasets/check.py"):
         done = subprocess.run(command(tmp_path, *LAST), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     jobs = set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", done.stderr, re.M))

@@ -14,7 +14,7 @@ IN_CREATE, IN_ISDIR = 0x100, 0x40000000
 EVENT = struct.Struct("iIII")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-UNFINISHED = re.compile(r"^\.(.+)\.[a-z0-9_]{8}\.part((?:\.\w+)?)$")  # of nodules.files.atomic
+UNFINISHED = re.compile(r"^\.(.+)\.[a-z0-9_]{8}\.part((?:\.\w+)?)$")  # of nodules.base.files.atomic
 
 
 def kind(path: Path) -> str:

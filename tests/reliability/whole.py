@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import torch
 import yaml
 
-from nodules.files import sha256
-from nodules.headers import read_header
-from nodules.volumes import voxel_blocks
+from nodules.base.files import sha256
+from nodules.images.metaimage import voxel_blocks
+from nodules.images.metaimage_header import read_header
 
 # Snakemake's own: it writes them in place, and marks the job incomplete until they are there.
 SNAKEMAKES = ("logs", "benchmarks")

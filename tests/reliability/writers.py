@@ -13,7 +13,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from nodules import files, networks, pages, plotting, tables, training
+from nodules.base import files, tables
+from nodules.learning import state as learning_state
+from nodules.learning.networks import weights
+from nodules.report import plotting
+from nodules.report.pages.page import Page
 
 
 def figure(path: Path) -> None:
@@ -25,7 +29,7 @@ def figure(path: Path) -> None:
 
 def page(path: Path) -> None:
     """A page of the report, longer than most."""
-    written = pages.Page("A page")
+    written = Page("A page")
     written.text("x" * 2**21)
     written.write(path)
 
@@ -33,9 +37,9 @@ def page(path: Path) -> None:
 def state(path: Path) -> None:
     """Where a training stands."""
     network = torch.nn.Linear(2**10, 2**10)
-    plan = training.Plan("unet", 0, 1, 4, 0.1, "constant", 1, path.parent, "fingerprint")
+    plan = learning_state.Plan("unet", 0, 1, 4, 0.1, "constant", 1, path.parent, "fingerprint")
     optimizer = torch.optim.Adam(network.parameters())
-    training.save(plan, network, optimizer, training.Progress())
+    learning_state.save(plan, network, optimizer, learning_state.Progress())
 
 
 NOISE = np.random.default_rng(0).random(2**17)
@@ -51,7 +55,7 @@ WRITERS = {
     "scan.raw": lambda path: files.write_bytes(path, bytes(2**21)),
     "page.html": page,
     "training_state.pt": state,
-    "model.pt": lambda path: networks.save_state(path, torch.nn.Linear(2**10, 2**10)),
+    "model.pt": lambda path: weights.save_state(path, torch.nn.Linear(2**10, 2**10)),
     "figure.png": figure,
     "figure.svg": figure,
 }

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
-from nodules.resources import hours, memory, minutes
-from sources import ROOT, Rule, all_rules
+from helpers.sources import ROOT, Rule, all_rules
+from nodules.base.resources import hours, memory, minutes
 
 FOLDER = ROOT / "profiles/slurm"
 PROFILE = yaml.safe_load((FOLDER / "profile.yaml").read_text())

@@ -15,8 +15,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from nodules import imports
-from sources import ROOT, Rule, all_rules, locked, pinned, rules_in
+from helpers.sources import ROOT, Rule, all_rules, locked, pinned, rules_in
+from nodules.base import closure
 
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 LOCKS = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
@@ -42,9 +42,9 @@ def missing(rule: Rule) -> set[str]:
         return any(canonicalize_name(name) in present for name in provider.get(module, []))
 
     script = rule.path("script")
-    code = "\n".join(path.read_text() for path in [script, *imports.library_closure(script)])
+    code = "\n".join(path.read_text() for path in [script, *closure.library_closure(script)])
     read = set(re.findall(r"""find_spec\(["'](\w+)["']\)""", code))
-    return {module for module in imports.third_party(script) | read if not provided(module)}
+    return {module for module in closure.third_party(script) | read if not provided(module)}
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)
@@ -80,7 +80,7 @@ def test_a_package_imported_inside_a_function_is_found(tmp_path: Path) -> None:
 
 
 def test_a_package_that_only_the_library_imports_is_found(tmp_path: Path) -> None:
-    assert "pandas" in missing(rule_in(tmp_path, "from nodules import tables\n"))
+    assert "pandas" in missing(rule_in(tmp_path, "from nodules.base import tables\n"))
 
 
 def test_a_package_of_which_only_the_files_are_read_is_found(tmp_path: Path) -> None:

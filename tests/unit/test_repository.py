@@ -11,15 +11,17 @@ import pytest
 import yaml
 
 import nodules
-from nodules import imports
-from sources import ROOT, Rule, all_rules, rules_in, tracked_files
+from helpers.sources import ROOT, Rule, all_rules, rules_in, tracked_files
+from nodules.base import closure
 
 RULES = all_rules()
 LIBRARY = sorted((ROOT / "workflow/nodules").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-each_module = pytest.mark.parametrize("module", LIBRARY, ids=lambda module: module.stem)
+each_module = pytest.mark.parametrize(
+    "module", LIBRARY, ids=lambda module: str(module.relative_to(ROOT / "workflow/nodules"))
+)
 each_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 
 # Spelled in two halves, so that this file does not hold them itself.
@@ -156,7 +158,7 @@ def test_module_explains_what_it_offers(module: Path) -> None:
 
 @each_module
 def test_library_does_not_know_snakemake(module: Path) -> None:
-    assert not {name for name in imports.imported(module) if name.split(".")[0] == "snakemake"}
+    assert not {name for name in closure.imported(module) if name.split(".")[0] == "snakemake"}
 
 
 @each_module
@@ -165,15 +167,15 @@ def test_imports_can_be_followed(module: Path) -> None:
     tree = ast.parse(module.read_text())
     assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
     if module.stem == "__init__":
-        assert not imports.imported(module), "import a package's modules, not the package"
+        assert not closure.imported(module), "import a package's modules, not the package"
 
 
 @each_module
 def test_module_has_a_unit_test(module: Path) -> None:
     if not module.stem.startswith("__"):
         name = ".".join(module.relative_to(ROOT / "workflow").with_suffix("").parts)
-        tests = (ROOT / "tests/unit").glob("test_*.py")
-        assert any(name in imports.imported(test) for test in tests), f"no test imports {name}"
+        tests = (ROOT / "tests/unit").rglob("test_*.py")
+        assert any(name in closure.imported(test) for test in tests), f"no test imports {name}"
 
 
 # Everything that is handed out

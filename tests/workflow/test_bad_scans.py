@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from luna16_folder import write_folder
-from nodules import tables
+from helpers.luna16_folder import write_folder
+from nodules.base import tables
 
 SHEET = "results/scans/scans.parquet"
 FOLDS = "results/folds/folds.parquet"

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from nodules.networks import build_resnet
-from running import run_workflow, succeeded
+from helpers.running import run_workflow, succeeded
+from nodules.learning.networks.resnet import build_resnet
 
 pytestmark = pytest.mark.workflow
 CHECKED = {section: f"results/weights/{section}.pth" for section in ("resnet", "baseline")}

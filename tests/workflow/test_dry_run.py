@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import run_workflow, succeeded
+from helpers.running import run_workflow, succeeded
 
 SCANS, SUBSETS = 888, 10
 LIMIT_S = 30

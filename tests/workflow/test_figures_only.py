@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import example_results as results
-import malignancy_results
-from nodules import tables
-from nodules.figure_titles import TITLES
-from nodules.files import write_json
-from sources import ROOT
+from helpers import example_results as results
+from helpers import malignancy_results
+from helpers.sources import ROOT
+from nodules.base import tables
+from nodules.base.files import write_json
+from nodules.report.catalogue import TITLES
 
 NODULES, CURVES, MALIGNANCY = malignancy_results.result()
 TABLES: dict[str, tuple[str, pd.DataFrame]] = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodules import tables
-from running import run_workflow, succeeded
-from sources import all_rules
+from helpers.running import run_workflow, succeeded
+from helpers.sources import all_rules
+from nodules.base import tables
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 TINY = str(Path(__file__).with_name("tiny.yaml"))

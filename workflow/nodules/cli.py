@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nodules.files import UserError, check_target
+from nodules.base.files import UserError, check_target
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
 MOST_RESAMPLES = 100_000  # as scoring.bootstrap in the workflow's config
@@ -73,21 +73,24 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run_score(arguments: argparse.Namespace) -> None:
     """Score submissions, print the result and write what was asked for."""
-    from nodules import froc, froc_report, submissions
-    from nodules.files import write_json
+    from nodules.base.files import write_json
+    from nodules.datasets import points_csv
+    from nodules.evaluation import froc_text
+    from nodules.evaluation.froc import evaluate
 
     _check_outputs(arguments)
     if arguments.figure:
-        from nodules import froc_figure, plotting
+        from nodules.report import plotting
+        from nodules.report.figures.froc import FigureCurve, check_format, draw
 
-        froc_figure.check_format(arguments.figure)
+        check_format(arguments.figure)
     names = _names(arguments.submissions)
-    scans = submissions.read_scans(arguments.scans)
-    nodules = submissions.read_measured(arguments.annotations, zero=False)
-    excluded = submissions.read_measured(arguments.excluded, zero=True)
+    scans = points_csv.read_scans(arguments.scans)
+    nodules = points_csv.read_measured(arguments.annotations, zero=False)
+    excluded = points_csv.read_measured(arguments.excluded, zero=True)
     results = {
-        name: froc.evaluate(
-            submissions.read_submission(path, scans),
+        name: evaluate(
+            points_csv.read_submission(path, scans),
             nodules,
             excluded,
             scans,
@@ -96,12 +99,12 @@ def run_score(arguments: argparse.Namespace) -> None:
         )
         for name, path in zip(names, arguments.submissions, strict=True)
     }
-    print(froc_report.describe(results), end="")
+    print(froc_text.describe(results), end="")
     if arguments.json:
-        write_json(arguments.json, froc_report.to_dict(results))
+        write_json(arguments.json, froc_text.to_dict(results))
     if arguments.figure:
-        curves = [froc_figure.FigureCurve.of(*item) for item in results.items()]
-        plotting.save(froc_figure.draw(curves), [arguments.figure])
+        curves = [FigureCurve.of(*item) for item in results.items()]
+        plotting.save(draw(curves), [arguments.figure])
 
 
 CHECK = """\
@@ -130,14 +133,15 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
-    from nodules import discovery, foreign, scans
+    from nodules.base import messages
+    from nodules.datasets import check, luna16
 
-    headers = [scan.header for scan in discovery.found(arguments.folder)]
-    checked = scans.check_folder(
+    headers = [scan.header for scan in luna16.found(arguments.folder)]
+    checked = check.check_folder(
         arguments.folder, headers, max(arguments.threads, 1), progress=sys.stderr.isatty()
     )
-    text = "\n".join([*scans.messages(checked), scans.describe(checked)])
-    print(foreign.for_terminal(text, sys.stdout.encoding), end="")
+    text = "\n".join([*check.messages(checked), check.describe(checked)])
+    print(messages.for_terminal(text, sys.stdout.encoding), end="")
     return int(checked.defects["fatal"].any())
 
 

@@ -10,10 +10,12 @@ ROOT = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from nodules import configuration, discovery, folds, foreign, imports, tables
-from nodules.figure_titles import TASKS, TITLES, figures_of
-from nodules.resources import NOTICE, hours, memory, minutes
-
+from nodules.base import closure, configuration, tables
+from nodules.base.resources import NOTICE, hours, memory, minutes
+from nodules.datasets import folds, luna16
+from nodules.datasets.phantom import plan
+from nodules.images import foreign
+from nodules.report.catalogue import TASKS, TITLES, figures_of
 configuration.check(config, workflow.configfiles)
 
 
@@ -41,7 +43,7 @@ if not FIGURES_ONLY and workflow.is_main_process:
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else str(Path(config["luna16_dir"]))
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
-FOUND = [] if FIGURES_ONLY else (discovery.planned if PHANTOM else discovery.ready)(DATA, config)
+FOUND = [] if FIGURES_ONLY else (plan.planned if PHANTOM else luna16.ready)(DATA, config)
 SCANS = {scan.uid: scan for scan in FOUND}
 HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
@@ -59,7 +61,7 @@ GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY e
 
 def code(script):
     """Library files that a script's result depends on: an edit there reruns the rule."""
-    return [str(p) for p in imports.result_code(ROOT / f"workflow/scripts/{script}.py")]
+    return [str(p) for p in closure.result_code(ROOT / f"workflow/scripts/{script}.py")]
 
 
 def scans(wildcards=None):

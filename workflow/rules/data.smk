@@ -72,7 +72,7 @@ checkpoint check_scans:
         folder=lambda wildcards, input: str(Path(input.annotations).parent),
         on_bad_scan=config["data"]["on_bad_scan"],
         # Headers that may not be named here, and are checked all the same.
-        misfits=0 if PHANTOM else len(discovery.misfits(DATA)),
+        misfits=0 if PHANTOM else len(luna16.misfits(DATA)),
     script:
         "../scripts/check_scans.py"
 

@@ -1,4 +1,4 @@
-"""Figures, drawn from the stored tables alone; their titles are in nodules/figure_titles.py.
+"""Figures, drawn from the stored tables alone; their titles are in nodules/report/catalogue.py.
 
 Requires: tables of results/evaluation.
 Produces: results/figures/{name}.{svg,png}.

@@ -3,8 +3,8 @@
 import logging
 import subprocess
 
-from nodules import jobs
-from nodules.files import UserError, atomic
+from nodules.base import jobs
+from nodules.base.files import UserError, atomic
 
 log = logging.getLogger("nodules")
 

@@ -1,17 +1,18 @@
 """Check every scan and list, and write the scan sheet."""
 
-from nodules import jobs, scans, tables
+from nodules.base import jobs, tables
+from nodules.datasets import check
 
 
 def main(snakemake):
     params = snakemake.params
-    checked = scans.check_folder(
+    checked = check.check_folder(
         params.folder, snakemake.input.headers, snakemake.threads, progress=True
     )
-    for line in scans.messages(checked):
+    for line in check.messages(checked):
         jobs.log.warning(line)
-    jobs.log.info(scans.describe(checked).rstrip())
-    scans.require_usable(checked, params.on_bad_scan)
+    jobs.log.info(check.describe(checked).rstrip())
+    check.require_usable(checked, params.on_bad_scan)
     for name in ("scans", "defects", "nodules", "excluded", "locations"):
         tables.write(snakemake.output[name], name, getattr(checked, name))
 

@@ -2,10 +2,10 @@
 
 import shutil
 
-from nodules import jobs
-from nodules.files import atomic
-from nodules.maskrcnn import build_maskrcnn
-from nodules.networks import build_resnet
+from nodules.base import jobs
+from nodules.base.files import atomic
+from nodules.learning.networks.maskrcnn import build_maskrcnn
+from nodules.learning.networks.resnet import build_resnet
 
 
 def main(snakemake):

@@ -3,12 +3,12 @@
 import pandas as pd
 from tqdm import tqdm
 
-from nodules import folds, jobs, tables
-from nodules.machine import take
-from nodules.networks import build_resnet
-from nodules.presence import classify_candidates, classify_slices
-from nodules.stacks import open_stacks
-from nodules.training import restored
+from nodules.base import jobs, tables
+from nodules.datasets import folds
+from nodules.inference.candidates import classify_candidates, classify_slices
+from nodules.learning.machine import restored, take
+from nodules.learning.networks.resnet import build_resnet
+from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):

@@ -1,11 +1,11 @@
 """Ask the malignancy ResNet50s that have not seen a part's scans about its nodules."""
 
-from nodules import folds, jobs, tables
-from nodules.machine import take
-from nodules.malignancy_task import classify
-from nodules.networks import build_resnet
-from nodules.stacks import open_stacks
-from nodules.training import restored
+from nodules.base import jobs, tables
+from nodules.datasets import folds
+from nodules.inference.malignancy import classify
+from nodules.learning.machine import restored, take
+from nodules.learning.networks.resnet import build_resnet
+from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):

@@ -4,16 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from nodules import (
-    comparison,
-    comparison_statement,
-    evaluation_sets,
-    folds,
-    jobs,
-    provenance,
-    tables,
-)
-from nodules.files import read_json, write_json
+from nodules.base import jobs, tables
+from nodules.base.files import read_json, write_json
+from nodules.datasets import folds
+from nodules.evaluation import costs, sets
+from nodules.evaluation.comparison import ONE, OTHER, gather, measure, scored
+from nodules.evaluation.statements import comparison
 
 STEPS = {
     "train_unet": ("unet", "training"),
@@ -29,28 +25,30 @@ def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     division = tables.read(inputs.folds, "folds")
     given = {
-        comparison.ONE: tables.read_all(inputs.unet_resnet, "slice_confidence"),
-        comparison.OTHER: tables.read_all(inputs.maskrcnn, "slice_confidence"),
+        ONE: tables.read_all(inputs.unet_resnet, "slice_confidence"),
+        OTHER: tables.read_all(inputs.maskrcnn, "slice_confidence"),
     }
-    slices, fitted = comparison.gather(given, division)
+    slices, fitted = gather(given, division)
     scores = read_json(inputs.detection), read_json(inputs.segmentation)
     found, statements = [], {}
-    for name, uids in evaluation_sets.pooled_sets(division).items():
+    for name, uids in sets.pooled_sets(division).items():
         own = slices[slices["set"] == name]
         rows = [
-            *comparison.scored(name, *scores),
-            *comparison.measure(own, params.bootstrap, params.seed),
+            *scored(name, *scores),
+            *measure(own, params.bootstrap, params.seed),
         ]
-        statements[name] = comparison_statement.write(name, len(uids), rows)
+        statements[name] = comparison.write(name, len(uids), rows)
         found += [{"set": name} | row for row in rows]
     tables.write(output.slices, "comparison_slices", slices)
     tables.write(output.table, "comparison", found)
     write_json(output.summary, {"statements": statements, "calibration": fitted})
     shown = pd.DataFrame({"part": params.parts})
     shown["scans"] = [len(folds.part(division, part)) for part in params.parts]
-    measured = provenance.steps(Path("results/benchmarks"), STEPS, params.parts)
+    measured = costs.steps(Path("results/benchmarks"), STEPS, params.parts)
     history = tables.read(inputs.history, "history")
-    tables.write(output.costs, "system_costs", comparison.costs(history, measured, shown, division))
+    tables.write(
+        output.costs, "system_costs", costs.system_costs(history, measured, shown, division)
+    )
 
 
 jobs.run(main, snakemake)

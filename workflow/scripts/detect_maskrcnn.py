@@ -2,13 +2,13 @@
 
 from tqdm import tqdm
 
-from nodules import folds, jobs, tables
-from nodules.detection import detect, joined
-from nodules.instances import slice_confidence
-from nodules.machine import take
-from nodules.maskrcnn import build_maskrcnn, predict
-from nodules.stacks import open_stacks
-from nodules.training import restored
+from nodules.base import jobs, tables
+from nodules.datasets import folds
+from nodules.inference.detection import detect, joined
+from nodules.inference.maskrcnn import predict, slice_confidence
+from nodules.learning.machine import restored, take
+from nodules.learning.networks.maskrcnn import build_maskrcnn
+from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):

@@ -2,12 +2,12 @@
 
 from tqdm import tqdm
 
-from nodules import folds, jobs, tables
-from nodules.detection import detect, joined, predict
-from nodules.machine import take
-from nodules.networks import build_unet
-from nodules.stacks import open_stacks
-from nodules.training import restored
+from nodules.base import jobs, tables
+from nodules.datasets import folds
+from nodules.inference.detection import detect, joined, predict
+from nodules.learning.machine import restored, take
+from nodules.learning.networks.unet import build_unet
+from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):

@@ -1,7 +1,9 @@
 """Draw how the ResNet50 tells candidates apart, and how its confidence is calibrated."""
 
-from nodules import figures_scores, jobs, plotting, tables
-from nodules.files import read_json
+from nodules.base import jobs, tables
+from nodules.base.files import read_json
+from nodules.report import plotting
+from nodules.report.figures import presence
 
 
 def main(snakemake):
@@ -9,8 +11,8 @@ def main(snakemake):
     curves = tables.read(inputs.curves, "classification_curves")
     bins = tables.read(inputs.reliability, "reliability")
     summary = read_json(inputs.classification)
-    plotting.save(figures_scores.classification(curves, summary), output.classification)
-    plotting.save(figures_scores.reliability(bins, summary), output.reliability)
+    plotting.save(presence.classification(curves, summary), output.classification)
+    plotting.save(presence.reliability(bins, summary), output.reliability)
 
 
 jobs.run(main, snakemake)

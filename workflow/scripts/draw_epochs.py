@@ -1,12 +1,14 @@
 """Draw loss, quality and confidence of all trainings by epoch."""
 
-from nodules import figures_training, jobs, plotting, tables
+from nodules.base import jobs, tables
+from nodules.report import plotting
+from nodules.report.figures import training
 
 
 def main(snakemake):
     history = tables.read(snakemake.input.history, "history")
-    plotting.save(figures_training.epochs(history), snakemake.output.epochs)
-    plotting.save(figures_training.training(history), snakemake.output.training)
+    plotting.save(training.epochs(history), snakemake.output.epochs)
+    plotting.save(training.training(history), snakemake.output.training)
 
 
 jobs.run(main, snakemake)

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from nodules import gallery, jobs, plotting, tables
-from nodules.stacks import open_stacks
+from nodules.base import jobs, tables
+from nodules.prepare.stacks import open_stacks
+from nodules.report import gallery, plotting
 
 
 def main(snakemake):

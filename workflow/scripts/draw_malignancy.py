@@ -1,7 +1,9 @@
 """Draw how well malignant nodules are told from benign ones."""
 
-from nodules import figures_malignancy, jobs, plotting, tables
-from nodules.files import read_json
+from nodules.base import jobs, tables
+from nodules.base.files import read_json
+from nodules.report import plotting
+from nodules.report.figures import malignancy
 
 
 def main(snakemake):
@@ -10,9 +12,9 @@ def main(snakemake):
     curves = tables.read(inputs.curves, "malignancy_curves")
     found = read_json(inputs.summary)
     drawn = {
-        "malignancy_roc": figures_malignancy.roc(curves, found),
-        "malignancy_differences": figures_malignancy.differences(found),
-        "malignancy_by_diameter": figures_malignancy.probability_by_diameter(nodules, found),
+        "malignancy_roc": malignancy.roc(curves, found),
+        "malignancy_differences": malignancy.differences(found),
+        "malignancy_by_diameter": malignancy.probability_by_diameter(nodules, found),
     }
     for name, figure in drawn.items():
         plotting.save(figure, output[name])

@@ -2,9 +2,11 @@
 
 from collections import Counter
 
-from nodules import jobs, lidc, masks, tables
-from nodules.geometry import Geometry
-from nodules.volumes import read_volume
+from nodules.base import jobs, tables
+from nodules.datasets import lidc
+from nodules.images.geometry import Geometry
+from nodules.images.metaimage import read_volume
+from nodules.prepare import masks
 
 
 def main(snakemake):

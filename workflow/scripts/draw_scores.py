@@ -1,7 +1,9 @@
 """Draw the scores of detection and segmentation."""
 
-from nodules import figures_scores, jobs, plotting, tables
-from nodules.files import read_json
+from nodules.base import jobs, tables
+from nodules.base.files import read_json
+from nodules.report import plotting
+from nodules.report.figures import detection
 
 
 def main(snakemake):
@@ -9,8 +11,8 @@ def main(snakemake):
     froc = tables.read(inputs.froc, "froc")
     segmentation = tables.read(inputs.segmentation, "segmentation")
     drawn = {
-        "froc": figures_scores.froc_curves(froc, read_json(inputs.detection)),
-        "dice_by_diameter": figures_scores.dice_by_diameter(segmentation),
+        "froc": detection.froc_curves(froc, read_json(inputs.detection)),
+        "dice_by_diameter": detection.dice_by_diameter(segmentation),
     }
     for name, figure in drawn.items():
         plotting.save(figure, output[name])

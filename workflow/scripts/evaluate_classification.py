@@ -1,12 +1,13 @@
 """Measure and calibrate the ResNet50 on the U-Net's candidates."""
 
-from nodules import classification_scores, jobs, tables
-from nodules.files import write_json
+from nodules.base import jobs, tables
+from nodules.base.files import write_json
+from nodules.evaluation import presence
 
 
 def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
-    scores = classification_scores.score(
+    scores = presence.score(
         tables.read_all(inputs.classified, "classified"),
         tables.read(inputs.folds, "folds"),
         params.bootstrap,

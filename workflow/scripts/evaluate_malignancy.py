@@ -1,12 +1,13 @@
 """Compare ResNet50, radiomics and diameter in telling malignant from benign nodules."""
 
-from nodules import jobs, malignancy_scores, tables
-from nodules.files import write_json
+from nodules.base import jobs, tables
+from nodules.base.files import write_json
+from nodules.evaluation import malignancy
 
 
 def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
-    nodules, curves, summary = malignancy_scores.score(
+    nodules, curves, summary = malignancy.score(
         tables.read_all([*inputs.resnet, *inputs.yardsticks], "malignancy_scores"),
         tables.read(inputs.labels, "malignancy_labels"),
         tables.read(inputs.folds, "folds"),

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from nodules import evaluation_sets, jobs, segmentation_scores, tables
-from nodules.evaluation_sets import of
-from nodules.files import write_json
-from nodules.geometry import Geometry
+from nodules.base import jobs, tables
+from nodules.base.files import write_json
+from nodules.evaluation import segmentation, sets
+from nodules.evaluation.sets import of
+from nodules.images.geometry import Geometry
 
 
 def main(snakemake):
@@ -13,14 +14,14 @@ def main(snakemake):
     folds = tables.read(inputs.folds, "folds")
     nodules = tables.read(inputs.nodules, "nodules")
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid")
-    systems = [name for name in segmentation_scores.NETWORKS if inputs[name]]
+    systems = [name for name in segmentation.NETWORKS if inputs[name]]
     regions = tables.read_all([*inputs.unet, *inputs.maskrcnn], "regions")
     predicted = dict(list(regions.groupby("seriesuid")))
     masks, slices = ({Path(p).stem: p for p in paths} for paths in (inputs.masks, inputs.slices))
     found = {}
     for uid, own in of(nodules, list(masks)).groupby("seriesuid"):
         stored = Geometry.from_row(sheet.loc[uid].to_dict())
-        rows = segmentation_scores.compare_scan(
+        rows = segmentation.compare_scan(
             own,
             tables.read(masks[uid], "regions"),
             predicted.get(uid, tables.frame("regions")),
@@ -30,13 +31,13 @@ def main(snakemake):
             systems,
         )
         found[uid] = list(rows)
-    table = segmentation_scores.compare_sets(found, folds)
+    table = segmentation.compare_sets(found, folds)
     tables.write(output.table, "segmentation", table)
     summary = {
-        name: segmentation_scores.summarise(
+        name: segmentation.summarise(
             table[table["set"] == name], of(nodules, uids), params.bootstrap, params.seed
         )
-        for name, uids in evaluation_sets.pooled_sets(folds).items()
+        for name, uids in sets.pooled_sets(folds).items()
     }
     write_json(output.summary, summary)
 

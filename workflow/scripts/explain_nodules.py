@@ -1,21 +1,17 @@
 """Show where the malignancy ResNet50s look, and measure whether it depends on what they learned."""
 
-from nodules import (
-    explanation_figure,
-    explanation_scores,
-    explanations,
-    folds,
-    jobs,
-    plotting,
-    tables,
-)
-from nodules.ensembles import combine
-from nodules.files import write_json
-from nodules.machine import take
-from nodules.networks import build_resnet
-from nodules.seeds import derive
-from nodules.stacks import open_stacks
-from nodules.training import restored
+from nodules.base import jobs, tables
+from nodules.base.files import write_json
+from nodules.datasets import folds
+from nodules.evaluation.explanations import summarise
+from nodules.inference import explanations
+from nodules.learning.machine import restored, take
+from nodules.learning.networks.resnet import build_resnet
+from nodules.prepare.stacks import open_stacks
+from nodules.report import plotting
+from nodules.report.figures.explanations import choose, draw
+from nodules.stats.seeds import derive
+from nodules.stats.votes import combine
 
 
 def main(snakemake):
@@ -34,11 +30,11 @@ def main(snakemake):
     )
     table = explanations.measure(nodules)
     stage = explanations.stage(settings["crop_px"])
-    summary = explanation_scores.summarise(table, params.part, stage, params.bootstrap, params.seed)
+    summary = summarise(table, params.part, stage, params.bootstrap, params.seed)
     tables.write(output.table, "explanations", table)
     write_json(output.summary, summary)
-    chosen = explanation_figure.choose(nodules, params.most)
-    figure = explanation_figure.draw(chosen, settings["crop_mm"], summary["statement"], params.part)
+    chosen = choose(nodules, params.most)
+    figure = draw(chosen, settings["crop_mm"], summary["statement"], params.part)
     plotting.save(figure, [output.picture])
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from nodules import folds, jobs, radiomics, tables
-from nodules.volumes import read_volume
+from nodules.base import jobs, tables
+from nodules.datasets import folds
+from nodules.findings import radiomics
+from nodules.images.metaimage import read_volume
 
 
 def main(snakemake):

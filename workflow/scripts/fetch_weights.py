@@ -1,10 +1,11 @@
 """Download torchvision's ImageNet weights of the ResNet50 and check them."""
 
-from nodules import jobs, pretrained
+from nodules.base import jobs
+from nodules.learning.networks import weights
 
 
 def main(snakemake):
-    pretrained.fetch(snakemake.output[0])
+    weights.fetch(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

@@ -1,6 +1,7 @@
 """Score a part's nodules by their diameter alone and by their radiomic features."""
 
-from nodules import jobs, tables, yardsticks
+from nodules.base import jobs, tables
+from nodules.findings import yardsticks
 
 
 def main(snakemake):

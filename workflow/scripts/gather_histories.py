@@ -1,6 +1,6 @@
 """Gather the histories of all trainings in one table."""
 
-from nodules import jobs, tables
+from nodules.base import jobs, tables
 
 
 def main(snakemake):

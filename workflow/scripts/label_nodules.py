@@ -1,7 +1,8 @@
 """Join the readers' malignancy ratings to the reference nodules, and label them by the rule."""
 
-from nodules import jobs, malignancy_labels, tables
-from nodules.malignancy_labels import Rule
+from nodules.base import jobs, tables
+from nodules.findings import ratings
+from nodules.findings.rule import Rule, attrition
 
 
 def main(snakemake):
@@ -9,13 +10,13 @@ def main(snakemake):
     nodules = tables.read(inputs.nodules, "nodules")
     if inputs.get("contours"):
         read = {name: tables.read(inputs[name], name) for name in ("scans", "contours", "ratings")}
-        found = malignancy_labels.from_outlines(nodules, **read)
+        found = ratings.from_outlines(nodules, **read)
     else:
-        found = malignancy_labels.from_database(nodules)
+        found = ratings.from_database(nodules)
     rule = Rule.of(settings)
-    labels = malignancy_labels.label(nodules, found, rule, settings["shuffle_labels"])
+    labels = ratings.label(nodules, found, rule, settings["shuffle_labels"])
     tables.write(snakemake.output.labels, "malignancy_labels", labels)
-    jobs.log.info("%s: %s", rule.text(), malignancy_labels.attrition(labels, rule))
+    jobs.log.info("%s: %s", rule.text(), attrition(labels, rule))
     for row in labels[labels["readers"] == 0].itertuples():
         jobs.log.warning("Scan %s, nodule %d: %s", row.seriesuid, row.nodule, row.reason)
 

@@ -1,6 +1,7 @@
 """Divide the checked scans into folds."""
 
-from nodules import folds, jobs, tables
+from nodules.base import jobs, tables
+from nodules.datasets import folds
 
 
 def main(snakemake):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from nodules import jobs
-from nodules.phantom.dataset import make_phantom
+from nodules.base import jobs
+from nodules.datasets.phantom.dataset import make_phantom
 
 
 def main(snakemake):

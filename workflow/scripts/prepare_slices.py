@@ -4,9 +4,10 @@ from pathlib import Path
 
 import cv2
 
-from nodules import jobs, lungs, slices, tables
-from nodules.files import write_array
-from nodules.volumes import read_volume
+from nodules.base import jobs, tables
+from nodules.base.files import write_array
+from nodules.images.metaimage import read_volume
+from nodules.prepare import lungs, slices
 
 
 def main(snakemake):

@@ -1,8 +1,10 @@
 """Score the candidates of every system officially, by fold, out of fold and on the test."""
 
-from nodules import evaluation_sets, jobs, submissions, tables
-from nodules.detection_scores import Truth, score_systems
-from nodules.files import write_json
+from nodules.base import jobs, tables
+from nodules.base.files import write_json
+from nodules.datasets import points_csv
+from nodules.evaluation.detection import Truth, score_systems
+from nodules.evaluation.sets import of, scans_by_set
 
 
 def main(snakemake):
@@ -16,11 +18,11 @@ def main(snakemake):
     for name in ("froc", "marks", "nodule_hits"):
         tables.write(output[name], name, getattr(scores, name))
     write_json(output.detection, scores.summary)
-    sets = evaluation_sets.scans_by_set(folds)
+    sets = scans_by_set(folds)
     wanted = [(system, name) for system in params.systems for name in params.sets]
     for path, (system, name) in zip(output.submissions, wanted, strict=True):
-        marks = evaluation_sets.of(systems[system], sets.get(name, []))
-        submissions.write_submission(path, marks)
+        marks = of(systems[system], sets.get(name, []))
+        points_csv.write_submission(path, marks)
 
 
 def _marks(paths, system):

@@ -1,7 +1,8 @@
 """Gather the run's numbers: a short summary, and every number with interval and definition."""
 
-from nodules import jobs, run_summary, tables
-from nodules.files import read_json, write_json
+from nodules.base import jobs, tables
+from nodules.base.files import read_json, write_json
+from nodules.evaluation import metrics, summary
 
 TOLD = ("detection", "segmentation", "classification", "trends", "malignancy")
 
@@ -13,9 +14,9 @@ def main(snakemake):
         name: read_json(inputs[name]) if inputs.get(name) else None
         for name in (*TOLD, "explanations")
     }
-    tables.write(output.metrics, "metrics", run_summary.metrics(**found))
+    tables.write(output.metrics, "metrics", metrics.metrics(**found))
     found.pop("explanations")
-    write_json(output.summary, run_summary.summarise(**found))
+    write_json(output.summary, summary.summarise(**found))
 
 
 jobs.run(main, snakemake)

@@ -1,12 +1,14 @@
 """Train a ResNet50 of one fold to tell malignant from benign nodules."""
 
-from nodules import jobs, tables
-from nodules.machine import take
-from nodules.malignancy_task import NoduleTask, divide
-from nodules.networks import build_resnet, save_state
-from nodules.seeds import derive
-from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, train
+from nodules.base import jobs, tables
+from nodules.learning.loop import train
+from nodules.learning.machine import take
+from nodules.learning.networks.resnet import build_resnet
+from nodules.learning.networks.weights import save_state
+from nodules.learning.state import Plan, fingerprint
+from nodules.learning.tasks.malignancy import NoduleTask, divide
+from nodules.prepare.stacks import open_fold
+from nodules.stats.seeds import derive
 
 
 def main(snakemake):

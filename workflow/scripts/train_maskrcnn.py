@@ -1,13 +1,14 @@
 """Train the Mask R-CNN of one fold on the slices that the U-Net is trained on."""
 
-from nodules import jobs, tables
-from nodules.instances import InstanceTask
-from nodules.machine import take
-from nodules.maskrcnn import build_maskrcnn
-from nodules.networks import save_state
-from nodules.seeds import derive
-from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, train
+from nodules.base import jobs, tables
+from nodules.learning.loop import train
+from nodules.learning.machine import take
+from nodules.learning.networks.maskrcnn import build_maskrcnn
+from nodules.learning.networks.weights import save_state
+from nodules.learning.state import Plan, fingerprint
+from nodules.learning.tasks.instances import InstanceTask
+from nodules.prepare.stacks import open_fold
+from nodules.stats.seeds import derive
 
 
 def main(snakemake):

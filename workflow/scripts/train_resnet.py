@@ -1,12 +1,14 @@
 """Train the ResNet50 of one fold on nodules, false alarms and other places without a nodule."""
 
-from nodules import jobs, tables
-from nodules.machine import take
-from nodules.networks import build_resnet, save_state
-from nodules.presence import CropTask, Sources
-from nodules.seeds import derive
-from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, train
+from nodules.base import jobs, tables
+from nodules.learning.loop import train
+from nodules.learning.machine import take
+from nodules.learning.networks.resnet import build_resnet
+from nodules.learning.networks.weights import save_state
+from nodules.learning.state import Plan, fingerprint
+from nodules.learning.tasks.presence import CropTask, Sources
+from nodules.prepare.stacks import open_fold
+from nodules.stats.seeds import derive
 
 
 def main(snakemake):

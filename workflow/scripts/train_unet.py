@@ -1,12 +1,14 @@
 """Train the U-Net of one fold."""
 
-from nodules import jobs, tables
-from nodules.machine import take
-from nodules.networks import build_unet, save_state
-from nodules.seeds import derive
-from nodules.segmentation import SliceTask
-from nodules.stacks import open_fold
-from nodules.training import Plan, fingerprint, train
+from nodules.base import jobs, tables
+from nodules.learning.loop import train
+from nodules.learning.machine import take
+from nodules.learning.networks.unet import build_unet
+from nodules.learning.networks.weights import save_state
+from nodules.learning.state import Plan, fingerprint
+from nodules.learning.tasks.slices import SliceTask
+from nodules.prepare.stacks import open_fold
+from nodules.stats.seeds import derive
 
 
 def main(snakemake):

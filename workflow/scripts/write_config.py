@@ -2,8 +2,8 @@
 
 import yaml
 
-from nodules import jobs
-from nodules.files import write_text
+from nodules.base import jobs
+from nodules.base.files import write_text
 
 
 def main(snakemake):

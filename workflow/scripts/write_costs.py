@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from nodules import jobs, provenance, report_pages
+from nodules.base import jobs
+from nodules.evaluation.costs import rule_costs
+from nodules.report.pages import costs as pages_costs
 
 
 def main(snakemake):
     # All but this job's own file, which is not written yet, or is an earlier run's.
     measured = sorted(Path("results/benchmarks").rglob("*.tsv"))
-    costs = provenance.costs(path for path in measured if path.parent.name != snakemake.rule)
-    report_pages.costs(costs).write(snakemake.output[0])
+    costs = rule_costs(path for path in measured if path.parent.name != snakemake.rule)
+    pages_costs.costs(costs).write(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

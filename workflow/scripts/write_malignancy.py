@@ -1,11 +1,12 @@
 """Write the page on benign or malignant: labels, scores, differences, three label rules."""
 
-from nodules import jobs, malignancy_page
-from nodules.files import read_json
+from nodules.base import jobs
+from nodules.base.files import read_json
+from nodules.report.pages import malignancy
 
 
 def main(snakemake):
-    malignancy_page.page(read_json(snakemake.input.summary)).write(snakemake.output[0])
+    malignancy.page(read_json(snakemake.input.summary)).write(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

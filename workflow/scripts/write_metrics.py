@@ -1,7 +1,8 @@
 """Write the page of numbers, each with its interval, its denominator and its definition."""
 
-from nodules import jobs, report_pages, tables
-from nodules.files import read_json
+from nodules.base import jobs, tables
+from nodules.base.files import read_json
+from nodules.report.pages import numbers
 
 
 def main(snakemake):
@@ -13,7 +14,7 @@ def main(snakemake):
     if inputs.comparison:
         table = tables.read_all(inputs.comparison, "comparison")
         compared = table, read_json(inputs.statements[0])
-    report_pages.metrics(metrics, *told, compared).write(snakemake.output[0])
+    numbers.metrics(metrics, *told, compared).write(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from nodules import jobs, provenance, report_pages, tables
+from nodules.base import jobs, tables
+from nodules.report import provenance
+from nodules.report.pages import run
 
 
 def main(snakemake):
@@ -10,8 +12,8 @@ def main(snakemake):
     scans = tables.read(inputs.scans, "scans")
     folds = tables.read(inputs.folds, "folds")
     defects = tables.read(inputs.defects, "defects")
-    report_pages.scans(scans, defects, folds).write(output.scans)
-    page = report_pages.run(
+    run.scans(scans, defects, folds).write(output.scans)
+    page = run.run(
         Path(inputs.config).read_text(),
         provenance.versions(),
         provenance.commit(Path(snakemake.scriptdir)),

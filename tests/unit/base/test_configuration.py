@@ -1,0 +1,171 @@
+"""The default configuration is valid, every key is documented, and mistakes are explained."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nodules.base import configuration
+from nodules.base.files import UserError
+
+ROOT = Path(__file__).parents[3]
+DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def overlaid(**sections):
+    """The default configuration with some keys of some sections changed."""
+    config = copy.deepcopy(DEFAULT)
+    for name, values in sections.items():
+        if isinstance(values, dict):
+            config[name] |= values
+        else:
+            config[name] = values
+    return config
+
+
+def flat(node, prefix=""):
+    for name, value in node.items():
+        yield from flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+
+
+def test_default_is_valid_and_holds_every_key():
+    configuration.check(DEFAULT)
+    assert sorted(flat(DEFAULT)) == sorted(configuration.keys())
+
+
+def test_published_overlay_is_valid():
+    overlay = yaml.safe_load((ROOT / "config/luna16.yaml").read_text())
+    configuration.check(overlaid(**overlay, luna16_dir="somewhere"))
+
+
+def test_every_key_is_documented_with_its_default():
+    page = (ROOT / "config/README.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", page, re.M)
+    assert sorted(name for name, _ in rows) == sorted(configuration.keys())
+    for name, text in rows:
+        value = DEFAULT
+        for part in name.split("."):
+            value = value[part]
+        published = re.sub(r" \(.*\)$", "", text.strip())
+        assert yaml.safe_load(published) == value, name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"unet": {"epoch": 3}}, "unknown key 'unet.epoch': did you mean 'epochs'"),
+        ({"unet": {"learning_rate": "fast"}}, "unet.learning_rate: 'fast' is not of type 'number'"),
+        ({"unet": {"epochs": "2.5"}}, "unet.epochs: 2.5 is not of type 'integer'"),
+        ({"slices": {"window": [400, -1000]}}, "must lie below"),
+        ({"slices": {"size": "large"}}, "slices.size"),
+        ({"folds": {"n": 1}}, "folds.n"),
+        ({"data": {"source": "luna16"}}, "--config luna16_dir="),
+        ({"typo": 1}, "unknown key 'typo'"),
+    ],
+)
+def test_mistakes_are_named_with_a_remedy(change, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        configuration.check(overlaid(**change))
+
+
+def test_numbers_given_as_text_are_read():
+    """As YAML gives 1e-3, and `--config unet={epochs: 20}` every value."""
+    config = overlaid(
+        unet={"learning_rate": "1e-3", "epochs": "20", "augment": "False"},
+        slices={"window": ["-1200", "600"]},
+    )
+    configuration.check(config)
+    assert config["unet"]["learning_rate"] == 0.001
+    assert (config["unet"]["epochs"], config["unet"]["augment"]) == (20, False)
+    assert config["slices"]["window"] == [-1200, 600]
+
+
+def numbers(node, place=""):
+    """Every rule of the schema that takes a number or an array, with its place."""
+    kinds = node.get("type")
+    if {"number", "integer", "array"} & set([kinds] if isinstance(kinds, str) else kinds or ()):
+        yield place, node
+    for name, rule in node.get("properties", {}).items():
+        yield from numbers(rule, f"{place}.{name}")
+    if "items" in node:
+        yield from numbers(node["items"], f"{place}[]")
+
+
+def test_every_number_has_bounds():
+    rules = dict(numbers(configuration.schema()))
+    assert len(rules) > 50
+    for place, rule in rules.items():
+        if rule["type"] == "array":
+            assert {"minItems", "maxItems"} <= set(rule), place
+        else:
+            assert {"minimum", "exclusiveMinimum"} & set(rule), place
+            assert {"maximum", "exclusiveMaximum"} & set(rule), place
+
+
+def test_keys_of_several_kinds_are_all_named():
+    with pytest.raises(UserError, match=r"unknown key '5'.*\n.*unknown key 'abc'"):
+        configuration.check(DEFAULT | {5: 3, "abc": 1})
+
+
+def test_folds_that_just_fit_the_phantom_are_taken():
+    configuration.check(overlaid(folds={"n": 36}))
+    configuration.check(overlaid(phantom={"scans": 3}, folds={"n": 2, "test_subset": 2}))
+    configuration.check(overlaid(phantom={"scans": 2}, folds={"n": 2, "test_subset": None}))
+    configuration.check(overlaid(phantom={"scans": 2}, folds={"scheme": "official"}))
+
+
+def test_what_is_left_out_may_contradict_itself():
+    configuration.check(overlaid(baseline={"enabled": False, "weights": "imagenet", "patch": 1}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resnet": {"weights": "mine.pth"}}, "resnet.weights: there is no file 'mine.pth' in "),
+        ({"resnet": {"weights": "imagnet"}}, "did you mean 'imagenet'?"),
+        ({"baseline": {"weights": "."}}, "baseline.weights: there is no file '.'"),
+        ({"baseline": {"weights": "mine.pth"}}, "Name a state dict, random or imagenet"),
+    ],
+)
+def test_weights_that_are_not_there_are_told_with_their_key(tmp_path, monkeypatch, change, message):
+    monkeypatch.chdir(tmp_path)
+    configuration.check(overlaid(**change))
+    with pytest.raises(UserError, match=re.escape(message)):
+        configuration.check_weights(overlaid(**change))
+
+
+def test_weights_are_looked_for_only_where_a_network_needs_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pth").touch()
+    configuration.check_weights(overlaid(resnet={"weights": "mine.pth"}))
+    configuration.check_weights(overlaid(resnet={"weights": "imagenet"}))
+    configuration.check_weights(overlaid(baseline={"enabled": False, "weights": "none.pth"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("unet:\n  epochs: 1\n  batch: 2\n  epochs: 3\n", [("unet.epochs", 2, 4)]),
+        ("seed: 1\nunet: {epochs: 1}\nseed: 2\n", [("seed", 1, 3)]),
+        ("unet: {epochs: 1}\nresnet: {epochs: 2}\nunet: {batch: 1}\n", [("unet", 1, 3)]),
+        ('{"unet": {"epochs": 1,\n"epochs": 2}}', [("unet.epochs", 1, 2)]),
+        ("a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}\n", []),
+        ("a: &x\n  b: *x\n", []),
+        ("", []),
+        ("a: [", []),
+    ],
+)
+def test_a_key_given_twice_in_a_file_is_named_with_both_lines(tmp_path, text, found):
+    path = tmp_path / "overlay.yaml"
+    path.write_text(text)
+    told = [f"{name}: stands in {path} on line {a} and again on line {b}" for name, a, b in found]
+    lines = list(configuration.given_twice(path))
+    assert len(lines) == len(told) and all(map(str.startswith, lines, told)), lines
+
+
+def test_the_check_tells_of_keys_given_twice(tmp_path):
+    (tmp_path / "overlay.yaml").write_text("seed: 1\nseed: 2\n")
+    with pytest.raises(UserError, match="seed: stands in"):
+        configuration.check(overlaid(), [tmp_path / "overlay.yaml"])

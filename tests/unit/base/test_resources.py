@@ -1,0 +1,26 @@
+"""What jobs ask for: the first try as written in the rule, retries more, up to a cap."""
+
+import inspect
+
+import pytest
+
+from nodules.base.resources import MOST_MEMORY_MB, MOST_MINUTES, hours, memory, minutes
+
+
+@pytest.mark.parametrize("resource", [memory, minutes])
+def test_the_first_try_asks_for_what_the_rule_says_and_each_retry_for_twice_as_much(resource):
+    assert [resource(20)(None, attempt=k) for k in (1, 2, 3)] == [20, 40, 80]
+
+
+def test_growth_ends_at_the_cap():
+    assert memory(16_000)(None, attempt=9) == MOST_MEMORY_MB
+    assert minutes(30)(None, attempt=9) == MOST_MINUTES
+
+
+def test_a_first_try_above_the_cap_stays_as_it_is():
+    assert [memory(100_000)(None, attempt=k) for k in (1, 2)] == [100_000, 100_000]
+    assert hours(48)(None, attempt=2) == 48 * 60
+
+
+def test_snakemake_is_shown_the_argument_names_that_it_knows():
+    assert list(inspect.signature(memory(1)).parameters) == ["wildcards", "attempt"]

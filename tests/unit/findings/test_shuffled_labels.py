@@ -1,0 +1,72 @@
+"""A network trained on shuffled labels tells nothing: no left-out crop leaks into training.
+
+If a left-out crop, or a twin of it, were trained on, the network could remember its label.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from helpers.builders import make_stack
+from nodules.base import tables
+from nodules.learning.loop import train
+from nodules.learning.networks.resnet import answer, build_resnet
+from nodules.learning.state import Plan
+from nodules.learning.tasks.presence import CropTask, Sources
+
+SETTINGS = {"crop_mm": 24, "crop_px": 32, "negatives": 1.0, "augment": False}
+CPU = torch.device("cpu")
+SCANS = 12
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    """Scans of bright balls; half of them are left out."""
+    folder = tmp_path_factory.mktemp("stacks")
+    stacks, scores = [], []
+    for i in range(SCANS):
+        rng = np.random.default_rng(i)
+        stack = make_stack(folder, f"2.25.{i}", (12, 64, 64), [((6, 24, 24), 8)], seed=i)
+        peaks = rng.integers(16, 48, (12, 2))
+        scores += [
+            {"seriesuid": stack.uid, "slice": z, "loss": 0.0, "probability": 0.0,
+             "predicted_px": 0, "truth_px": 0, "overlap_px": 0, "peak_y": y, "peak_x": x}
+            for z, (y, x) in enumerate(peaks)
+        ]  # fmt: skip
+        stacks.append(stack)
+    nothing = [tables.frame(name) for name in ("candidates", "regions")]
+    sources = Sources(*nothing, pd.DataFrame(scores), tables.frame("locations"))
+    return CropTask(stacks[::2], stacks[1::2], sources, SETTINGS, seed=0, fold=0)
+
+
+def left_out_auc(task, folder):
+    """AUC on the left-out crops after training on the others."""
+    plan = Plan("resnet", 0, 5, 16, 0.001, "constant", 0, folder, "")
+    network = build_resnet(seed=1)
+    train(network, task, plan, CPU)
+    logits = answer([network.eval()], task.left_out, task.validation, SETTINGS, CPU)
+    return roc_auc_score([c.label for c in task.validation], logits)
+
+
+def test_true_labels_are_learned(task, tmp_path):
+    assert left_out_auc(task, tmp_path) > 0.9
+
+
+def test_shuffled_labels_fall_to_chance(task, tmp_path):
+    rng = np.random.default_rng(7)
+
+    def shuffled(crops):
+        return [
+            c._replace(label=int(k))
+            for c, k in zip(crops, rng.permutation([c.label for c in crops]), strict=True)
+        ]
+
+    both = shuffled([*task.positive, *task.negative[0]])
+    task.positive, task.negative = [c for c in both if c.label], [[c for c in both if not c.label]]
+    task.validation = shuffled(task.validation)
+    n = len(task.validation)
+    # Standard error of the AUC of a guess over n crops, half of them with a nodule.
+    error = np.sqrt((n + 1) / (12 * (n / 2) ** 2))
+    assert abs(left_out_auc(task, tmp_path) - 0.5) < 3 * error < 0.3

@@ -1,0 +1,168 @@
+"""A training that is killed and goes on ends with the very weights of one that was not."""
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.builders import make_stack
+from nodules.base.files import UserError
+from nodules.learning import machine
+from nodules.learning.loop import train
+from nodules.learning.networks.unet import build_unet
+from nodules.learning.networks.weights import weights_sha256
+from nodules.learning.state import Plan, fingerprint, resume
+from nodules.learning.tasks.slices import SliceTask
+
+CPU = torch.device("cpu")
+SETTINGS = {
+    "filters": 2, "depth": 2, "context": 1, "epochs": 2, "batch": 2, "learning_rate": 0.01,
+    "schedule": "cosine", "empty_slices": 1.0, "repeat": 1, "patch": 0, "augment": True,
+}  # fmt: skip
+
+
+@pytest.fixture
+def task(tmp_path):
+    stacks = [
+        make_stack(tmp_path, f"2.25.{i}", (6, 16, 16), [((3, 8, 8), 3)], seed=i) for i in range(3)
+    ]
+    return SliceTask(stacks[:2], stacks[2:], SETTINGS, seed=1, fold=0)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return Plan(
+        "unet",
+        0,
+        SETTINGS["epochs"],
+        SETTINGS["batch"],
+        0.01,
+        "cosine",
+        1,
+        tmp_path / "run",
+        "print",
+    )
+
+
+def trained(task, plan):
+    network = build_unet(SETTINGS, seed=3)
+    history = train(network, task, plan, CPU)
+    return weights_sha256(network), history
+
+
+class StopAfter:
+    """A task that sends this process a signal after some batches."""
+
+    def __init__(self, task, batches, number=signal.SIGTERM):
+        self.task, self.left, self.number = task, batches, number
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def loss(self, network, inputs, targets):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+        return self.task.loss(network, inputs, targets)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(task, plan):
+    first, _ = trained(task, plan)
+    second, _ = trained(task, replace(plan, folder=plan.folder / "again"))
+    other, _ = trained(task, replace(plan, folder=plan.folder / "other", seed=2))
+    assert first == second != other
+
+
+@pytest.mark.parametrize("batches", [1, 2, 4, 5])
+def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches):
+    whole, history = trained(task, plan)
+    cut = replace(plan, folder=plan.folder / "cut")
+    with pytest.raises(SystemExit) as stop:
+        train(build_unet(SETTINGS, seed=3), StopAfter(task, batches), cut, CPU)
+    assert stop.value.code == 128 + signal.SIGTERM
+    resumed, resumed_history = trained(task, cut)
+    assert resumed == whole
+    timeless = [c for c in history if c != "seconds"]
+    assert history[timeless].equals(resumed_history[timeless])
+
+
+def test_a_finished_training_is_not_repeated(task, plan):
+    first, history = trained(task, plan)
+    again, same = trained(StopAfter(task, 1), plan)
+    assert again == first and same.equals(history)
+
+
+def test_state_of_another_config_is_refused(task, plan, caplog):
+    trained(task, plan)
+    state = plan.state_path.read_bytes()
+    changed = replace(plan, fingerprint="other")
+    assert resume(changed, *fresh(), CPU).epoch == 1
+    assert "another config, data or code" in caplog.text
+    assert plan.state_path.read_bytes() == state
+
+
+def test_nothing_of_another_config_stays_beside_the_new_weights(task, plan):
+    trained(task, plan)
+    trained(task, replace(plan, epochs=1, fingerprint="other"))
+    assert plan.checkpoint(1).exists() and plan.picture(1).exists()
+    assert not plan.checkpoint(2).exists() and not plan.picture(2).exists()
+
+
+def test_broken_state_is_refused(task, plan, caplog):
+    trained(task, plan)
+    plan.state_path.write_bytes(plan.state_path.read_bytes()[:100])
+    assert resume(plan, *fresh(), CPU).epoch == 1
+    assert "cannot be read" in caplog.text
+
+
+def fresh():
+    network = build_unet(SETTINGS, seed=3)
+    return network, torch.optim.Adam(network.parameters())
+
+
+def test_checkpoint_overlay_and_history_for_every_epoch(task, plan):
+    final, history = trained(task, plan)
+    assert list(history["epoch"]) == [1, 2]
+    assert all(plan.checkpoint(e).exists() and plan.picture(e).exists() for e in (1, 2))
+    network = build_unet(SETTINGS, seed=9)
+    machine.restored(network, plan.checkpoint(2), CPU)
+    assert weights_sha256(network) == final == history["weights_sha256"].iloc[-1]
+
+
+def test_loss_falls(task, plan):
+    _, history = trained(task, replace(plan, epochs=40, learning_rate=0.03, schedule="constant"))
+    assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
+
+
+def test_a_loss_that_is_not_a_number_stops_with_a_remedy(task, plan):
+    network = build_unet(SETTINGS, seed=3)
+    torch.nn.init.constant_(network.last.bias, float("nan"))
+    with pytest.raises(UserError, match="learning_rate"):
+        train(network, task, plan, CPU)
+
+
+def test_loader_workers_give_the_same_weights(task, plan):
+    alone, _ = trained(task, plan)
+    helped, _ = trained(task, replace(plan, folder=plan.folder / "workers", workers=2))
+    assert alone == helped
+
+
+def test_fingerprint_changes_with_settings_data_and_code(tmp_path):
+    data, code = tmp_path / "slices.npy", tmp_path / "code.py"
+    np.save(data, np.zeros(3))
+    code.write_text("a = 1")
+    first = fingerprint({"a": 1}, [str(data)], [str(code)])
+    assert first == fingerprint({"a": 1}, [str(data)], [str(code)])
+    assert first != fingerprint({"a": 2}, [str(data)], [str(code)])
+    code.write_text("a = 2")
+    second = fingerprint({"a": 1}, [str(data)], [str(code)])
+    np.save(data, np.zeros(4))
+    assert len({first, second, fingerprint({"a": 1}, [str(data)], [str(code)])}) == 3
+
+
+def test_the_learning_rate_is_constant_or_falls_to_zero(plan):
+    assert [plan.rate_at(done) for done in (0, 0.5, 1)] == pytest.approx([0.01, 0.005, 0])
+    assert replace(plan, schedule="constant").rate_at(0.7) == 0.01

@@ -1,0 +1,116 @@
+"""The ResNet50's crops: which are shown, with which label, and what its answers mean."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from helpers.builders import make_stack, nodule_rows
+from nodules.base import tables
+from nodules.base.files import UserError
+from nodules.inference import detection
+from nodules.inference.candidates import classify_candidates, classify_slices
+from nodules.learning.tasks import presence
+from nodules.learning.tasks.presence import CropTask, Sources
+
+NODULES = [((5, 30, 20), 6)]
+SETTINGS = {"crop_mm": 24, "crop_px": 32, "negatives": 2.0, "augment": True}
+ALARM = ((3, 50, 50), 4)
+
+
+def found(stack, nodules, places):
+    """Tables of a U-Net that answers with balls at `places`."""
+    from helpers.builders import ball
+
+    volume = np.zeros(stack.geometry.shape, np.float32)
+    for centre, radius in places:
+        volume[ball(volume.shape, centre, radius)] = 0.9
+    settings = {"threshold": 0.5, "min_diameter_mm": 1, "max_per_scan": 9}
+    candidates, masks = detection.tabulate(
+        stack.uid, "unet", list(detection.components(volume, stack.geometry, settings)),
+        nodule_rows(stack, nodules), tables.frame("excluded"),
+    )  # fmt: skip
+    return candidates, masks, detection.score_slices(stack, volume, 0.5)
+
+
+@pytest.fixture
+def stack(tmp_path):
+    return make_stack(tmp_path, nodules=NODULES)
+
+
+@pytest.fixture
+def sources(stack):
+    x, y, z = stack.geometry.to_world((7, 10, 10))
+    rows = [{"seriesuid": stack.uid, "x": x, "y": y, "z": z, "label": k} for k in (0, 1)]
+    return Sources(*found(stack, NODULES, [*NODULES, ALARM]), tables.frame("locations", rows))
+
+
+def test_every_kind_of_crop_is_gathered(stack, sources):
+    shown, (alarms, peaks, listed) = presence.gather([stack], sources)
+    assert [c.place.z for c in shown] == list(stack.nodule_slices)
+    assert all(c.label == 1 for c in shown)
+    assert {round(c.place.y) for c in alarms} == {50}
+    assert {c.place.z for c in peaks} == set(stack.empty_slices)
+    assert [(c.place.z, round(c.place.y)) for c in listed] == [(7, 10)]
+    assert not any(c.label for c in [*alarms, *peaks, *listed])
+
+
+def test_an_epoch_holds_the_wanted_share_without_nodules(stack, sources):
+    task = CropTask([stack], [], sources, SETTINGS | {"negatives": 1.0}, 0, 0)
+    labels = [c.label for c in task.epoch(1)]
+    assert sum(labels) == len(task.positive)
+    assert 0 < len(labels) - sum(labels) <= len(task.positive)
+    assert task.epoch(1) == task.epoch(1) != task.epoch(2)
+
+
+def test_training_without_any_nodule_shows_crops_without_one_and_says_so(
+    stack, sources, caplog, monkeypatch
+):
+    monkeypatch.setattr("nodules.learning.tasks.presence.positives", lambda *_: iter(()))
+    task = CropTask([stack], [stack], sources, SETTINGS, 0, 0)
+    assert "none of the 1 training scans has a nodule" in caplog.text
+    assert task.epoch(1) and not any(crop.label for crop in task.epoch(1))
+
+
+def test_no_crop_without_a_nodule_is_refused(tmp_path, stack, sources):
+    empty = make_stack(tmp_path / "empty", "2.25.9")
+    with pytest.raises(UserError, match="no crops without a nodule"):
+        CropTask([empty], [stack], sources, SETTINGS, 0, 0)
+
+
+class Brightness(nn.Module):
+    """A network that answers with the mean grey level of the crop's middle."""
+
+    def forward(self, x):
+        return x[:, 1, 12:20, 12:20].mean((1, 2))[:, None]
+
+
+def test_candidates_are_asked_on_several_slices_and_averaged(stack, sources):
+    args = [Brightness()], stack, sources.candidates, sources.regions, SETTINGS, torch.device("cpu")
+    classified = classify_candidates(*args)
+    by_nodule = classified.set_index("nodule")["confidence"]
+    assert by_nodule[1] > 0.6 > by_nodule[0]
+    assert np.allclose(classified["confidence"], 1 / (1 + np.exp(-classified["logit"])))
+
+
+def test_every_slice_gets_a_confidence_and_a_loss(stack, sources):
+    answered = classify_slices([Brightness()], stack, sources.slices, SETTINGS, torch.device("cpu"))
+    assert list(answered["slice"]) == list(range(stack.geometry.shape[0]))
+    assert list(answered.loc[answered["present"], "slice"]) == list(stack.nodule_slices)
+    chosen = np.where(answered["present"], answered["confidence"], 1 - answered["confidence"])
+    assert np.allclose(answered["loss"], -np.log(chosen))
+
+
+def test_validation_scores_and_draws(stack, sources, tmp_path):
+    task = CropTask([stack], [stack], sources, SETTINGS, 0, 0)
+    score = task.validate(Brightness(), torch.device("cpu"))
+    assert score.metric == 1.0 and score.confidence > 0.6
+    task.draw(Brightness(), torch.device("cpu"), tmp_path / "crops.png")
+    assert (tmp_path / "crops.png").stat().st_size > 1000
+
+
+def test_draw_takes_equal_shares_of_each_kind():
+    kinds = [list(range(100)), list(range(1000, 1100)), [5000]]
+    chosen = presence.draw(kinds, 21, np.random.default_rng(0))
+    assert len(chosen) == len(set(chosen)) == 21
+    assert sum(c < 1000 for c in chosen) == sum(1000 <= c < 2000 for c in chosen) == 10

@@ -1,0 +1,68 @@
+"""FROC, ROC, calibration and Dice: what is drawn is what is stored."""
+
+import numpy as np
+import pytest
+
+from helpers import example_results as results
+from nodules.base import tables
+from nodules.evaluation import froc
+from nodules.report.figures import detection, presence
+
+
+def test_froc_marks_the_seven_rates_of_each_system() -> None:
+    figure = detection.froc_curves(results.froc_table(), results.detection())
+    test, pooled = figure.axes
+    assert test.get_title(loc="left").startswith("Held-out")
+    assert "42 nodules, 30 scans" in pooled.get_title(loc="left")
+    marks = [line for line in test.lines if line.get_linestyle() == "None"]
+    assert [len(line.get_xdata()) for line in marks] == [7, 7]
+    assert marks[0].get_xdata() == pytest.approx(froc.RATES)
+    labels = [text.get_text() for text in test.get_legend().get_texts()]
+    assert labels == [
+        "U-Net alone\nCPM 0.650 (0.550 to 0.750)",
+        "U-Net + ResNet50\nCPM 0.650 (0.550 to 0.750)",
+    ]
+
+
+def test_confusion_matrix_has_truth_in_rows() -> None:
+    figure = presence.classification(results.classification_curves(), results.classification())
+    _, _, matrix = figure.axes
+    cells = [text.get_text() for text in matrix.texts]
+    assert [cell.split("\n")[0] for cell in cells] == ["25", "5", "10", "60"]
+    assert cells[0].endswith("83%")  # of the 30 nodules
+
+
+def test_without_a_threshold_there_is_no_matrix() -> None:
+    scores = results.classification()
+    scores["sets"]["test"] = scores["sets"]["test"] | {"confusion": None}
+    figure = presence.classification(results.classification_curves(), scores)
+    assert "no threshold" in figure.axes[2].texts[0].get_text()
+
+
+def test_empty_bins_are_not_drawn() -> None:
+    figure = presence.reliability(results.reliability(), results.classification())
+    for axes in figure.axes:
+        bars = axes.containers
+        assert len(bars) == 2
+        assert all(len(bar.lines[0].get_xdata()) == 1 for bar in bars)
+
+
+def test_every_dice_is_a_dot_and_a_miss_is_one_at_zero() -> None:
+    (axes,) = detection.dice_by_diameter(results.segmentation()).axes
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    values = np.concatenate([line.get_ydata() for line in dots])
+    assert len(values) == 18
+    assert (values == 0).sum() == 1
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    assert ticks == ["5-8 mm\nn = 3", "8-12 mm\nn = 3"]
+
+
+def test_empty_tables_give_figures_that_say_so() -> None:
+    nothing = {"sets": {}}
+    figures = [
+        detection.froc_curves(tables.frame("froc"), {"systems": {}}),
+        detection.dice_by_diameter(tables.frame("segmentation")),
+    ]
+    assert all(figure.axes[0].texts for figure in figures)
+    presence.classification(tables.frame("classification_curves"), nothing)
+    presence.reliability(tables.frame("reliability"), nothing)

@@ -1,0 +1,55 @@
+"""How figures look up the numbers that they show."""
+
+import pandas as pd
+
+from helpers.sources import ROOT
+from nodules.evaluation import names
+from nodules.report import lookup, plotting
+from nodules.report.catalogue import TITLES, figures_of
+
+
+def test_the_held_out_test_is_shown_where_there_is_one() -> None:
+    both = pd.DataFrame({"set": ["out_of_fold", "fold_1", "test"]})
+    assert lookup.shown_sets(both) == ["test", "out_of_fold"]
+    assert lookup.main_set(both) == "test"
+    assert lookup.main_set(both[both["set"] != "test"]) == "out_of_fold"
+
+
+def test_rows_have_all_the_values_asked_for() -> None:
+    table = pd.DataFrame({"set": ["a", "a", "b"], "n": [1, 2, 1]})
+    assert lookup.rows(table, set="a", n=1).index.tolist() == [0]
+
+
+def test_estimates_as_text() -> None:
+    assert lookup.estimate({"value": 0.5, "low": 0.4, "high": 0.6}) == "0.500 (0.400 to 0.600)"
+    assert lookup.estimate({"value": None, "low": None, "high": None}) == "–"
+    assert lookup.estimate(None) == "–"
+
+
+def test_counts_name_their_unit() -> None:
+    assert lookup.counted(1186, "nodules") == "n = 1,186 nodules"
+
+
+def test_every_set_and_system_has_a_name_and_a_colour() -> None:
+    assert set(names.SETS) == set(plotting.SET_COLOURS)
+    assert set(names.COMPARISONS) == set(plotting.COMPARISON_COLOURS)
+
+
+def test_each_task_draws_the_figures_that_it_can() -> None:
+    assert figures_of("both", baseline=True) == list(TITLES)
+    presence = set(figures_of("presence", baseline=True))
+    malignancy = set(figures_of("malignancy", baseline=True))
+    assert presence | malignancy == set(TITLES)
+    # What the U-Net alone gives is drawn under every task.
+    assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
+    assert not malignancy & {"reliability", "classification", "slice_loss"}
+
+
+def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
+    left_out = set(TITLES) - set(figures_of("both", baseline=False))
+    assert left_out == {"confidence_by_system", "system_costs"}
+
+
+def test_every_figure_has_a_caption() -> None:
+    captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
+    assert set(TITLES) <= captions

@@ -1,0 +1,114 @@
+"""The report's pages say every number, every skipped scan and every cost."""
+
+from html import escape
+
+import pandas as pd
+
+from helpers import example_results as results
+from nodules.base import tables
+from nodules.evaluation.explanations import MEASURES, METHODS
+from nodules.images.geometry import Geometry
+from nodules.report.pages import costs as pages_costs
+from nodules.report.pages import run
+from nodules.report.pages.numbers import SECTIONS, metrics
+
+UID = "2.25.1"
+
+
+def metric(name: str, system: str, where: str, value: float = 0.5, **changes: object) -> dict:
+    row = {"metric": name, "system": system, "set": where, "value": value, "low": value - 0.1}
+    row |= {"high": value + 0.1, "n": 12, "unit": "scans", "definition": f"what {name} is"}
+    return row | changes
+
+
+def test_sections_stand_in_order_and_hold_their_numbers() -> None:
+    names = {"cpm": "unet", "voxel_sensitivity": "unet", "auc": "resnet", "slope": "resnet_loss"}
+    rows = [metric(name, system, where) for name, system in names.items() for where in results.SETS]
+    html = metrics(tables.frame("metrics", rows), results.trends()).html()
+    numbers = (
+        "CPM: mean of the seven",
+        "Sensitivity by voxels",
+        "AUC [1]",
+        "ResNet50's loss (nat)",
+    )
+    headings = [html.index(f"<h2>{title}") for title in SECTIONS]
+    places = [html.index(escape(text, quote=True)) for text in numbers]
+    assert sorted(places + headings) == [
+        place for pair in zip(headings, places, strict=True) for place in pair
+    ]
+    assert html.count("what auc is") == 1, "a definition stands once, as a note"
+
+
+def explanations() -> dict:
+    return {"statement": "It looks <there>.", "part": "fold_0"}
+
+
+def test_explanations_are_shown_even_of_one_fold() -> None:
+    rows = [
+        metric(f"explanation_{name}", method, "fold_0") for name in MEASURES for method in METHODS
+    ]
+    html = metrics(tables.frame("metrics", rows), None, explanations()).html()
+    assert "It looks &lt;there&gt;." in html
+    assert "Share of the map inside the nodule" in html
+    assert html.count("Grad-CAM") == 1
+
+
+def test_a_task_that_was_not_run_is_not_spoken_of() -> None:
+    rows = [metric("cpm", "unet", where) for where in results.SETS]
+    html = metrics(tables.frame("metrics", rows), None).html()
+    assert "<h2>Detection" in html
+    for words in ("proxy", "ResNet50", "<h2>Classification"):
+        assert words not in html
+
+
+def test_measures_for_few_readers_are_folded_away() -> None:
+    rows = [metric(f"{name} 5-8 mm", "unet", "test", unit="nodules") for name in ("dice", "iou")]
+    html = metrics(tables.frame("metrics", rows), results.trends()).html()
+    folded = html[html.index("<details>") : html.index("</details>")]
+    assert "IoU by diameter" in folded
+    assert "Dice by diameter" not in folded
+
+
+def test_the_statement_on_confidence_is_escaped() -> None:
+    html = metrics(tables.frame("metrics"), results.trends()).html()
+    assert "It is &lt;no&gt; proxy." in html
+
+
+def test_folds_have_their_own_table() -> None:
+    rows = [metric("cpm", "unet_resnet", f"fold_{k}", 0.6 + k / 10) for k in range(2)]
+    html = metrics(tables.frame("metrics", rows), results.trends()).html()
+    assert "0.600 (0.500 to 0.700)" in html
+    assert "0.700 (0.600 to 0.800)" in html
+
+
+def scan(uid: str, status: str, nodules: int) -> dict:
+    row = {"seriesuid": uid, "patient": uid, "subset": 3, "status": status, "n_nodules": nodules}
+    row |= {"header": "h", "data": "d", "labels": "", "hu_min": -1000, "hu_max": 1000}
+    grid = Geometry.build((0, 0, 0), (1, 1, 1), [1, 0, 0, 0, 1, 0, 0, 0, 1], (4, 5, 6))
+    return row | {"bytes": 1, "sha256": "0"} | grid.to_row()
+
+
+def test_a_skipped_scan_is_listed_with_its_reason() -> None:
+    sheet = tables.frame("scans", [scan("2.25.1", "ok", 0), scan("2.25.2", "skipped", 4)])
+    defect = {"file": "a.mhd", "seriesuid": "2.25.2", "reason": "data file is short"}
+    defects = tables.frame("defects", [defect | {"remedy": "download it again", "fatal": True}])
+    fold = {"seriesuid": "2.25.1", "patient": "p", "subset": 3, "n_nodules": 0, "fold": -1}
+    html = run.scans(sheet, defects, tables.frame("folds", [fold])).html()
+    assert "1 of 2 scans found are used, with 0 reference nodules; 1 of them have none" in html
+    assert html.count("data file is short") == 2
+    assert "download it again" in html
+
+
+def test_the_run_is_described_and_its_config_escaped() -> None:
+    html = run.run("seed: 1 # <&>", {"numpy": "2.0"}, "abc", "123").html()
+    assert "seed: 1 # &lt;&amp;&gt;" in html
+    for value in ("numpy", "2.0", "abc", "123"):
+        assert value in html
+
+
+def test_costs_are_summed() -> None:
+    costs = {"rule": ["train_unet", "make_folds"], "jobs": [2, 1], "total_s": [4000.0, 0.5]}
+    costs |= {"longest_s": [3000.0, 0.5], "cpu_s": [3900.0, 0.4], "peak_mb": [900.0, float("nan")]}
+    html = pages_costs.costs(pd.DataFrame(costs)).html()
+    assert "4,000" in html
+    assert "All rules: 4,000 s of jobs, 3,900 s of processor." in html

@@ -1,0 +1,1 @@
+"""Files, tables, messages, logs, config: decides nothing about a result's content."""

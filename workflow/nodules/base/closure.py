@@ -1,0 +1,63 @@
+"""Which files of the library, and which third-party modules, a script depends on.
+
+An import is a retraining: a rule's `code=` holds every library file that its script reaches, so
+that an edit there makes the rule's results stale. The walk stops at the room `base`, whose files
+decide nothing about a result's content (a wrong schema or path raises).
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+LIBRARY = Path(__file__).parents[1]
+BASE = LIBRARY / "base"
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
+    """Dotted names of the modules that a file imports anywhere, function bodies included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+def modules_in(path: Path) -> Iterator[Path]:
+    """Files of the library that a file imports itself."""
+    for name in imported(path):
+        first, *parts = name.split(".")
+        module = LIBRARY.joinpath(*parts).with_suffix(".py") if parts else LIBRARY
+        if first == "nodules" and module.is_file():
+            yield module
+
+
+def library_closure(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
+    """Files of the library that a script reaches through its imports, sorted; not the script.
+
+    chosen: library files that it imports by a name in the config, with all that these reach.
+    """
+    found = set(chosen)
+    queue = [script, *found]
+    while queue:
+        new = set(modules_in(queue.pop())) - found
+        found |= new
+        queue += new
+    return sorted(found)
+
+
+def result_code(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
+    """The part of the closure whose edits make the script's results stale: what is not `base`."""
+    return [path for path in library_closure(script, chosen) if BASE not in path.parents]
+
+
+def third_party(script: Path, chosen: Iterable[Path] = ()) -> set[str]:
+    """Top-level names of the modules outside Python and the library in a script's closure."""
+    files = [script, *library_closure(script, chosen)]
+    names = {name.split(".")[0] for path in files for name in imported(path)}
+    return names - sys.stdlib_module_names - {"nodules", "snakemake"}

@@ -1,0 +1,275 @@
+"""The configuration checked against its schema, with messages that say what to change."""
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from nodules.base.files import UserError
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SUBSETS = 10  # as LUNA16 has them; the phantom's scan i is in subset i % 10
+SMALLEST_PATCH = 32  # pixels; networks that halve their input five times have nothing left of less
+# Pixels that the network sees; torchvision rounds the sides of anchors, and of less leaves none,
+# so that every loss is infinite.
+SMALLEST_ANCHOR = 1.5
+START_WEIGHTS = ("random", "imagenet")  # every other name is a path
+# Snakemake takes these in a path for the place of a wildcard or of a path variable.
+NOT_IN_A_PATH = "{}<>"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the configuration."""
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+def check(config: dict[str, Any], files: Iterable[str | Path] = ()) -> None:
+    """Raise UserError naming every key that is unknown, missing, of a wrong type or impossible.
+
+    A number or truth value given as text is put in its place first: YAML takes 1e-3 for text, and
+    so does Snakemake every value within `--config section={key: value}`. files: where the
+    configuration was read from; a key that one of them gives twice is named with its line.
+    """
+    _read_text(config, schema())
+    validator = Draft202012Validator(schema())
+    problems = [line for error in validator.iter_errors(dict(config)) for line in _explain(error)]
+    problems += _not_finite(config)
+    problems += [line for file in files for line in given_twice(file)]
+    _refuse(problems or list(_contradictions(config)))
+
+
+def check_weights(config: Mapping[str, Any]) -> None:
+    """Raise UserError where a file of weights that a network of this run starts from is missing.
+
+    Apart from `check`, since figures are drawn again without such files.
+    """
+    _refuse(
+        [
+            f"{section}.weights: there is no file '{path}' in {Path(path).absolute().parent}"
+            f" {_meant(path, START_WEIGHTS)}".rstrip()
+            + ". Name a state dict, random or imagenet"
+            for section, path in _starting_weights(config)
+            if path not in START_WEIGHTS and not Path(path).is_file()
+        ]
+    )
+
+
+def given_twice(file: str | Path) -> Iterator[str]:
+    """Keys that stand twice in one section of a YAML or JSON file: of these the last would win."""
+    try:
+        root = yaml.compose(Path(file).read_text(encoding="utf-8"), yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return  # Snakemake has read the file, in a way of its own
+    seen: list[yaml.Node] = []
+    queue = [("", root)]
+    while queue:
+        place, node = queue.pop(0)
+        if not isinstance(node, yaml.MappingNode) or any(node is other for other in seen):
+            continue
+        seen.append(node)
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            name = f"{place}{key.value}"
+            if isinstance(key, yaml.ScalarNode) and key.value in lines:
+                yield (
+                    f"{name}: stands in {file} on line {lines[key.value]} and again on line {line}."
+                    " Keep one of the two"
+                )
+            lines[str(key.value)] = line
+            queue.append((f"{name}.", value))
+
+
+def _refuse(problems: list[str]) -> None:
+    """Raise UserError that lists the problems, if there are any."""
+    if problems:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise UserError(
+            f"The configuration cannot be used:\n{lines}\n"
+            "Every key is explained in config/README.md; defaults are in config/config.yaml."
+        )
+
+
+def keys(node: Mapping[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all keys that the schema knows."""
+    for name, value in (schema() if node is None else node)["properties"].items():
+        if "properties" in value:
+            yield from keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _read_text(node: dict[str, Any], rules: Mapping[str, Any]) -> None:
+    """Replace text by the number or truth value that it spells, where the schema wants one."""
+    for name, rule in rules["properties"].items():
+        value = node.get(name)
+        if isinstance(value, dict) and "properties" in rule:
+            _read_text(value, rule)
+        elif isinstance(value, list) and "items" in rule:
+            node[name] = [_spelled(item, rule["items"].get("type")) for item in value]
+        elif name in node:
+            node[name] = _spelled(value, rule.get("type"))
+
+
+def _spelled(value: Any, kind: str | list[str] | None) -> Any:
+    """The value that a text spells, if it is of the kind wanted; else the text itself."""
+    if isinstance(kind, list):  # a type, or null
+        return None if value == "null" else _spelled(value, kind[0])
+    if not isinstance(value, str) or kind not in ("number", "integer", "boolean"):
+        return value
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(value.lower(), value)
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    # An integer of hundreds of digits says no more than 1e300.
+    whole = kind == "integer" and number.is_integer() and abs(number) < 1e15
+    return int(number) if whole else number
+
+
+def _not_finite(node: Any, place: str = "") -> Iterator[str]:
+    """Names of numbers that are infinite or none: these pass every bound of the schema."""
+    if isinstance(node, Mapping | list):
+        items = node.items() if isinstance(node, Mapping) else enumerate(node)
+        for name, value in items:
+            yield from _not_finite(value, f"{place}.{name}" if place else str(name))
+    elif isinstance(node, float) and not math.isfinite(node):
+        yield f"{place}: {node} is not a finite number"
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    place = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for name in sorted(set(error.instance) - set(known), key=str):
+            hint = _meant(str(name), known) or f"known here: {', '.join(known)}"
+            if not isinstance(name, str):
+                hint = f"a key is a word, and YAML takes this one for a {type(name).__name__}"
+            yield f"unknown key '{f'{place}.' if place else ''}{name}': {hint}"
+    elif not (isinstance(error.instance, float) and not math.isfinite(error.instance)):
+        yield f"{place or 'top level'}: {error.message}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """A question for the known name that is nearest to this one; empty where none is near."""
+    close = difflib.get_close_matches(name.strip().lower(), known, n=1)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+    low, high = config["slices"]["window"]
+    if low >= high:
+        yield f"slices.window: {low} HU must lie below {high} HU"
+    elif round(low) == round(high):
+        yield f"slices.window: {low} and {high} HU are the same in whole HU; give a wider window"
+    fewest, most = config["phantom"]["slices"]
+    if fewest > most:
+        yield f"phantom.slices: {fewest} must not exceed {most}"
+    benign, malignant = config["malignancy"]["benign"], config["malignancy"]["malignant"]
+    if benign >= malignant:
+        yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
+    yield from _of_unet(config["unet"], config["slices"]["size"])
+    if config["baseline"]["enabled"]:
+        yield from _of_baseline(config["baseline"], config["slices"]["size"])
+    for section, weights in _starting_weights(config):
+        yield from _of_weights(f"{section}.weights", weights)
+    if config["data"]["source"] == "phantom":
+        yield from _of_folds(config["folds"], config["phantom"]["scans"])
+    if config["data"]["source"] == "luna16" and not config["luna16_dir"]:
+        yield (
+            "luna16_dir: name the folder that holds subset0 .. subset9, for example"
+            " --config luna16_dir=/data/LUNA16"
+        )
+
+
+def _of_unet(unet: Mapping[str, Any], size: int) -> Iterator[str]:
+    step, patch = 2 ** (unet["depth"] - 1), unet["patch"]
+    least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
+    if size % step:
+        yield f"slices.size: must be a multiple of {step} for unet.depth {unet['depth']}"
+    if patch % step or patch > size or 0 < patch < least:
+        yield (
+            f"unet.patch: must be 0 or a multiple of {step}, at least {least}, and not exceed"
+            f" slices.size {size}"
+        )
+
+
+def _of_baseline(baseline: Mapping[str, Any], size: int) -> Iterator[str]:
+    levels = baseline["stages"] + 1
+    if len(baseline["anchors_px"]) != levels:
+        yield f"baseline.anchors_px: name {levels} sizes, one more than baseline.stages"
+    smallest = min(baseline["anchors_px"]) * baseline["scale"]
+    if smallest < SMALLEST_ANCHOR:
+        yield (
+            f"baseline.anchors_px: times baseline.scale {baseline['scale']} the smallest is"
+            f" {smallest:g} pixels, but {SMALLEST_ANCHOR} is the least"
+        )
+    if baseline["patch"] > size or 0 < baseline["patch"] < SMALLEST_PATCH:
+        yield (
+            f"baseline.patch: must be 0 or at least {SMALLEST_PATCH}, and not exceed slices.size"
+            f" {size}"
+        )
+    if baseline["weights"] == "imagenet" and baseline["backbone"] != "resnet50":
+        yield (
+            "baseline.weights: ImageNet's are those of resnet50; set baseline.backbone to resnet50"
+            " or baseline.weights to random"
+        )
+    if baseline["weights"] == "random" and baseline["trainable_layers"] < 5:
+        yield "baseline.trainable_layers: must be 5 where weights are random"
+
+
+def _starting_weights(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Sections whose networks this run trains, with the weights that these start from."""
+    yield "resnet", config["resnet"]["weights"]
+    if config["baseline"]["enabled"]:
+        yield "baseline", config["baseline"]["weights"]
+
+
+def _of_weights(key: str, weights: str) -> Iterator[str]:
+    if weights in START_WEIGHTS:
+        return
+    if weights.strip().lower() in START_WEIGHTS:
+        yield (
+            f"{key}: {_meant(weights, START_WEIGHTS)} (a file of that name in the working folder"
+            f" is './{weights}')"
+        )
+    elif set(weights) & set(NOT_IN_A_PATH):
+        yield (
+            f"{key}: '{weights}' holds one of {' '.join(NOT_IN_A_PATH)}, which have a meaning of"
+            " their own in the workflow's paths; rename the file"
+        )
+    elif Path(weights).resolve().is_relative_to(Path("results").resolve()):
+        yield (
+            f"{key}: '{weights}' lies in results, where the workflow writes; copy the file to"
+            " another folder"
+        )
+
+
+def _of_folds(folds: Mapping[str, Any], scans: int) -> Iterator[str]:
+    """What cannot be divided so: the phantom's scan i is in subset i % 10, a patient of its own."""
+    there = min(scans, SUBSETS)
+    if folds["scheme"] == "official":
+        if there < 2:
+            yield "phantom.scans: folds.scheme official needs at least 2, in two subsets"
+        return
+    test = folds["test_subset"]
+    if test is not None and test >= there:
+        yield (
+            f"folds.test_subset: the phantom has no subset {test}, since its {scans} scans are in"
+            f" subsets 0 to {there - 1}; choose one of these, null to hold out none, or"
+            f" phantom.scans of at least {test + 1}"
+        )
+        return
+    rest = scans - (0 if test is None else len(range(test, scans, SUBSETS)))
+    if rest < folds["n"]:
+        fewer = f"use at most {rest} folds or" if rest > 1 else "use"
+        yield (
+            f"folds.n: {folds['n']} folds of {rest} scans, which is what phantom.scans {scans}"
+            f" leaves to train on; {fewer} more scans"
+        )

@@ -1,0 +1,176 @@
+"""LUNA16's lists of nodules, excluded findings and candidates, checked against the scans found."""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nodules.base import tables
+from nodules.base.files import FileDefect, require_regular
+from nodules.base.messages import escaped, shown
+from nodules.datasets import points_csv
+from nodules.images.foreign import is_uid
+from nodules.images.geometry import Geometry
+
+MAX_DIAMETER_MM = 100.0  # LUNA16's largest has 32 mm, its largest excluded finding 38 mm
+CORRECT = "Correct or remove the line."
+
+Defect = dict[str, Any]  # a row of table `defects`
+
+
+@dataclass(frozen=True)
+class List:
+    """One of LUNA16's CSV files: its name, its fifth column, and whether it must be there."""
+
+    file: str
+    value: str
+    required: bool
+
+
+LISTS = {
+    "nodules": List("annotations.csv", "diameter_mm", True),
+    "excluded": List("annotations_excluded.csv", "diameter_mm", True),
+    "locations": List("candidates_V2.csv", "class", False),
+}
+
+
+def defect(place: object, reason: str, remedy: str, uid: str = "", fatal: bool = True) -> Defect:
+    """A row of table `defects`; fatal without a UID means that no scan can be used."""
+    return {
+        "file": escaped(str(place)),
+        "seriesuid": shown(uid),
+        "reason": escaped(reason),
+        "remedy": remedy,
+        "fatal": fatal,
+    }
+
+
+def read_list(folder: Path, name: str, found: Collection[str]) -> tuple[pd.DataFrame, list[Defect]]:
+    """Read one of `LISTS`: its good rows, and a defect for every other row.
+
+    Returns seriesuid, x, y, z (world mm), diameter_mm or class, and line; all scans of the file.
+    A bad row of a scan in `found` is fatal to it, since its truth is incomplete; candidates are
+    no truth, so theirs are not.
+    """
+    source = LISTS[name]
+    path = folder / source.file
+    empty = pd.DataFrame(columns=["seriesuid", "x", "y", "z", source.value, "line"])
+    if not os.path.lexists(path):  # a link to nothing is told, and not taken for absent
+        remedy = f"Copy LUNA16's {source.file} there."
+        return empty, [defect(path, "the file is missing", remedy)] if source.required else []
+    bad: list[points_csv.BadRow] = []
+    try:
+        require_readable(path)
+        columns, lines = points_csv.read_points(path, source.value, bad)
+    except FileDefect as error:
+        return empty, [defect(error.place, error.reason, error.remedy)]
+    rows = pd.DataFrame({**columns, "line": lines})
+    wrong = _impossible(name, rows)
+    bad += [
+        points_csv.BadRow(line, uid, f"{source.value} {value:g} is impossible")
+        for uid, line, value in rows.loc[wrong, ["seriesuid", "line", source.value]].itertuples(
+            index=False
+        )
+    ]
+    fatal = set(found) | {""} if source.required else set()
+    defects = [
+        defect(f"{path}, line {b.line}", b.reason, CORRECT, b.seriesuid, b.seriesuid in fatal)
+        for b in sorted(bad, key=lambda b: b.line)
+    ]
+    return rows[~wrong].reset_index(drop=True), defects
+
+
+def require_readable(path: Path) -> None:
+    """Raise FileDefect for what is no regular file, such as a pipe, before anybody opens it."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise FileDefect(
+            str(path), f"cannot be read ({error.strerror})", "Check the path."
+        ) from error
+
+
+def _impossible(name: str, rows: pd.DataFrame) -> pd.Series:
+    if name == "locations":
+        return ~rows["class"].isin([0, 1])
+    too_large = rows["diameter_mm"] > MAX_DIAMETER_MM
+    # An excluded finding's diameter is -1 where nobody measured it.
+    return too_large | (rows["diameter_mm"] <= 0) if name == "nodules" else too_large
+
+
+def absent(path: Path, rows: pd.DataFrame, found: Collection[str]) -> list[Defect]:
+    """One defect, not fatal, that counts a list's rows for scans that are not there."""
+    others = rows.loc[~rows["seriesuid"].isin(list(found)), "seriesuid"]
+    if others.empty:
+        return []
+    reason = (
+        f"{len(others)} of {len(rows)} rows belong to {others.nunique()} scans that are not there"
+    )
+    return [defect(path, reason, "Nothing to do, unless those scans should be used.", fatal=False)]
+
+
+def nameless(source: List, path: Path, rows: pd.DataFrame) -> list[Defect]:
+    """A defect for a list with rows of which some name no series UID, such as `2.25.1.mhd`.
+
+    Fatal where no row of a list of findings names one: then no scan has its truth. A list of
+    other scans alone is right: LUNA16's own lists serve any part of its subsets.
+    """
+    uids = rows["seriesuid"].map(is_uid)
+    if uids.all():
+        return []
+    first = rows[~uids].iloc[0]
+    reason = (
+        f"{(~uids).sum()} of {len(rows)} rows name no series UID, such as "
+        f"'{shown(first.seriesuid)}' on line {first.line}"
+    )
+    remedy = "Write the UIDs alone, as the headers are named: digits and dots."
+    return [defect(path, reason, remedy, fatal=source.required and not uids.any())]
+
+
+def repeated(path: Path, nodules: pd.DataFrame) -> list[Defect]:
+    """A defect, not fatal, for every reference nodule that is listed before, number for number."""
+    again = nodules[nodules.duplicated(["seriesuid", "x", "y", "z", "diameter_mm"])]
+    return [
+        defect(
+            f"{path}, line {row.line}",
+            "the same nodule is listed on an earlier line, and counts twice",
+            "Remove the line.",
+            row.seriesuid,
+            fatal=False,
+        )
+        for row in again.itertuples()
+    ]
+
+
+def outside(
+    path: Path, rows: pd.DataFrame, geometries: Mapping[str, Geometry], fatal: bool
+) -> list[Defect]:
+    """A defect for every row whose point lies outside its scan; scans not given are passed over."""
+    return [
+        defect(
+            f"{path}, line {row.line}",
+            f"({row.x:g}, {row.y:g}, {row.z:g}) mm lies outside the scan's volume",
+            "Correct the line, or the header's Offset, ElementSpacing or TransformMatrix.",
+            row.seriesuid,
+            fatal,
+        )
+        for uid, own in rows[rows["seriesuid"].isin(list(geometries))].groupby("seriesuid")
+        for row in own[~geometries[str(uid)].contains(own[["x", "y", "z"]])].itertuples()
+    ]
+
+
+def as_table(name: str, rows: pd.DataFrame, found: Iterable[str]) -> pd.DataFrame:
+    """Rows of `read_list` as table `nodules`, `excluded` or `locations`.
+
+    All nodules and excluded findings stay, also of scans that are not there, so that a subset
+    added later changes nothing; of the many candidates only those of the scans found.
+    """
+    if name == "nodules":
+        rows = rows.assign(nodule=rows.groupby("seriesuid").cumcount() + 1)
+    if name == "locations":
+        rows = rows[rows["seriesuid"].isin(list(found))].rename(columns={"class": "label"})
+        rows = rows.astype({"label": int})
+    return tables.frame(name, rows[tables.columns(name)])

@@ -1,0 +1,226 @@
+"""The phantom as a folder in LUNA16's own layout and formats, with its readers' outlines."""
+
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from nodules.base import files, tables
+from nodules.datasets import lidc
+from nodules.datasets.phantom import plan
+from nodules.datasets.phantom.insertion import AGREEING, Nodule, outlines
+from nodules.datasets.phantom.scan import Phantom, Request, choose_shapes, draw_phantom
+from nodules.datasets.scan import Scan
+from nodules.images.geometry import Geometry
+from nodules.stats import seeds
+
+Floats = NDArray[np.float64]
+Flips = tuple[int, int, int]
+# What one scan adds to each table and CSV file, by its name.
+Rows = dict[str, list[Any]]
+
+POINT = ["seriesuid", "coordX", "coordY", "coordZ"]
+CSV_COLUMNS = {
+    "annotations": [*POINT, "diameter_mm"],
+    "annotations_excluded": [*POINT, "diameter_mm"],
+    "candidates_V2": [*POINT, "class"],
+    "findings": [*POINT, "diameter_mm", "readers", "place", "architecture"],
+}
+# How scan i is stored: order and direction of the axes z, y, x. Two in five are not as LPS has
+# them; slices stay axial, since outlines are drawn on stored slices.
+PLAIN: tuple[Flips, Flips] = ((0, 1, 2), (1, 1, 1))
+STORED: dict[int, tuple[Flips, Flips]] = {
+    2: ((0, 1, 2), (1, -1, -1)),  # patient prone in the file: direction -1 -1 1
+    4: ((0, 1, 2), (-1, 1, 1)),  # from head to feet
+    6: ((0, 2, 1), (1, 1, 1)),  # columns before rows
+}
+ORIENTATION_CYCLE = 7
+# First lines of each header; MetaImage wants ElementDataFile last.
+HEADER = {
+    "ObjectType": "Image",
+    "NDims": 3,
+    "BinaryData": True,
+    "BinaryDataByteOrderMSB": False,
+    "CompressedData": False,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scan to make."""
+
+    index: int
+    scan: Scan
+    seed: int
+    config: Mapping[str, Any]
+    request: Request
+
+
+def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], processes: int) -> None:
+    """Write every scan that `discovery.planned` names, and the set's tables, into a folder.
+
+    Written: headers and voxels; annotations.csv, annotations_excluded.csv, candidates_V2.csv and
+    seriesuids.csv in LUNA16's formats; contours.parquet and ratings.parquet (tables `contours`,
+    `ratings`); findings.csv, which tells how each nodule was made. The files depend on the
+    config's seed and section `phantom` alone, not on the number of processes.
+    """
+    library = lidc.nodule_library()
+    seed, settings = config["seed"], config["phantom"]
+    scans = plan.planned(folder, config)
+    tasks = []
+    for i, scan in enumerate(scans):
+        rng = seeds.generator(seed, "phantom shapes", i)
+        tasks.append(Task(i, scan, seed, settings, choose_shapes(rng, library, i, settings)))
+    if processes > 1:
+        # Fresh processes: forks of one that has started threads may hang.
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            made = list(pool.map(make_scan, tasks))
+    else:
+        made = [make_scan(task) for task in tasks]
+    write_tables(Path(folder), [scan.uid for scan in scans], made)
+
+
+def make_scan(task: Task) -> Rows:
+    """Draw and write one scan; its rows of the set's tables."""
+    cv2.setNumThreads(1)
+    rng = seeds.generator(task.seed, "phantom", task.index)
+    phantom = draw_phantom(rng, task.request, task.config)
+    order = STORED.get(task.index % ORIENTATION_CYCLE, PLAIN)
+    stored = stored_grid(phantom.geometry, *order)
+    write_volume(task.scan, stored_array(phantom.hu, *order), stored)
+    return describe(rng, task.scan.uid, phantom, stored)
+
+
+def stored_array(array: NDArray, permutation: Flips, flips: Flips) -> NDArray:
+    """An LPS array with its axes flipped, then permuted."""
+    fz, fy, fx = flips
+    return np.ascontiguousarray(array[::fz, ::fy, ::fx].transpose(permutation))
+
+
+def stored_grid(geometry: Geometry, permutation: Flips, flips: Flips) -> Geometry:
+    """The grid of `stored_array`: every voxel keeps its place in the world."""
+    shape = np.array(geometry.shape)
+    first = np.where(np.array(flips) < 0, shape - 1, 0)
+    # Array axes are z, y, x, a geometry's own x, y, z.
+    axes = [2 - permutation[2 - k] for k in range(3)]
+    turned = geometry.direction * np.array(flips[::-1])
+    return Geometry.build(
+        geometry.to_world(first),
+        geometry.spacing[axes],
+        turned[:, axes],
+        shape[list(permutation)],
+    )
+
+
+def write_volume(scan: Scan, array: NDArray[np.int16], geometry: Geometry) -> None:
+    """Write voxels, then the header that makes them a scan, each whole or not at all.
+
+    Not by SimpleITK, which on a full disk writes a part of the voxels and says nothing.
+    """
+    header, data = Path(scan.header), Path(scan.data)
+    voxels, fields = array.astype("<i2").tobytes(), dict(HEADER)
+    if data.suffix == ".zraw":
+        voxels = zlib.compress(voxels)
+        fields |= {"CompressedData": True, "CompressedDataSize": len(voxels)}
+    fields |= {
+        "TransformMatrix": _numbers(geometry.direction.T),  # an axis after the other
+        "Offset": _numbers(geometry.origin),
+        "ElementSpacing": _numbers(geometry.spacing),
+        "DimSize": _numbers(geometry.shape[::-1]),
+        "ElementType": "MET_SHORT",
+        "ElementDataFile": data.name,
+    }
+    files.write_bytes(data, voxels)
+    files.write_text(header, "".join(f"{key} = {value}\n" for key, value in fields.items()))
+
+
+def _numbers(values: ArrayLike) -> str:
+    """Numbers as a header has them, to the last bit."""
+    return " ".join(str(value) for value in np.asarray(values).ravel().tolist())
+
+
+def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geometry) -> Rows:
+    """A scan's rows of every table: what LUNA16 and its readers would tell about it."""
+    rows: Rows = {name: [] for name in (*CSV_COLUMNS, "contours", "ratings")}
+    grid = phantom.geometry
+    annotation = 0
+    for nodule in phantom.nodules + phantom.findings:
+        centre, diameter = nodule.centre(grid), nodule.patch.diameter(grid)
+        readers = len(nodule.patch.masks)
+        truth = [uid, *centre, diameter]
+        if readers >= AGREEING:
+            rows["annotations"].append(truth)
+        rows["findings"].append([*truth, readers, nodule.place, nodule.architecture])
+        # The excluded list names every finding once more, as another reader measured it.
+        rows["annotations_excluded"].append(
+            [uid, *(centre + rng.normal(0, 0.05, 3) * diameter), diameter * rng.uniform(0.9, 1.1)]
+        )
+        for mask, ratings in zip(nodule.patch.masks, nodule.patch.ratings, strict=True):
+            annotation += 1
+            rows["ratings"].append({"seriesuid": uid, "annotation": annotation, **ratings})
+            rows["contours"] += _contours(uid, annotation, mask, nodule, grid, stored)
+    _add_irrelevant(rng, rows, uid, phantom)
+    return rows
+
+
+def write_tables(folder: Path, uids: Iterable[str], made: list[Rows]) -> None:
+    """Write the set's tables from its scans' rows, sorted by UID as LUNA16's are."""
+    for name, columns in CSV_COLUMNS.items():
+        frame = pd.DataFrame([row for rows in made for row in rows[name]], columns=columns)
+        text = frame.sort_values("seriesuid", kind="stable").to_csv(
+            index=False, float_format="%.10g"
+        )
+        files.write_text(folder / f"{name}.csv", text)
+    files.write_text(folder / "seriesuids.csv", "".join(f"{uid}\n" for uid in sorted(uids)))
+    for name in ("contours", "ratings"):
+        tables.write(folder / f"{name}.parquet", name, [r for rows in made for r in rows[name]])
+
+
+def _contours(
+    uid: str,
+    annotation: int,
+    mask: NDArray[np.bool_],
+    nodule: Nodule,
+    grid: Geometry,
+    stored: Geometry,
+) -> Iterable[dict[str, Any]]:
+    """Rows of table `contours`: a reader's outlines on the stored grid."""
+    z0, y0, x0 = nodule.corner
+    for z, xy in outlines(mask):
+        index = np.column_stack([np.full(len(xy), z + z0), xy[:, 1] + y0, xy[:, 0] + x0])
+        corners = np.rint(stored.to_index(grid.to_world(index)))
+        yield {
+            "seriesuid": uid,
+            "annotation": annotation,
+            "inclusion": True,
+            "z_index": corners[0, 0],
+            "xs": corners[:, 2],
+            "ys": corners[:, 1],
+        }
+
+
+def _add_irrelevant(rng: np.random.Generator, rows: Rows, uid: str, phantom: Phantom) -> None:
+    """Excluded findings without a diameter, some listed twice, and candidates of both classes."""
+    grid = phantom.geometry
+    spots = phantom.junctions[rng.permutation(len(phantom.junctions))]
+    for nodule in phantom.nodules + phantom.findings:
+        away = np.linalg.norm(spots - nodule.centre(grid), axis=1)
+        spots = spots[away > 0.6 * nodule.patch.diameter(grid) + 3]
+    excluded = rows["annotations_excluded"]
+    excluded += [[uid, *spot, -1.0] for spot in spots[: int(rng.integers(6, 13))]]
+    excluded += [list(row) for row in excluded if rng.random() < 0.3]
+    candidates = rows["candidates_V2"]
+    for nodule in phantom.nodules:
+        spread = 0.08 * nodule.patch.diameter(grid)
+        for _ in range(int(rng.integers(1, 3))):
+            candidates.append([uid, *(nodule.centre(grid) + rng.normal(0, spread, 3)), 1])
+    candidates += [[uid, *(spot + rng.normal(0, 0.5, 3)), 0] for spot in spots[:60]]

@@ -1,0 +1,1 @@
+"""Answers held against truth: scores, statements, names of systems and sets."""

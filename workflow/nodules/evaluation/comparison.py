@@ -1,0 +1,176 @@
+"""The two stages beside Mask R-CNN: paired differences, confidences raw and calibrated, costs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nodules.base import tables
+from nodules.datasets import folds as division
+from nodules.evaluation import sets
+from nodules.evaluation.sets import TEST
+from nodules.stats import bootstrap, calibration, ranking
+from nodules.stats.logits import scaled
+
+Floats = NDArray[np.float64]
+
+ONE, OTHER = "unet_resnet", "maskrcnn"
+STAGES = {"raw": "confidence", "calibrated": "calibrated"}
+MEASURES = {
+    "certainty": "mean over the slices of the confidence in the answer, max(p, 1 - p)",
+    "confidence": "mean over the slices of the confidence in a nodule, p",
+    "brier": "mean squared difference of p and presence, over the slices; less is better",
+    "ece": f"expected calibration error of p over {calibration.BINS} equally wide bins; less is"
+    " better",
+    "auc": "area under the ROC curve of p against presence, over the slices",
+    "average_precision": "average precision of p against presence, over the slices",
+}
+RANKS = ("auc", "average_precision")  # calibration changes no order within a fold
+TOP = 1 - 1e-9  # of a confidence; that of a network may round to 1
+
+
+def gather(
+    confidences: Mapping[str, pd.DataFrame], folds: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Table `comparison_slices` of the pooled sets, and the calibrations by system.
+
+    confidences: table `slice_confidence` of each system, over the same slices. A calibration is
+    {"test": {slope, intercept}, "folds": {k: the same}}; that of a fold is fitted on the others.
+    """
+    parts, fitted = [], {}
+    for system, table in confidences.items():
+        ordered = table.sort_values(["seriesuid", "slice"], ignore_index=True)
+        fold = sets.fold_of(ordered, folds).to_numpy(np.int64)
+        labels = ordered["present"].to_numpy(np.int64)
+        calibrated, fitted[system] = _calibrate(labels, ordered["confidence"].to_numpy(float), fold)
+        ordered = ordered.assign(system=system, calibrated=calibrated)
+        for name, uids in sets.pooled_sets(folds).items():
+            own = ordered[ordered["seriesuid"].isin(uids)]
+            parts.append(own.assign(set=name, index=np.arange(len(own))).drop(columns="loss"))
+    return tables.frame("comparison_slices", tables.stacked(parts)), fitted
+
+
+def _calibrate(labels: NDArray[np.int64], p: Floats, fold: NDArray[np.int64]) -> Any:
+    """Platt-scaled confidences, and what was fitted for the test and for each fold."""
+    validation = fold >= 0
+    logits = _logits(p, p[validation])
+    own = labels[validation], logits[validation]
+    lines = {division.TEST_FOLD: calibration.fit_platt(*own)} | calibration.cross_fitted(
+        calibration.fit_platt, *own, fold[validation]
+    )
+    slope, intercept = np.array([lines[k] for k in fold]).reshape(-1, 2).T
+    named = {k: {"slope": a, "intercept": b} for k, (a, b) in lines.items()}
+    fitted = {TEST: named.pop(division.TEST_FOLD), "folds": named}
+    return scaled(slope * logits + intercept, 1.0), fitted
+
+
+def _logits(p: Floats, validation: Floats) -> Floats:
+    """Log odds; a slice without an instance (0) stands at the smallest confidence above 0.
+
+    What is below the score threshold is known to be small, not how small.
+    """
+    floor = min(validation[validation > 0], default=0.5)
+    kept = np.clip(p, floor, TOP)
+    return np.log(kept / (1 - kept))
+
+
+def measure(slices: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of table `comparison`, without `set`, of one set's confidences in slices.
+
+    slices: table `comparison_slices` of one set. Both systems are measured on the same resamples
+    of the scans.
+    """
+    by_system = {s: slices[slices["system"] == s] for s in (ONE, OTHER)}
+    scan, n_scans = bootstrap.codes(by_system[ONE]["seriesuid"].to_numpy())
+    drawn = bootstrap.weights(n_scans, replicates, seed)
+    for stage, column in STAGES.items():
+        one, other = (_values(by_system[s], column, scan, drawn) for s in (ONE, OTHER))
+        for name, definition in MEASURES.items():
+            if name in RANKS and stage != "raw":
+                continue
+            yield {
+                "metric": name,
+                "stage": "" if name in RANKS else stage,
+                **_pair(one[name], other[name]),
+                "n": len(scan),
+                "unit": "slices",
+                "definition": definition,
+            }
+
+
+def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[str, Floats]:
+    """Each measure under every resample, (1 + replicates,)."""
+    p, labels = own[column].to_numpy(float), own["present"].to_numpy(np.int64)
+    if np.isnan(p).any():  # could not be calibrated
+        return dict.fromkeys(MEASURES, np.full(len(drawn), np.nan))
+    return {
+        "certainty": bootstrap.mean(np.maximum(p, 1 - p), scan, drawn),
+        "confidence": bootstrap.mean(p, scan, drawn),
+        **calibration.calibration_measures(labels, p, scan, drawn),
+        **ranking.rank_measures(labels, p, scan, drawn),
+    }
+
+
+def _pair(one: Floats, other: Floats) -> dict[str, Any]:
+    found = bootstrap.estimate(one - other)
+    return {
+        "one": ONE,
+        "other": OTHER,
+        "one_value": float(one[0]),
+        "other_value": float(other[0]),
+        "difference": found.value,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -> Iterator[dict]:
+    """Rows of table `comparison`, without `set`, from the detection and segmentation scores.
+
+    name: the set; detection, segmentation: what detection.json and segmentation.json hold.
+    """
+    of_scans = {"stage": "", "unit": "scans"}
+    for system in ("unet", ONE):
+        both = [detection["systems"][s][name] for s in (system, OTHER)]
+        found = detection["differences"][f"{system}_minus_{OTHER}"][name]
+        key = of_scans | {"one": system, "other": OTHER, "n": both[0]["n_scans"]}
+        rule = "official sensitivity at {} false positives a scan"
+        yield (
+            key
+            | _numbers(found, *(b["cpm"] for b in both))
+            | {
+                "metric": "cpm",
+                "definition": f"mean {rule.format('1/8, 1/4, 1/2, 1, 2, 4, 8')}",
+            }
+        )
+        for rate, number in found["sensitivity"].items():
+            yield (
+                key
+                | _numbers(number, *(b["sensitivity"][rate] for b in both))
+                | {
+                    "metric": f"sensitivity_at_{rate}",
+                    "definition": rule.format(rate),
+                }
+            )
+    dice = segmentation.get(name, {})
+    found = dice.get("dice_differences", {}).get(f"unet_minus_{OTHER}")
+    if found:
+        yield _numbers(found, *(dice[s]["all"]["dice"]["value"] for s in ("unet", OTHER))) | {
+            "metric": "dice",
+            "stage": "",
+            "one": "unet",
+            "other": OTHER,
+            "n": found["n_nodules"],
+            "unit": "nodules",
+            "definition": "3-D Dice of each nodule against the readers' consensus, mean over"
+            " nodules, 0 for a missed one",
+        }
+
+
+def _numbers(found: Mapping[str, Any], one: float | None, other: float | None) -> dict[str, float]:
+    names = {"difference": "value", "low": "low", "high": "high"}
+    numbers = {name: found[key] for name, key in names.items()}
+    numbers |= {"one_value": one, "other_value": other}
+    return {k: float("nan") if v is None else float(v) for k, v in numbers.items()}

@@ -1,0 +1,77 @@
+"""Time and memory of rules and of systems, from Snakemake's benchmark files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from nodules.base import tables
+from nodules.evaluation.comparison import OTHER
+
+# The systems that a network is part of.
+SYSTEMS_OF = {"unet": ("unet", "unet_resnet"), "resnet": ("unet_resnet",), "maskrcnn": (OTHER,)}
+
+
+def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
+    """Jobs, time and peak memory of each rule, from Snakemake's benchmark files.
+
+    benchmarks: files `benchmarks/<rule>/<wildcards>.tsv` or `benchmarks/<rule>.tsv`.
+    Returns one row a rule, the longest in all first: rule, jobs, total_s, longest_s (wall clock),
+    cpu_s, peak_mb (largest resident set of a job). Very short jobs have no memory measured: NaN.
+    """
+    rows = []
+    for path in benchmarks:
+        measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+        rule = path.stem if path.parent.name == "benchmarks" else path.parent.name
+        rows.append((rule, measured["s"], measured["cpu_time"], measured["max_rss"]))
+    jobs = pd.DataFrame(rows, columns=["rule", "s", "cpu", "rss"])
+    return (
+        jobs.groupby("rule")
+        .agg(
+            jobs=("s", "size"),
+            total_s=("s", "sum"),
+            longest_s=("s", "max"),
+            cpu_s=("cpu", "sum"),
+            peak_mb=("rss", "max"),
+        )
+        .sort_values("total_s", ascending=False)
+        .reset_index()
+    )
+
+
+def steps(folder: Path, rules: Mapping[str, tuple[str, str]], parts: Sequence[str]) -> pd.DataFrame:
+    """Time and peak memory of the jobs of some rules: model, step, part, seconds, peak_mb.
+
+    folder: of the benchmark files `<rule>/<part>.tsv`; rules: model and step of each rule. A job
+    without a benchmark file has no row.
+    """
+    rows = []
+    for rule, (model, step) in rules.items():
+        for part in parts:
+            path = folder / rule / f"{part}.tsv"
+            if path.exists():
+                measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+                rows.append((model, step, part, float(measured["s"]), float(measured["max_rss"])))
+    return pd.DataFrame(rows, columns=["model", "step", "part", "seconds", "peak_mb"])
+
+
+def system_costs(
+    history: pd.DataFrame, jobs: pd.DataFrame, shown: pd.DataFrame, folds: pd.DataFrame
+) -> pd.DataFrame:
+    """Table `system_costs`: what each network takes to be trained and to be applied.
+
+    history: table `history` of all networks; jobs: rows model, step, part, seconds, peak_mb of
+    their jobs; shown: rows part, scans. A network's training takes what its epochs took, also
+    where it was stopped in between; a system of two networks has a row for each.
+    """
+    trained = history.groupby(["model", "fold"])["seconds"].sum()
+    scans = shown.set_index("part")["scans"]
+    n_used = int((folds["fold"] >= 0).sum())
+    rows = []
+    for job in jobs.to_dict("records"):
+        row = job | {"scans": int(scans[job["part"]])}
+        if job["step"] == "training":
+            fold = int(str(job["part"]).removeprefix("fold_"))
+            row |= {"scans": n_used - row["scans"], "seconds": trained[job["model"], fold]}
+        rows += [row | {"system": system} for system in SYSTEMS_OF[job["model"]]]
+    return tables.frame("system_costs", rows)

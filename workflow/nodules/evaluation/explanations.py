@@ -1,0 +1,112 @@
+"""What the maps amount to: their share inside nodules, and whether they depend on the weights."""
+
+from typing import Any
+
+import pandas as pd
+
+from nodules.stats import bootstrap
+
+METHODS = {"gradcam": "Grad-CAM", "saliency": "Saliency"}
+UNCHANGED = 0.5  # a mean rank correlation above it: the map hardly depends on the weights
+MEASURES = {
+    "share_inside": "share of the map inside the nodule's mask",
+    "area_share": "the mask's share of the crop's area: the chance level",
+    "excess": "share inside minus area share",
+    "share_inside_randomised": "share inside, of the map of randomised weights",
+    "learned": "share inside minus that of randomised weights",
+    "rank_correlation": "Spearman's rank correlation of the map and that of randomised weights",
+    "ssim": "structural similarity of the map and that of randomised weights",
+}
+
+
+def summarise(
+    table: pd.DataFrame, part: str, stage: str, replicates: int, seed: int
+) -> dict[str, Any]:
+    """What explanations.json holds: the means of MEASURES with 95 % intervals over scans.
+
+    table: `explanations`; part: the scans shown; stage: what Grad-CAM was made of.
+    A nodule whose map is 0 throughout has no share; `n_without_map` counts these.
+    """
+    found: dict[str, Any] = {"part": part, "gradcam_stage": stage, "methods": {}}
+    for method in METHODS:
+        rows = with_differences(table[table["method"] == method])
+        scan, n_scans = bootstrap.codes(rows["seriesuid"].to_numpy())
+        drawn = bootstrap.weights(n_scans, replicates, seed)
+        numbers = {
+            name: bootstrap.estimate(
+                bootstrap.mean(rows[name], scan, drawn), "no labelled nodule has a map"
+            ).to_dict()
+            for name in MEASURES
+        }
+        counts = {"n_nodules": len(rows), "n_scans": n_scans}
+        counts["n_without_map"] = int(rows["share_inside"].isna().sum())
+        found["methods"][method] = counts | numbers
+    found["statement"] = "\n".join(
+        sentence(METHODS[method], numbers) for method, numbers in found["methods"].items()
+    )
+    return found
+
+
+def with_differences(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `explanations` with the differences that MEASURES names."""
+    inside = rows["share_inside"]
+    return rows.assign(
+        excess=inside - rows["area_share"], learned=inside - rows["share_inside_randomised"]
+    )
+
+
+def sentence(name: str, numbers: dict[str, Any]) -> str:
+    """A method's result in words, cautious where the interval holds both answers."""
+    if not numbers["n_nodules"]:
+        return f"{name}: no labelled nodule to explain."
+    inside, area, excess, chance, learned, alike = (
+        numbers[key]
+        for key in (
+            *("share_inside", "area_share", "excess"),
+            *("share_inside_randomised", "learned", "rank_correlation"),
+        )
+    )
+    return (
+        f"{name}: {_percent(inside)} of the map lies inside the nodule, which takes"
+        f" {_percent(area)} of the crop: {_side(excess)} its area. With randomised"
+        f" weights {_percent(chance)} lies inside: the trained network's share is"
+        f" {_side(learned)} theirs. The two maps' rank correlation is {_number(alike)}:"
+        f" {_change(alike)}."
+    )
+
+
+def _side(difference: dict[str, Any]) -> str:
+    low, high = difference["low"], difference["high"]
+    if _known(low) and low > 0:
+        return "more than"
+    if _known(high) and high < 0:
+        return "less than"
+    return "not clearly different from"
+
+
+def _change(alike: dict[str, Any]) -> str:
+    low, high = alike["low"], alike["high"]
+    if _known(high) and high < UNCHANGED:
+        return "the map changes with the weights"
+    if _known(low) and low >= UNCHANGED:
+        return "the map hardly depends on what was learned"
+    return "too few nodules to say whether the map changes"
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and value == value
+
+
+def _percent(number: dict[str, Any]) -> str:
+    value, low, high = (number[key] for key in ("value", "low", "high"))
+    if not _known(value):
+        return "an undefined share"
+    bounds = f" ({low:.0%} to {high:.0%})" if _known(low) else ""
+    return f"{value:.0%}{bounds}"
+
+
+def _number(number: dict[str, Any]) -> str:
+    value, low, high = (number[key] for key in ("value", "low", "high"))
+    if not _known(value):
+        return "undefined"
+    return f"{value:.2f}" + (f" ({low:.2f} to {high:.2f})" if _known(low) else "")

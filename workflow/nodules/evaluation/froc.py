@@ -1,0 +1,375 @@
+"""The official LUNA16 detection score (FROC, CPM), rule by rule, on tables in memory.
+
+The rules are those of the challenge's script `noduleCADEvaluationLUNA16`:
+
+1. At most 100 marks a scan. With more, the 101st highest probability is the threshold and only
+   marks strictly above it stay.
+2. A mark hits a finding when its squared distance is strictly below (diameter / 2) squared. A
+   negative diameter stands for 10 mm.
+3. Reference nodules come first. Every mark that hits one leaves the pool of false positives; the
+   nodule takes the highest probability; a mark that hits two nodules counts for both.
+4. A mark still in the pool that hits an excluded finding is dropped: neither true nor false.
+5. A missed nodule stays in the denominator. What is left in the pool is false, and is divided by
+   all scans of the list, with or without nodules or marks.
+6. The curve is scikit-learn's `roc_curve`, rescaled; sensitivities at 1/8 .. 8 false positives a
+   scan by linear interpolation; their mean is the CPM. The bootstrap resamples scans.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nodules.findings.hits import hits
+from nodules.stats.bootstrap import CONFIDENCE, interval
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
+
+RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
+MAX_MARKS = 100
+
+# Where bands are drawn: 32 points an octave; every RATE_STEPth is one of RATES, exactly.
+GRID: Floats = 2.0 ** np.linspace(-3, 3, 193)
+RATE_STEP = 32
+
+STATUS = np.array(["FP", "TP", "double", "dropped", "capped"])
+_FP, _TP, _DOUBLE, _DROPPED, _CAPPED = range(len(STATUS))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Marks or findings as arrays, one row each."""
+
+    scan: Ints  # index of the scan in the sorted list; -1: not in the list
+    xyz: Floats  # (n, 3) world mm
+    value: Floats  # probability of a mark, diameter (mm) of a finding
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the marks and nodules of the listed scans."""
+
+    tp: int  # nodules hit by at least one mark
+    fp: int
+    fn: int  # nodules without a hit
+    dropped_on_excluded: int
+    double: int  # further hits on a nodule that has one
+    marks: int
+    marks_after_cap: int
+    nodules_outside: int  # ignored: their scans are not in the list
+    excluded_outside: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The FROC curve's corners, from (0, 0) on: (n,) arrays."""
+
+    fp_per_scan: Floats
+    sensitivity: Floats
+    threshold: Floats  # marks at or above it are counted; inf at the first point
+
+
+@dataclass(frozen=True)
+class FrocResult:
+    """The score of one set of marks; NaN where there is no nodule or no bootstrap to tell."""
+
+    scans: tuple[str, ...]  # sorted
+    n_nodules: int
+    counts: Counts
+    curve: Curve
+    sensitivity: Floats  # (7,), at RATES
+    sensitivity_ci: Floats  # (7, 2), lower and upper bound
+    cpm: float
+    cpm_ci: tuple[float, float]
+    band: Floats  # (193, 2), lower and upper bound at GRID
+    rate_replicates: Floats  # (bootstrap, 7), at RATES; NaN where a resample holds no nodule
+    seed: int
+    mark_status: NDArray[np.str_]  # one of STATUS for each row of the marks
+    mark_nodule: Ints  # row of the nodule that a TP or double mark hits; -1: none
+    nodule_mark: Ints  # row of the mark that each nodule is credited with; -1: missed or outside
+    nodule_probability: Floats  # its probability; NaN: missed or outside
+    nodule_listed: NDArray[np.bool_]  # False: the nodule's scan is not in the list
+
+    @property
+    def cpm_replicates(self) -> Floats:
+        """CPM of each resample (bootstrap,)."""
+        return self.rate_replicates.mean(axis=1)
+
+    @property
+    def n_scans(self) -> int:
+        """All scans of the list: the divisor of the false positives."""
+        return len(self.scans)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what a JSON file keeps of the score; an undefined number is None."""
+        keys = [f"{rate:g}" for rate in RATES]
+        return {
+            "cpm": _number(self.cpm),
+            "cpm_ci": [_number(bound) for bound in self.cpm_ci],
+            "sensitivity": {k: _number(v) for k, v in zip(keys, self.sensitivity, strict=True)},
+            "sensitivity_ci": {
+                k: [_number(bound) for bound in v]
+                for k, v in zip(keys, self.sensitivity_ci, strict=True)
+            },
+            "counts": asdict(self.counts),
+            "n_scans": self.n_scans,
+            "n_nodules": self.n_nodules,
+            "bootstrap": {
+                "replicates": len(self.cpm_replicates),
+                "without_nodules": int(np.isnan(self.cpm_replicates).sum()),
+                "seed": self.seed,
+                "confidence": CONFIDENCE,
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """CPM of one set of marks minus another's, over the same resamples of the same scans."""
+
+    cpm: float
+    ci: tuple[float, float]
+    sensitivity: tuple[float, ...]  # at RATES
+    sensitivity_ci: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class _Matching:
+    """Outcome of rules 1 to 5."""
+
+    status: Ints  # (marks,) index into STATUS
+    mark_nodule: Ints  # (marks,) row of the nodule hit, or -1
+    nodule_mark: Ints  # (nodules,) row of the mark credited, or -1
+    double: int
+
+
+@dataclass(frozen=True)
+class _Events:
+    """What the curve is made of: detected nodules and false marks, by falling probability."""
+
+    scan: Ints
+    probability: Floats
+    is_hit: NDArray[np.bool_]
+
+
+def evaluate(
+    marks: Table,
+    nodules: Table,
+    excluded: Table | None,
+    scans: Sequence[str],
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> FrocResult:
+    """Score marks as LUNA16 does.
+
+    `marks` has the columns seriesuid, x, y, z (world mm) and probability (any finite number, higher
+    is surer); `nodules` and `excluded` have diameter_mm (mm) in place of probability. `scans` are
+    the UIDs to score, nodule-free ones included. Findings of other scans are ignored and counted.
+    The result depends neither on the order of rows nor on that of scans.
+    Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
+    number that isn't finite.
+    """
+    listed = tuple(sorted(scans))
+    index = {uid: i for i, uid in enumerate(listed)}
+    if not listed or len(index) < len(listed):
+        raise ValueError("the list of scans is empty or names a scan twice")
+    points = _points(marks, "probability", index)
+    if (points.scan < 0).any():
+        raise ValueError("a mark belongs to a scan that is not in the list")
+    reference = _points(nodules, "diameter_mm", index)
+    irrelevant = _points(excluded, "diameter_mm", index)
+    matching = _match(points, reference, irrelevant, len(listed))
+    in_list = reference.scan >= 0
+    per_scan = np.bincount(reference.scan[in_list], minlength=len(listed))
+    events = _events(points, reference, matching)
+    curve = _curve(events, len(listed), int(per_scan.sum()))
+    sensitivity = sensitivity_at(curve, RATES)
+    replicates = _bootstrap(events, per_scan, bootstrap, seed)
+    at_rates = replicates[:, ::RATE_STEP]
+    band = interval(replicates)
+    lower, upper = interval(at_rates.mean(axis=1))
+    found = matching.nodule_mark >= 0
+    probability = np.full(len(found), np.nan)
+    probability[found] = points.value[matching.nodule_mark[found]]
+    return FrocResult(
+        scans=listed,
+        n_nodules=int(in_list.sum()),
+        counts=_count(points, reference, irrelevant, matching),
+        curve=curve,
+        sensitivity=sensitivity,
+        sensitivity_ci=band[::RATE_STEP],
+        cpm=float(sensitivity.mean()),
+        cpm_ci=(float(lower), float(upper)),
+        band=band,
+        rate_replicates=at_rates,
+        seed=seed,
+        mark_status=STATUS[matching.status],
+        mark_nodule=matching.mark_nodule,
+        nodule_mark=matching.nodule_mark,
+        nodule_probability=probability,
+        nodule_listed=in_list,
+    )
+
+
+def compare(one: FrocResult, other: FrocResult) -> Difference:
+    """CPM and sensitivities of `other` minus `one`, with intervals of the paired bootstrap.
+
+    Raises ValueError unless both were scored on the same scans with the same seed and number of
+    resamples: only then is replicate i of both the same draw of scans.
+    """
+    paired = (one.scans, one.seed, one.n_nodules) == (other.scans, other.seed, other.n_nodules)
+    if not paired or len(one.cpm_replicates) != len(other.cpm_replicates):
+        raise ValueError("a paired difference needs the same scans, nodules, resamples and seed")
+    lower, upper = interval(other.cpm_replicates - one.cpm_replicates)
+    bounds = interval(other.rate_replicates - one.rate_replicates)
+    return Difference(
+        other.cpm - one.cpm,
+        (float(lower), float(upper)),
+        tuple((other.sensitivity - one.sensitivity).tolist()),
+        tuple((float(low), float(high)) for low, high in bounds),
+    )
+
+
+def sensitivity_at(curve: Curve, rates: ArrayLike) -> Floats:
+    """Sensitivity at false-positive rates, linear between corners, level beyond the last one."""
+    return np.asarray(np.interp(np.asarray(rates, float), curve.fp_per_scan, curve.sensitivity))
+
+
+def _points(table: Table | None, value: str, index: Mapping[str, int]) -> Points:
+    """Columns of a table as arrays; None is an empty table."""
+    if table is None:
+        return Points(np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros(0))
+    uids = np.asarray(table["seriesuid"], dtype=object).tolist()
+    scan = np.fromiter((index.get(uid, -1) for uid in uids), np.int64, len(uids))
+    numbers = [np.asarray(table[name], dtype=np.float64) for name in ("x", "y", "z", value)]
+    if not all(np.isfinite(column).all() for column in numbers):
+        raise ValueError(f"x, y, z and {value} must be finite numbers")
+    return Points(scan, np.stack(numbers[:3], axis=1), numbers[3])
+
+
+def _match(marks: Points, nodules: Points, excluded: Points, n_scans: int) -> _Matching:
+    """Apply rules 1 to 5 scan by scan."""
+    status = np.full(len(marks.scan), _CAPPED)
+    mark_nodule = np.full(len(marks.scan), -1)
+    nodule_mark = np.full(len(nodules.scan), -1)
+    double = 0
+    tables = (marks, nodules, excluded)
+    for rows, targets, others in zip(*(_by_scan(t.scan, n_scans) for t in tables), strict=True):
+        kept = rows[_within_cap(marks.value[rows])]
+        xyz = marks.xyz[kept]
+        on_nodule = hits(xyz, nodules.xyz[targets], nodules.value[targets])
+        is_hit = on_nodule.any(axis=1)
+        on_excluded = hits(xyz, excluded.xyz[others], excluded.value[others]).any(axis=1)
+        # The first condition that holds decides: nodules come before excluded findings.
+        status[kept] = np.select([is_hit, on_excluded], [_DOUBLE, _DROPPED], _FP)
+        for nodule, hit in zip(targets, on_nodule.T, strict=True):
+            candidates = kept[hit]
+            if not candidates.size:
+                continue
+            best = candidates[np.argmax(marks.value[candidates])]
+            double += candidates.size - 1
+            mark_nodule[candidates] = nodule
+            nodule_mark[nodule] = best
+    credited = nodule_mark >= 0
+    status[nodule_mark[credited]] = _TP
+    mark_nodule[nodule_mark[credited]] = np.flatnonzero(credited)
+    return _Matching(status, mark_nodule, nodule_mark, double)
+
+
+def _by_scan(scan: Ints, n_scans: int) -> list[Ints]:
+    """Rows of each scan, in their order; rows with -1 belong to none."""
+    order = np.argsort(scan, kind="stable")
+    starts = np.searchsorted(scan[order], np.arange(n_scans + 1))
+    return [order[a:b] for a, b in pairwise(starts)]
+
+
+def _within_cap(probability: Floats) -> NDArray[np.bool_]:
+    """Rule 1: which of one scan's marks stay. Ties at the threshold all go."""
+    if len(probability) <= MAX_MARKS:
+        return np.ones(len(probability), bool)
+    return probability > np.sort(probability)[-(MAX_MARKS + 1)]
+
+
+def _events(marks: Points, nodules: Points, matching: _Matching) -> _Events:
+    """Detected nodules and false marks by falling probability; missed nodules are not on it."""
+    found = matching.nodule_mark >= 0
+    false = matching.status == _FP
+    probability = np.r_[marks.value[matching.nodule_mark[found]], marks.value[false]]
+    scan = np.r_[nodules.scan[found], marks.scan[false]]
+    order = np.argsort(-probability, kind="stable")
+    return _Events(scan[order], probability[order], order < found.sum())
+
+
+def _tie_ends(probability: Floats) -> Ints:
+    """Last index of each run of equal values in a sorted array."""
+    return np.flatnonzero(np.r_[np.diff(probability) != 0, np.ones(min(len(probability), 1), bool)])
+
+
+def _curve(events: _Events, n_scans: int, n_nodules: int) -> Curve:
+    """scikit-learn's `roc_curve`, its dropping of collinear points included, rescaled."""
+    ends = _tie_ends(events.probability)
+    tps = np.cumsum(events.is_hit)[ends]
+    fps = ends + 1 - tps
+    if len(ends) > 2:
+        is_corner = np.r_[True, (np.diff(fps, 2) != 0) | (np.diff(tps, 2) != 0), True]
+        tps, fps, ends = tps[is_corner], fps[is_corner], ends[is_corner]
+    tps, fps = np.r_[0, tps], np.r_[0, fps]
+    # Divided first and multiplied again, as the official script does, for equal rounding.
+    fp_per_scan = fps / max(fps[-1], 1) * fps[-1] / n_scans
+    tpr = tps / max(tps[-1], 1)
+    sensitivity = tpr * tps[-1] / n_nodules if n_nodules else np.full(len(tps), np.nan)
+    return Curve(fp_per_scan, sensitivity, np.r_[np.inf, events.probability[ends]])
+
+
+def _bootstrap(events: _Events, nodules_per_scan: Ints, replicates: int, seed: int) -> Floats:
+    """Sensitivity at GRID for resamples of the scans with replacement: (replicates, 193).
+
+    A resample is a weight for each scan, so the events stay sorted and one cumulative sum gives its
+    curve. Of the curve, only points where the hits change on either side are kept: the others lie
+    on horizontal lines whatever the weights. A resample without nodules is a row of NaN.
+    """
+    n_scans = len(nodules_per_scan)
+    ends = np.r_[-1, _tie_ends(events.probability)]
+    n_hits = np.r_[0, np.cumsum(events.is_hit)][ends + 1]
+    n_false = ends + 1 - n_hits
+    rises = np.diff(n_hits) > 0
+    kept = np.r_[True, rises] | np.r_[rises, True]
+    n_hits, n_false = n_hits[kept], n_false[kept]
+    hit_scan, false_scan = events.scan[events.is_hit], events.scan[~events.is_hit]
+    rng = np.random.default_rng(seed)
+    result = np.full((replicates, len(GRID)), np.nan)
+    for row in result:
+        weight = np.bincount(rng.integers(n_scans, size=n_scans), minlength=n_scans)
+        n_nodules = weight @ nodules_per_scan
+        if n_nodules:
+            false = np.r_[0, np.cumsum(weight[false_scan])][n_false]
+            hit = np.r_[0, np.cumsum(weight[hit_scan])][n_hits]
+            row[:] = np.interp(GRID, false / n_scans, hit / n_nodules)
+    return result
+
+
+def _count(marks: Points, nodules: Points, excluded: Points, matching: _Matching) -> Counts:
+    status = matching.status
+    tp = int((matching.nodule_mark >= 0).sum())
+    return Counts(
+        tp=tp,
+        fp=int((status == _FP).sum()),
+        fn=int((nodules.scan >= 0).sum()) - tp,
+        dropped_on_excluded=int((status == _DROPPED).sum()),
+        double=matching.double,
+        marks=len(marks.scan),
+        marks_after_cap=int((status != _CAPPED).sum()),
+        nodules_outside=int((nodules.scan < 0).sum()),
+        excluded_outside=int((excluded.scan < 0).sum()),
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

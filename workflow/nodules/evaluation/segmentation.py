@@ -1,0 +1,214 @@
+"""Each nodule's segmentation in 3-D against the readers: networks, one reader, a mere sphere."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nodules.base import tables
+from nodules.evaluation import sets
+from nodules.findings.size import CLASSES, diameter_class
+from nodules.images import regions
+from nodules.images.geometry import Geometry
+from nodules.prepare import masks
+from nodules.stats import bootstrap, overlap
+
+MEASURES = ("dice", "iou", "sensitivity", "surface_mm")
+NETWORKS = ("unet", "maskrcnn")
+PAIRS = (
+    ("unet", "reader"),
+    ("unet", "sphere"),
+    ("sphere", "reader"),
+    ("unet", "maskrcnn"),
+    ("maskrcnn", "reader"),
+    ("maskrcnn", "sphere"),
+)
+
+Box = masks.Box
+
+
+def compare_scan(
+    nodules: pd.DataFrame,
+    truth: pd.DataFrame,
+    predicted: pd.DataFrame,
+    native: Geometry,
+    slices: Geometry,
+    agreement: float,
+    systems: Sequence[str] = NETWORKS[:1],
+) -> Iterator[dict[str, Any]]:
+    """Rows of table `segmentation`, without `set`, of one scan's reference nodules.
+
+    nodules: the scan's rows; truth: its regions on the native grid; predicted: its candidates'
+    regions on the slices grid; agreement: share of the readers that makes a consensus; systems:
+    the kinds of predicted regions to compare, each also where it has none in this scan.
+    A nodule without a readers' mask (drawn for want of any outline as its sphere) gives no row.
+    """
+    of_kind = {key: rows for key, rows in truth[truth["grid"] == "native"].groupby("kind")}
+    candidates = {
+        system: {
+            int(number): masks.transferred(regions.box(rows), slices, native)
+            for number, rows in predicted[predicted["kind"] == system].groupby("region")
+        }
+        for system in systems
+    }
+    for nodule in nodules.to_dict("records"):
+        own = {
+            str(kind): regions.box(rows[rows["region"] == nodule["nodule"]])
+            for kind, rows in of_kind.items()
+            if (rows["region"] == nodule["nodule"]).any()
+        }
+        if has_readers(own):
+            base = {name: nodule[name] for name in ("seriesuid", "nodule", "diameter_mm")}
+            base["diameter_class"] = diameter_class(nodule["diameter_mm"])
+            for row in _compare_nodule(own, candidates, native, agreement):
+                yield base | row
+
+
+def has_readers(own: dict[str, Box]) -> bool:
+    """Whether a nodule's `readers` mask is more than its sphere under another name."""
+    if "readers" not in own:
+        return False
+    if "sphere" not in own or _readers(own):
+        return True
+    one, other = masks.together([own["readers"], own["sphere"]])
+    return not np.array_equal(one[0], other[0])
+
+
+def summarise(rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: int) -> dict:
+    """Means over nodules by comparison and diameter class, with intervals over scans, for one set.
+
+    rows: table `segmentation` of the set; nodules: the set's reference nodules. A nodule's readers
+    are averaged first, so that every nodule counts once in every comparison.
+    """
+    keys = ["comparison", "seriesuid", "nodule", "diameter_class"]
+    each = rows.groupby(keys, as_index=False)[[*MEASURES, "detected"]].mean()
+    scan, n_scans = bootstrap.codes(each["seriesuid"].to_numpy())
+    each["scan"] = scan
+    drawn = bootstrap.weights(n_scans, replicates, seed)
+    compared = rows.loc[rows["comparison"] == "unet"]
+    summary: dict[str, Any] = {
+        "n_nodules": len(nodules),
+        "n_compared": len(compared),
+        "n_without_readers": len(nodules) - len(compared),
+        "n_scans": n_scans,
+        "n_detected": int(compared["detected"].sum()),
+    }
+    for comparison, group in each.groupby("comparison"):
+        by_class = {
+            name: _means(group[group["diameter_class"] == name], drawn)
+            for name in CLASSES
+            if (group["diameter_class"] == name).any()
+        }
+        summary[str(comparison)] = {"all": _means(group, drawn), "by_diameter": by_class}
+        if comparison in NETWORKS:
+            found = group[group["detected"] > 0]
+            summary[str(comparison)]["detected_only"] = _means(found, drawn)
+    summary["dice_differences"] = dict(_differences(each, drawn))
+    return summary
+
+
+def _compare_nodule(
+    own: dict[str, Box],
+    candidates: dict[str, dict[int, Box]],
+    native: Geometry,
+    agreement: float,
+) -> Iterator[dict[str, Any]]:
+    reference = own["readers"]
+    for system, boxes in candidates.items():
+        touching = [number for number, box in boxes.items() if _overlaps(box, reference)]
+        found = _union([boxes[number] for number in touching], reference)
+        yield {"comparison": system, "reader": 0, "candidates": touching} | _measure(
+            found, reference, native
+        )
+    if "sphere" in own:
+        yield {"comparison": "sphere", "reader": 0, "candidates": []} | _measure(
+            own["sphere"], reference, native
+        )
+    readers = _readers(own)
+    for number, box in readers.items() if len(readers) > 1 else ():
+        each = masks.together([box, *(b for k, b in readers.items() if k != number)])
+        others = masks.consensus([mask for mask, _ in each[1:]], agreement)
+        if others.any():
+            yield {"comparison": "reader", "reader": number, "candidates": []} | _measure(
+                box, (others, each[0][1]), native
+            )
+
+
+def _measure(mask: Box, reference: Box, native: Geometry) -> dict[str, Any]:
+    (one, _), (other, _) = masks.together([mask, reference])
+    found = overlap.compare(one, other, native.spacing_zyx)
+    return {
+        "detected": bool((one & other).any()),
+        "dice": found.dice,
+        "iou": found.iou,
+        "sensitivity": found.sensitivity,
+        "surface_mm": found.surface_mm,
+        "reference_mm3": int(other.sum()) * native.voxel_mm3,
+        "predicted_mm3": int(one.sum()) * native.voxel_mm3,
+    }
+
+
+def _readers(own: dict[str, Box]) -> dict[int, Box]:
+    """A nodule's masks by reader number."""
+    prefix = "reader_"
+    return {int(k.removeprefix(prefix)): own[k] for k in sorted(own) if k.startswith(prefix)}
+
+
+def _overlaps(one: Box, other: Box) -> bool:
+    """Whether two masks share a voxel."""
+    low = np.maximum(one[1], other[1])
+    high = np.minimum(np.add(one[1], one[0].shape), np.add(other[1], other[0].shape))
+    if (high <= low).any():
+        return False
+    parts = [
+        mask[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]
+        for mask, corner in (one, other)
+    ]
+    return bool((parts[0] & parts[1]).any())
+
+
+def _union(boxes: Sequence[Box], reference: Box) -> Box:
+    """All masks together; an empty one in the reference's box where there is none."""
+    if not boxes:
+        return np.zeros_like(reference[0]), reference[1]
+    each = masks.together(boxes)
+    return np.any([mask for mask, _ in each], axis=0), each[0][1]
+
+
+def _means(group: pd.DataFrame, drawn: NDArray[np.float64]) -> dict[str, Any]:
+    """Mean of each measure over nodules; surface distance over those where it is defined."""
+    scan = group["scan"].to_numpy(np.int64)
+    means: dict[str, Any] = {"n_nodules": len(group), "n_scans": len(np.unique(scan))}
+    for name in MEASURES:
+        values = bootstrap.mean(group[name].to_numpy(float), scan, drawn)
+        means[name] = bootstrap.estimate(values, "no nodule to average over").to_dict()
+    means["median_dice"] = float(group["dice"].median()) if len(group) else None
+    means["n_surface_mm"] = int(group["surface_mm"].notna().sum())
+    return means
+
+
+def _differences(
+    each: pd.DataFrame, drawn: NDArray[np.float64]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Mean difference of Dice over the nodules that both comparisons have."""
+    wide = each.pivot(index=["seriesuid", "nodule", "scan"], columns="comparison", values="dice")
+    for one, other in PAIRS:
+        if one not in wide or other not in wide:
+            continue
+        gap = (wide[one] - wide[other]).dropna()
+        scan = gap.index.get_level_values("scan").to_numpy(np.int64)
+        found = bootstrap.estimate(bootstrap.mean(gap.to_numpy(), scan, drawn))
+        yield f"{one}_minus_{other}", found.to_dict() | {"n_nodules": len(gap)}
+
+
+def compare_sets(scans: dict[str, list[dict[str, Any]]], folds: pd.DataFrame) -> pd.DataFrame:
+    """Table `segmentation` from each scan's rows: its set is the test or out_of_fold."""
+    rows = [
+        {"set": name} | row
+        for name, uids in sets.pooled_sets(folds).items()
+        for uid in uids
+        for row in scans.get(uid, [])
+    ]
+    return tables.frame("segmentation", rows)

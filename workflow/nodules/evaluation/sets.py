@@ -1,0 +1,44 @@
+"""The sets of scans to evaluate: each fold's left-out scans, all of these pooled, the test."""
+
+import pandas as pd
+
+from nodules.base.files import UserError
+from nodules.datasets import folds as division
+
+OUT_OF_FOLD, TEST = "out_of_fold", "test"
+POOLED = (TEST, OUT_OF_FOLD)  # the test comes first wherever one set is shown
+
+
+def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
+    """Sorted UIDs of each set of the table `folds`: fold_<k>, out_of_fold and test.
+
+    A set without scans is left out.
+    """
+    number = folds["fold"]
+    chosen = {f"fold_{k}": number == k for k in sorted(set(number[number >= 0]))}
+    chosen |= {OUT_OF_FOLD: number >= 0, TEST: number == division.TEST_FOLD}
+    members = {name: sorted(folds.loc[rows, "seriesuid"]) for name, rows in chosen.items()}
+    return {name: uids for name, uids in members.items() if uids}
+
+
+def pooled_sets(folds: pd.DataFrame) -> dict[str, list[str]]:
+    """Of `scans_by_set` only the test and the pooled left-out scans, the test first."""
+    found = scans_by_set(folds)
+    return {name: found[name] for name in POOLED if name in found}
+
+
+def of(table: pd.DataFrame, uids: list[str]) -> pd.DataFrame:
+    """The rows of some scans."""
+    return table[table["seriesuid"].isin(uids)].reset_index(drop=True)
+
+
+def fold_of(table: pd.DataFrame, folds: pd.DataFrame) -> pd.Series:
+    """Each row's fold; -1 for the test. Raises UserError for a scan that has none."""
+    fold = table["seriesuid"].map(folds.set_index("seriesuid")["fold"])
+    if fold.isna().any():
+        uid = table.loc[fold.isna(), "seriesuid"].iloc[0]
+        raise UserError(
+            f"results/folds/folds.parquet: scan {uid} has predictions but no fold."
+            " The scans have changed since; run snakemake again from make_folds."
+        )
+    return fold.astype("int64")

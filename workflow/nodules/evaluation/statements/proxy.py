@@ -1,0 +1,143 @@
+"""The paragraph on whether confidence is a proxy for segmentation quality, from a run's numbers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from nodules.evaluation.statements.words import (
+    FEWEST_NODULES,
+    FEWEST_SCANS,
+    WHERE,
+    is_number,
+    shown,
+)
+
+NARROW = 0.4  # an interval around 0 this wide or wider leaves room for a real correlation
+
+
+def write(name: str, numbers: dict[str, Any]) -> str:
+    """Say in sentences what one set's numbers (of trends.json) do and do not show."""
+    found = numbers["proxy"]
+    return " ".join(
+        [
+            *_basis(name, numbers["n_reference_nodules"], found),
+            *_dice(found),
+            *_risk(numbers["risk_coverage"]["segmentation"]),
+            *_right(found),
+            *_slope(numbers["slopes"]["resnet_loss"]),
+            _verdict(found),
+        ]
+    )
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """yes, no, reversed or cannot tell: does confidence rise with Dice beyond chance?"""
+    rho = found["confidence_and_dice"]["spearman"]
+    too_few = found["n_nodules"] < FEWEST_NODULES or found["n_nodule_scans"] < FEWEST_SCANS
+    if too_few or not is_number(rho["low"]):
+        return "cannot tell"
+    if rho["low"] > 0:
+        return "yes"
+    if rho["high"] < 0:
+        return "reversed"
+    return "no" if rho["high"] - rho["low"] < NARROW else "cannot tell"
+
+
+def _basis(name: str, reference: int, found: dict[str, Any]) -> Iterator[str]:
+    where = WHERE.get(name, name)
+    if not reference:
+        yield f"On {where} no nodule has a readers' mask to measure Dice against."
+        return
+    n = found["n_nodules"]
+    mean = f" (mean Dice of these {found['mean_dice']:.2f})" if n else ""
+    yield f"On {where} the U-Net touched {n} of {reference} reference nodules{mean}."
+    if reference > n:
+        yield (
+            f"The other {reference - n} have no candidate and so no confidence:"
+            " nothing that is computed on candidates can warn of them."
+        )
+
+
+def _dice(found: dict[str, Any]) -> Iterator[str]:
+    pair = found["confidence_and_dice"]
+    if not is_number(pair["spearman"]["value"]):
+        yield "A correlation of confidence with Dice is undefined on these nodules."
+        return
+    yield (
+        "Between ResNet50's confidence and a nodule's Dice, Spearman's correlation is"
+        f" {shown(pair['spearman'])}, Pearson's {shown(pair['pearson'])}."
+    )
+    partial = pair["spearman_given_diameter"]
+    if is_number(partial["value"]):
+        yield f"With the diameter held fixed, Spearman's is {shown(partial)}."
+    own = found["probability_and_dice"]["spearman"]
+    if is_number(own["value"]):
+        yield f"The U-Net's own score correlates with Dice at {shown(own)}."
+
+
+def _risk(area: dict[str, Any]) -> Iterator[str]:
+    half, change = area["risk_of_surest_half"], area["half_minus_all"]
+    if is_number(half["value"]):
+        yield (
+            "Keeping only the half of these nodules with the highest confidence moves the mean of"
+            f" 1 - Dice from {area['risk_of_all']:.2f} to {half['value']:.2f},"
+            f" a change of {shown(change)}."
+        )
+
+
+def _right(found: dict[str, Any]) -> Iterator[str]:
+    auc = found["certainty_and_right"]["auc"]
+    if not found["n_candidates"]:
+        yield "There is no candidate to answer for."
+    elif not is_number(auc["value"]):
+        share = found["share_right"]
+        yield f"Of {found['n_candidates']} candidates {share:.0%} are called rightly at 0.5."
+    else:
+        yield (
+            f"Of {found['n_candidates']} candidates {found['share_right']:.0%} are called rightly"
+            f" at 0.5, and certainty tells right from wrong answers with AUC {shown(auc)}"
+            " (0.5 is chance)."
+        )
+
+
+def _slope(slope: dict[str, Any] | None) -> Iterator[str]:
+    if slope is None:
+        yield "There are too few slices for a slope."
+        return
+    unusual = "steeper than chance" if slope["p_scans"] <= 0.05 else "no steeper than chance"
+    yield (
+        f"The slope of ResNet50's loss over the slices is {1000 * slope['slope']:+.2g} per 1,000"
+        f" slices, {unusual} under shuffled order of the scans (p = {slope['p_scans']:.2g});"
+        " the weights are frozen, so it describes the order of the scans and not learning."
+    )
+
+
+def _verdict(found: dict[str, Any]) -> str:
+    kind = verdict(found)
+    rho = found["confidence_and_dice"]["spearman"]
+    n, scans = found["n_nodules"], found["n_nodule_scans"]
+    if kind == "yes":
+        strength = "weak" if rho["value"] < 0.3 else "moderate" if rho["value"] < 0.6 else "strong"
+        size = _at_equal_size(found["confidence_and_dice"]["spearman_given_diameter"])
+        return f"So in this run confidence is a {strength} proxy for segmentation quality{size}."
+    if kind == "reversed":
+        return (
+            "So in this run confidence falls where Dice rises: it is no proxy for segmentation"
+            " quality, contrary to the published claim."
+        )
+    if kind == "no":
+        return (
+            "So in this run confidence is not a proxy for segmentation quality: the interval"
+            " includes 0 and is narrow."
+        )
+    return (
+        "So this run cannot tell whether confidence is a proxy for segmentation quality:"
+        f" {n} nodules in {scans} scans leave the correlation too uncertain."
+    )
+
+
+def _at_equal_size(partial: dict[str, Any]) -> str:
+    if not is_number(partial["low"]):
+        return ""
+    if partial["low"] > 0:
+        return " and remains so at equal diameter"
+    return ", but at equal diameter it is not told apart from none: it may be size that both follow"

@@ -1,0 +1,54 @@
+"""The main numbers of a run in one place: summary.json."""
+
+from typing import Any
+
+from nodules.evaluation.metrics import REFERENCES, cpm
+from nodules.evaluation.sets import POOLED
+
+
+def summarise(
+    detection: dict[str, Any],
+    segmentation: dict[str, Any],
+    classification: dict[str, Any] | None,
+    trends: dict[str, Any] | None,
+    malignancy: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What summary.json holds: for the test and out of fold the run's main numbers.
+
+    classification, trends, malignancy: None where the ResNet50's task gives none.
+    """
+    found = detection["systems"]["unet"]
+    main_set = next((name for name in POOLED if name in found), None)
+    summary: dict[str, Any] = {
+        "statement": trends["statement"] if trends else "",
+        "main_set": main_set,
+        "malignancy_statement": malignancy["statement"] if malignancy else "",
+    }
+    for name in POOLED:
+        systems = {s: sets[name] for s, sets in detection["systems"].items() if name in sets}
+        if not systems:
+            continue
+        points = systems["unet"]["operating_points"]
+        nodules = segmentation[name]
+        summary[name] = {
+            "n_scans": systems["unet"]["n_scans"],
+            "n_nodules": systems["unet"]["n_nodules"],
+            "unet_candidates": points,
+            "cpm": {system: cpm(found) for system, found in systems.items()},
+            "dice": {
+                comparison: nodules[comparison]["all"]["dice"]
+                | {"n_nodules": nodules[comparison]["all"]["n_nodules"]}
+                for comparison in REFERENCES
+                if comparison in nodules
+            },
+            "dice_detected_only": nodules.get("unet", {}).get("detected_only", {}).get("dice"),
+            "n_nodules_without_readers": nodules["n_without_readers"],
+        }
+        if classification:
+            answers = classification["sets"][name]
+            summary[name] |= {
+                "resnet_auc": answers["measures"]["auc"],
+                "n_candidates": answers["n_candidates"],
+                "n_candidates_positive": answers["n_positive"],
+            }
+    return summary

@@ -1,0 +1,270 @@
+"""Loss and confidence over slices, and confidence against Dice and against being right, by set."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nodules.base import tables
+from nodules.evaluation import sets
+from nodules.evaluation.sets import of
+from nodules.evaluation.statements.proxy import write
+from nodules.stats import bootstrap, trends
+from nodules.stats.bootstrap import interval
+from nodules.stats.ranking import rank_measures
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+WINDOW, MOST_WINDOWS = 100, 75  # as published
+SHUFFLES = 1000
+CHUNK = 64  # resamples whose per-case weights are held at once
+GOOD_DICE = 0.5
+CALLED = 0.5  # a nodule at or above this confidence: the sigmoid's own, with nothing fitted
+CERTAINTY_BINS = 5
+SERIES = ("resnet_loss", "unet_loss", "confidence", "certainty")
+TREND_TABLES = (
+    "trend_slices",
+    "trend_windows",
+    "proxy_nodules",
+    "certainty_bins",
+    "risk_coverage",
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Tables `slice_confidence`, `slice_scores`, `classified` and `segmentation` of all parts."""
+
+    confidence: pd.DataFrame
+    scores: pd.DataFrame
+    classified: pd.DataFrame
+    segmentation: pd.DataFrame
+
+
+def analyse(
+    given: Predictions, folds: pd.DataFrame, replicates: int, seed: int
+) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """Tables TREND_TABLES by name, and what trends.json holds, for the test and out of fold."""
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in TREND_TABLES}
+    summary: dict[str, Any] = {"sets": {}}
+    for name, uids in sets.pooled_sets(folds).items():
+        slices = slice_series(of(given.confidence, uids), of(given.scores, uids))
+        rows = given.segmentation[given.segmentation["set"] == name]
+        nodules = proxy_nodules(rows, of(given.classified, uids))
+        answers = candidate_answers(of(given.classified, uids))
+        risk, areas = risk_curves(nodules, answers, replicates, seed)
+        summary["sets"][name] = {
+            "slopes": {column: slope(slices, column, seed) for column in SERIES},
+            "n_reference_nodules": int((rows["comparison"] == "unet").sum()),
+            "proxy": proxy(nodules, answers, replicates, seed),
+            "risk_coverage": areas,
+        }
+        parts = (slices, windows(slices), nodules, certainty_bins(answers), risk)
+        for table, part in zip(TREND_TABLES, parts, strict=True):
+            found[table].append(part.assign(set=name))
+    for name, numbers in summary["sets"].items():
+        numbers["statement"] = write(name, numbers)
+    summary["main_set"] = next(iter(summary["sets"]), None)
+    summary["statement"] = summary["sets"].get(summary["main_set"], {}).get("statement", "")
+    joined = {
+        name: tables.frame(name, pd.concat([p for p in parts if len(p)] or [pd.DataFrame()]))
+        for name, parts in found.items()
+    }
+    return joined, summary
+
+
+def slice_series(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Every slice in order: scans by UID, slices from feet to head; `trend_slices` without set."""
+    losses = scores[["seriesuid", "slice", "loss"]].rename(columns={"loss": "unet_loss"})
+    both = confidence.rename(columns={"loss": "resnet_loss"}).merge(
+        losses, on=["seriesuid", "slice"], how="left", validate="one_to_one"
+    )
+    both = both.sort_values(["seriesuid", "slice"], ignore_index=True)
+    p = both["confidence"].to_numpy(float)
+    certainty = np.maximum(p, 1 - p)
+    return both.assign(
+        index=np.arange(len(both)),
+        certainty=certainty,
+        running_confidence=trends.running_mean(p),
+        running_certainty=trends.running_mean(certainty),
+    )
+
+
+def windows(slices: pd.DataFrame) -> pd.DataFrame:
+    """Means over the last windows of consecutive slices; `trend_windows` without set."""
+    spans = trends.last_windows(len(slices), WINDOW, MOST_WINDOWS)
+    rows = [
+        {"window": number, "first": first, "n": end - first}
+        | {column: slices[column].iloc[first:end].mean() for column in SERIES}
+        for number, (first, end) in enumerate(spans, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def slope(slices: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None:
+    """Regression over the slice index, and the slopes under shuffled orders; None if too few."""
+    known = slices[slices[column].notna()]
+    if len(known) < 3:
+        return None
+    values = known[column].to_numpy(float)
+    scan, n_scans = bootstrap.codes(known["seriesuid"].to_numpy())
+    line = trends.regression(values, scan)
+    found = asdict(line) | {"n_scans": n_scans}
+    for suffix, whole in (("", False), ("_scans", True)):
+        shuffled = trends.shuffled_slopes(values, scan, SHUFFLES, seed, whole)
+        found[f"p{suffix}"] = trends.two_sided_p(line.slope, shuffled)
+        found[f"rank{suffix}"] = float((shuffled < line.slope).mean())
+        found[f"shuffled{suffix}"] = shuffled
+    return found
+
+
+def proxy_nodules(segmentation: pd.DataFrame, classified: pd.DataFrame) -> pd.DataFrame:
+    """Detected nodules with confidence and Dice; a missed nodule has no confidence to speak of."""
+    rows = segmentation[(segmentation["comparison"] == "unet") & segmentation["detected"]]
+    each = rows.explode("candidates").rename(columns={"candidates": "candidate"})
+    each = each.astype({"candidate": "int64"})
+    scores = classified[["seriesuid", "candidate", "confidence", "probability"]]
+    joined = each.merge(scores, on=["seriesuid", "candidate"], validate="many_to_one")
+    keys = ["seriesuid", "nodule", "diameter_mm", "dice"]
+    return joined.groupby(keys, as_index=False)[["confidence", "probability"]].max()
+
+
+def candidate_answers(classified: pd.DataFrame) -> pd.DataFrame:
+    """Candidates that count, with the certainty of ResNet50's answer and whether it is right."""
+    counted = classified[(classified["nodule"] > 0) | ~classified["excluded"]]
+    p = counted["confidence"].to_numpy(float)
+    right = (p >= CALLED) == (counted["nodule"].to_numpy() > 0)
+    return pd.DataFrame(
+        {
+            "seriesuid": counted["seriesuid"].to_numpy(object),
+            "certainty": np.maximum(p, 1 - p),
+            "right": right.astype(np.int64),
+        }
+    )
+
+
+def certainty_bins(answers: pd.DataFrame) -> pd.DataFrame:
+    """Share of right answers among candidates of like certainty, 0.5 to 1."""
+    edges = np.linspace(0.5, 1, CERTAINTY_BINS + 1)
+    place = np.searchsorted(edges[1:-1], answers["certainty"], side="right")
+    rows = [
+        {
+            "low": edges[i],
+            "high": edges[i + 1],
+            "n": len(part),
+            "certainty": part["certainty"].mean(),
+            "right": part["right"].mean(),
+        }
+        for i in range(CERTAINTY_BINS)
+        if len(part := answers[place == i])
+    ]
+    return pd.DataFrame(rows)
+
+
+def proxy(
+    nodules: pd.DataFrame, answers: pd.DataFrame, replicates: int, seed: int
+) -> dict[str, Any]:
+    """Correlations of confidence with Dice, and of certainty with being right."""
+    dice, confidence, diameter, probability = (
+        nodules[c].to_numpy(float) for c in ("dice", "confidence", "diameter_mm", "probability")
+    )
+    good = (dice >= GOOD_DICE).astype(np.int64)
+    by_nodule = _Cases(nodules["seriesuid"], replicates, seed)
+    by_candidate = _Cases(answers["seriesuid"], replicates, seed)
+    certainty, right = answers["certainty"].to_numpy(float), answers["right"].to_numpy(np.int64)
+    return {
+        "n_nodules": len(nodules),
+        "n_nodule_scans": by_nodule.n_scans,
+        "mean_dice": float(dice.mean()) if len(dice) else None,
+        "confidence_and_dice": by_nodule.correlations(confidence, dice)
+        | {
+            "spearman_given_diameter": by_nodule.estimate(
+                lambda w: trends.partial_spearman(confidence, dice, diameter, w)
+            )
+        },
+        "probability_and_dice": by_nodule.correlations(probability, dice),
+        "diameter_and_dice": by_nodule.correlations(diameter, dice),
+        "confidence_and_good_dice": {"good_dice": GOOD_DICE, "n_good": int(good.sum())}
+        | by_nodule.auc(good, confidence),
+        "n_candidates": len(answers),
+        "n_candidate_scans": by_candidate.n_scans,
+        "share_right": float(right.mean()) if len(right) else None,
+        "certainty_and_right": by_candidate.correlations(certainty, right.astype(float))
+        | by_candidate.auc(right, certainty),
+    }
+
+
+def risk_curves(
+    nodules: pd.DataFrame, answers: pd.DataFrame, replicates: int, seed: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Table `risk_coverage` without set, and the areas under its curves."""
+    tasks = {
+        "segmentation": (nodules, nodules["confidence"], 1 - nodules["dice"]),
+        "decision": (answers, answers["certainty"], 1 - answers["right"]),
+    }
+    tabled, areas = [], {}
+    for task, (cases, sureness, risk) in tasks.items():
+        each = _Cases(cases["seriesuid"], replicates, seed)
+        sure, cost = sureness.to_numpy(float), risk.to_numpy(float)
+        curves = each.over(lambda w, s=sure, c=cost: trends.risk_coverage(s, c, w))  # type: ignore[misc]
+        best = trends.risk_coverage(-cost, cost, np.ones((1, len(cost))))[0]
+        bounds = interval(curves[1:])
+        areas[task] = {
+            "n": len(cases),
+            "area": bootstrap.estimate(curves.mean(axis=1), "no case").to_dict(),
+            "area_of_best_order": float(best.mean()),
+            "risk_of_all": float(curves[0, -1]),
+            "risk_of_surest_half": bootstrap.estimate(
+                curves[:, len(trends.COVERAGES) // 2 - 1], "no case"
+            ).to_dict(),
+            "half_minus_all": bootstrap.estimate(
+                curves[:, len(trends.COVERAGES) // 2 - 1] - curves[:, -1], "no case"
+            ).to_dict(),
+        }
+        tabled.append(
+            pd.DataFrame(
+                {
+                    "task": task,
+                    "coverage": trends.COVERAGES,
+                    "risk": curves[0],
+                    "low": bounds[:, 0],
+                    "high": bounds[:, 1],
+                    "oracle": best,
+                }
+            )
+        )
+    return pd.concat(tabled, ignore_index=True).dropna(subset=["risk"]), areas
+
+
+class _Cases:
+    """Cases (nodules or candidates) of some scans, and statistics of them over all resamples."""
+
+    def __init__(self, uids: pd.Series, replicates: int, seed: int) -> None:
+        self.scan, self.n_scans = bootstrap.codes(uids.to_numpy())
+        self.drawn = bootstrap.weights(self.n_scans, replicates, seed)
+
+    def over(self, statistic: Callable[[Floats], Floats]) -> Floats:
+        """Values of a statistic of weights (r, n), a chunk of resamples at a time."""
+        starts = range(0, len(self.drawn), CHUNK)
+        return np.concatenate([statistic(self.drawn[i : i + CHUNK][:, self.scan]) for i in starts])
+
+    def estimate(self, statistic: Callable[[Floats], Floats]) -> dict[str, Any]:
+        """A statistic with its interval."""
+        reason = f"a correlation needs spread: {len(self.scan)} cases"
+        return bootstrap.estimate(self.over(statistic), reason).to_dict()
+
+    def correlations(self, x: Floats, y: Floats) -> dict[str, Any]:
+        """Spearman's and Pearson's."""
+        return {
+            "spearman": self.estimate(lambda w: trends.spearman(x, y, w)),
+            "pearson": self.estimate(lambda w: trends.pearson(x, y, w)),
+        }
+
+    def auc(self, labels: Ints, scores: Floats) -> dict[str, Any]:
+        """How well scores tell label 1 from 0."""
+        values = rank_measures(labels, scores, self.scan, self.drawn)["auc"]
+        return {"auc": bootstrap.estimate(values, "all cases are of one class").to_dict()}

@@ -1,0 +1,1 @@
+"""One nodule without a network: size, official hit, readers' opinion, radiomics."""

@@ -1,0 +1,87 @@
+"""Benign or malignant as the LIDC readers rated it: the rule from ratings to a label.
+
+A reader rates a nodule's likelihood of malignancy from 1 (highly unlikely) to 5 (highly
+suspicious); 3 is indeterminate. It is an opinion about a picture, not a diagnosis.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+MALIGNANT, BENIGN, LEFT_OUT = 1, 0, -1
+COMBINE: dict[str, Callable[[Sequence[int]], float]] = {
+    "median": lambda ratings: float(np.median(ratings)),
+    "mean": lambda ratings: float(np.mean(ratings)),
+    "max": lambda ratings: float(np.max(ratings)),
+}
+CLASSES = (0, 1)  # benign, malignant
+NAMES = {0: "benign", 1: "malignant"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a nodule is benign, malignant or left out.
+
+    readers: least ratings a nodule needs. combine: a key of COMBINE. A combined rating of at most
+    `benign` is benign, of at least `malignant` malignant; between the two it is left out.
+    """
+
+    readers: int
+    combine: str
+    benign: float
+    malignant: float
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Rule":
+        """The rule of config section `malignancy`."""
+        return cls(*(settings[name] for name in ("readers", "combine", "benign", "malignant")))
+
+    def text(self) -> str:
+        """The rule in words."""
+        return (
+            f"{self.combine} of the ratings (of {self.readers} readers or more) at most"
+            f" {self.benign:g} benign, at least {self.malignant:g} malignant"
+        )
+
+
+# Three rules of the literature; no mean of up to four ratings lies within 0.2 of 3 but 3 itself.
+COMMON = {
+    "any reader >= 4": Rule(1, "max", 3, 4),
+    "mean > 3 or < 3": Rule(1, "mean", 2.8, 3.2),
+    "median >= 4 or <= 2": Rule(1, "median", 2, 4),
+}
+
+
+def rate(combine: str, ratings: Sequence[int]) -> float:
+    """The readers' ratings as one; NaN where there is none."""
+    return COMBINE[combine](ratings) if len(ratings) else float("nan")
+
+
+def decide(ratings: Sequence[int], rule: Rule) -> int:
+    """1 malignant, 0 benign, -1 left out: too few readers, or between the two."""
+    rating = rate(rule.combine, ratings)
+    if len(ratings) < rule.readers or rule.benign < rating < rule.malignant:
+        return LEFT_OUT
+    return MALIGNANT if rating >= rule.malignant else BENIGN
+
+
+def under(labels: pd.DataFrame, rule: Rule) -> NDArray[np.int64]:
+    """Label of each row of `malignancy_labels` under another rule."""
+    return np.array([decide(own, rule) for own in labels["ratings"]], np.int64)
+
+
+def attrition(labels: pd.DataFrame, rule: Rule) -> dict[str, int]:
+    """Nodules left after each step from the reference list to a label, and of which kind."""
+    enough, verdict = labels["readers"] >= rule.readers, under(labels, rule)
+    return {
+        "reference": len(labels),
+        "joined": int((labels["readers"] > 0).sum()),
+        "enough_readers": int((enough & (labels["readers"] > 0)).sum()),
+        "labelled": int((verdict != LEFT_OUT).sum()),
+        "malignant": int((verdict == MALIGNANT).sum()),
+        "benign": int((verdict == BENIGN).sum()),
+    }

@@ -1,0 +1,16 @@
+"""The size of a nodule: diameter of a volume, and classes of diameter."""
+
+import numpy as np
+
+EDGES_MM = (5.0, 8.0, 12.0, 20.0)
+CLASSES = ("<5", "5-8", "8-12", "12-20", ">=20")
+
+
+def sphere_diameter(volume_mm3: float) -> float:
+    """Diameter in mm of the sphere of a volume in mm^3."""
+    return float((6 * volume_mm3 / np.pi) ** (1 / 3))
+
+
+def diameter_class(diameter_mm: float) -> str:
+    """One of CLASSES; a lower bound belongs to its class."""
+    return CLASSES[int(np.searchsorted(EDGES_MM, diameter_mm, side="right"))]

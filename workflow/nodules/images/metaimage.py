@@ -1,0 +1,115 @@
+"""A scan's voxels: read, checked for completeness, and brought into the order of the patient."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NoReturn
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+
+from nodules.base.files import FileDefect, require_regular
+from nodules.images.geometry import Geometry
+from nodules.images.metaimage_header import Header, read_header
+
+__all__ = ["Header", "geometry", "read_header", "read_stored", "read_volume", "voxel_blocks"]
+
+BLOCK = 8 << 20  # bytes handled at once: large against a call's cost, small against a scan
+RESTORE = "Copy or unpack the file again from LUNA16's archive."
+
+
+def geometry(header: Header) -> Geometry:
+    """The grid of a header as stored on disk."""
+    return header.geometry
+
+
+def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
+    """Read a scan on its native grid: as stored, permuted and flipped to lie nearest to LPS.
+
+    Returns a contiguous int16 array (z, y, x) of HU, values beyond int16 clipped, and its
+    Geometry; axis 0 runs from feet to head. Also reads label volumes.
+    Raises UserError for a defective header or voxel file.
+    """
+    header = read_header(path)
+    native, permutation, (fz, fy, fx) = header.geometry.reoriented()
+    stored = read_stored(header)
+    volume = stored.transpose(permutation)[::fz, ::fy, ::fx]
+    return np.ascontiguousarray(volume), native
+
+
+def read_stored(header: Header) -> NDArray[np.int16]:
+    """Read the voxels as stored: int16 (z, y, x), values beyond int16 clipped."""
+    voxels = np.empty(header.shape, header.element)
+    buffer = voxels.reshape(-1).view(np.uint8)
+    filled = 0
+    for block in voxel_blocks(header):
+        buffer[filled : filled + len(block)] = np.frombuffer(block, np.uint8)
+        filled += len(block)
+    return _as_int16(voxels)
+
+
+def voxel_blocks(header: Header, seen: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
+    """The bytes of a voxel file, uncompressed, in blocks of a few MiB.
+
+    Together they are exactly as many as the header says. `seen`, such as a hash's `update`, is
+    given the file's bytes as they are stored.
+    Raises UserError where the file is missing, short, long or damaged.
+    """
+    try:
+        require_regular(header.data)
+        stored = header.data.stat().st_size
+        promised = header.compressed_bytes if header.compressed else header.voxel_bytes
+        if promised is not None and stored != promised:
+            _fail(header, f"{stored} bytes long where its header says {promised}")
+        with header.data.open("rb") as stream:
+            blocks = _file_blocks(stream, seen)
+            yield from _inflate(header, blocks) if header.compressed else blocks
+    except OSError as error:
+        _fail(header, f"cannot be read ({error.strerror})")
+
+
+def _file_blocks(stream: BinaryIO, seen: Callable[[bytes], object] | None) -> Iterator[bytes]:
+    while block := stream.read(BLOCK):
+        if seen is not None:
+            seen(block)
+        yield block
+
+
+def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Uncompressed blocks of a zlib stream; at most one byte more than the header says."""
+    inflater = isal_zlib.decompressobj()
+    missing = header.voxel_bytes
+    try:
+        for packed in blocks:
+            full = False
+            while (packed or full) and not inflater.eof:
+                limit = min(BLOCK, missing + 1)
+                block = inflater.decompress(packed, limit)
+                packed = inflater.unconsumed_tail
+                full = len(block) == limit  # then more may wait inside, with no input left
+                missing -= len(block)
+                if missing < 0:
+                    _fail(header, "holds more voxels than its header says")
+                yield block
+            if inflater.eof and (packed or inflater.unused_data):
+                _fail(header, "goes on after the end of its zlib data")
+    except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says Any
+        _fail(header, f"not intact zlib data ({error})")
+    if missing:
+        _fail(header, f"{missing} bytes of voxels fewer than its header says")
+    if not inflater.eof:
+        _fail(header, "the zlib data has no end, so its checksum is missing")
+
+
+def _fail(header: Header, reason: str) -> NoReturn:
+    raise FileDefect(str(header.data), reason, RESTORE)
+
+
+def _as_int16(voxels: NDArray) -> NDArray[np.int16]:
+    """Clip and convert to int16 in the machine's byte order; floats are rounded."""
+    if voxels.dtype == np.int16:
+        return voxels
+    limits = np.iinfo(np.int16)
+    if voxels.dtype.kind == "f":
+        voxels = np.rint(voxels)
+    return np.clip(voxels, limits.min, limits.max).astype(np.int16)

@@ -1,0 +1,1 @@
+"""Answers without truth and without the loop: candidates, confidences, maps."""

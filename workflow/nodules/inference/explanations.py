@@ -1,0 +1,220 @@
+"""Where a network looks: Grad-CAM and saliency of nodules, and whether these maps mean anything.
+
+A map is worth showing only if it depends on what the network has learned: it is held against the
+map of the same network with randomised weights (Adebayo et al., Sanity checks for saliency maps,
+NeurIPS 2018). How much of it falls inside the nodule is held against the nodule's area.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from captum.attr import LayerAttribution, LayerGradCam, Saliency
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+
+from nodules.base import tables
+from nodules.images import regions
+from nodules.learning.machine import to_device
+from nodules.learning.networks.resnet import logits_of
+from nodules.prepare.crops import Place, crop, crop_mask, places_of
+from nodules.prepare.nodules import Nodule, gather, region_of
+from nodules.prepare.stacks import Stack
+from nodules.stats.seeds import generator
+
+Floats = NDArray[np.float64]
+
+METHODS = ("gradcam", "saliency")
+# Stages of the ResNet50 from the last on, and input pixels to a cell of their output.
+STAGES = {"layer4": 32, "layer3": 16, "layer2": 8, "layer1": 4}
+LEAST_CELLS = 7  # a side: as many as the last stage has at the published 224 px
+BATCH = 16  # with gradients, a crop takes several times the memory
+
+
+class Explained(NamedTuple):
+    """A nodule on the slice where it is largest: its crop, mask and maps."""
+
+    uid: str
+    number: int
+    label: int
+    diameter_mm: float
+    probability: float
+    slice: int
+    image: NDArray[np.uint8]  # (3, y, x)
+    mask: NDArray[np.bool_]  # (y, x)
+    maps: dict[str, Floats]  # by method, (y, x), >= 0, sum 1 or all 0
+    randomised: dict[str, Floats]  # the same of the networks with randomised weights
+
+
+def stage(side_px: int) -> str:
+    """Name of the last stage whose output has LEAST_CELLS a side; of crops of 224 px the last.
+
+    Grad-CAM is made for the last stage (Selvaraju et al., ICCV 2017), but of a crop of 64 px this
+    sees 2 x 2 cells, too few to point at anything.
+    """
+    return next((n for n, px in STAGES.items() if side_px / px >= LEAST_CELLS), "layer1")
+
+
+def explain(
+    networks: Sequence[nn.Module], images: NDArray[np.uint8], signs: Floats, device: torch.device
+) -> dict[str, Floats]:
+    """Maps (n, y, x) by method for the answer of several networks on crops (n, 3, y, x).
+
+    signs: 1 where the map is to show what speaks for malignant, -1 for benign. Each map is >= 0
+    and sums to 1, or is 0 throughout; the maps are means over the networks.
+    Grad-CAM: captum's LayerGradCam, ReLU, bilinear to crop pixels. Saliency: the gradient's size,
+    its maximum over the channels (Simonyan et al., ICLR workshop 2014).
+    """
+    sums = {name: np.zeros((len(images), *images.shape[2:])) for name in METHODS}
+    for network in networks:
+        for start in range(0, len(images), BATCH):
+            rows = slice(start, start + BATCH)
+            inputs = to_device(torch.from_numpy(images[rows]), device)
+            towards = torch.as_tensor(signs[rows], dtype=torch.float32, device=device)
+            found = {
+                "gradcam": _gradcam(network, inputs, towards),
+                "saliency": _saliency(network, inputs, towards),
+            }
+            for name, maps in found.items():
+                sums[name][rows] += shares(maps.double().cpu().numpy())
+    return {name: shares(total) for name, total in sums.items()}
+
+
+def _gradcam(network: nn.Module, inputs: Tensor, towards: Tensor) -> Tensor:
+    layer = network.get_submodule(stage(inputs.shape[-1]))
+    method = LayerGradCam(lambda x, sign: logits_of(network, x) * sign, layer)
+    cells = method.attribute(inputs, additional_forward_args=towards, relu_attributions=True)
+    size = (inputs.shape[-2], inputs.shape[-1])
+    return LayerAttribution.interpolate(cells, size, "bilinear")[:, 0].detach()
+
+
+def _saliency(network: nn.Module, inputs: Tensor, towards: Tensor) -> Tensor:
+    method = Saliency(lambda x, sign: logits_of(network, x) * sign)
+    found = method.attribute(inputs.requires_grad_(), additional_forward_args=towards, abs=True)
+    return found.amax(dim=1).detach()
+
+
+def shares(maps: Floats) -> Floats:
+    """Maps (n, y, x) as shares of their sums; a map that is 0 throughout stays so."""
+    total = maps.sum(axis=(1, 2), keepdims=True)
+    return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0)
+
+
+def randomised(network: nn.Module, seed: int) -> nn.Module:
+    """A copy whose every weight and running statistic has changed places within its own tensor.
+
+    So each layer keeps the spread of its weights, but nothing of what they have learned.
+    """
+    other = copy.deepcopy(network)
+    rng = generator(seed, "randomised weights")
+    with torch.no_grad():
+        for tensor in other.state_dict().values():
+            if tensor.is_floating_point():
+                order = torch.from_numpy(rng.permutation(tensor.numel())).to(tensor.device)
+                tensor.copy_(tensor.flatten()[order].reshape(tensor.shape))
+    return other
+
+
+def nodules_of(
+    networks: Sequence[nn.Module],
+    stacks: Sequence[Stack],
+    labels: pd.DataFrame,
+    scores: pd.DataFrame,
+    settings: dict[str, Any],
+    seed: int,
+    device: torch.device,
+) -> list[Explained]:
+    """Every labelled nodule of some scans with the maps of the networks' answer on it.
+
+    labels: table `malignancy_labels`; scores: of `ensembles.combine`. The maps show what speaks
+    for the class that the ensemble called.
+    """
+    found = gather(stacks, labels[labels["label"] >= 0], 1)
+    if not found:
+        return []
+    shown = [_largest(stacks[n.scan], n) for n in found]
+    side, px = settings["crop_mm"], settings["crop_px"]
+    images = np.stack(
+        [crop(stacks[n.scan], p, side, px) for n, (p, _) in zip(found, shown, strict=True)]
+    )
+    given = scores.set_index(["seriesuid", "nodule"])["probability"]
+    keys = [(stacks[n.scan].uid, n.number) for n in found]
+    answers = np.array([float(given.loc[key]) for key in keys])
+    signs = np.where(answers >= 0.5, 1.0, -1.0)
+    maps = explain(networks, images, signs, device)
+    changed = [randomised(network, seed + i) for i, network in enumerate(networks)]
+    others = explain(changed, images, signs, device)
+    sizes = labels.set_index(["seriesuid", "nodule"])["diameter_mm"]
+    return [
+        Explained(
+            *(uid, number, found[i].label, float(sizes.loc[(uid, number)]), answers[i]),
+            shown[i][0].z,
+            images[i],
+            crop_mask(stacks[found[i].scan], shown[i][1], shown[i][0], side, px),
+            {name: maps[name][i] for name in METHODS},
+            {name: others[name][i] for name in METHODS},
+        )
+        for i, (uid, number) in enumerate(keys)
+    ]
+
+
+def measure(nodules: Sequence[Explained]) -> pd.DataFrame:
+    """Table `explanations`: of each nodule and method, how the map lies and how it changes."""
+    rows = [
+        {
+            "seriesuid": n.uid,
+            "nodule": n.number,
+            "method": method,
+            "label": n.label,
+            "probability": n.probability,
+            "slice": n.slice,
+            "share_inside": share_inside(n.maps[method], n.mask),
+            "area_share": float(n.mask.mean()),
+            "share_inside_randomised": share_inside(n.randomised[method], n.mask),
+            "rank_correlation": rank_correlation(n.maps[method], n.randomised[method]),
+            "ssim": similarity(n.maps[method], n.randomised[method]),
+        }
+        for n in nodules
+        for method in METHODS
+    ]
+    return tables.frame("explanations", rows)
+
+
+def share_inside(found: Floats, mask: NDArray[np.bool_]) -> float:
+    """Share of a map's sum within a mask; NaN for a map that is 0 throughout."""
+    total = found.sum()
+    return float(found[mask].sum() / total) if total > 0 else float("nan")
+
+
+def rank_correlation(one: Floats, other: Floats) -> float:
+    """Spearman's rank correlation of two maps over their pixels; NaN where one is constant."""
+    ranks = [rankdata(m) for m in (one, other)]
+    if any(np.ptp(r) == 0 for r in ranks):
+        return float("nan")
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def similarity(one: Floats, other: Floats) -> float:
+    """Structural similarity (Wang et al. 2004) of two maps, each scaled to a maximum of 1."""
+    if one.max() <= 0 or other.max() <= 0:
+        return float("nan")
+    return float(structural_similarity(one / one.max(), other / other.max(), data_range=1.0))
+
+
+def _largest(stack: Stack, nodule: Nodule) -> tuple[Place, NDArray[np.bool_]]:
+    """The place on the slice where a nodule's mask is largest, and its mask (y, x) there."""
+    rows = region_of(stack, tables.read(stack.masks_path, "regions"), nodule.number)
+    shape = stack.geometry.shape[1:]
+    if rows.empty:
+        return nodule.places[0], np.zeros(shape, bool)
+    areas = regions.area(rows)
+    # Of equally large ones the middle one.
+    best = rows[areas == areas.max()].sort_values("z")
+    row = best.iloc[[len(best) // 2]]
+    (place,) = places_of(row, 1)
+    return place, regions.paint_slice(row, shape) > 0

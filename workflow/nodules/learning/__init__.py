@@ -1,0 +1,1 @@
+"""Networks, the tasks that they learn, and the one training loop with its state."""

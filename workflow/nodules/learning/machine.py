@@ -1,0 +1,89 @@
+"""What a job computes with: its cores, a GPU if there is one, and how tensors get there."""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import cv2
+import torch
+from torch import Tensor, nn
+
+from nodules.learning.networks.weights import apply_state, load_state
+
+_taken: list[IO[str]] = []  # lock files of the GPUs that this process uses
+
+
+class Machine(NamedTuple):
+    """A device for the networks, and the number of CPU threads beside it."""
+
+    device: torch.device
+    threads: int
+
+    @property
+    def arithmetic(self) -> list[str | int]:
+        """What a result's last bits hang on: the kind of device, and on the CPU the threads."""
+        return [self.device.type] if self.device.type == "cuda" else ["cpu", self.threads]
+
+    @property
+    def workers(self) -> int:
+        """Processes that load samples: all but one thread beside a GPU, none beside the CPU.
+
+        On the CPU the network takes every core and a slice takes a millisecond to load.
+        """
+        return max(self.threads - 1, 1) if self.device.type == "cuda" else 0
+
+
+def take(threads: int) -> Machine:
+    """Take a device, and as many threads as the scheduler gave, but no more than there are cores.
+
+    Threads that wait for each other's cores only cost: two U-Nets side by side on two cores took
+    three times as long a step with eight threads each as with two.
+    """
+    threads = min(threads, len(os.sched_getaffinity(0)))
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(1)
+    return Machine(pick_device(), threads)
+
+
+def pick_device() -> torch.device:
+    """A GPU that no other job of this user has taken on this machine, else the CPU.
+
+    `--resources gpu=2` starts two jobs that both see two GPUs; whoever locks a GPU's file first
+    has it until its process ends, however that ends. Where all are taken, the first is shared.
+    """
+    for number in range(torch.cuda.device_count()):
+        lock = Path(tempfile.gettempdir()) / f"luna16-{os.getuid()}-gpu-{_gpu_name(number)}.lock"
+        stream = lock.open("a")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            continue
+        _taken.append(stream)  # an open file holds the lock
+        return torch.device("cuda", number)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _gpu_name(number: int) -> str:
+    """A GPU's own name, the same in every process whatever CUDA_VISIBLE_DEVICES shows it."""
+    return str(torch.cuda.get_device_properties(number).uuid)
+
+
+def to_device(inputs: Tensor, device: torch.device) -> Tensor:
+    """uint8 images to float 0 to 1, channels last; the conversion happens on the device."""
+    moved = inputs.to(device, non_blocking=True).float().div_(255)
+    return moved.contiguous(memory_format=torch.channels_last)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bf16 on a GPU, full precision on the CPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def restored(network: nn.Module, path: str | Path, device: torch.device) -> nn.Module:
+    """A network with the weights of a file, ready for inference on the device."""
+    apply_state(network, load_state(path), path)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval()

@@ -1,0 +1,1 @@
+"""Architectures: how each is built, and how it is asked."""

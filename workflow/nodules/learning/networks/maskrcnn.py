@@ -1,0 +1,159 @@
+"""torchvision's Mask R-CNN for nodules: built from the config, fed with stored slices."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops import FrozenBatchNorm2d, masks_to_boxes
+
+from nodules.learning.networks.weights import apply_state, load_state
+
+CLASSES = 2  # background, nodule
+RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchors
+POOL = 7  # torchvision's side of the features that a box is judged by
+SHARED_LAYERS = ("layer4", "layer3", "layer2", "layer1", "conv1")  # from the last on
+
+
+class ScaledTransform(GeneralizedRCNNTransform):
+    """Images by one factor larger, whatever their size: patches look like parts of slices."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__(1, 1, image_mean=[0.45] * 3, image_std=[0.225] * 3)
+        self.scale = scale
+
+    def resize(
+        self, image: Tensor, target: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """torchvision's own, with the size that the factor asks for."""
+        sides = image.shape[-2:]
+        self.min_size = (round(min(sides) * self.scale),)
+        self.max_size = round(max(sides) * self.scale)
+        return super().resize(image, target)
+
+
+def build_maskrcnn(
+    settings: dict[str, Any], seed: int, weights: str | Path | None = None
+) -> MaskRCNN:
+    """A Mask R-CNN with a ResNet and a feature pyramid (He et al., ICCV 2017).
+
+    With backbone resnet50, 4 stages and 256 channels it is torchvision's `maskrcnn_resnet50_fpn`,
+    tensor by tensor. weights: state dict of the backbone's ResNet or of the whole network (layers
+    that end in classes may be of another number of classes and are left out); None: by the seed.
+    As in torchvision, batch normalisation is frozen where weights are given.
+    """
+    torch.manual_seed(seed)
+    frozen = settings["weights"] != "random"
+    body = resnet.__dict__[settings["backbone"]](
+        norm_layer=FrozenBatchNorm2d if frozen else nn.BatchNorm2d
+    )
+    for name, parameter in body.named_parameters():
+        parameter.requires_grad = _trained(name, settings["trainable_layers"])
+    channels, proposals = settings["channels"], settings["proposals"]
+    widths = [body.inplanes // 8 * 2**level for level in range(settings["stages"])]
+    layers = {f"layer{level + 1}": str(level) for level in range(settings["stages"])}
+    network = MaskRCNN(
+        BackboneWithFPN(body, layers, widths, channels),
+        rpn_anchor_generator=AnchorGenerator(
+            tuple((side * settings["scale"],) for side in settings["anchors_px"]),
+            (RATIOS,) * len(settings["anchors_px"]),
+        ),
+        rpn_pre_nms_top_n_train=2 * proposals,
+        rpn_pre_nms_top_n_test=proposals,
+        rpn_post_nms_top_n_train=2 * proposals,
+        rpn_post_nms_top_n_test=proposals,
+        box_batch_size_per_image=min(proposals, 512),
+        box_head=TwoMLPHead(channels * POOL**2, 4 * channels),
+        box_predictor=FastRCNNPredictor(4 * channels, CLASSES),
+        box_score_thresh=settings["score_threshold"],
+        box_detections_per_img=settings["detections"],
+        mask_head=MaskRCNNHeads(channels, (channels,) * 4, 1),
+        mask_predictor=MaskRCNNPredictor(channels, channels, CLASSES),
+    )
+    network.transform = ScaledTransform(settings["scale"])
+    if weights is not None:
+        start_from(network, weights)
+    return network
+
+
+def start_from(network: MaskRCNN, weights: str | Path) -> None:
+    """Put a file's weights into the backbone, or into all but the layers that end in classes.
+
+    Of a ResNet's weights the stages that the backbone does not use are left out.
+    """
+    key = "baseline.weights"
+    state = load_state(weights, key)
+    target: nn.Module = network
+    if "conv1.weight" in state:
+        target = network.backbone.body
+        unused = ("fc.", *(name + "." for name in SHARED_LAYERS if not hasattr(target, name)))
+        state = {name: tensor for name, tensor in state.items() if not name.startswith(unused)}
+    own = target.state_dict()
+    last = {n for n in own if ".box_predictor." in n or ".mask_predictor.mask_fcn_logits" in n}
+    fitting = {
+        name: tensor
+        for name, tensor in state.items()
+        if not (name in last and tensor.shape != own[name].shape)
+        and not (name not in own and name.endswith("num_batches_tracked"))
+    }
+    apply_state(target, fitting, weights, last, key)
+
+
+def _trained(name: str, layers: int) -> bool:
+    """Whether a tensor of the ResNet is trained when its last `layers` of 5 are."""
+    trained = (*SHARED_LAYERS[:layers], *(["bn1"] if layers == len(SHARED_LAYERS) else []))
+    return name.startswith(trained) and not name.startswith("fc.")
+
+
+def instances(labels: Tensor) -> list[dict[str, Tensor]]:
+    """Targets of torchvision's Mask R-CNN from label images (n, 1, y, x), 0 outside nodules.
+
+    One instance per nodule; boxes (x0, y0, x1, y1) enclose its pixels, the far side exclusive. An
+    image without a nodule has no instance.
+    """
+    targets = []
+    for image in labels[:, 0]:
+        numbers = image.unique()
+        masks = image == numbers[numbers > 0][:, None, None]
+        boxes = masks_to_boxes(masks) + torch.tensor([0, 0, 1, 1], device=labels.device)
+        ones = torch.ones(len(masks), dtype=torch.int64, device=labels.device)
+        targets.append({"boxes": boxes.float(), "labels": ones, "masks": masks.to(torch.uint8)})
+    return targets
+
+
+def images_of(inputs: Tensor) -> list[Tensor]:
+    """Images of three channels from (n, channels, y, x); a single slice is shown three times."""
+    return list(inputs.expand(-1, 3, -1, -1).float())
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """No bf16: it has 8 bits, too few for box corners in slices of 512 pixels."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def painted(found: dict[str, Tensor]) -> Tensor:
+    """Image (y, x) of one slice's instances: the greatest of score x soft mask, 0 where none."""
+    masks = found["masks"][:, 0] * found["scores"][:, None, None]
+    return masks.amax(0) if len(masks) else masks.new_zeros(masks.shape[1:])
+
+
+def with_fixed_statistics(network: nn.Module, compute: Callable[[], Tensor]) -> Tensor:
+    """What `compute` gives while the network trains, but for its running statistics.
+
+    torchvision gives losses in training mode only; the left-out scans must leave no trace.
+    """
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    found = compute()
+    network.eval()
+    return found

@@ -1,0 +1,185 @@
+"""The state from which a training goes on bit for bit: plan, progress, fingerprint, signals."""
+
+import hashlib
+import json
+import logging
+import math
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from nodules.base.files import atomic
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY_S = 300.0  # at most this much work is lost to a kill without notice
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train, and where to keep the state."""
+
+    model: str
+    fold: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    schedule: str
+    seed: int
+    folder: Path
+    fingerprint: str
+    workers: int = 0
+    member: int = 0  # of an ensemble, each with a seed and a folder of its own
+
+    @classmethod
+    def build(
+        cls,
+        model: str,
+        fold: int,
+        settings: dict[str, Any],
+        seed: int,
+        output: str,
+        fingerprint: str,
+        workers: int,
+        member: int = 0,
+    ) -> "Plan":
+        """Plan from a network's part of the config; the state lies beside the output file."""
+        return cls(
+            model,
+            fold,
+            settings["epochs"],
+            settings["batch"],
+            settings["learning_rate"],
+            settings["schedule"],
+            seed,
+            Path(output).parent,
+            fingerprint,
+            workers,
+            member,
+        )
+
+    def rate_at(self, done: float) -> float:
+        """Learning rate after a share of the training: constant, or half a cosine down to 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+    @property
+    def state_path(self) -> Path:
+        """The resumable state, beside the declared outputs."""
+        return self.folder / "training_state.pt"
+
+    def checkpoint(self, epoch: int) -> Path:
+        """Weights after an epoch."""
+        return self.folder / "checkpoints" / f"epoch_{epoch:02d}.pt"
+
+    def picture(self, epoch: int) -> Path:
+        """Overlays after an epoch."""
+        return self.folder / "overlays" / f"epoch_{epoch:02d}.png"
+
+
+@dataclass
+class Progress:
+    """Where a training stands: everything that is not a weight."""
+
+    epoch: int = 1
+    step: int = 0
+    samples: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[str | int, ...]:
+        """Epoch and step, as names of a seed."""
+        return "step", self.epoch, self.step
+
+
+def save(
+    plan: Plan, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    """Replace the resumable state, whole or not at all."""
+    state = {
+        "fingerprint": plan.fingerprint,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "progress": json.dumps(vars(progress)),
+    }
+    with atomic(plan.state_path) as temporary, temporary.open("wb") as stream:
+        torch.save(state, stream)
+
+
+def resume(
+    plan: Plan, network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> Progress:
+    """Load the state if it belongs to this very training; a stale or broken one is left alone."""
+    if not plan.state_path.exists():
+        return Progress()
+    try:
+        state = torch.load(plan.state_path, map_location=device, weights_only=True)
+        fingerprint = state["fingerprint"]
+    except Exception as error:
+        log.warning("%s cannot be read (%s): training starts anew.", plan.state_path, error)
+        return Progress()
+    if fingerprint != plan.fingerprint:
+        log.warning(
+            "%s belongs to another config, data or code: training starts anew.", plan.state_path
+        )
+        return Progress()
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    progress = Progress(**json.loads(state["progress"]))
+    log.info(
+        "%s: going on at epoch %d, step %d.", plan.state_path, progress.epoch, progress.step + 1
+    )
+    return progress
+
+
+def fingerprint(settings: Any, data_files: Sequence[str], code_files: Sequence[str]) -> str:
+    """Hash of all that decides the result: settings, data and code.
+
+    Tables and code enter by content, arrays and weights (large) by size and time of change.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for path in map(Path, sorted([*data_files, *code_files])):
+        digest.update(path.name.encode())
+        if path.suffix in (".npy", ".pt"):
+            stat = path.stat()
+            digest.update(f"{stat.st_size} {stat.st_mtime_ns}".encode())
+        else:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+class StopSignals:
+    """Notes SIGTERM and SIGINT, so that the loop can save its state before it ends."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    def __enter__(self) -> "StopSignals":
+        self.old = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.received = number
+
+    def exit_if_received(self, state_path: Path) -> None:
+        """Raise SystemExit once a signal has come."""
+        if self.received:
+            log.warning(
+                "Stopped by %s; the state is in %s and the next run goes on from it.",
+                signal.Signals(self.received).name,
+                state_path,
+            )
+            raise SystemExit(128 + self.received)

@@ -1,0 +1,90 @@
+"""What Mask R-CNN learns from: the U-Net's slices, each nodule an instance of its own."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nodules.learning.loop import Validation
+from nodules.learning.machine import to_device
+from nodules.learning.networks.maskrcnn import (
+    full_precision,
+    images_of,
+    instances,
+    painted,
+    with_fixed_statistics,
+)
+from nodules.learning.tasks.slices import Slice, SliceTask
+from nodules.prepare.stacks import Stack
+from nodules.stats.seeds import derive
+
+VALIDATION_SLICES = 32  # of those that the U-Net is watched on; a slice takes far longer here
+
+
+class InstanceTask(SliceTask):
+    """The U-Net's own draw of slices in the same order; the sum of Mask R-CNN's five losses."""
+
+    def __init__(
+        self,
+        training: Sequence[Stack],
+        left_out: Sequence[Stack],
+        settings: dict[str, Any],
+        seed: int,
+        fold: int,
+    ) -> None:
+        super().__init__(training, left_out, settings, seed, fold)
+        stride = -(-len(self.validation) // VALIDATION_SLICES)
+        self.validation = self.validation[:: max(stride, 1)]
+
+    def sample(self, key: Slice, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Slice with its neighbours (channels, y, x) and its nodules' numbers (1, y, x)."""
+        image, labels = self.view(key, rng)
+        return image, labels.astype(np.int32)
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Sum of the losses of proposals (class, box) and of instances (class, box, mask)."""
+        with full_precision(inputs.device):
+            losses = network(images_of(inputs), instances(targets))
+        return torch.stack(list(losses.values())).sum()
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
+        torch.manual_seed(derive(self.seed, "maskrcnn", self.fold, "validation"))
+        loss = overlap = total = truth_px = confidence = 0.0
+        for stack, z in self.validation:
+            inputs, labels = self._shown(stack, z, device)
+            compute = partial(self.loss, network, inputs, labels)
+            loss += with_fixed_statistics(network, compute).item()
+            probability, truth = self._painted(network, inputs), labels[0, 0] > 0
+            predicted = probability >= 0.5
+            overlap += 2 * (predicted & truth).sum().item()
+            total += predicted.sum().item() + truth.sum().item()
+            confidence += (probability * truth).sum().item()
+            truth_px += truth.sum().item()
+        count = len(self.validation)
+        return Validation(
+            loss / count if count else float("nan"),
+            overlap / total if total else float("nan"),
+            confidence / truth_px if truth_px else float("nan"),
+        )
+
+    def answer(
+        self, network: nn.Module, stack: Stack, z: int, device: torch.device
+    ) -> NDArray[np.bool_]:
+        """Pixels (y, x) of a slice that the network calls nodule, at 0.5."""
+        inputs, _ = self._shown(stack, z, device)
+        return (self._painted(network, inputs) >= 0.5).cpu().numpy()
+
+    def _shown(self, stack: Stack, z: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """A whole slice and its nodules' numbers, as a batch of one on the device."""
+        window = torch.from_numpy(stack.window(z, self.settings["context"]))[None]
+        labels = torch.from_numpy(stack.labels(z).astype(np.int32))[None, None]
+        return to_device(window, device), labels.to(device)
+
+    def _painted(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        with full_precision(inputs.device):
+            return painted(network(images_of(inputs))[0])

@@ -1,0 +1,145 @@
+"""What the malignancy ResNet50 learns from: crops through nodules that readers rated."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from nodules.base.files import UserError
+from nodules.datasets import folds
+from nodules.findings.rule import CLASSES, NAMES
+from nodules.learning.loop import Validation
+from nodules.learning.networks.resnet import ask, logits_of
+from nodules.learning.tasks.shared import SHIFT_SHARE, draw_montage
+from nodules.prepare.crops import PLAIN, CropSample, crop, random_view
+from nodules.prepare.nodules import Nodule, gather
+from nodules.prepare.stacks import Stack
+from nodules.stats.logits import sigmoid
+from nodules.stats.seeds import generator
+
+log = logging.getLogger("nodules")
+
+
+def divide(
+    labels: pd.DataFrame, division: pd.DataFrame, fold: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Labelled nodules that a fold's networks are trained on, and those in its left-out scans.
+
+    labels: table `malignancy_labels`; division: table `folds`. Warns where training lacks one of
+    the classes. Raises UserError where a patient is on both sides, or on one and in the test.
+    """
+    training, left_out = folds.split(division, fold)
+    labelled = labels[labels["label"].isin(CLASSES)]
+    sides = [labelled[labelled["seriesuid"].isin(uids)] for uids in (training, left_out)]
+    tested = division.loc[division["fold"] == folds.TEST_FOLD, "seriesuid"]
+    patients = dict(zip(division["seriesuid"], division["patient"], strict=True))
+    groups = [{patients[uid] for uid in set(s["seriesuid"])} for s in sides]
+    groups.append({patients[uid] for uid in tested})
+    shared = groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
+    if shared:
+        raise UserError(
+            f"Fold {fold}: nodules of patient {sorted(shared)[0]} are on two sides of the split."
+            " Delete results/folds/folds.parquet and run snakemake again."
+        )
+    benign, malignant = (int((sides[0]["label"] == label).sum()) for label in CLASSES)
+    if not benign or not malignant:
+        log.warning(
+            "Fold %d: the training scans have %d malignant and %d benign nodules; without both"
+            " kinds the networks cannot learn to tell them apart. Use more scans or fewer folds, or"
+            " another rule for the labels (malignancy.benign, malignancy.malignant).",
+            *(fold, malignant, benign),
+        )
+    return sides[0], sides[1]
+
+
+class NoduleTask:
+    """Crops through the labelled nodules of the training scans; binary cross-entropy per crop.
+
+    Classes of unlike size: with `balance` sample both are shown equally often, nodules of the
+    smaller one more often than others; with `weight` all nodules are shown equally often, and the
+    classes have equal weight in the loss; with `none` nothing is done.
+    """
+
+    def __init__(
+        self,
+        training: Sequence[Stack],
+        left_out: Sequence[Stack],
+        sides: tuple[pd.DataFrame, pd.DataFrame],
+        settings: dict[str, Any],
+        seed: int,
+    ) -> None:
+        self.training, self.left_out = training, left_out
+        self.settings, self.seed = settings, seed
+        self.shown = gather(training, sides[0], settings["slices"])
+        self.validation = gather(left_out, sides[1], settings["slices"])
+        counts = np.bincount([n.label for n in self.shown], minlength=2)
+        equal = len(self.shown) / (2 * np.maximum(counts, 1))
+        weights = equal if settings["balance"] == "weight" else np.ones(2)
+        self.weights = torch.tensor(weights, dtype=torch.float32)
+
+    def epoch(self, epoch: int) -> list[CropSample]:
+        """The crops of every nodule, `repeat` times, in an order of the epoch's own."""
+        rng = generator(self.seed, "order", epoch)
+        times = self.settings["repeat"]
+        if self.settings["balance"] == "sample":
+            classes = [[n for n in self.shown if n.label == label] for label in CLASSES]
+            most = max(map(len, classes)) * times
+            chosen = [n for own in classes if own for n in drawn(own, most, rng)]
+        else:
+            chosen = self.shown * times
+        crops = [c for nodule in chosen for c in nodule.crops()]
+        return [crops[i] for i in rng.permutation(len(crops))]
+
+    def sample(
+        self, key: CropSample, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop (3, y, x) and its nodule's label."""
+        side = self.settings["crop_mm"]
+        view = random_view(rng, SHIFT_SHARE * side) if self.settings["augment"] else PLAIN
+        image = crop(self.training[key.scan], key.place, side, self.settings["crop_px"], view)
+        return image, np.float32(key.label)  # type: ignore[return-value]
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean binary cross-entropy of the crops, weighted by class."""
+        weight = self.weights.to(targets.device)[targets.long()]
+        logits = logits_of(network, inputs)
+        return binary_cross_entropy_with_logits(logits, targets.float(), weight)
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss and AUC per nodule, and mean probability of the malignant, in left-out scans."""
+        if not self.validation:
+            return Validation(float("nan"), float("nan"), float("nan"))
+        logits = ask(network, self.left_out, self.validation, self.settings, device)
+        labels = np.array([n.label for n in self.validation])
+        loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
+        mixed = 0 < labels.mean() < 1
+        return Validation(
+            float(loss),
+            float(roc_auc_score(labels, logits)) if mixed else float("nan"),
+            float(sigmoid(logits[labels == 1]).mean()) if labels.any() else float("nan"),
+        )
+
+    def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
+        """Montage of left-out nodules with the network's answer; malignant ones in orange."""
+        if not self.validation:
+            return
+        picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
+        chosen = [self.validation[i] for i in picks]
+        answers = sigmoid(ask(network, self.left_out, chosen, self.settings, device))
+        names = [f"{NAMES[n.label]} {p:.2f}" for n, p in zip(chosen, answers, strict=True)]
+        middle = [n.crops()[len(n.places) // 2] for n in chosen]
+        draw_montage(self.left_out, middle, names, self.settings["crop_mm"], path)
+
+
+def drawn(nodules: Sequence[Nodule], wanted: int, rng: np.random.Generator) -> list[Nodule]:
+    """`wanted` of some nodules: each as often as any other, or once more."""
+    whole, rest = divmod(wanted, len(nodules))
+    return [*nodules] * whole + [nodules[i] for i in rng.permutation(len(nodules))[:rest]]

@@ -1,0 +1,185 @@
+"""What the presence ResNet50 learns from: is there a nodule in this crop?"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from nodules.base import tables
+from nodules.base.files import UserError
+from nodules.images.regions import select
+from nodules.learning.loop import Validation
+from nodules.learning.networks.resnet import answer, logits_of
+from nodules.learning.tasks.shared import EMPTY_ALONE, SHIFT_SHARE, WITHOUT_NODULES, draw_montage
+from nodules.prepare.crops import (
+    PLAIN,
+    SLICES_PER_CANDIDATE,
+    CropSample,
+    Place,
+    crop,
+    place_at,
+    places_of,
+    random_view,
+)
+from nodules.prepare.stacks import Stack
+from nodules.stats.logits import sigmoid
+from nodules.stats.seeds import generator
+
+VALIDATION_CROPS = 512
+
+log = logging.getLogger("nodules")
+
+
+def positives(scan: int, stack: Stack, masks: pd.DataFrame) -> Iterator[CropSample]:
+    """Crops through the scan's reference nodules, on every slice of their masks."""
+    own = select(masks, stack.kind, "slices")
+    for _, rows in own.groupby("region"):
+        for place in places_of(rows, len(rows)):
+            yield CropSample(scan, place, 1)
+
+
+def false_alarms(scan: int, candidates: pd.DataFrame, masks: pd.DataFrame) -> Iterator[CropSample]:
+    """Crops through the U-Net's candidates that hit neither a nodule nor an excluded finding."""
+    wrong = candidates[(candidates["nodule"] == 0) & ~candidates["excluded"]]
+    for _, rows in masks[masks["region"].isin(wrong["candidate"])].groupby("region"):
+        for place in places_of(rows, SLICES_PER_CANDIDATE):
+            yield CropSample(scan, place, 0)
+
+
+def peaks(scan: int, slices: pd.DataFrame, stack: Stack) -> Iterator[CropSample]:
+    """Crops at the U-Net's strongest answer on each slice with lung and without a nodule."""
+    chosen = slices[slices["slice"].isin(stack.empty_slices)]
+    for row in chosen.itertuples():
+        yield CropSample(scan, Place(int(row.slice), float(row.peak_y), float(row.peak_x)), 0)
+
+
+def listed(scan: int, stack: Stack, locations: pd.DataFrame) -> Iterator[CropSample]:
+    """Crops at LUNA16's own false-positive candidates (candidates_V2, label 0)."""
+    for row in locations[locations["label"] == 0].itertuples():
+        place = place_at(stack.geometry, (row.x, row.y, row.z))
+        if place is not None:
+            yield CropSample(scan, place, 0)
+
+
+class Sources(NamedTuple):
+    """Tables that crops are drawn from: candidates, their regions, slice scores, locations."""
+
+    candidates: pd.DataFrame
+    regions: pd.DataFrame
+    slices: pd.DataFrame
+    locations: pd.DataFrame
+
+
+def gather(
+    stacks: Sequence[Stack], sources: Sources
+) -> tuple[list[CropSample], list[list[CropSample]]]:
+    """Nodule crops, and the kinds of crops without a nodule, of a set of scans."""
+    shown: list[CropSample] = []
+    kinds: list[list[CropSample]] = [[], [], []]
+    by_scan = [dict(list(table.groupby("seriesuid"))) for table in sources]
+    for i, stack in enumerate(stacks):
+        candidates, masks, slices, locations = (
+            groups.get(stack.uid, table.iloc[:0])
+            for groups, table in zip(by_scan, sources, strict=True)
+        )
+        shown += positives(i, stack, tables.read(stack.masks_path, "regions"))
+        kinds[0] += false_alarms(i, candidates, masks)
+        kinds[1] += peaks(i, slices, stack)
+        kinds[2] += listed(i, stack, locations)
+    return shown, [kind for kind in kinds if kind]
+
+
+class CropTask:
+    """Crops of the training scans, drawn anew each epoch; binary cross-entropy per crop."""
+
+    def __init__(
+        self,
+        training: Sequence[Stack],
+        left_out: Sequence[Stack],
+        sources: Sources,
+        settings: dict[str, Any],
+        seed: int,
+        fold: int,
+    ) -> None:
+        self.training, self.left_out = training, left_out
+        self.settings, self.seed, self.fold = settings, seed, fold
+        self.positive, self.negative = gather(training, sources)
+        if not self.negative:
+            raise UserError(
+                f"Fold {fold}: the {len(training)} training scans give no crops without a nodule."
+                " Use fewer folds or more scans (folds.n, phantom.scans)."
+            )
+        if not self.positive:
+            log.warning(WITHOUT_NODULES, fold, len(training))
+        positive, negative = gather(left_out, sources)
+        rng = generator(seed, "resnet", fold, "validation")
+        chosen = positive + draw(negative, len(positive), rng)
+        keep = rng.permutation(len(chosen))[:VALIDATION_CROPS]
+        self.validation = [chosen[i] for i in sorted(keep)]
+
+    def epoch(self, epoch: int) -> list[CropSample]:
+        """Every nodule crop, and a fresh draw of `negatives` times as many without."""
+        rng = generator(self.seed, "resnet", self.fold, "order", epoch)
+        wanted = round(len(self.positive) * self.settings["negatives"])
+        wanted = wanted if self.positive else EMPTY_ALONE
+        chosen = self.positive + draw(self.negative, wanted, rng)
+        return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def sample(
+        self, key: CropSample, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop (3, y, x) and its label."""
+        side = self.settings["crop_mm"]
+        view = random_view(rng, SHIFT_SHARE * side) if self.settings["augment"] else PLAIN
+        image = crop(self.training[key.scan], key.place, side, self.settings["crop_px"], view)
+        return image, np.float32(key.label)  # type: ignore[return-value]
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean binary cross-entropy of the crops."""
+        return binary_cross_entropy_with_logits(logits_of(network, inputs), targets.float())
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss, AUC and mean probability of nodules, on the left-out draw."""
+        if not self.validation:
+            return Validation(float("nan"), float("nan"), float("nan"))
+        logits = answer([network], self.left_out, self.validation, self.settings, device)
+        labels = np.array([c.label for c in self.validation])
+        loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
+        mixed = 0 < labels.mean() < 1
+        return Validation(
+            float(loss),
+            float(roc_auc_score(labels, logits)) if mixed else float("nan"),
+            float(sigmoid(logits[labels == 1]).mean()) if labels.any() else float("nan"),
+        )
+
+    def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
+        """Montage of left-out crops with the network's answer."""
+        if not self.validation:
+            return
+        picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
+        chosen = [self.validation[i] for i in picks]
+        probabilities = sigmoid(answer([network], self.left_out, chosen, self.settings, device))
+        names = [
+            f"{'nodule' if c.label else 'none'} {p:.2f}"
+            for c, p in zip(chosen, probabilities, strict=True)
+        ]
+        draw_montage(self.left_out, chosen, names, self.settings["crop_mm"], path)
+
+
+def draw(
+    kinds: Sequence[Sequence[CropSample]], wanted: int, rng: np.random.Generator
+) -> list[CropSample]:
+    """A draw of `wanted` crops without a nodule, in equal shares of each kind as far as they go."""
+    chosen: list[CropSample] = []
+    for place, kind in enumerate(sorted(kinds, key=len)):
+        share = (wanted - len(chosen)) // (len(kinds) - place)
+        chosen += [kind[i] for i in rng.permutation(len(kind))[:share]]
+    return chosen

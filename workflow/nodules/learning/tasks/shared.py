@@ -1,0 +1,60 @@
+"""What several tasks share: messages, and pictures of what a network answers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.base.files import write_bytes
+from nodules.prepare.crops import CropSample, crop
+from nodules.prepare.stacks import Stack
+
+EMPTY_ALONE = 128  # slices in an epoch where no training scan has a nodule
+TRUTH_BGR, UNET_BGR = (0, 159, 230), (233, 180, 86)  # Okabe-Ito orange and sky blue
+
+WITHOUT_NODULES = (
+    "Fold %d: none of the %d training scans has a nodule, so its networks can only learn to answer"
+    " 'none'. If that is no intention, look at annotations.csv, or use fewer folds or more scans."
+)
+SHIFT_SHARE = 0.08  # of the crop's side: how far a training crop may be off its centre
+
+
+def overlay(
+    grey: NDArray[np.uint8], truth: NDArray[np.bool_], predicted: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Slice (y, x) as BGR with both outlines, at least 512 pixels wide."""
+    scale = max(1, 512 // grey.shape[1])
+    size = (grey.shape[1] * scale, grey.shape[0] * scale)
+    image = cv2.cvtColor(cv2.resize(np.ascontiguousarray(grey), size), cv2.COLOR_GRAY2BGR)
+    for mask, colour in ((truth, TRUTH_BGR), (predicted, UNET_BGR)):
+        large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        outlines, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, outlines, -1, colour, 1)
+    return image
+
+
+def rows_of(tiles: list[NDArray[np.uint8]], width: int) -> list[list[NDArray[np.uint8]]]:
+    """Tiles in rows of `width`, the last row filled up with black."""
+    width = min(width, len(tiles))
+    filled = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % width)
+    return [filled[i : i + width] for i in range(0, len(filled), width)]
+
+
+def draw_montage(
+    stacks: Sequence[Stack],
+    crops: Sequence[CropSample],
+    names: Sequence[str],
+    side_mm: float,
+    path: Path,
+) -> None:
+    """Write crops, eight in a row, each with its name; those of label 1 in orange."""
+    tiles = []
+    for key, name in zip(crops, names, strict=True):
+        tile = cv2.cvtColor(crop(stacks[key.scan], key.place, side_mm, 192)[1], cv2.COLOR_GRAY2BGR)
+        colour = (0, 159, 230) if key.label else (200, 200, 200)
+        tiles.append(cv2.putText(tile, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour))
+    montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
+    write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())

@@ -1,0 +1,1 @@
+"""From a scan to the arrays that networks see, and reference masks."""

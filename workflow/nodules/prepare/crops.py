@@ -1,0 +1,110 @@
+"""Square crops around points of the stored slices, at a fixed physical scale."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nodules.images.geometry import Geometry
+from nodules.prepare.stacks import Stack
+
+PLANES = (-1, 0, 1)  # neighbouring slices shown as the network's three channels
+SLICES_PER_CANDIDATE = 5  # crops through a candidate whose logits are averaged
+
+
+class Place(NamedTuple):
+    """A point on a slice: index of the slice, and row and column in stored pixels."""
+
+    z: int
+    y: float
+    x: float
+
+
+@dataclass(frozen=True)
+class View:
+    """How a crop is laid over a slice: mirrored, turned, scaled and shifted."""
+
+    mirror: bool = False
+    angle: float = 0.0  # radians
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)  # mm, rows and columns
+
+
+def random_view(rng: np.random.Generator, shift_mm: float) -> View:
+    """A view drawn for training: any angle, 10 % of scale, some shift."""
+    return View(
+        bool(rng.integers(2)),
+        float(rng.uniform(0, 2 * np.pi)),
+        float(rng.uniform(0.9, 1.1)),
+        (float(rng.uniform(-shift_mm, shift_mm)), float(rng.uniform(-shift_mm, shift_mm))),
+    )
+
+
+PLAIN = View()
+
+
+def crop(
+    stack: Stack, place: Place, side_mm: float, side_px: int, view: View = PLAIN
+) -> NDArray[np.uint8]:
+    """(3, side_px, side_px) uint8 crop of the slice and its two neighbours.
+
+    What lies outside the slice is 0; at the ends of the stack the last slice is repeated.
+    """
+    matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, view)
+    planes = np.clip(place.z + np.array(PLANES), 0, len(stack.array) - 1)
+    size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+    images = [np.ascontiguousarray(stack.array[z]) for z in planes]
+    return np.stack([cv2.warpAffine(image, matrix, size, flags=flags) for image in images])
+
+
+def crop_mask(
+    stack: Stack, mask: NDArray[np.bool_], place: Place, side_mm: float, side_px: int
+) -> NDArray[np.bool_]:
+    """(side_px, side_px) part of a slice's mask (y, x), as `crop` shows the slice."""
+    matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, PLAIN)
+    size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
+    return cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=flags) > 0
+
+
+def _matrix(
+    pixel_mm: float, place: Place, side_mm: float, side_px: int, view: View
+) -> NDArray[np.float64]:
+    """(2, 3) affine map from a crop's (x, y) to the slice's (x, y), both in pixels."""
+    step = side_mm / side_px * view.scale / pixel_mm
+    cos, sin = step * np.cos(view.angle), step * np.sin(view.angle)
+    turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if view.mirror else 1.0, 1.0])
+    centre = np.array([place.x + view.shift[1] / pixel_mm, place.y + view.shift[0] / pixel_mm])
+    offset = centre - turn @ np.full(2, (side_px - 1) / 2)
+    return np.column_stack([turn, offset])
+
+
+def places_of(regions: pd.DataFrame, most: int) -> list[Place]:
+    """Up to `most` places through one region, at its mask's centre on evenly spaced slices.
+
+    regions: rows of table `regions` of one region on the slices grid.
+    """
+    rows = regions.sort_values("z")
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))
+    return [
+        Place(int(r.z), r.y0 + (r.height - 1) / 2, r.x0 + (r.width - 1) / 2)
+        for r in rows.iloc[chosen].itertuples()
+    ]
+
+
+def place_at(geometry: Geometry, world: tuple[float, float, float]) -> Place | None:
+    """The place of a world point, or None where it lies outside the stack."""
+    if not geometry.contains(world):
+        return None
+    z, y, x = geometry.to_index(world)
+    return Place(round(float(z)), float(y), float(x))
+
+
+class CropSample(NamedTuple):
+    """A crop by its scan's place in the list, its own place, and whether it shows a nodule."""
+
+    scan: int
+    place: Place
+    label: int

@@ -1,0 +1,134 @@
+"""Figures of detection and segmentation scores."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from nodules.evaluation import froc, names
+from nodules.evaluation.froc_text import RATE_LABELS
+from nodules.report import lookup, plotting
+from nodules.report.figures.froc import DASHES, MARKERS
+from nodules.report.lookup import rows
+
+
+@plotting.styled
+def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
+    """Sensitivity over false positives a scan, a panel for each set, a line for each system.
+
+    curves: table `froc` (its band points are drawn); detection: `detection.json`.
+    """
+    bands = rows(curves, point="band")
+    sets = lookup.shown_sets(bands)
+    figure, axes = plotting.panels(max(1, len(sets)), height=4.6)
+    for panel, name in zip(axes, sets, strict=False):
+        part = rows(bands, set=name)
+        for number, system in enumerate(s for s in names.SYSTEMS if s in set(part["system"])):
+            line = rows(part, system=system).sort_values("fp_per_scan")
+            score = detection["systems"][system][name]
+            cpm = lookup.interval(score["cpm"], score["cpm_ci"])
+            _froc_line(panel, line, number, f"{names.SYSTEMS[system]}\nCPM {cpm}")
+            size = f"{score['n_nodules']:,} nodules, {score['n_scans']:,} scans"
+        panel.set_xscale("log", base=2)
+        panel.set_xticks(froc.RATES, RATE_LABELS)
+        panel.minorticks_off()
+        panel.set(xlim=(froc.RATES[0], froc.RATES[-1]), ylim=(0, 1.02))
+        panel.set_yticks(np.linspace(0, 1, 6))
+        panel.set_xlabel("False positives per scan")
+        panel.set_title(f"{names.SETS[name].capitalize()}\n{size}")
+        plotting.legend_below(panel, title="band and brackets: 95 % over scans")
+    axes[0].set_ylabel("Sensitivity (share of nodules found)")
+    if not sets:
+        plotting.empty(axes[0], "no FROC curve: no nodules in the scans of this run")
+    return figure
+
+
+def _froc_line(axes: Axes, line: pd.DataFrame, number: int, label: str) -> None:
+    colour = plotting.CYCLE[number]
+    x, y = line["fp_per_scan"].to_numpy(), line["sensitivity"].to_numpy()
+    axes.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
+    axes.plot(x, y, color=colour, linestyle=DASHES[number % 4], label=label)
+    at_rates = np.isclose(x[:, None], froc.RATES).any(axis=1)
+    axes.plot(x[at_rates], y[at_rates], MARKERS[number % 5], color=colour, ms=4.5, clip_on=False)
+
+
+@plotting.styled
+def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
+    """3-D Dice against the readers' consensus by diameter class, a panel for each set.
+
+    segmentation: table `segmentation`. A missed nodule counts with Dice 0.
+    """
+    sets = lookup.shown_sets(segmentation)
+    figure, axes = plotting.panels(1, max(1, len(sets)), height=3.1)
+    classes = list(segmentation.groupby("diameter_class")["diameter_mm"].min().sort_values().index)
+    shown = [c for c in names.COMPARISONS if c in set(segmentation["comparison"])]
+    width = 0.81 / max(1, len(shown))
+    places = width * (np.arange(len(shown)) + 0.5) - 0.405
+    for panel, name in zip(axes, sets, strict=False):
+        part = rows(segmentation, set=name)
+        for place, comparison in zip(places, shown, strict=True):
+            _boxes(panel, rows(part, comparison=comparison), classes, comparison, place, width)
+        panel.set_xticks(range(len(classes)), [_class_label(part, c) for c in classes])
+        panel.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
+        panel.set_title(names.SETS[name].capitalize())
+        panel.grid(visible=False, axis="x")
+    axes[-1].set_xlabel("Diameter of the nodule")
+    legend = [
+        Patch(facecolor=plotting.COMPARISON_COLOURS[c], alpha=0.6, label=label)
+        for c, label in names.COMPARISONS.items()
+        if c in shown
+    ]
+    figure.legend(handles=legend, loc="outside upper center", ncols=len(shown) or 1)
+    if not sets:
+        plotting.empty(axes[0], "no nodule has a reader consensus")
+    return figure
+
+
+def _class_label(part: pd.DataFrame, name: str) -> str:
+    nodules = rows(part, diameter_class=name)[["seriesuid", "nodule"]].drop_duplicates()
+    return f"{name.replace('>=', '≥ ').replace('<', '< ')} mm\nn = {len(nodules)}"
+
+
+def _boxes(
+    axes: Axes,
+    part: pd.DataFrame,
+    classes: list[str],
+    comparison: str,
+    shift: float,
+    width: float,
+) -> None:
+    """Quartile boxes with every value as a dot, one box for each diameter class."""
+    colour = plotting.COMPARISON_COLOURS[comparison]
+    for place, name in enumerate(classes):
+        values = rows(part, diameter_class=name)["dice"].dropna().to_numpy()
+        if not len(values):
+            continue
+        # Spread evenly in the order of value, so that the same table gives the same picture.
+        spread = (0.5 + np.argsort(np.argsort(values)) * 0.618) % 1 - 0.5
+        axes.plot(
+            place + shift + 0.6 * width * spread,
+            values,
+            ".",
+            color=colour,
+            markersize=3,
+            alpha=0.6,
+            rasterized=len(values) > plotting.MANY,
+        )
+        box = axes.boxplot(
+            values,
+            positions=[place + shift],
+            widths=0.78 * width,
+            manage_ticks=False,
+            showfliers=False,
+            patch_artist=True,
+        )
+        for patch in box["boxes"]:
+            patch.set(facecolor=colour, alpha=0.28, edgecolor=colour)
+        for line in (*box["medians"], *box["whiskers"], *box["caps"]):
+            line.set(color=colour, linewidth=1.1)
+        for line in box["medians"]:
+            line.set(linewidth=2.2)

@@ -1,0 +1,106 @@
+"""The picture of explanations: CT with the nodule's outline, and Grad-CAM and saliency over it."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from nodules.evaluation import names
+from nodules.evaluation.explanations import METHODS
+from nodules.findings.rule import NAMES
+from nodules.inference.explanations import Explained
+from nodules.report import plotting
+
+COLOURS = "inferno"  # perceptually even, light to dark in grey too
+PER_ROW = 2  # nodules in a row, three panels each
+BAR_MM = 10.0
+WIDTH, ROW = 10.0, 2.0  # inches
+AROUND = 1.3  # inches for title, colour bar and margins
+LINE = 148  # letters in a line of the statement
+COVER = 0.75  # how far the strongest place of a map hides the CT
+
+
+def choose(nodules: Sequence[Explained], count: int) -> list[Explained]:
+    """`count` nodules, in equal parts of each label as far as they go, from sure to unsure."""
+    picked: list[Explained] = []
+    classes = [[n for n in nodules if n.label == label] for label in (1, 0)]
+    for place, own in enumerate(sorted(classes, key=len)):
+        ordered = sorted(own, key=lambda n: (-n.probability, n.uid, n.number))
+        share = min((count - len(picked)) // (len(classes) - place), len(ordered))
+        rows = np.linspace(0, len(ordered) - 1, share).round().astype(int)
+        picked += [ordered[i] for i in rows]
+    return sorted(picked, key=lambda n: (-n.label, -n.probability, n.uid, n.number))
+
+
+@plotting.styled
+def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str) -> Figure:
+    """Chosen nodules, each as CT, Grad-CAM and saliency, with a colour bar and a statement.
+
+    side_mm: side of a crop; part: the scans shown, test or fold_<k>.
+    """
+    rows, panels = max(1, -(-len(nodules) // PER_ROW)), 1 + len(METHODS)
+    figure, axes = plotting.panels(PER_ROW * panels, rows, width=WIDTH, height=ROW)
+    scans = names.SETS.get(part, f"left-out scans of {part.replace('_', ' ')}")
+    said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
+    figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
+    figure.suptitle(
+        f"Where the malignancy ResNet50 looks: {scans} (n shown = {len(nodules)})",
+        x=0.01,
+        ha="left",
+        fontweight="bold",
+    )
+    for panel in axes[len(nodules) * panels :]:
+        panel.set_axis_off()
+    for i, nodule in enumerate(nodules):
+        _draw_nodule(axes[i * panels : (i + 1) * panels], nodule, side_mm)
+    if not nodules:
+        figure.text(0.5, 0.5, "No labelled nodule in these scans.", ha="center", fontsize=12)
+    scale = ScalarMappable(Normalize(0, 1), COLOURS)
+    bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.02)
+    bar.set_label("Map, as a share of its own maximum")
+    outline = Line2D([], [], color=plotting.SKY, linewidth=2, label="nodule's mask")
+    length = Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm")
+    legend = figure.legend(
+        handles=[outline, length], loc="outside upper right", ncols=2, fontsize=9
+    )
+    legend.get_frame().set(facecolor="0.35", alpha=1)
+    for text in legend.get_texts():
+        text.set_color("white")
+    figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=8.5)
+    return figure
+
+
+def _draw_nodule(axes: Sequence[Axes], nodule: Explained, side_mm: float) -> None:
+    ct = nodule.image[1]
+    pixels = len(ct)
+    for panel in axes:
+        panel.imshow(ct, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+        if nodule.mask.any():
+            panel.contour(nodule.mask, [0.5], colors=plotting.SKY, linewidths=1.2)
+        panel.set(xticks=[], yticks=[], xlim=(-0.5, pixels - 0.5), ylim=(pixels - 0.5, -0.5))
+        panel.grid(visible=False)
+        panel.spines[:].set_visible(False)
+    for panel, (method, name) in zip(axes[1:], METHODS.items(), strict=True):
+        strength = relative(nodule.maps[method])
+        panel.imshow(strength, cmap=COLOURS, vmin=0, vmax=1, alpha=COVER * strength**0.5)
+        inside = nodule.maps[method][nodule.mask].sum()
+        panel.set_title(name, fontsize=8.5, fontweight="normal", pad=14)
+        note = f"{inside:.0%} inside, area {nodule.mask.mean():.0%}"
+        panel.text(0, 1.02, note, transform=panel.transAxes, fontsize=7, color="0.35")
+    axes[0].set_title(f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}", fontsize=8.5, pad=14)
+    place = f"{nodule.diameter_mm:.1f} mm, …{nodule.uid[-6:]}, slice {nodule.slice}"
+    axes[0].text(0, 1.02, place, transform=axes[0].transAxes, fontsize=7, color="0.35")
+    bar, low = BAR_MM / side_mm * pixels, pixels * 0.95
+    (line,) = axes[0].plot([pixels * 0.04, pixels * 0.04 + bar], [low, low], color="white", lw=3)
+    line.set_solid_capstyle("butt")
+
+
+def relative(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A map as shares of its maximum; 0 where it is 0 throughout."""
+    return found / found.max() if found.max() > 0 else found

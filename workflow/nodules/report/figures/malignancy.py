@@ -1,0 +1,203 @@
+"""Figures of benign or malignant: ROC curves, differences by size, probability against diameter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from nodules.evaluation import names
+from nodules.report import lookup, plotting
+from nodules.report.lookup import rows
+
+SYSTEMS = {"resnet": "ResNet50", "radiomics": "Radiomics", "diameter": "Diameter alone"}
+COLOURS = {"resnet": plotting.BLUE, "radiomics": plotting.VERMILION, "diameter": plotting.BLACK}
+DASHES = {"resnet": "-", "radiomics": "--", "diameter": "-."}
+MARKERS = {"resnet": "o", "radiomics": "s", "diameter": "D"}
+PAIRS = {
+    "resnet_minus_diameter": ("ResNet50 − diameter", plotting.BLUE, "o"),
+    "radiomics_minus_diameter": ("Radiomics − diameter", plotting.VERMILION, "s"),
+    "resnet_minus_radiomics": ("ResNet50 − radiomics", plotting.PURPLE, "^"),
+}
+CLASSES = {  # label: name and marker of the readers' opinion; the rarer kind comes to lie on top
+    1: ("rated malignant", plotting.VERMILION, "^"),
+    0: ("rated benign", plotting.SKY, "o"),
+}
+MISSING: dict[str, Any] = {"color": plotting.GREY, "ha": "left", "va": "center", "fontsize": 8}
+TICKS_MM = (4, 6, 8, 12, 16, 24, 32)
+
+
+@plotting.styled
+def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
+    """ROC curves of the systems, a panel for each set.
+
+    curves: table `malignancy_curves`; found: `malignancy.json`.
+    """
+    sets = lookup.shown_sets(curves)
+    figure, axes = plotting.panels(max(1, len(sets)), height=5.2)
+    for panel, name in zip(axes, sets, strict=False):
+        own = found["sets"][name]
+        for system, label in SYSTEMS.items():
+            line = rows(curves, set=name, system=system)
+            if len(line):
+                area = lookup.estimate(own["systems"][system]["auc"])
+                panel.plot(
+                    line["x"],
+                    line["y"],
+                    color=COLOURS[system],
+                    linestyle=DASHES[system],
+                    label=f"{label}\nAUC {area}",
+                )
+        panel.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.8, linestyle=":")
+        panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
+        panel.set_xlabel("False-positive rate (benign called malignant)")
+        panel.set_title(f"{names.SETS[name].capitalize()}\n{_kinds(own)}")
+        plotting.legend_below(panel, title="in brackets: 95 % over patients")
+    axes[0].set_ylabel("True-positive rate")
+    if not sets:
+        plotting.empty(axes[0], "no ROC curve: the labelled nodules are of one class")
+    return figure
+
+
+@plotting.styled
+def differences(found: Mapping[str, Any]) -> Figure:
+    """AUC of each system, and paired differences, over all nodules and by size; the main set.
+
+    found: `malignancy.json`.
+    """
+    own = found["sets"].get(found["main_set"])
+    lines = _lines(own) if own else []
+    height = 1.6 + 0.52 * max(3, len(lines))
+    figure, (areas, gaps) = plotting.panels(2, width=9.0, height=height)
+    if not lines:
+        for panel in (areas, gaps):
+            plotting.empty(panel, "no labelled nodule")
+        return figure
+    assert own is not None  # there are lines
+    drawn = {s: (SYSTEMS[s], COLOURS[s], MARKERS[s]) for s in SYSTEMS if s in own["systems"]}
+    _forest(areas, lines, own["systems"], drawn)
+    _forest(gaps, lines, own["differences"], PAIRS)
+    areas.axvline(0.5, color=plotting.GREY, linewidth=0.9, linestyle=":")
+    areas.set(xlim=(-0.02, 1.02), xlabel="AUC (dotted: chance)")
+    areas.set_yticks(range(len(lines)), [text for _, text in lines])
+    gaps.axvline(0.0, color=plotting.GREY, linewidth=0.9, linestyle=":")
+    gaps.set_xlabel("Difference of AUC, paired (dotted: none)")
+    gaps.set_yticks(range(len(lines)), [])
+    gaps.tick_params(axis="y", length=0)
+    areas.set_title(f"AUC, {names.SETS[found['main_set']]}")
+    gaps.set_title("First is better to the right of 0")
+    return figure
+
+
+@plotting.styled
+def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
+    """Probability of malignancy against diameter, a panel for each system; the main set.
+
+    nodules: table `malignancy_nodules`; found: `malignancy.json`.
+    """
+    own = rows(nodules, set=found["main_set"])
+    systems = [system for system in SYSTEMS if system in set(own["system"])]
+    figure, axes = plotting.panels(max(1, len(systems)), width=9.0, height=3.4)
+    for panel, system in zip(axes, systems, strict=False):
+        part = rows(own, system=system)
+        for label, (_, colour, marker) in CLASSES.items():
+            dots = rows(part, label=label)
+            panel.plot(
+                dots["diameter_mm"],
+                dots["probability"],
+                marker,
+                color=colour,
+                markersize=4.5,
+                markeredgecolor="white",
+                markeredgewidth=0.4,
+                alpha=0.85,
+                rasterized=len(dots) > plotting.MANY,
+            )
+        brier = lookup.estimate(found["sets"][found["main_set"]]["systems"][system]["brier"])
+        panel.set_title(f"{SYSTEMS[system]}\nBrier {brier}")
+        panel.set(xscale="log", ylim=(-0.03, 1.03), xlabel="Diameter (mm)")
+        panel.set_xticks(TICKS_MM, [str(tick) for tick in TICKS_MM])
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.minorticks_off()
+    axes[0].set_ylabel("Probability of malignancy")
+    counts = rows(own, system=systems[0])["label"].value_counts() if systems else {}
+    legend = [
+        Line2D(
+            [],
+            [],
+            color=colour,
+            marker=marker,
+            linestyle="",
+            label=f"{text}, {lookup.counted(counts[k], 'nodules')}",
+        )
+        for k, (text, colour, marker) in CLASSES.items()
+        if k in counts
+    ]
+    if systems:
+        where = names.SETS[found["main_set"]]
+        figure.legend(handles=legend, loc="outside upper center", ncols=2, title=where)
+    else:
+        plotting.empty(axes[0], "no labelled nodule")
+    return figure
+
+
+def _kinds(own: Mapping[str, Any]) -> str:
+    n, malignant = own["n_nodules"], own["n_malignant"]
+    return f"{malignant:,} malignant, {n - malignant:,} benign nodules"
+
+
+def _lines(own: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Key and text of each line of a forest plot, the last at the bottom; size classes last."""
+    n, patients = own["n_nodules"], own["n_patients"]
+    sick = own["n_patients_malignant"]
+    lines = [
+        ("auc", f"all nodules\n{own['n_malignant']} malignant, {n - own['n_malignant']} benign"),
+        ("patient_auc", f"patients, highest nodule\n{sick} malignant, {patients - sick} benign"),
+        ("auc_within_size", "pairs of one size class\npooled over classes"),
+    ]
+    for name, counts in own["by_size"].items():
+        text = name.replace(">=", "≥ ").replace("<", "< ").replace("-", "–")
+        benign = counts["n"] - counts["malignant"]
+        if counts["malignant"] and benign:
+            kinds = f"{counts['malignant']} malignant, {benign} benign"
+            lines.append((f"auc {name}", f"{text} mm\n{kinds}"))
+    return lines
+
+
+def _forest(
+    axes: Axes,
+    lines: list[tuple[str, str]],
+    found: Mapping[str, Any],
+    drawn: Mapping[str, tuple[str, str, str]],
+) -> None:
+    """One dot with its interval for each line and system; a hollow one has no interval."""
+    shown = [name for name in drawn if name in found]
+    for number, name in enumerate(shown):
+        label, colour, marker = drawn[name]
+        for place, (key, _) in enumerate(lines):
+            value, low, high = (_real(found[name][key][part]) for part in ("value", "low", "high"))
+            if value != value and number == 0:
+                axes.text(
+                    0.03,
+                    place,
+                    "undefined: one kind only",
+                    **MISSING,
+                    transform=axes.get_yaxis_transform(),
+                )
+            y = place + 0.22 * (number - (len(shown) - 1) / 2)
+            axes.plot([low, high], [y, y], color=colour, linewidth=1.3)
+            face = colour if low == low else "white"
+            axes.plot(value, y, marker, color=colour, markerfacecolor=face, markersize=5)
+        axes.plot([], [], marker + "-", color=colour, markersize=5, linewidth=1.3, label=label)
+    axes.axhline(0.5, color="0.8", linewidth=0.8)
+    axes.set_ylim(len(lines) - 0.45, -0.55)
+    axes.grid(visible=False, axis="y")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32 / max(1.0, len(lines) / 3)))
+
+
+def _real(value: float | None) -> float:
+    return np.nan if value is None else float(value)

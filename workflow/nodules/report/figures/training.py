@@ -1,0 +1,101 @@
+"""Figures of the trainings: loss, quality and confidence by epoch."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from nodules.evaluation import names
+from nodules.report import plotting
+from nodules.report.lookup import rows
+
+METRICS = {
+    "unet": "Pixel Dice",
+    "resnet": "AUC",
+    "malignancy": "AUC of nodules",
+    "maskrcnn": "Pixel Dice",
+}
+
+
+@plotting.styled
+def epochs(history: pd.DataFrame) -> Figure:
+    """Confidence and loss on left-out scans by epoch: every fold thin, their mean thick.
+
+    history: table `history` of all models and folds.
+    """
+    models = _models(history)
+    figure, axes = plotting.panels(2, max(1, len(models)), height=2.6)
+    if not models:
+        plotting.empty(axes[0], "no network was trained")
+    for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
+        part = rows(history, model=model)
+        _folds(left, part, "val_confidence", plotting.BLUE)
+        left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
+        of_nodules = "" if model == "malignancy" else " in nodules"
+        left.set_title(f"{names.MODELS[model]}: confidence{of_nodules}")
+        _folds(right, part, "val_loss", plotting.VERMILION)
+        right.set(ylabel="Loss on left-out scans")
+        right.set_ylim(bottom=0)
+        right.set_title(f"{names.MODELS[model]}: loss")
+    for panel in axes[-2:]:
+        panel.set_xlabel("Epoch")
+    return figure
+
+
+@plotting.styled
+def training(history: pd.DataFrame) -> Figure:
+    """Loss on training and left-out scans, and quality on left-out scans, by epoch.
+
+    history: table `history` of all models and folds.
+    """
+    models = _models(history)
+    figure, axes = plotting.panels(2, max(1, len(models)), height=2.6)
+    if not models:
+        plotting.empty(axes[0], "no network was trained")
+    for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
+        part = rows(history, model=model)
+        _folds(left, part, "train_loss", plotting.BLACK, "training", "-")
+        _folds(left, part, "val_loss", plotting.VERMILION, "left-out scans", "--")
+        plotting.log_scale(left)
+        left.set(ylabel="Loss")
+        left.legend(loc="best")
+        left.set_title(f"{names.MODELS[model]}: loss")
+        _folds(right, part, "val_metric", plotting.GREEN)
+        right.set(ylabel=METRICS[model], ylim=(0, 1.02))
+        right.set_title(f"{names.MODELS[model]}: quality, left out")
+    for panel in axes[-2:]:
+        panel.set_xlabel("Epoch")
+    return figure
+
+
+def _models(history: pd.DataFrame) -> list[str]:
+    present = set(history["model"])
+    return [model for model in names.MODELS if model in present]
+
+
+def _folds(
+    axes: Axes, part: pd.DataFrame, column: str, colour: str, name: str = "", dash: str = "-"
+) -> None:
+    """A thin line for each network, and a thick one for the mean over folds and members."""
+    known = part.dropna(subset=[column])
+    folds = known["fold"].nunique()
+    marker = "o" if known["epoch"].nunique() < 15 else ""
+    for _, network in known.sort_values("epoch").groupby(["fold", "member"]):
+        axes.plot(
+            network["epoch"], network[column], color=colour, linestyle=dash, lw=0.8, alpha=0.45
+        )
+    mean = known.groupby("epoch")[column].mean()
+    label = f"{name}: " if name else ""
+    axes.plot(
+        mean.index,
+        mean,
+        color=colour,
+        linestyle=dash,
+        linewidth=2.4,
+        marker=marker,
+        markersize=4,
+        label=f"{label}mean of {folds} folds",
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if not name:
+        axes.legend(loc="best")

@@ -1,0 +1,277 @@
+"""The published figures: loss and confidence over test slices, and what they can and cannot say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from nodules.evaluation import names
+from nodules.report import lookup, plotting
+from nodules.report.lookup import rows
+
+LOSSES = {
+    "resnet_loss": ("ResNet50", "nat"),
+    "unet_loss": ("U-Net", "nat per pixel"),
+}
+TASKS = {
+    "segmentation": ("1 − Dice of nodules", plotting.BLUE),
+    "decision": ("wrong answers, candidates", plotting.GREEN),
+}
+FEW = 30  # with fewer different slopes under shuffling, each is drawn as a tick
+LOWEST = 1e-7  # a loss of exactly 0 is drawn here, at the foot of a logarithmic axis
+# Shares from 0 to 1, with room for a note below them.
+WITH_FOOT: dict[str, Any] = {"ylim": (-0.17, 1.03), "yticks": np.linspace(0, 1, 6)}
+ORDER = "Slice index (scan after scan, feet to head)"
+
+
+@plotting.styled
+def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any]) -> Figure:
+    """Loss of every slice with its regression line; beside it the slope under shuffled order.
+
+    slices: table `trend_slices`; trends: `trends.json`.
+    """
+    name = lookup.main_set(slices)
+    part = rows(slices, set=name).sort_values("index")
+    slopes = trends["sets"].get(name, {}).get("slopes", {})
+    figure, axes = plotting.panels(2, len(LOSSES), height=2.75, width=9.4, ratios=(1.5, 1))
+    for number, (column, (model, unit)) in enumerate(LOSSES.items()):
+        left, right = axes[2 * number : 2 * number + 2]
+        known = part.dropna(subset=[column])
+        slope = slopes.get(column)
+        if not slope:
+            plotting.empty(left, f"too few slices with a {model} loss")
+            plotting.empty(right, f"too few slices with a {model} loss")
+            continue
+        _losses(left, known, column, slope)
+        left.set_ylabel(f"{model} loss ({unit})")
+        left.set_title(f"{model}: loss of every slice ({lookup.counted(len(known), 'slices')})")
+        _slopes(right, slope)
+        right.set_ylabel("Density of shuffles")
+    axes[-2].set_xlabel(ORDER)
+    axes[-1].set_xlabel("Slope (loss per 1,000 slices)")
+    handles = {
+        label: handle
+        for panel in axes[:2]
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside lower center", ncols=3, markerscale=3
+    )
+    return figure
+
+
+def _losses(axes: Axes, known: pd.DataFrame, column: str, slope: Mapping[str, Any]) -> None:
+    index = known["index"].to_numpy()
+    loss = np.maximum(known[column].to_numpy(), LOWEST)
+    present = known["present"].to_numpy(bool)
+    for chosen, colour, marker, label in (
+        (~present, plotting.SKY, "o", "slice without nodule"),
+        (present, plotting.ORANGE, "^", "slice with nodule"),
+    ):
+        axes.plot(
+            index[chosen],
+            loss[chosen],
+            marker,
+            color=colour,
+            markersize=1.8,
+            markeredgewidth=0,
+            label=label,
+            rasterized=len(loss) > plotting.MANY,
+        )
+    # Drawn point by point: on this axis the straight line is a curve, and ends where it is below 0.
+    line = slope["intercept"] + slope["slope"] * np.arange(len(index))
+    line = np.where(line > LOWEST, line, np.nan)
+    axes.plot(index, line, color=plotting.BLACK, label="least-squares line")
+    axes.set_yscale("log")
+    axes.set_xlim(index.min() - 0.5, index.max() + 0.5)
+
+
+def _slopes(axes: Axes, slope: Mapping[str, Any]) -> None:
+    """The shuffled slopes, as histogram or as ticks, with the observed slope and its interval."""
+    observed, low, high = (_per_1000(slope[key]) for key in ("slope", "low_scans", "high_scans"))
+    axes.axvspan(
+        float(low),
+        float(high),
+        color=plotting.VERMILION,
+        alpha=0.13,
+        linewidth=0,
+        label="its 95 % interval over scans",
+    )
+    axes.axvline(float(observed), color=plotting.VERMILION, label="slope in this order")
+    for kind, colour, dash, label in (
+        ("shuffled", plotting.GREY, "--", "slices shuffled"),
+        ("shuffled_scans", plotting.BLUE, "-", "whole scans shuffled"),
+    ):
+        shuffled = _per_1000(slope[kind])
+        distinct = _distinct(shuffled)
+        if len(distinct) < FEW:
+            # So few orders of the scans exist that bars would show the bins, not the slopes.
+            foot = axes.get_xaxis_transform()
+            axes.vlines(distinct, 0, 0.14, colour, transform=foot, linewidth=1.6, label=label)
+            continue
+        axes.hist(
+            shuffled,
+            bins=40,
+            density=True,
+            histtype="step",
+            color=colour,
+            linestyle=dash,
+            linewidth=1.3,
+            label=label,
+        )
+    axes.set_yticks([])
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    text = lookup.interval(float(observed), (low, high), ".2g")
+    axes.set_title(f"slope {text}; p = {slope['p_scans']:.2f}", fontsize=8.5)
+
+
+def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values that differ by more than the rounding of a sum taken in another order."""
+    values = np.sort(values[np.isfinite(values)])
+    gap = 1e-9 * np.abs(values).max(initial=0)
+    return values[np.diff(values, prepend=-np.inf) > gap]
+
+
+def _per_1000(slope: Any) -> Any:
+    return 1000 * np.asarray(np.nan if slope is None else slope, float)
+
+
+@plotting.styled
+def mean_confidence(slices: pd.DataFrame) -> Figure:
+    """Mean confidence up to and including each slice, and of all slices.
+
+    slices: table `trend_slices`.
+    """
+    name = lookup.main_set(slices)
+    part = rows(slices, set=name).dropna(subset=["confidence"]).sort_values("index")
+    figure, (axes,) = plotting.panels(height=3.7)
+    if part.empty:
+        plotting.empty(axes, "no slice has a confidence")
+        return figure
+    for kind, colour, dash, meaning in (
+        ("certainty", plotting.BLUE, "-", "in its answer: max(p, 1 − p)"),
+        ("confidence", plotting.VERMILION, "--", "in a nodule: p"),
+    ):
+        mean = part[kind].mean()
+        axes.plot(
+            part["index"],
+            part[f"running_{kind}"],
+            color=colour,
+            linestyle=dash,
+            label=f"confidence {meaning}; mean of all {mean:.3f}",
+        )
+    axes.set(xlabel=ORDER, ylabel="Mean confidence so far", ylim=(0, 1.02))
+    axes.set_xlim(part["index"].min(), part["index"].max())
+    scans = part["seriesuid"].nunique()
+    axes.set_title(
+        f"{names.SETS[name].capitalize()}"
+        f" ({lookup.counted(len(part), 'slices')} of {scans:,} scans)"
+    )
+    plotting.legend_below(axes, title="ResNet50's", ncols=2)
+    return figure
+
+
+@plotting.styled
+def window_confidence(windows: pd.DataFrame) -> Figure:
+    """Mean confidence and loss of the last windows of consecutive slices.
+
+    windows: table `trend_windows`.
+    """
+    name = lookup.main_set(windows)
+    part = rows(windows, set=name).sort_values("window")
+    figure, (top, bottom) = plotting.panels(1, 2, height=2.4)
+    if part.empty:
+        plotting.empty(top, "too few slices for a window")
+        plotting.empty(bottom, "too few slices for a window")
+        return figure
+    style: dict[str, Any] = {"markersize": 3.5, "linewidth": 1.0}
+    top.plot(
+        part["window"],
+        part["certainty"],
+        "o-",
+        label="confidence in its answer: max(p, 1 − p)",
+        **style,
+    )
+    top.plot(part["window"], part["confidence"], "s--", label="confidence in a nodule: p", **style)
+    top.set(ylabel="Mean confidence", ylim=(0, 1.02))
+    figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    size = int(part["n"].median())
+    which = "one window" if len(part) == 1 else f"the last {len(part)} windows"
+    top.set_title(f"{names.SETS[name].capitalize()}: {which} of {size} slices")
+    bottom.plot(part["window"], part["resnet_loss"], "o-", color=plotting.GREEN, **style)
+    bottom.set(xlabel="Window", ylabel="Mean ResNet50 loss (nat)")
+    bottom.set_ylim(bottom=0)
+    for panel in (top, bottom):
+        panel.set_xlim(part["window"].min() - 0.5, part["window"].max() + 0.5)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return figure
+
+
+@plotting.styled
+def confidence_as_proxy(
+    nodules: pd.DataFrame, bins: pd.DataFrame, risk: pd.DataFrame, trends: Mapping[str, Any]
+) -> Figure:
+    """Confidence against Dice, against being right, and what rejecting the unsure would gain.
+
+    nodules: table `proxy_nodules`; bins: `certainty_bins`; risk: `risk_coverage`; trends:
+    `trends.json`.
+    """
+    name = trends["main_set"]
+    figure, (dice, right, coverage) = plotting.panels(3, width=10.0, height=3.4)
+    if name is None:
+        for panel in (dice, right, coverage):
+            plotting.empty(panel, "no scans")
+        return figure
+    found = trends["sets"][name]["proxy"]
+    _dice(dice, rows(nodules, set=name), found["confidence_and_dice"]["spearman"])
+    _being_right(right, rows(bins, set=name), found["certainty_and_right"]["auc"])
+    _risk(coverage, rows(risk, set=name))
+    figure.suptitle(names.SETS[name].capitalize(), x=0.01, ha="left", fontsize=9.5)
+    return figure
+
+
+def _dice(axes: Axes, nodules: pd.DataFrame, spearman: Mapping[str, Any]) -> None:
+    axes.plot(nodules["confidence"], nodules["dice"], "o", markersize=4, alpha=0.6, mec="none")
+    axes.set(xlim=(-0.02, 1.02), **WITH_FOOT)
+    axes.set(xlabel="ResNet50's confidence in the nodule", ylabel="Dice of the U-Net's region")
+    axes.set_title(f"Quality ({lookup.counted(len(nodules), 'nodules')})")
+    plotting.note(axes, f"Spearman {lookup.estimate(spearman, '.2f')}", (0.02, 0.02))
+
+
+def _being_right(axes: Axes, bins: pd.DataFrame, auc: Mapping[str, Any]) -> None:
+    share, count = bins["right"].to_numpy(), bins["n"].to_numpy()
+    low, high = plotting.wilson(share, count)
+    axes.plot([0.5, 1], [0.5, 1], color=plotting.GREY, linestyle=":", linewidth=0.9)
+    axes.errorbar(
+        bins["certainty"],
+        share,
+        yerr=np.maximum([share - low, high - share], 0),
+        fmt="o-",
+        color=plotting.GREEN,
+        markersize=4,
+        elinewidth=0.9,
+        capsize=2,
+    )
+    axes.set(xlim=(0.49, 1.01), **WITH_FOOT)
+    axes.set(xlabel="Confidence in the answer: max(p, 1 − p)", ylabel="Share of answers right")
+    axes.set_title(f"Being right ({lookup.counted(int(count.sum()), 'candidates')})")
+    plotting.note(axes, f"AUC of right or wrong {lookup.estimate(auc, '.2f')}", (0.02, 0.02))
+
+
+def _risk(axes: Axes, risk: pd.DataFrame) -> None:
+    for task, (label, colour) in TASKS.items():
+        line = rows(risk, task=task).sort_values("coverage")
+        axes.fill_between(
+            line["coverage"], line["low"], line["high"], color=colour, alpha=0.15, linewidth=0
+        )
+        axes.plot(line["coverage"], line["risk"], color=colour, label=label)
+        axes.plot(line["coverage"], line["oracle"], color=colour, linestyle=":", linewidth=1)
+    axes.set(xlim=(0, 1.0), xlabel="Share kept, the surest first", ylabel="Mean risk of those kept")
+    axes.set_ylim(0, max(0.1, axes.get_ylim()[1]) * 1.45)
+    axes.legend(title="95 % bands; dotted: the best order", loc="upper left")
+    axes.set_title("Risk and coverage")

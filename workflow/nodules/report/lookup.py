@@ -1,0 +1,48 @@
+"""How figures and pages look numbers up, and how a number is spelled."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from nodules.evaluation.names import SETS
+
+
+def shown_sets(table: pd.DataFrame) -> list[str]:
+    """The pooled sets that a table has, the held-out test first."""
+    present = set(table["set"])
+    return [name for name in SETS if name in present]
+
+
+def main_set(table: pd.DataFrame) -> str:
+    """The set a single panel shows: the held-out test, or all left-out scans where none is."""
+    return next(iter(shown_sets(table)), "test")
+
+
+def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows whose columns have the given values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def estimate(found: Mapping[str, Any] | None, form: str = ".3f") -> str:
+    """An estimate {value, low, high} of a results file as text; a dash where it is undefined."""
+    if not found:
+        return "–"
+    return interval(found["value"], (found["low"], found["high"]), form)
+
+
+def counted(count: int, unit: str) -> str:
+    """A count with its unit and a thousands separator, such as `n = 1,186 nodules`."""
+    return f"n = {count:,} {unit}"
+
+
+def interval(value: float | None, bounds: Iterable[float | None], form: str = ".3f") -> str:
+    """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; NaN gives a dash."""
+    if value is None or value != value:
+        return "–"
+    lower, upper = bounds
+    if lower is None or upper is None or lower != lower or upper != upper:
+        return f"{value:{form}}"
+    return f"{value:{form}} ({lower:{form}} to {upper:{form}})"

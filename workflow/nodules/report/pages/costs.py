@@ -1,0 +1,42 @@
+"""The report's page of time and memory."""
+
+import pandas as pd
+
+from nodules.report.pages.page import Page
+
+
+def costs(table: pd.DataFrame) -> Page:
+    """The page of time and memory by rule. table: of `provenance.costs`."""
+    page = Page("Time and memory of each rule")
+    page.text(
+        "Wall-clock and processor seconds of the jobs of the last run of each, and the largest"
+        " memory (resident set) of any one job. Jobs that take less than Snakemake's measuring"
+        " interval have no memory measured.",
+        "note",
+    )
+    names = {
+        "rule": "rule",
+        "jobs": "jobs",
+        "total_s": "all jobs (s)",
+        "longest_s": "longest job (s)",
+        "cpu_s": "processor (s)",
+        "peak_mb": "peak memory (MB)",
+    }
+    rows = [
+        {
+            names["rule"]: row["rule"],
+            names["jobs"]: row["jobs"],
+            **{names[c]: _rounded(row[c]) for c in ("total_s", "longest_s", "cpu_s", "peak_mb")},
+        }
+        for row in table.to_dict("records")
+    ]
+    page.table(rows, numbers=list(names.values())[1:])
+    page.text(
+        f"All rules: {_rounded(table['total_s'].sum())} s of jobs,"
+        f" {_rounded(table['cpu_s'].sum())} s of processor."
+    )
+    return page
+
+
+def _rounded(value: float) -> str:
+    return "–" if value != value else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"

@@ -1,0 +1,88 @@
+"""The report's pages of scans and of the run."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from nodules.report.pages.page import Page
+
+
+def scans(sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame) -> Page:
+    """The page of scans used and skipped. Tables `scans`, `defects`, `folds`."""
+    page = Page("Scans used and skipped")
+    used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
+    page.text(
+        f"{len(used):,} of {len(sheet):,} scans found are used, with"
+        f" {int(used['n_nodules'].sum()):,} reference nodules;"
+        f" {int((used['n_nodules'] == 0).sum()):,} of them have none and count all the same."
+    )
+    page.heading("Skipped scans")
+    page.table(
+        [
+            {"subset": row.subset, "scan": row.seriesuid, "why": _why(defects, row.seriesuid)}
+            for row in skipped.itertuples()
+        ]
+    )
+    page.heading("Defects of the input")
+    page.table(
+        [
+            {
+                "file": row.file,
+                "what is wrong": row.reason,
+                "what to do": row.remedy,
+                "scan unusable": "yes" if row.fatal else "no",
+            }
+            for row in defects.itertuples()
+        ]
+    )
+    page.heading("Folds")
+    page.text("A fold is the set of scans that its networks have not seen; test is held out.")
+    page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
+    page.heading("Subsets")
+    page.table(list(_subset_rows(sheet)), numbers=["subset", "found", "used", "nodules"])
+    return page
+
+
+def run(config: str, versions: Mapping[str, str], commit: str, data_hash: str) -> Page:
+    """The page of the run: commit, hash of the data, config as YAML, versions of the software."""
+    page = Page("Config and versions of this run")
+    page.table(
+        [
+            {"what": "commit of the code", "value": commit},
+            {"what": "SHA-256 over the hashes of all scans used", "value": data_hash},
+        ]
+    )
+    page.heading("Config")
+    page.text("As the run was started, all keys filled in. seed is the one seed of everything.")
+    page.code(config)
+    page.heading("Software")
+    page.table([{"what": name, "version": found} for name, found in versions.items()])
+    return page
+
+
+def _why(defects: pd.DataFrame, uid: object) -> str:
+    own = defects[(defects["seriesuid"] == uid) & defects["fatal"]]
+    return "; ".join(own["reason"])
+
+
+def _fold_rows(folds: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for fold, group in folds.groupby("fold"):
+        yield {
+            "fold": "test" if fold == -1 else fold,
+            "scans": len(group),
+            "patients": group["patient"].nunique(),
+            "nodules": int(group["n_nodules"].sum()),
+            "without nodule": int((group["n_nodules"] == 0).sum()),
+        }
+
+
+def _subset_rows(sheet: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for subset, group in sheet.groupby("subset"):
+        used = group[group["status"] == "ok"]
+        yield {
+            "subset": subset,
+            "found": len(group),
+            "used": len(used),
+            "nodules": int(used["n_nodules"].sum()),
+        }

@@ -1,0 +1,152 @@
+"""How figures look and how they are saved: equal tables give equal bytes, in SVG and PNG."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import rcsetup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from nodules.base.files import atomic
+
+P = ParamSpec("P")
+
+# Okabe and Ito's colours: distinct for all common kinds of colour vision.
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A8A"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+
+WIDTH = 7.2  # inches, a page's two columns
+PANEL = 3.0  # inches, height of a row of panels
+DPI = 200
+MANY = 1500  # from this many on, points are drawn as pixels also in the SVG
+
+STYLE: dict[str, Any] = {
+    # Bundled with matplotlib, so that every machine draws the same letters.
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": "0.3",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": rcsetup.cycler(color=CYCLE),
+    "grid.color": "0.91",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": True,
+    "legend.framealpha": 0.9,
+    "legend.edgecolor": "none",
+    "lines.linewidth": 1.6,
+    "figure.dpi": 100,
+    "savefig.dpi": DPI,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "luna16-nodules",
+}
+
+# Nothing that changes from run to run goes into a file.
+UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}
+COMPARISON_COLOURS = {"unet": BLUE, "maskrcnn": GREEN, "reader": PURPLE, "sphere": BLACK}
+
+
+def _settings() -> dict[Any, Any]:
+    """Matplotlib's own defaults with STYLE over them, so that no user's file plays a part."""
+    return {**dict(mpl.rcParamsDefault.items()), **STYLE}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draw with the project's style, whatever the caller's settings are."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(_settings()):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def panels(
+    columns: int = 1,
+    rows: int = 1,
+    *,
+    width: float = WIDTH,
+    height: float = PANEL,
+    ratios: Iterable[float] | None = None,
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a grid of panels, read row by row; `height` is that of one row, in inches."""
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(w_pad=0.07, h_pad=0.06, wspace=0.03, hspace=0.02)
+    grid = {"width_ratios": list(ratios)} if ratios else None
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid)
+    return figure, list(axes.ravel())
+
+
+def save(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Write a figure to each path, whole or not at all; the suffix (.svg, .png) is the format."""
+    with mpl.rc_context(_settings()):
+        for path in paths:
+            with atomic(path) as temporary:
+                figure.savefig(temporary, metadata=UNDATED[Path(path).suffix])
+
+
+def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> None:
+    """Write text into a panel, at a place in fractions of its width and height."""
+    x, y = place
+    axes.text(
+        x,
+        y,
+        text,
+        transform=axes.transAxes,
+        ha="right" if x > 0.5 else "left",
+        va="top" if y > 0.5 else "bottom",
+        fontsize=8,
+        linespacing=1.4,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
+        zorder=10,
+    )
+
+
+def legend_below(axes: Axes, **settings: Any) -> None:
+    """Put the legend, if there is one, under the panel, where it hides nothing."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), **settings)
+
+
+def log_scale(axes: Axes) -> None:
+    """Logarithmic y axis with plain numbers at 1, 2 and 5, readable over a single decade too."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def empty(axes: Axes, reason: str) -> None:
+    """Say in the middle of a panel why there is nothing to draw."""
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+
+
+def wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Wilson's 95 % bounds (2, n) of shares (n,) of `count` (n,) independent things."""
+    tests = [binomtest(round(s * n), int(n)) for s, n in zip(share, count, strict=True)]
+    bounds = [test.proportion_ci(method="wilson") for test in tests]
+    return np.array([(b.low, b.high) for b in bounds]).reshape(-1, 2).T

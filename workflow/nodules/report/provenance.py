@@ -1,0 +1,61 @@
+"""What a run was made with: versions, commit, data."""
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+
+PACKAGES = (
+    "snakemake",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "SimpleITK",
+    "opencv-python-headless",
+    "connected-components-3d",
+    "fill-voids",
+    "pylidc",
+    "torch",
+    "torchvision",
+    "matplotlib",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the system and the packages that this environment holds."""
+    found = {"Python": platform.python_version(), "system": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not in the environment that made this page"
+    return found
+
+
+def commit(folder: Path) -> str:
+    """Git commit of the code, with a word when files differ from it; a sentence where none."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+        return git("rev-parse", "HEAD") + (", with uncommitted changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "not known: the code is not in a git checkout"
+
+
+def data_hash(scans: pd.DataFrame) -> str:
+    """One SHA-256 for all scans used: over the sorted lines `UID hash-of-voxels`."""
+    used = scans[scans["status"] == "ok"]
+    lines = sorted(
+        f"{uid} {sha}" for uid, sha in zip(used["seriesuid"], used["sha256"], strict=True)
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

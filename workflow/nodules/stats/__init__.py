@@ -1,0 +1,1 @@
+"""Numbers from numbers: seeds, resampling, ranks, calibration, overlap, correlation."""

@@ -1,0 +1,106 @@
+"""Calibration of confidences: measures over all resamples, temperature, Platt's sigmoid.
+
+Labels are 1 or 0. `scan` is each case's scan as an index; `drawn` are `bootstrap.weights`. Values
+come as (1 + replicates,) arrays, the first on the data itself.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+
+from nodules.stats.bootstrap import per_scan, ratio
+from nodules.stats.logits import scaled
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Fitted = TypeVar("Fitted")
+BINS = 10  # equally wide bins of confidence in the reliability diagram
+TEMPERATURES = (0.05, 20.0)  # bounds: with separable labels the best temperature is 0
+
+
+def calibration_measures(
+    labels: Ints, confidence: Floats, scan: Ints, drawn: Floats
+) -> dict[str, Floats]:
+    """Brier score and expected calibration error over BINS equally wide bins of confidence.
+
+    ECE: sum over bins of (share of candidates) x |mean confidence - share of nodules|.
+    """
+    n_scans = drawn.shape[1]
+    total = drawn @ per_scan(scan, np.ones(len(labels)), n_scans)
+    squares = drawn @ per_scan(scan, (confidence - labels) ** 2, n_scans)
+    excess = np.zeros((len(labels), BINS))
+    excess[np.arange(len(labels)), _bin(confidence)] = confidence - labels
+    gaps = np.abs(drawn @ per_scan(scan, excess, n_scans)).sum(axis=1)
+    return {"brier": ratio(squares, total), "ece": ratio(gaps, total)}
+
+
+def reliability(labels: Ints, confidence: Floats) -> list[dict[str, float]]:
+    """Rows of the reliability diagram: low, high, n, confidence, nodules; NaN in an empty bin."""
+    bins = _bin(confidence)
+    edges = np.linspace(0, 1, BINS + 1)
+    n = np.bincount(bins, minlength=BINS)
+    means = ratio(np.bincount(bins, confidence, BINS), n)
+    shares = ratio(np.bincount(bins, labels, BINS), n)
+    return [
+        {"low": edges[i], "high": edges[i + 1], "n": n[i], "confidence": means[i]}
+        | {"nodules": shares[i]}
+        for i in range(BINS)
+    ]
+
+
+def fit_temperature(labels: Ints, logits: Floats) -> float:
+    """Temperature T with the least cross-entropy of sigmoid(logit / T); NaN with one class.
+
+    Guo et al. 2017 (arXiv:1706.04599) for one output. The loss is convex in 1 / T.
+    """
+    if len(np.unique(labels)) < 2:
+        return float("nan")
+    towards_wrong = np.where(labels == 1, -logits, logits)
+
+    def loss(inverse: float) -> float:
+        return float(np.logaddexp(0, towards_wrong * inverse).mean())
+
+    bounds = (1 / TEMPERATURES[1], 1 / TEMPERATURES[0])
+    return 1 / float(
+        minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x
+    )
+
+
+def fit_platt(labels: Ints, logits: Floats) -> tuple[float, float]:
+    """Slope and intercept of Platt's sigmoid(slope x logit + intercept); NaN with one class.
+
+    Platt 1999: least cross-entropy against targets drawn in from 0 and 1 by the number of cases,
+    so that also separable ones have a finite best.
+    """
+    positive = labels.sum()
+    if positive in (0, len(labels)):
+        return float("nan"), float("nan")
+    high, low = (positive + 1) / (positive + 2), 1 / (len(labels) - positive + 2)
+    targets = np.where(labels == 1, high, low)
+    prior = np.log((positive + 1) / (len(labels) - positive + 1))
+
+    def loss(line: Floats) -> tuple[float, Floats]:
+        z = line[0] * logits + line[1]
+        error = scaled(z, 1.0) - targets
+        return float((np.logaddexp(0, z) - targets * z).mean()), np.array(
+            [(error * logits).mean(), error.mean()]
+        )
+
+    slope, intercept = minimize(loss, np.array([0.0, prior]), jac=True, method="BFGS").x
+    return float(slope), float(intercept)
+
+
+def cross_fitted(
+    fit: Callable[[Ints, Floats], Fitted], labels: Ints, values: Floats, fold: Ints
+) -> dict[int, Fitted]:
+    """For each fold, what `fit` gives on the candidates of all other folds."""
+    return {int(k): fit(labels[fold != k], values[fold != k]) for k in np.unique(fold)}
+
+
+def _bin(confidence: Floats) -> Ints:
+    """Bin of each confidence: [0, 0.1), [0.1, 0.2), ..., [0.9, 1]."""
+    edges = np.linspace(0, 1, BINS + 1)[1:-1]
+    return np.searchsorted(edges, confidence, side="right").astype(np.int64)
