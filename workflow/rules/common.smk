@@ -16,6 +16,7 @@ from nodules.datasets import folds, luna16
 from nodules.datasets.phantom import plan
 from nodules.images import foreign
 from nodules.report.catalogue import TASKS, TITLES, figures_of
+
 configuration.check(config, workflow.configfiles)
 
 
