@@ -9,7 +9,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 rule all:
     input:
-        "results/report.html",
+        lambda wildcards: ["results/report.html", *pngs(wildcards)],
 
 
 include: "workflow/rules/common.smk"
@@ -19,14 +19,14 @@ if not FIGURES_ONLY:
 
     include: "workflow/rules/data.smk"
     include: "workflow/rules/slices.smk"
-    include: "workflow/rules/folds.smk"
+    include: "workflow/rules/weights.smk"
     include: "workflow/rules/segmentation.smk"
-    include: "workflow/rules/classification.smk"
+    include: "workflow/rules/presence.smk"
     include: "workflow/rules/malignancy.smk"
     include: "workflow/rules/yardsticks.smk"
-    include: "workflow/rules/baseline.smk"
+    include: "workflow/rules/maskrcnn.smk"
     include: "workflow/rules/evaluation.smk"
-    include: "workflow/rules/trends.smk"
+    include: "workflow/rules/comparison.smk"
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"
 

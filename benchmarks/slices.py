@@ -30,7 +30,7 @@ from nodules.base import files, tables  # noqa: E402
 from nodules.images import metaimage  # noqa: E402
 from nodules.prepare import lungs, slices  # noqa: E402
 
-SETTINGS = slices.Settings(size=512, window=(-1000, 400), margin_mm=10, isolate=True, fill=170)
+SETTINGS = slices.SliceSettings(size=512, window=(-1000, 400), margin_mm=10, isolate=True, fill=170)
 
 
 def least(runs: int, work: Callable[[], Any]) -> tuple[float, Any]:

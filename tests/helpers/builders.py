@@ -30,10 +30,6 @@ def make_stack(folder: Path, uid="2.25.1", shape=(10, 64, 64), nodules=(), kind=
         mask = ball(shape, centre, radius)
         array[mask] = 220
         rows += regions.encode(uid, kind, "slices", number, mask)
-    names = [
-        [n for n, r in enumerate(nodules, 1) if abs(r[0][0] - z) * 2 <= r[1]]
-        for z in range(shape[0])
-    ]
     slices = [
         {
             "seriesuid": uid,
@@ -45,8 +41,6 @@ def make_stack(folder: Path, uid="2.25.1", shape=(10, 64, 64), nodules=(), kind=
             "crop_width": shape[2],
             "mm_per_px": SPACING[0],
             "lung_mm2": 100.0,
-            "nodules": names[z],
-            "nodule_mm2": 0.0,
             **geometry.to_row(),
         }
         for z in range(shape[0])

@@ -11,7 +11,7 @@ from nodules.evaluation import malignancy
 from nodules.findings.ratings import label
 from nodules.findings.rule import Rule
 
-SETTINGS: dict[str, Any] = {"readers": 3, "combine": "mean", "benign": 2.8, "malignant": 3.2}
+SETTINGS: dict[str, Any] = {"least_readers": 3, "combine": "mean", "benign": 2.8, "malignant": 3.2}
 SETTINGS |= {"vote": "average", "shuffle_labels": None}
 RULE = Rule.of(SETTINGS)
 

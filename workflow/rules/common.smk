@@ -15,7 +15,6 @@ from nodules.base.resources import NOTICE, hours, memory, minutes
 from nodules.datasets import folds, luna16
 from nodules.datasets.phantom import plan
 from nodules.images import foreign
-from nodules.report.catalogue import TASKS, TITLES, figures_of
 
 configuration.check(config, workflow.configfiles)
 
@@ -28,7 +27,7 @@ wildcard_constraints:
     uid=foreign.UID,
     fold=r"\d+",
     member=r"\d+",
-    section="resnet|baseline",
+    section="presence|malignancy|maskrcnn",
     part=r"fold_\d+|test",
 
 
@@ -50,19 +49,36 @@ HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
-# What the ResNet50 decides, and whether Mask R-CNN stands beside; what else needs is not made.
-PRESENCE, MALIGNANCY = (t in TASKS[config["resnet"]["task"]] for t in ("presence", "malignancy"))
-BASELINE = config["baseline"]["enabled"]
-FIGURES = figures_of(config["resnet"]["task"], BASELINE)
+# What the ResNet50s decide, and whether Mask R-CNN stands beside; what else needs is not made.
+PRESENCE, MALIGNANCY = (task in config["tasks"] for task in ("presence", "malignancy"))
+MASKRCNN = config["maskrcnn"]["enabled"]
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
-PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
-RESULTS_AND_RUN = "1 Results and run"
-GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
+RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
+# The U-Net's candidates: what they hit, and what the ResNet50 says of them.
+MATCHES = expand("results/detection/unet/{part}/matches.parquet", part=PARTS)
+CLASSIFIED = expand("results/classification/{part}/candidates.parquet", part=PARTS)
+# An input of every rule that sees scans: they are looked at anew once the check is done, and where
+# it found what it had found before, no network is trained again.
+CHECKED = ancient("results/scans/scans.parquet")
 
 
-def code(script):
-    """Library files that a script's result depends on: an edit there reruns the rule."""
-    return [str(p) for p in closure.result_code(ROOT / f"workflow/scripts/{script}.py")]
+def code(script, network=None):
+    """Library files that a script's result depends on: an edit there reruns the rule.
+
+    network: name of the network that the config chooses; the script imports its file by name.
+    """
+    chosen = [closure.LIBRARY / f"learning/networks/{network}.py"] if network else []
+    return [str(p) for p in closure.result_code(ROOT / f"workflow/scripts/{script}.py", chosen)]
+
+
+def keys(section, *names):
+    """Some keys of a section of the config: what a rule's params need of it, and no more."""
+    return {name: config[section][name] for name in names}
+
+
+def all_but(section, *names):
+    """The keys of a section of the config without some."""
+    return {name: value for name, value in config[section].items() if name not in names}
 
 
 def scans(wildcards=None):
@@ -81,35 +97,37 @@ def part_scans(part):
     return [uid for uid in scans() if (SCANS[uid].subset == HELD_OUT) == (part == "test")]
 
 
-def stacks(part):
-    """Input function: slices, their tables and masks of the scans that a part's jobs may touch."""
+def stacks(part, truth=True):
+    """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
+
+    truth: False for what runs on scans alone, without masks.
+    """
+    own = ["results/slices/{uid}.npy", "results/slices/{uid}.parquet"]
+    own += ["results/masks/{uid}.parquet"] if truth else []
 
     def files(wildcards):
-        return expand(
-            [
-                "results/slices/{uid}.npy",
-                "results/slices/{uid}.parquet",
-                "results/masks/{uid}.parquet",
-            ],
-            uid=part_scans(part.format(**wildcards)),
-        )
+        return expand(own, uid=part_scans(part.format(**wildcards)))
 
     return files
 
 
-def networks_unseen(model, part="{part}", files=("model.pt",)):
-    """Input function: the networks that have not seen a part's scans.
+def networks_unseen(model, part="{part}", members=("",)):
+    """Input functions `models` and `weights`: the networks that have not seen a part's scans.
 
     For the scans that a fold leaves out: its own; for the held-out subset: every fold's.
-    files: of a fold, where it has several networks.
+    members: folders of a fold, where it has several networks.
     """
 
-    def networks(wildcards):
-        name = part.format(**wildcards)
-        folders = FOLD_PARTS if name == "test" else [name]
-        return [f"results/models/{model}/{folder}/{file}" for folder in folders for file in files]
+    def files(name):
+        def networks(wildcards):
+            asked = part.format(**wildcards)
+            folds = FOLD_PARTS if asked == "test" else [asked]
+            places = [f"{fold}/{member}".rstrip("/") for fold in folds for member in members]
+            return [f"results/models/{model}/{place}/{name}" for place in places]
 
-    return networks
+        return networks
+
+    return {"models": files("model.json"), "weights": files("model.pt")}
 
 
 def start_weights(section):
@@ -118,34 +136,15 @@ def start_weights(section):
     return kept.get(config[section]["weights"], f"results/weights/{section}.pth")
 
 
-def of_baseline(path, parts):
-    """Files of the Mask R-CNN, one per part; none where the baseline is left out."""
-    return expand(path, part=parts) if BASELINE else []
+def facts(**fed):
+    """What a network's manifest says of the data and of how its input is prepared."""
+    prepared = {"lungs": config["lungs"]["method"], "slices": all_but("slices", "png")}
+    return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
-def figure_files():
-    """Every figure, as SVG and as PNG."""
-    return expand("results/figures/{name}.{form}", name=FIGURES, form=["svg", "png"])
+def of_maskrcnn(path, parts):
+    """Files of the Mask R-CNN, one per part; none where it is left out."""
+    return expand(path, part=parts) if MASKRCNN else []
 
 
-def shown(path, category, **label):
-    """A file as an output that goes into the report, with the caption of its name."""
-    caption = f"../report/{Path(path).stem}.rst"
-    return report(path, caption=caption, category=category, labels=label)
-
-
-def drawn(name):
-    """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
-    place = FIGURES.index(name) + 1 if name in FIGURES else 0
-    title = f"{place:02d} {TITLES[name]}"
-    svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
-    return [svg, f"results/figures/{name}.png"]
-
-
-def reported_files():
-    """Everything that the report shows."""
-    return [
-        *figure_files(),
-        *expand("results/gallery/{kind}.png", kind=GALLERY),
-        *expand("results/report/{page}.html", page=[*PAGES, "costs"]),
-    ]
+include: "common_report.smk"

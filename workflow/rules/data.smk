@@ -1,7 +1,8 @@
-"""Data: the built-in phantom scans, and the check of every scan before hours of work.
+"""Data: the built-in phantom scans, the check of every scan before hours of work, and the folds.
 
 Requires: nothing for the phantom; LUNA16's subsets and CSV files for real scans.
-Produces: results/phantom/ (source phantom only), results/scans/*.parquet.
+Produces: results/phantom/ (source phantom only), results/scans/*.parquet,
+          results/folds/folds.parquet: which scans are trained on, left out and held out.
 """
 
 if PHANTOM:
@@ -77,6 +78,25 @@ checkpoint check_scans:
         "../scripts/check_scans.py"
 
 
-# An input of every rule that sees scans: once the check is done, Snakemake looks at these rules'
-# files anew, and where the check found what it had found before, no network is trained again.
-CHECKED = ancient("results/scans/scans.parquet")
+rule make_folds:
+    input:
+        scans="results/scans/scans.parquet",
+        code=code("make_folds"),
+    output:
+        folds="results/folds/folds.parquet",
+    log:
+        "results/logs/make_folds.log",
+    benchmark:
+        "results/benchmarks/make_folds.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        settings=config["folds"],
+        seed=config["seed"],
+        planned=FOLDS,
+    script:
+        "../scripts/make_folds.py"

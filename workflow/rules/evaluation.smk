@@ -1,21 +1,18 @@
-"""Scores: detection, segmentation, classification; docs/evaluation.md defines each.
+"""Scores of all answers; docs/evaluation.md defines each.
 
 Requires: tables of scans, folds, detection, classification, slices, masks and models in results.
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
-# What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS = ["unet"] + ["unet_resnet"] * PRESENCE + ["maskrcnn"] * BASELINE
+SYSTEMS = ["unet"] + ["unet_resnet"] * PRESENCE + ["maskrcnn"] * MASKRCNN
 SETS = PARTS + ["out_of_fold"]
-RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
-CLASSIFIED = expand("results/classification/{part}/candidates.parquet", part=PARTS)
 
 
 rule score_detections:
     input:
         unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
         unet_resnet=CLASSIFIED if PRESENCE else [],
-        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
+        maskrcnn=of_maskrcnn("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
@@ -47,7 +44,7 @@ rule score_detections:
 rule evaluate_segmentation:
     input:
         unet=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
-        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
+        maskrcnn=of_maskrcnn("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",
@@ -77,6 +74,7 @@ rule evaluate_segmentation:
 rule evaluate_classification:
     input:
         classified=CLASSIFIED,
+        matches=MATCHES,
         folds="results/folds/folds.parquet",
         code=code("evaluate_classification"),
     output:
@@ -99,27 +97,30 @@ rule evaluate_classification:
         "../scripts/evaluate_classification.py"
 
 
-rule summarise_run:
+rule evaluate_malignancy:
     input:
-        detection="results/evaluation/detection.json",
-        segmentation="results/evaluation/segmentation.json",
-        classification="results/evaluation/classification.json" if PRESENCE else [],
-        trends="results/evaluation/trends.json" if PRESENCE else [],
-        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
-        malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
-        code=code("summarise_run"),
+        resnet=expand("results/malignancy/resnet/{part}/scores.parquet", part=PARTS),
+        yardsticks=expand("results/malignancy/classical/{part}/scores.parquet", part=PARTS),
+        radiomics=expand("results/malignancy/radiomics/{part}.parquet", part=PARTS),
+        labels="results/malignancy/labels.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("evaluate_malignancy"),
     output:
-        summary="results/evaluation/summary.json",
-        metrics="results/evaluation/metrics.parquet",
+        nodules="results/evaluation/malignancy_nodules.parquet",
+        curves="results/evaluation/malignancy_curves.parquet",
+        summary="results/evaluation/malignancy.json",
     log:
-        "results/logs/summarise_run/all.log",
+        "results/logs/evaluate_malignancy/all.log",
     benchmark:
-        "results/benchmarks/summarise_run/all.tsv"
+        "results/benchmarks/evaluate_malignancy/all.tsv"
     conda:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(4000),
         runtime=minutes(30),
+    params:
+        **RESAMPLING,
+        settings=keys("malignancy", "vote", *LABEL_RULE),
     script:
-        "../scripts/summarise_run.py"
+        "../scripts/evaluate_malignancy.py"

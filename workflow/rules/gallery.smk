@@ -1,13 +1,10 @@
 """Pictures: hits, misses and false alarms of the U-Net, and where the malignancy ResNet50 looks.
 
-Requires: slice stacks, masks, candidates and their regions; results/malignancy/labels.parquet,
-          networks and scores of a part.
-Produces: results/gallery/{hits,misses,false_alarms,explanations}.png,
-          results/evaluation/explanations.{parquet,json}.
+Requires: slice stacks, masks, candidates, their regions and matches; results/malignancy/
+          explained.npz, results/evaluation/explanations.json.
+Produces: results/gallery/{hits,misses,false_alarms,explanations}.png.
 """
 
-# Networks are explained on scans that they have not seen.
-EXPLAINED = FOLD_PARTS[0] if HELD_OUT is None else "test"
 # Whose confidence is shown: the ResNet50's, or the U-Net's where the other decides malignancy alone.
 STAGE = "classification" if PRESENCE else "detection/unet"
 
@@ -17,6 +14,7 @@ rule draw_gallery:
         stacks=stacks("fold_0"),
         test_stacks=[] if HELD_OUT is None else stacks("test"),
         candidates=expand(f"results/{STAGE}/{{part}}/candidates.parquet", part=PARTS),
+        matches=expand("results/detection/unet/{part}/matches.parquet", part=PARTS),
         regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
         nodules="results/scans/nodules.parquet",
         folds="results/folds/folds.parquet",
@@ -45,36 +43,22 @@ rule draw_gallery:
         "../scripts/draw_gallery.py"
 
 
-rule explain_nodules:
+rule draw_explanations:
     input:
-        stacks=stacks(EXPLAINED),
-        models=networks_unseen("malignancy", EXPLAINED, NETWORK_FILES),
-        folds="results/folds/folds.parquet",
-        labels="results/malignancy/labels.parquet",
-        scores=f"results/malignancy/resnet/{EXPLAINED}/scores.parquet",
-        code=code("explain_nodules"),
-    output:
-        table="results/evaluation/explanations.parquet",
+        maps="results/malignancy/explained.npz",
         summary="results/evaluation/explanations.json",
+        code=code("draw_explanations"),
+    output:
         picture=shown("results/gallery/explanations.png", "3 Gallery", pictures="4 Explanations"),
     log:
-        "results/logs/explain_nodules/all.log",
+        "results/logs/draw_explanations/all.log",
     benchmark:
-        "results/benchmarks/explain_nodules/all.tsv"
+        "results/benchmarks/draw_explanations/all.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: 1
     resources:
-        gpu=1,
-        mem_mb=memory(16000),
-        runtime=hours(2),
-    params:
-        settings=JUDGE,
-        kind=config["masks"]["kind"],
-        part=EXPLAINED,
-        vote=config["malignancy"]["vote"],
-        most=config["report"]["gallery"],
-        bootstrap=config["scoring"]["bootstrap"],
-        seed=config["seed"],
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     script:
-        "../scripts/explain_nodules.py"
+        "../scripts/draw_explanations.py"

@@ -1,23 +1,21 @@
-"""Benign or malignant: the readers' labels, and what the ResNet50 says of them.
+"""Benign or malignant: the readers' labels, what the ResNet50 says of them, and where it looks.
 
 Requires: results/scans/{scans,nodules}.parquet, readers' ratings (LIDC's database, or the
           phantom's tables), slice stacks and masks, results/folds/folds.parquet.
 Produces: results/malignancy/labels.parquet,
-          results/models/malignancy/fold_{fold}/member_{member}/{model.pt,history.parquet},
-          results/malignancy/resnet/{part}/scores.parquet.
+          results/models/malignancy/fold_{fold}/member_{member}/{model.*,history.parquet},
+          results/malignancy/resnet/{part}/scores.parquet, results/malignancy/explained.npz,
+          results/evaluation/explanations.{parquet,json}.
 """
 
+# Networks are explained on scans that they have not seen.
+EXPLAINED = FOLD_PARTS[0] if HELD_OUT is None else "test"
 # Which of the label rule's keys decide what is learned.
-LABEL_RULE = {
-    key: config["malignancy"][key]
-    for key in ("readers", "combine", "benign", "malignant", "shuffle_labels")
-}
-# And what the networks learn by; all else about the ResNet50 is as for presence.
-JUDGE = {key: config["malignancy"][key] for key in ("slices", "epochs", "repeat", "balance")} | {
-    key: config["resnet"][key]
-    for key in ("batch", "learning_rate", "schedule", "crop_mm", "crop_px", "augment")
-}
-NETWORK_FILES = [f"{member}/model.pt" for member in MEMBERS]
+LABEL_RULE = keys("malignancy", "least_readers", "combine", "benign", "malignant", "shuffle_labels")
+LEARNED = (
+    *("network", "epochs", "batch", "learning_rate", "schedule"),
+    *("crops_per_nodule", "repeat", "balance"),
+)
 
 
 rule label_nodules:
@@ -51,10 +49,11 @@ rule train_malignancy:
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         labels="results/malignancy/labels.parquet",
-        weights=start_weights("resnet"),
-        code=code("train_malignancy"),
+        weights=start_weights("malignancy"),
+        code=code("train_malignancy", config["malignancy"]["network"]),
     output:
         model="results/models/malignancy/fold_{fold}/member_{member}/model.pt",
+        manifest="results/models/malignancy/fold_{fold}/member_{member}/model.json",
         history="results/models/malignancy/fold_{fold}/member_{member}/history.parquet",
     log:
         "results/logs/train_malignancy/fold_{fold}_member_{member}.log",
@@ -69,21 +68,26 @@ rule train_malignancy:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=JUDGE,
+        settings=keys("malignancy", *LEARNED) | config["crops"],
         kind=config["masks"]["kind"],
         seed=config["seed"],
+        facts=facts(
+            crops=keys("crops", "mm", "px"),
+            crops_per_nodule=config["malignancy"]["crops_per_nodule"],
+        )
+        | {"output": "logit of malignant against benign"},
     script:
         "../scripts/train_malignancy.py"
 
 
 rule classify_nodules:
     input:
+        **networks_unseen("malignancy", members=MEMBERS),
         checked=CHECKED,
         stacks=stacks("{part}"),
-        models=networks_unseen("malignancy", files=NETWORK_FILES),
         folds="results/folds/folds.parquet",
-        labels="results/malignancy/labels.parquet",
-        code=code("classify_nodules"),
+        nodules="results/scans/nodules.parquet",
+        code=code("classify_nodules", config["malignancy"]["network"]),
     output:
         scores="results/malignancy/resnet/{part}/scores.parquet",
     log:
@@ -98,7 +102,39 @@ rule classify_nodules:
         mem_mb=memory(16000),
         runtime=hours(2),
     params:
-        settings=JUDGE,
         kind=config["masks"]["kind"],
     script:
         "../scripts/classify_nodules.py"
+
+
+rule explain_nodules:
+    input:
+        **networks_unseen("malignancy", EXPLAINED, MEMBERS),
+        stacks=stacks(EXPLAINED),
+        folds="results/folds/folds.parquet",
+        labels="results/malignancy/labels.parquet",
+        scores=f"results/malignancy/resnet/{EXPLAINED}/scores.parquet",
+        code=code("explain_nodules", config["malignancy"]["network"]),
+    output:
+        table="results/evaluation/explanations.parquet",
+        summary="results/evaluation/explanations.json",
+        maps="results/malignancy/explained.npz",
+    log:
+        "results/logs/explain_nodules/all.log",
+    benchmark:
+        "results/benchmarks/explain_nodules/all.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(16000),
+        runtime=hours(2),
+    params:
+        **RESAMPLING,
+        kind=config["masks"]["kind"],
+        part=EXPLAINED,
+        vote=config["malignancy"]["vote"],
+        most=config["report"]["gallery"],
+    script:
+        "../scripts/explain_nodules.py"

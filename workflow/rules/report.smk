@@ -39,8 +39,8 @@ rule write_metrics:
         metrics="results/evaluation/metrics.parquet",
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
-        comparison=["results/evaluation/comparison.parquet"] * (BASELINE and PRESENCE),
-        statements=["results/evaluation/comparison.json"] * (BASELINE and PRESENCE),
+        comparison=["results/evaluation/comparison.parquet"] * (MASKRCNN and PRESENCE),
+        statements=["results/evaluation/comparison.json"] * (MASKRCNN and PRESENCE),
         code=code("write_metrics"),
     output:
         shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),
@@ -56,6 +56,26 @@ rule write_metrics:
         runtime=minutes(10),
     script:
         "../scripts/write_metrics.py"
+
+
+rule write_malignancy:
+    input:
+        summary="results/evaluation/malignancy.json",
+        code=code("write_malignancy"),
+    output:
+        shown("results/report/malignancy.html", RESULTS_AND_RUN, page="1 Numbers, malignancy"),
+    log:
+        "results/logs/write_malignancy/all.log",
+    benchmark:
+        "results/benchmarks/write_malignancy/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/write_malignancy.py"
 
 
 rule write_run:
@@ -82,7 +102,7 @@ rule write_run:
         "../scripts/write_run.py"
 
 
-# Every other job of the run is an input, directly or not, so that all have been measured.
+# All other jobs are inputs, directly or not, so that all have been measured.
 rule write_costs:
     input:
         figures=figure_files(),
@@ -105,7 +125,6 @@ rule write_costs:
         "../scripts/write_costs.py"
 
 
-# Snakemake collects the report in a run of its own, over everything but the report itself.
 rule build_report:
     input:
         config="results/config.yaml",

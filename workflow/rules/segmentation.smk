@@ -1,9 +1,12 @@
 """U-Net: one network per fold, and candidates in the scans that it has not seen.
 
+Detection knows no truth; what it finds is held against the reference by rules of its own.
+
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet,
           results/scans/{nodules,excluded}.parquet.
-Produces: results/models/unet/fold_{fold}/{model.pt,history.parquet},
-          results/detection/unet/{part}/{candidates,regions,slices}.parquet.
+Produces: results/models/unet/fold_{fold}/{model.pt,model.json,history.parquet},
+          results/detection/unet/{part}/{candidates,regions,peaks,matches}.parquet,
+          results/evaluation/slices/{part}.parquet.
 """
 
 
@@ -12,9 +15,10 @@ rule train_unet:
         checked=CHECKED,
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
-        code=code("train_unet"),
+        code=code("train_unet", config["unet"]["network"]),
     output:
         model="results/models/unet/fold_{fold}/model.pt",
+        manifest="results/models/unet/fold_{fold}/model.json",
         history="results/models/unet/fold_{fold}/history.parquet",
     log:
         "results/logs/train_unet/fold_{fold}.log",
@@ -32,22 +36,21 @@ rule train_unet:
         settings=config["unet"],
         kind=config["masks"]["kind"],
         seed=config["seed"],
+        facts=facts(context=config["unet"]["context"]) | {"output": "probability of each pixel"},
     script:
         "../scripts/train_unet.py"
 
 
 rule detect_unet:
     input:
-        stacks=stacks("{part}"),
-        models=networks_unseen("unet"),
+        **networks_unseen("unet"),
+        stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
-        nodules="results/scans/nodules.parquet",
-        excluded="results/scans/excluded.parquet",
-        code=code("detect_unet"),
+        code=code("detect_unet", config["unet"]["network"]),
     output:
         candidates="results/detection/unet/{part}/candidates.parquet",
         regions="results/detection/unet/{part}/regions.parquet",
-        slices="results/detection/unet/{part}/slices.parquet",
+        peaks="results/detection/unet/{part}/peaks.parquet",
     log:
         "results/logs/detect_unet/{part}.log",
     benchmark:
@@ -60,8 +63,56 @@ rule detect_unet:
         mem_mb=memory(16000),
         runtime=hours(12),
     params:
-        settings=config["unet"],
         candidates=config["candidates"],
-        kind=config["masks"]["kind"],
     script:
         "../scripts/detect_unet.py"
+
+
+rule match_candidates:
+    input:
+        candidates="results/detection/unet/{part}/candidates.parquet",
+        nodules="results/scans/nodules.parquet",
+        excluded="results/scans/excluded.parquet",
+        code=code("match_candidates"),
+    output:
+        matches="results/detection/unet/{part}/matches.parquet",
+    log:
+        "results/logs/match_candidates/{part}.log",
+    benchmark:
+        "results/benchmarks/match_candidates/{part}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    script:
+        "../scripts/match_candidates.py"
+
+
+# Slices with a nodule are shown to the networks again; masks may change without a new detection.
+rule score_slices:
+    input:
+        **networks_unseen("unet"),
+        stacks=stacks("{part}"),
+        folds="results/folds/folds.parquet",
+        peaks="results/detection/unet/{part}/peaks.parquet",
+        code=code("score_slices", config["unet"]["network"]),
+    output:
+        scores="results/evaluation/slices/{part}.parquet",
+    log:
+        "results/logs/score_slices/{part}.log",
+    benchmark:
+        "results/benchmarks/score_slices/{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(16000),
+        runtime=hours(4),
+    params:
+        pixel_threshold=config["candidates"]["pixel_threshold"],
+        kind=config["masks"]["kind"],
+    script:
+        "../scripts/score_slices.py"

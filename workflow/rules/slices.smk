@@ -1,11 +1,9 @@
 """Slices and masks: each scan's stack of lung-isolated slices, and its nodules' reference masks.
 
 Requires: results/scans/{scans,nodules}.parquet, each scan's header and voxel file.
-Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/masks/{uid}.parquet.
+Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/masks/{uid}.parquet;
+          results/slices/png/{uid} where PNGs are asked for.
 """
-
-# Declared only where asked for: a declared output has to appear.
-PNGS = {} if config["slices"]["png"] == "none" else {"pngs": directory("results/slices/png/{uid}")}
 
 
 rule prepare_slices:
@@ -13,10 +11,8 @@ rule prepare_slices:
         header=lambda wildcards: SCANS[wildcards.uid].header,
         data=lambda wildcards: SCANS[wildcards.uid].data,
         checked=CHECKED,
-        nodules="results/scans/nodules.parquet",
         code=code("prepare_slices"),
     output:
-        **PNGS,
         stack="results/slices/{uid}.npy",
         table="results/slices/{uid}.parquet",
     log:
@@ -32,7 +28,7 @@ rule prepare_slices:
         runtime=minutes(20),
     params:
         lungs=config["lungs"]["method"],
-        settings=config["slices"],
+        settings=all_but("slices", "png"),
     script:
         "../scripts/prepare_slices.py"
 
@@ -62,3 +58,30 @@ rule draw_masks:
         agreement=config["masks"]["agreement"],
     script:
         "../scripts/draw_masks.py"
+
+
+rule write_pngs:
+    input:
+        stack=[
+            "results/slices/{uid}.npy",
+            "results/slices/{uid}.parquet",
+            "results/masks/{uid}.parquet",
+        ],
+        code=code("write_pngs"),
+    output:
+        pngs=directory("results/slices/png/{uid}"),
+    log:
+        "results/logs/write_pngs/{uid}.log",
+    benchmark:
+        "results/benchmarks/write_pngs/{uid}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        which=config["slices"]["png"],
+        kind=config["masks"]["kind"],
+    script:
+        "../scripts/write_pngs.py"

@@ -1,11 +1,8 @@
-"""Benign or malignant: radiomics and diameter as yardsticks, and the comparison with the ResNet50.
+"""Benign or malignant: radiomics and diameter, the yardsticks of the ResNet50.
 
-Requires: scans, native masks, results/folds/folds.parquet, results/malignancy/labels.parquet,
-          results/malignancy/resnet/{part}/scores.parquet.
+Requires: scans, native masks, results/folds/folds.parquet, results/malignancy/labels.parquet.
 Produces: results/malignancy/radiomics/{part}.parquet,
-          results/malignancy/classical/{part}/scores.parquet,
-          results/evaluation/malignancy{_nodules,_curves}.parquet and malignancy.json,
-          results/report/malignancy.html.
+          results/malignancy/classical/{part}/scores.parquet.
 """
 
 
@@ -58,53 +55,3 @@ rule fit_yardsticks:
         runtime=minutes(30),
     script:
         "../scripts/fit_yardsticks.py"
-
-
-rule evaluate_malignancy:
-    input:
-        resnet=expand("results/malignancy/resnet/{part}/scores.parquet", part=PARTS),
-        yardsticks=expand("results/malignancy/classical/{part}/scores.parquet", part=PARTS),
-        radiomics=expand("results/malignancy/radiomics/{part}.parquet", part=PARTS),
-        labels="results/malignancy/labels.parquet",
-        folds="results/folds/folds.parquet",
-        code=code("evaluate_malignancy"),
-    output:
-        nodules="results/evaluation/malignancy_nodules.parquet",
-        curves="results/evaluation/malignancy_curves.parquet",
-        summary="results/evaluation/malignancy.json",
-    log:
-        "results/logs/evaluate_malignancy/all.log",
-    benchmark:
-        "results/benchmarks/evaluate_malignancy/all.tsv"
-    conda:
-        "../../envs/imaging.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    params:
-        settings={key: config["malignancy"][key] for key in ("vote", *LABEL_RULE)},
-        bootstrap=config["scoring"]["bootstrap"],
-        seed=config["seed"],
-    script:
-        "../scripts/evaluate_malignancy.py"
-
-
-rule write_malignancy:
-    input:
-        summary="results/evaluation/malignancy.json",
-        code=code("write_malignancy"),
-    output:
-        shown("results/report/malignancy.html", RESULTS_AND_RUN, page="1 Numbers, malignancy"),
-    log:
-        "results/logs/write_malignancy/all.log",
-    benchmark:
-        "results/benchmarks/write_malignancy/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    script:
-        "../scripts/write_malignancy.py"

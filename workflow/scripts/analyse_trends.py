@@ -3,14 +3,20 @@
 from nodules.base import jobs, tables
 from nodules.base.files import write_json
 from nodules.evaluation import trends
+from nodules.evaluation.slices import with_truth
+from nodules.findings.matches import with_matches
 
 
 def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
+    scores = tables.read_all(inputs.scores, "slice_scores")
     given = trends.Predictions(
-        tables.read_all(inputs.confidence, "slice_confidence"),
-        tables.read_all(inputs.scores, "slice_scores"),
-        tables.read_all(inputs.classified, "classified"),
+        with_truth(tables.read_all(inputs.confidence, "slice_confidence"), scores),
+        scores,
+        with_matches(
+            tables.read_all(inputs.classified, "classified"),
+            tables.read_all(inputs.matches, "matches"),
+        ),
         tables.read(inputs.segmentation, "segmentation"),
     )
     folds = tables.read(inputs.folds, "folds")

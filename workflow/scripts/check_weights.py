@@ -4,16 +4,14 @@ import shutil
 
 from nodules.base import jobs
 from nodules.base.files import atomic
-from nodules.learning.networks.maskrcnn import build_maskrcnn
-from nodules.learning.networks.resnet import build_resnet
+from nodules.learning.networks import bundle
 
 
 def main(snakemake):
-    weights = snakemake.input.weights
-    if snakemake.wildcards.section == "resnet":
-        build_resnet(0, weights)
-    else:
-        build_maskrcnn(snakemake.params.settings, 0, weights)
+    """Build the network once from these weights; a file of another one is refused."""
+    weights, section = snakemake.input.weights, snakemake.wildcards.section
+    network = bundle.architecture(snakemake.params.settings["network"])
+    network.build(snakemake.params.settings, 0, weights, f"{section}.weights")
     with atomic(snakemake.output.weights) as temporary:
         shutil.copyfile(weights, temporary)
 

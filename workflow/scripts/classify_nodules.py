@@ -1,21 +1,26 @@
-"""Ask the malignancy ResNet50s that have not seen a part's scans about its nodules."""
+"""Ask the malignancy ResNet50s that have not seen a part's scans about its reference nodules."""
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.inference.malignancy import classify
-from nodules.learning.machine import restored, take
-from nodules.learning.networks.resnet import build_resnet
+from nodules.learning.machine import take
+from nodules.learning.networks import bundle
+from nodules.prepare.crops import CropSize
+from nodules.prepare.nodules import gather
 from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):
-    inputs, settings = snakemake.input, snakemake.params.settings
+    """Each network's answer on every reference nodule, rated or not."""
+    inputs = snakemake.input
     uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
     device = take(snakemake.threads).device
-    networks = [restored(build_resnet(0), path, device) for path in inputs.models]
+    models = [bundle.restore(path, device) for path in inputs.models]
+    asked = models[0].input
     stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
-    labels = tables.read(inputs.labels, "malignancy_labels")
-    scores = classify(networks, stacks, labels, settings, device)
+    nodules = gather(stacks, tables.read(inputs.nodules, "nodules"), asked["crops_per_nodule"])
+    size = CropSize(**asked["crops"])
+    scores = classify([m.network for m in models], stacks, nodules, size, device)
     tables.write(snakemake.output.scores, "malignancy_scores", scores)
 
 

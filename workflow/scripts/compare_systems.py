@@ -9,6 +9,7 @@ from nodules.base.files import read_json, write_json
 from nodules.datasets import folds
 from nodules.evaluation import costs, sets
 from nodules.evaluation.comparison import ONE, OTHER, gather, measure, scored
+from nodules.evaluation.slices import with_truth
 from nodules.evaluation.statements import comparison
 
 STEPS = {
@@ -24,9 +25,10 @@ STEPS = {
 def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     division = tables.read(inputs.folds, "folds")
+    truth = tables.read_all(inputs.scores, "slice_scores")
     given = {
-        ONE: tables.read_all(inputs.unet_resnet, "slice_confidence"),
-        OTHER: tables.read_all(inputs.maskrcnn, "slice_confidence"),
+        system: with_truth(tables.read_all(inputs[system], "slice_confidence"), truth)
+        for system in (ONE, OTHER)
     }
     slices, fitted = gather(given, division)
     scores = read_json(inputs.detection), read_json(inputs.segmentation)

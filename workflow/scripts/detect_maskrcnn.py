@@ -4,38 +4,32 @@ from tqdm import tqdm
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds
-from nodules.inference.detection import detect, joined
+from nodules.inference.detection import CandidateSettings, detect, joined
 from nodules.inference.maskrcnn import predict, slice_confidence
-from nodules.learning.machine import restored, take
-from nodules.learning.networks.maskrcnn import build_maskrcnn
+from nodules.learning.machine import take
+from nodules.learning.networks import bundle
 from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):
-    inputs, output, settings = snakemake.input, snakemake.output, snakemake.params.settings
-    uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
+    """Candidates, their regions and a confidence for each slice."""
+    inputs, output, part = snakemake.input, snakemake.output, snakemake.wildcards.part
+    uids = folds.part(tables.read(inputs.folds, "folds"), part)
     device = take(snakemake.threads).device
-    networks = [restored(build_maskrcnn(settings, 0), path, device) for path in inputs.models]
-    stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
+    models = [bundle.restore(path, device) for path in inputs.models]
+    networks, context = [m.network for m in models], models[0].input["context"]
     confidences = [tables.frame("slice_confidence")]
 
     def predictor(stack):
-        probability, confidence = predict(networks, stack, settings["context"], device)
-        confidences.append(slice_confidence(stack, confidence))
+        probability, confidence = predict(networks, stack, context, device)
+        confidences.append(slice_confidence(stack.uid, confidence))
         return probability
 
-    found = detect(
-        tqdm(stacks, desc=f"detect {snakemake.wildcards.part}", unit="scan"),
-        predictor,
-        "maskrcnn",
-        snakemake.params.candidates,
-        tables.read(inputs.nodules, "nodules"),
-        tables.read(inputs.excluded, "excluded"),
-    )
-    detected = joined(found)
-    tables.write(output.candidates, "candidates", detected["candidates"])
-    tables.write(output.regions, "regions", detected["regions"])
-    tables.write(output.slices, "slice_scores", detected["slices"])
+    stacks = tqdm(open_stacks(inputs.stacks, uids), desc=f"detect {part}", unit="scan")
+    settings = CandidateSettings(**snakemake.params.candidates)
+    found = joined(detect(stacks, predictor, "maskrcnn", settings))
+    tables.write(output.candidates, "candidates", found.candidates)
+    tables.write(output.regions, "regions", found.regions)
     tables.write(output.confidence, "slice_confidence", tables.stacked(confidences))
 
 

@@ -4,30 +4,34 @@ from tqdm import tqdm
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds
-from nodules.inference.detection import detect, joined, predict
-from nodules.learning.machine import restored, take
-from nodules.learning.networks.unet import build_unet
+from nodules.inference.detection import CandidateSettings, detect, joined, predict
+from nodules.learning.machine import take
+from nodules.learning.networks import bundle
 from nodules.prepare.stacks import open_stacks
 
 
 def main(snakemake):
-    inputs, settings = snakemake.input, snakemake.params.settings
+    """Candidates, their regions and the strongest pixel of each slice."""
+    inputs, output = snakemake.input, snakemake.output
     uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
     device = take(snakemake.threads).device
-    networks = [restored(build_unet(settings, 0), path, device) for path in inputs.models]
-    stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
-    found = detect(
-        tqdm(stacks, desc=f"detect {snakemake.wildcards.part}", unit="scan"),
-        lambda stack: predict(networks, stack, settings["context"], device),
-        "unet",
-        snakemake.params.candidates,
-        tables.read(inputs.nodules, "nodules"),
-        tables.read(inputs.excluded, "excluded"),
+    models = [bundle.restore(path, device) for path in inputs.models]
+    networks, context = [m.network for m in models], models[0].input["context"]
+    found = joined(
+        detect(
+            tqdm(
+                open_stacks(inputs.stacks, uids),
+                desc=f"detect {snakemake.wildcards.part}",
+                unit="scan",
+            ),
+            lambda stack: predict(networks, stack, context, device),
+            "unet",
+            CandidateSettings(**snakemake.params.candidates),
+        )
     )
-    detected = joined(found)
-    tables.write(snakemake.output.candidates, "candidates", detected["candidates"])
-    tables.write(snakemake.output.regions, "regions", detected["regions"])
-    tables.write(snakemake.output.slices, "slice_scores", detected["slices"])
+    tables.write(output.candidates, "candidates", found.candidates)
+    tables.write(output.regions, "regions", found.regions)
+    tables.write(output.peaks, "slice_peaks", found.peaks)
 
 
 jobs.run(main, snakemake)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from nodules.base import jobs, tables
+from nodules.findings.matches import with_matches
 from nodules.prepare.stacks import open_stacks
 from nodules.report import gallery, plotting
 
@@ -11,7 +12,10 @@ def main(snakemake):
     inputs = snakemake.input
     folds = tables.read(inputs.folds, "folds")
     part = gallery.part_of(folds)
-    candidates = tables.read_all(inputs.candidates, snakemake.params.table)
+    candidates = with_matches(
+        tables.read_all(inputs.candidates, snakemake.params.table),
+        tables.read_all(inputs.matches, "matches"),
+    )
     if snakemake.params.table == "candidates":
         candidates = candidates.assign(confidence=candidates["probability"])
     nodules = tables.read(inputs.nodules, "nodules")

@@ -3,12 +3,16 @@
 from nodules.base import jobs, tables
 from nodules.base.files import write_json
 from nodules.evaluation import presence
+from nodules.findings.matches import with_matches
 
 
 def main(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     scores = presence.score(
-        tables.read_all(inputs.classified, "classified"),
+        with_matches(
+            tables.read_all(inputs.classified, "classified"),
+            tables.read_all(inputs.matches, "matches"),
+        ),
         tables.read(inputs.folds, "folds"),
         params.bootstrap,
         params.seed,

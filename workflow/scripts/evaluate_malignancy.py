@@ -11,13 +11,11 @@ def main(snakemake):
         tables.read_all([*inputs.resnet, *inputs.yardsticks], "malignancy_scores"),
         tables.read(inputs.labels, "malignancy_labels"),
         tables.read(inputs.folds, "folds"),
+        tables.read_all(inputs.radiomics, "radiomics"),
         params.settings,
         params.bootstrap,
         params.seed,
     )
-    radiomics = tables.read_all(inputs.radiomics, "radiomics")
-    missing = radiomics.loc[radiomics["reason"] != "", ["seriesuid", "nodule", "reason"]]
-    summary["without_radiomics"] = missing.to_dict("records")
     tables.write(output.nodules, "malignancy_nodules", nodules)
     tables.write(output.curves, "malignancy_curves", curves)
     write_json(output.summary, summary)

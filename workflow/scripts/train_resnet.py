@@ -1,49 +1,27 @@
 """Train the ResNet50 of one fold on nodules, false alarms and other places without a nodule."""
 
+from functools import partial
+
 from nodules.base import jobs, tables
-from nodules.learning.loop import train
-from nodules.learning.machine import take
-from nodules.learning.networks.resnet import build_resnet
-from nodules.learning.networks.weights import save_state
-from nodules.learning.state import Plan, fingerprint
-from nodules.learning.tasks.presence import CropTask, Sources
-from nodules.prepare.stacks import open_fold
-from nodules.stats.seeds import derive
+from nodules.findings.matches import with_matches
+from nodules.learning import loop
+from nodules.learning.tasks.presence import CropTask, PresenceSettings, Sources
 
 
 def main(snakemake):
-    seed, fold = snakemake.params.seed, int(snakemake.wildcards.fold)
-    settings, inputs = snakemake.params.settings, snakemake.input
-    machine = take(snakemake.threads)
+    """Crops around nodules, and around what the U-Net took for some."""
+    inputs = snakemake.input
     sources = Sources(
-        tables.read_all(inputs.candidates, "candidates"),
+        with_matches(
+            tables.read_all(inputs.candidates, "candidates"),
+            tables.read_all(inputs.matches, "matches"),
+        ),
         tables.read_all(inputs.regions, "regions"),
-        tables.read_all(inputs.slices, "slice_scores"),
+        tables.read_all(inputs.peaks, "slice_peaks"),
         tables.read(inputs.locations, "locations"),
     )
-    task = CropTask(
-        *open_fold(inputs.folds, inputs.stacks, fold, snakemake.params.kind),
-        sources,
-        settings,
-        seed,
-        fold,
-    )
-    found = [*inputs.candidates, *inputs.regions, *inputs.slices, inputs.locations]
-    weights = [str(path) for path in [inputs.get("weights")] if path]
-    decides = [settings, snakemake.params.kind, seed, fold, *machine.arithmetic]
-    plan = Plan.build(
-        "resnet",
-        fold,
-        settings,
-        seed,
-        snakemake.output.model,
-        fingerprint(decides, [inputs.folds, *inputs.stacks, *found, *weights], inputs.code),
-        machine.workers,
-    )
-    network = build_resnet(derive(seed, "resnet", fold, "weights"), *weights)
-    history = train(network, task, plan, machine.device)
-    tables.write(snakemake.output.history, "history", history)
-    save_state(snakemake.output.model, network)
+    settings = PresenceSettings.of(snakemake.params.settings)
+    loop.run(snakemake, "resnet", settings, partial(CropTask, sources=sources))
 
 
 jobs.run(main, snakemake)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from nodules.base import jobs, tables
-from nodules.report import provenance
+from nodules.base import jobs, provenance, tables
 from nodules.report.pages import run
 
 

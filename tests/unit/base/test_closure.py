@@ -41,10 +41,10 @@ def test_base_is_left_out_by_room_and_not_by_name(tmp_path, monkeypatch):
 def test_a_chosen_file_counts_with_all_that_it_imports(tmp_path):
     script = tmp_path / "s.py"
     script.write_text("import importlib\n")
-    chosen = closure.LIBRARY / "learning/networks/unet.py"
+    chosen = closure.LIBRARY / "learning/networks/resnet.py"
     assert closure.result_code(script) == []
     found = names(closure.result_code(script, [chosen]))
-    assert {"learning/networks/unet.py", "learning/machine.py"} <= found
+    assert {"learning/networks/resnet.py", "learning/networks/weights.py"} <= found
     assert "torch" in closure.third_party(script, [chosen])
 
 

@@ -117,16 +117,19 @@ def test_folds_that_just_fit_the_phantom_are_taken():
 
 
 def test_what_is_left_out_may_contradict_itself():
-    configuration.check(overlaid(baseline={"enabled": False, "weights": "imagenet", "patch": 1}))
+    configuration.check(overlaid(maskrcnn={"enabled": False, "weights": "imagenet", "patch": 1}))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"resnet": {"weights": "mine.pth"}}, "resnet.weights: there is no file 'mine.pth' in "),
-        ({"resnet": {"weights": "imagnet"}}, "did you mean 'imagenet'?"),
-        ({"baseline": {"weights": "."}}, "baseline.weights: there is no file '.'"),
-        ({"baseline": {"weights": "mine.pth"}}, "Name a state dict, random or imagenet"),
+        (
+            {"presence": {"weights": "mine.pth"}},
+            "presence.weights: there is no file 'mine.pth' in ",
+        ),
+        ({"presence": {"weights": "imagnet"}}, "did you mean 'imagenet'?"),
+        ({"maskrcnn": {"weights": "."}}, "maskrcnn.weights: there is no file '.'"),
+        ({"maskrcnn": {"weights": "mine.pth"}}, "Name a state dict, random or imagenet"),
     ],
 )
 def test_weights_that_are_not_there_are_told_with_their_key(tmp_path, monkeypatch, change, message):
@@ -139,9 +142,9 @@ def test_weights_that_are_not_there_are_told_with_their_key(tmp_path, monkeypatc
 def test_weights_are_looked_for_only_where_a_network_needs_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.pth").touch()
-    configuration.check_weights(overlaid(resnet={"weights": "mine.pth"}))
-    configuration.check_weights(overlaid(resnet={"weights": "imagenet"}))
-    configuration.check_weights(overlaid(baseline={"enabled": False, "weights": "none.pth"}))
+    configuration.check_weights(overlaid(presence={"weights": "mine.pth"}))
+    configuration.check_weights(overlaid(presence={"weights": "imagenet"}))
+    configuration.check_weights(overlaid(maskrcnn={"enabled": False, "weights": "none.pth"}))
 
 
 @pytest.mark.parametrize(

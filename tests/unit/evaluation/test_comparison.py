@@ -33,7 +33,7 @@ def confidences(sharpness: float, seed: int = 0, zeros: bool = False) -> pd.Data
             {"seriesuid": uid, "slice": z, "confidence": c, "loss": 0.0, "present": there}
             for z, (c, there) in enumerate(zip(p, present, strict=True))
         ]
-    return tables.frame("slice_confidence", rows)
+    return pd.DataFrame(rows)
 
 
 def gathered(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

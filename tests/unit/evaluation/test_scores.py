@@ -46,7 +46,7 @@ class Run:
                 away = centre + [25, 0, 0] * np.array(number - 1)
                 found.append(candidate(uid, number, away, rng.normal(-1, 1.5)))
         self.nodules = tables.frame("nodules", nodules)
-        self.classified = tables.frame("classified", found)
+        self.classified = pd.DataFrame(found)
         self.excluded = tables.frame("excluded")
 
     @property
@@ -237,7 +237,7 @@ def test_at_most_eight_a_scan_drops_the_lowest():
     far = [candidate(uid, 10 + i, (500 + 20 * i, 0, 0), 0) for i in range(100)]
     for i, row in enumerate(far):
         row["probability"] = 0.9 - 0.001 * i
-    run.classified = tables.frame("classified", [*run.classified.to_dict("records"), *far])
+    run.classified = pd.DataFrame([*run.classified.to_dict("records"), *far])
     truth = Truth(run.nodules, run.excluded, run.folds)
     scores = score_systems({"unet": run.candidates}, truth, 20, 0)
     points = scores.summary["systems"]["unet"]["out_of_fold"]["operating_points"]
@@ -275,7 +275,7 @@ def test_a_candidate_on_an_excluded_finding_is_left_out_and_counted():
     run = Run()
     uid = run.folds["seriesuid"].iloc[0]
     extra = [candidate(uid, 50 + i, (300, 0, 0), 3, excluded=True) for i in range(4)]
-    both = tables.frame("classified", [*run.classified.to_dict("records"), *extra])
+    both = pd.DataFrame([*run.classified.to_dict("records"), *extra])
     before, after = (
         presence.score(c, run.folds, 5, 0).summary["sets"]["test"] for c in (run.classified, both)
     )
@@ -343,7 +343,7 @@ def test_without_the_presence_task_the_rest_is_summarised(run_and_scores):
 def test_what_cannot_be_told_is_null_with_a_reason(broken):
     run = Run(test=broken != "no test")
     if broken in ("no candidates", "no nodules"):
-        run.classified = tables.frame("classified")
+        run.classified = run.classified.iloc[:0]
     if broken == "no nodules":
         run.nodules = tables.frame("nodules")
     if broken == "one class":

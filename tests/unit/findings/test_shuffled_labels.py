@@ -3,6 +3,8 @@
 If a left-out crop, or a twin of it, were trained on, the network could remember its label.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +12,15 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from helpers.builders import make_stack
+from helpers.settings import PRESENCE
 from nodules.base import tables
 from nodules.learning.loop import train
-from nodules.learning.networks.resnet import answer, build_resnet
+from nodules.learning.networks.asking import crop_logits
+from nodules.learning.networks.resnet import build
 from nodules.learning.state import Plan
 from nodules.learning.tasks.presence import CropTask, Sources
 
-SETTINGS = {"crop_mm": 24, "crop_px": 32, "negatives": 1.0, "augment": False}
+SETTINGS = replace(PRESENCE, negatives=1.0, augment=False)
 CPU = torch.device("cpu")
 SCANS = 12
 
@@ -31,22 +35,21 @@ def task(tmp_path_factory):
         stack = make_stack(folder, f"2.25.{i}", (12, 64, 64), [((6, 24, 24), 8)], seed=i)
         peaks = rng.integers(16, 48, (12, 2))
         scores += [
-            {"seriesuid": stack.uid, "slice": z, "loss": 0.0, "probability": 0.0,
-             "predicted_px": 0, "truth_px": 0, "overlap_px": 0, "peak_y": y, "peak_x": x}
+            {"seriesuid": stack.uid, "slice": z, "peak_y": y, "peak_x": x}
             for z, (y, x) in enumerate(peaks)
-        ]  # fmt: skip
+        ]
         stacks.append(stack)
     nothing = [tables.frame(name) for name in ("candidates", "regions")]
     sources = Sources(*nothing, pd.DataFrame(scores), tables.frame("locations"))
-    return CropTask(stacks[::2], stacks[1::2], sources, SETTINGS, seed=0, fold=0)
+    return CropTask(stacks[::2], stacks[1::2], SETTINGS, 0, 0, sources)
 
 
 def left_out_auc(task, folder):
     """AUC on the left-out crops after training on the others."""
     plan = Plan("resnet", 0, 5, 16, 0.001, "constant", 0, folder, "")
-    network = build_resnet(seed=1)
+    network = build({}, seed=1)
     train(network, task, plan, CPU)
-    logits = answer([network.eval()], task.left_out, task.validation, SETTINGS, CPU)
+    logits = crop_logits([network.eval()], task.left_out, task.validation, SETTINGS.size, CPU)
     return roc_auc_score([c.label for c in task.validation], logits)
 
 

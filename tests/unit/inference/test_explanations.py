@@ -11,7 +11,8 @@ from nodules.base import tables
 from nodules.evaluation.explanations import METHODS
 from nodules.inference import explanations
 from nodules.inference.explanations import explain, randomised
-from nodules.learning.networks.resnet import build_resnet
+from nodules.learning.networks.resnet import build
+from nodules.prepare.crops import CropSize
 
 CPU = torch.device("cpu")
 PX = 48
@@ -104,7 +105,7 @@ def test_randomising_keeps_the_spread_of_each_layer_and_the_original():
 
 
 def test_a_resnet_is_explained_at_every_size_and_by_several_networks():
-    networks = [build_resnet(s).eval() for s in (0, 1)]
+    networks = [build({}, s).eval() for s in (0, 1)]
     maps = explain(networks, images(3, 64), np.array([1.0, -1.0, 1.0]), CPU)
     for method in METHODS:
         assert maps[method].shape == (3, 64, 64)
@@ -159,8 +160,8 @@ def explained(tmp_path):
     scores = pd.DataFrame(
         {"seriesuid": stack.uid, "nodule": [1, 2, 3], "probability": [0.8, 0.3, 0.5]}
     )
-    settings = {"crop_mm": 24, "crop_px": PX}
-    return explanations.nodules_of([Planted()], [stack], labels, scores, settings, 0, CPU)
+    size = CropSize(24, PX)
+    return explanations.nodules_of([Planted()], [stack], labels, scores, size, 0, CPU)
 
 
 def test_each_labelled_nodule_is_shown_where_it_is_largest(explained):
@@ -186,5 +187,47 @@ def test_no_labelled_nodule_gives_an_empty_table(tmp_path):
     stack = make_stack(tmp_path)
     empty = tables.frame("malignancy_labels")
     scores = pd.DataFrame(columns=["seriesuid", "nodule", "probability"])
-    found = explanations.nodules_of([Planted()], [stack], empty, scores, {"slices": 1}, 0, CPU)
+    size = CropSize(24, PX)
+    found = explanations.nodules_of([Planted()], [stack], empty, scores, size, 0, CPU)
     assert explanations.measure(found).empty
+
+
+# What a picture needs
+
+
+def shown(number, label, probability):
+    """An explained nodule of nothing but numbers."""
+    image, mask = np.zeros((3, 4, 4), np.uint8), np.zeros((4, 4), bool)
+    maps = {name: np.full((4, 4), 1 / 16) for name in explanations.METHODS}
+    known = ("2.25.1", number, label, 9.5, probability, 7)
+    return explanations.Explained(*known, image, mask, maps, maps)
+
+
+def test_both_classes_are_shown_from_sure_to_unsure():
+    malignant = [shown(k, 1, k / 10) for k in range(1, 10)]
+    benign = [shown(k, 0, k / 100) for k in range(11, 14)]
+    chosen = explanations.choose([*benign, *malignant], 8)
+    assert [n.label for n in chosen] == [1] * 5 + [0] * 3
+    assert [n.probability for n in chosen[:5]] == pytest.approx([0.9, 0.7, 0.5, 0.3, 0.1])
+    assert [n.number for n in chosen[5:]] == [13, 12, 11]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8])
+def test_no_more_are_chosen_than_wanted_or_there(count):
+    few = [shown(1, 1, 0.9), shown(2, 0, 0.1), shown(3, 0, 0.2)]
+    assert len(explanations.choose(few, count)) == min(count, 3)
+    assert explanations.choose([], count) == []
+
+
+def test_explained_nodules_survive_a_file(explained, tmp_path):
+    explanations.write(tmp_path / "explained.npz", explained)
+    again = explanations.read(tmp_path / "explained.npz")
+    for one, other in zip(explained, again, strict=True):
+        assert one[:6] == other[:6]
+        assert np.array_equal(one.image, other.image) and np.array_equal(one.mask, other.mask)
+        assert all(np.array_equal(one.maps[m], other.maps[m]) for m in explanations.METHODS)
+
+
+def test_no_nodule_survives_a_file_too(tmp_path):
+    explanations.write(tmp_path / "explained.npz", [])
+    assert explanations.read(tmp_path / "explained.npz") == []

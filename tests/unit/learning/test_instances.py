@@ -9,21 +9,16 @@ import pytest
 import torch
 
 from helpers.builders import make_stack
+from helpers.settings import MASKRCNN
 from nodules.inference.maskrcnn import predict
 from nodules.learning.loop import train
-from nodules.learning.networks.maskrcnn import build_maskrcnn
+from nodules.learning.networks import bundle, maskrcnn
 from nodules.learning.networks.weights import weights_sha256
 from nodules.learning.state import Plan
 from nodules.learning.tasks.instances import InstanceTask
 from nodules.learning.tasks.slices import SliceTask
 
 CPU = torch.device("cpu")
-SETTINGS = {
-    "backbone": "resnet18", "stages": 3, "channels": 16, "weights": "random", "trainable_layers": 5,
-    "context": 1, "scale": 1.0, "anchors_px": [4, 8, 16, 32], "proposals": 16,
-    "score_threshold": 0.05, "detections": 4, "epochs": 2, "batch": 2, "learning_rate": 0.001,
-    "schedule": "cosine", "empty_slices": 1.0, "repeat": 1, "patch": 0, "augment": True,
-}  # fmt: skip
 # Two nodules of unlike size that share a slice.
 NODULES = [((5, 20, 20), 8), ((5, 44, 40), 5)]
 
@@ -37,7 +32,7 @@ def stacks(tmp_path):
 
 @pytest.fixture
 def task(stacks):
-    return InstanceTask(stacks[:1], stacks[1:], SETTINGS, seed=1, fold=0)
+    return InstanceTask(stacks[:1], stacks[1:], MASKRCNN, seed=1, fold=0)
 
 
 @pytest.fixture
@@ -61,13 +56,17 @@ class StopAfter:
         return self.task.loss(network, inputs, targets)
 
 
+def build(seed):
+    return maskrcnn.build(bundle.shape_of("maskrcnn", MASKRCNN), seed)
+
+
 def trained(task, plan):
-    network = build_maskrcnn(SETTINGS, seed=3)
+    network = build(seed=3)
     return weights_sha256(network), train(network, task, plan, CPU), weights_sha256(network)
 
 
 def test_it_is_shown_the_unets_own_slices(stacks):
-    ours, theirs = (kind(stacks, [], SETTINGS, 1, 0) for kind in (InstanceTask, SliceTask))
+    ours, theirs = (kind(stacks, [], MASKRCNN, 1, 0) for kind in (InstanceTask, SliceTask))
     assert ours.epoch(1) == theirs.epoch(1) and ours.epoch(2) == theirs.epoch(2)
     key = ours.positive[0]
     (image, labels), (same, mask) = (
@@ -82,7 +81,7 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan):
     for batches in (1, steps):  # within an epoch, and just before its left-out scans are judged
         cut = replace(plan, folder=plan.folder / f"cut_{batches}")
         with pytest.raises(SystemExit):
-            train(build_maskrcnn(SETTINGS, seed=3), StopAfter(task, batches), cut, CPU)
+            train(build(seed=3), StopAfter(task, batches), cut, CPU)
         _, resumed_history, resumed = trained(task, cut)
         assert resumed == whole != fresh
         timeless = [c for c in history if c != "seconds"]
@@ -90,8 +89,8 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan):
 
 
 def test_slices_without_a_nodule_train_without_error(stacks):
-    task = InstanceTask(stacks, [], SETTINGS, 1, 0)
-    network = build_maskrcnn(SETTINGS, 0).train()
+    task = InstanceTask(stacks, [], MASKRCNN, 1, 0)
+    network = build(0).train()
     image, labels = task.sample(task.empty[0], np.random.default_rng(0))
     assert not labels.any()
     inputs = torch.from_numpy(np.stack([image, image])).float() / 255
@@ -105,10 +104,10 @@ def test_slices_without_a_nodule_train_without_error(stacks):
 @pytest.mark.slow
 def test_planted_nodules_are_found_after_training_on_them(tmp_path):
     stack = make_stack(tmp_path, shape=(11, 64, 64), nodules=NODULES)
-    settings = SETTINGS | {"repeat": 80, "batch": 4, "epochs": 1, "augment": False}
+    settings = replace(MASKRCNN, repeat=80, batch=4, epochs=1, augment=False)
     task = InstanceTask([stack], [], settings, 1, 0)
     plan = Plan("maskrcnn", 0, 1, 4, 0.003, "cosine", 1, tmp_path / "run", "print")
-    network = build_maskrcnn(settings, seed=3)
+    network = build(seed=3)
     train(network, task, plan, CPU)
     volume, confidence = predict([network.eval()], stack, 1, CPU)
     truth = np.stack([stack.labels(z) > 0 for z in range(11)])

@@ -9,19 +9,15 @@ import pytest
 import torch
 
 from helpers.builders import make_stack
+from helpers.settings import UNET
 from nodules.base.files import UserError
-from nodules.learning import machine
 from nodules.learning.loop import train
-from nodules.learning.networks.unet import build_unet
-from nodules.learning.networks.weights import weights_sha256
+from nodules.learning.networks import bundle, unet
+from nodules.learning.networks.weights import apply_state, load_state, weights_sha256
 from nodules.learning.state import Plan, fingerprint, resume
 from nodules.learning.tasks.slices import SliceTask
 
 CPU = torch.device("cpu")
-SETTINGS = {
-    "filters": 2, "depth": 2, "context": 1, "epochs": 2, "batch": 2, "learning_rate": 0.01,
-    "schedule": "cosine", "empty_slices": 1.0, "repeat": 1, "patch": 0, "augment": True,
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -29,26 +25,20 @@ def task(tmp_path):
     stacks = [
         make_stack(tmp_path, f"2.25.{i}", (6, 16, 16), [((3, 8, 8), 3)], seed=i) for i in range(3)
     ]
-    return SliceTask(stacks[:2], stacks[2:], SETTINGS, seed=1, fold=0)
+    return SliceTask(stacks[:2], stacks[2:], UNET, seed=1, fold=0)
 
 
 @pytest.fixture
 def plan(tmp_path):
-    return Plan(
-        "unet",
-        0,
-        SETTINGS["epochs"],
-        SETTINGS["batch"],
-        0.01,
-        "cosine",
-        1,
-        tmp_path / "run",
-        "print",
-    )
+    return Plan("unet", 0, UNET.epochs, UNET.batch, 0.01, "cosine", 1, tmp_path / "run", "print")
+
+
+def build(seed):
+    return unet.build(bundle.shape_of("unet", UNET), seed)
 
 
 def trained(task, plan):
-    network = build_unet(SETTINGS, seed=3)
+    network = build(seed=3)
     history = train(network, task, plan, CPU)
     return weights_sha256(network), history
 
@@ -81,7 +71,7 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches
     whole, history = trained(task, plan)
     cut = replace(plan, folder=plan.folder / "cut")
     with pytest.raises(SystemExit) as stop:
-        train(build_unet(SETTINGS, seed=3), StopAfter(task, batches), cut, CPU)
+        train(build(seed=3), StopAfter(task, batches), cut, CPU)
     assert stop.value.code == 128 + signal.SIGTERM
     resumed, resumed_history = trained(task, cut)
     assert resumed == whole
@@ -119,7 +109,7 @@ def test_broken_state_is_refused(task, plan, caplog):
 
 
 def fresh():
-    network = build_unet(SETTINGS, seed=3)
+    network = build(seed=3)
     return network, torch.optim.Adam(network.parameters())
 
 
@@ -127,8 +117,8 @@ def test_checkpoint_overlay_and_history_for_every_epoch(task, plan):
     final, history = trained(task, plan)
     assert list(history["epoch"]) == [1, 2]
     assert all(plan.checkpoint(e).exists() and plan.picture(e).exists() for e in (1, 2))
-    network = build_unet(SETTINGS, seed=9)
-    machine.restored(network, plan.checkpoint(2), CPU)
+    network = build(seed=9)
+    apply_state(network, load_state(plan.checkpoint(2)), plan.checkpoint(2))
     assert weights_sha256(network) == final == history["weights_sha256"].iloc[-1]
 
 
@@ -138,7 +128,7 @@ def test_loss_falls(task, plan):
 
 
 def test_a_loss_that_is_not_a_number_stops_with_a_remedy(task, plan):
-    network = build_unet(SETTINGS, seed=3)
+    network = build(seed=3)
     torch.nn.init.constant_(network.last.bias, float("nan"))
     with pytest.raises(UserError, match="learning_rate"):
         train(network, task, plan, CPU)

@@ -1,6 +1,7 @@
 """The malignancy ResNet50's nodules: how they are shown, balanced, answered and kept apart."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from helpers.builders import make_stack, nodule_rows
+from helpers.settings import MALIGNANCY
 from nodules.base import tables
 from nodules.base.files import UserError
 from nodules.datasets import folds
@@ -18,8 +20,7 @@ from nodules.learning.state import Plan
 from nodules.learning.tasks.malignancy import NoduleTask, divide, drawn
 from nodules.prepare.nodules import gather
 
-SETTINGS = {"crop_mm": 24, "crop_px": 32, "slices": 3, "balance": "sample", "augment": True}
-SETTINGS |= {"epochs": 6, "repeat": 1, "batch": 8, "learning_rate": 0.01, "schedule": "constant"}
+SETTINGS = replace(MALIGNANCY, epochs=6, batch=8, learning_rate=0.01, schedule="constant")
 CPU = torch.device("cpu")
 
 
@@ -144,7 +145,7 @@ def six(tmp_path):
 
 def task_of(six, **changes):
     stack, table = six
-    return NoduleTask([stack], [stack], (table, table), SETTINGS | changes, 0)
+    return NoduleTask([stack], [stack], replace(SETTINGS, **changes), 0, 0, (table, table))
 
 
 def test_sampling_shows_both_classes_equally_often(six):
@@ -189,8 +190,8 @@ def test_one_class_or_none_can_still_be_shown(tmp_path, balance, known):
     stack = make_stack(tmp_path, shape=(20, 64, 64), nodules=nodules)
     table = labels_of(stack, nodules, known)
     table = table[table["label"] >= 0]
-    task = NoduleTask([stack], [stack], (table, table), SETTINGS | {"balance": balance}, 0)
-    assert len(task.epoch(1)) == len(table) * SETTINGS["slices"]
+    task = NoduleTask([stack], [stack], replace(SETTINGS, balance=balance), 0, 0, (table, table))
+    assert len(task.epoch(1)) == len(table) * SETTINGS.crops_per_nodule
     assert task.weights.isfinite().all()
 
 
@@ -220,9 +221,14 @@ class Brightness(nn.Module):
         return x.mean((1, 2, 3))[:, None]
 
 
+def answers(networks, stack, nodules, count=3):
+    """Table `malignancy_scores` of a scan's nodules, shown by `count` crops each."""
+    return classify(networks, [stack], gather([stack], nodules, count), SETTINGS.size, CPU)
+
+
 def test_a_nodule_has_one_answer_from_each_network(six):
     stack, table = six
-    found = classify([Constant(1.0), Constant(-2.0)], [stack], table, SETTINGS, CPU)
+    found = answers([Constant(1.0), Constant(-2.0)], stack, table)
     assert list(found["member"]) == [0] * 6 + [1] * 6
     assert list(found["nodule"]) == [*range(1, 7)] * 2
     assert np.allclose(found["probability"], 1 / (1 + np.exp(-found["logit"])))
@@ -234,25 +240,23 @@ def test_the_answer_is_the_mean_over_the_crops(tmp_path):
     stack = make_stack(tmp_path, nodules=nodules)
     table = labels_of(stack, nodules, [1])
 
-    def answers(slices):
-        return classify([Brightness()], [stack], table, SETTINGS | {"slices": slices}, CPU)
+    def logit(count):
+        return answers([Brightness()], stack, table, count)["logit"].iloc[0]
 
     # 7 slices 2 to 8, all shown; of 1 the middle one, where the bright ball is largest.
-    assert answers(7)["logit"].iloc[0] < answers(1)["logit"].iloc[0]
+    assert logit(7) < logit(1)
 
 
-def test_nodules_without_a_label_are_answered_but_not_those_without_a_rating(six):
+def test_nodules_are_answered_whatever_readers_said_of_them(six):
     stack, _ = six
-    ratings = [5.0, 1.0, 3.0, float("nan"), 1.0, 5.0]
-    table = labels_of(stack, SIX, [1, 0, -1, -1, 0, 1], ratings)
-    found = classify([Constant(0.0)], [stack], table, SETTINGS, CPU)
-    assert list(found["nodule"]) == [1, 2, 3, 5, 6]
+    found = answers([Constant(0.0)], stack, nodule_rows(stack, SIX))
+    assert list(found["nodule"]) == [1, 2, 3, 4, 5, 6]
 
 
-def test_scans_without_rated_nodules_give_no_rows(six):
+def test_scans_without_nodules_give_no_rows(six):
     stack, table = six
     other = table.assign(seriesuid="2.25.99")
-    assert classify([Constant(0.0)], [stack], other, SETTINGS, CPU).empty
+    assert answers([Constant(0.0)], stack, other).empty
 
 
 def test_validation_counts_nodules_and_draws_them(six, tmp_path):
@@ -266,7 +270,7 @@ def test_validation_counts_nodules_and_draws_them(six, tmp_path):
 
 def test_nothing_left_out_is_no_error(six):
     stack, table = six
-    task = NoduleTask([stack], [], (table, table.iloc[:0]), SETTINGS, 0)
+    task = NoduleTask([stack], [], SETTINGS, 0, 0, (table, table.iloc[:0]))
     assert np.isnan(task.validate(Constant(1.0), CPU).metric)
 
 
@@ -294,8 +298,8 @@ def left_out_auc(scans, table, folder):
     stacks, _ = scans
     halves = stacks[::2], stacks[1::2]
     sides = tuple(table[table["seriesuid"].isin([s.uid for s in half])] for half in halves)
-    task = NoduleTask(*halves, sides, SETTINGS, 3)
-    plan = Plan.build("malignancy", 0, SETTINGS, 3, str(folder / "model.pt"), "", 0, 2)
+    task = NoduleTask(*halves, SETTINGS, 3, 0, sides)
+    plan = Plan("malignancy", 0, 6, 8, 0.01, "constant", 3, folder, "", member=2)
     history = train(small_network(), task, plan, CPU)
     assert set(history["member"]) == {2}
     return history["val_metric"].iloc[-1]

@@ -1,36 +1,37 @@
 """The ResNet50's crops: which are shown, with which label, and what its answers mean."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from helpers.builders import make_stack, nodule_rows
+from helpers.builders import ball, make_stack, nodule_rows
+from helpers.settings import CANDIDATES, PRESENCE
 from nodules.base import tables
 from nodules.base.files import UserError
+from nodules.findings.candidate_hits import match
+from nodules.findings.matches import with_matches
 from nodules.inference import detection
 from nodules.inference.candidates import classify_candidates, classify_slices
 from nodules.learning.tasks import presence
 from nodules.learning.tasks.presence import CropTask, Sources
 
 NODULES = [((5, 30, 20), 6)]
-SETTINGS = {"crop_mm": 24, "crop_px": 32, "negatives": 2.0, "augment": True}
 ALARM = ((3, 50, 50), 4)
 
 
 def found(stack, nodules, places):
     """Tables of a U-Net that answers with balls at `places`."""
-    from helpers.builders import ball
-
     volume = np.zeros(stack.geometry.shape, np.float32)
     for centre, radius in places:
         volume[ball(volume.shape, centre, radius)] = 0.9
-    settings = {"threshold": 0.5, "min_diameter_mm": 1, "max_per_scan": 9}
-    candidates, masks = detection.tabulate(
-        stack.uid, "unet", list(detection.components(volume, stack.geometry, settings)),
-        nodule_rows(stack, nodules), tables.frame("excluded"),
-    )  # fmt: skip
-    return candidates, masks, detection.score_slices(stack, volume, 0.5)
+    boxes = list(detection.components(volume, stack.geometry, CANDIDATES))
+    candidates, masks = detection.tabulate(stack.uid, "unet", boxes)
+    truth = nodule_rows(stack, nodules), tables.frame("excluded")
+    known = with_matches(candidates, match(candidates, *truth))
+    return known, masks, detection.slice_peaks(stack.uid, volume, 0.5)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_every_kind_of_crop_is_gathered(stack, sources):
 
 
 def test_an_epoch_holds_the_wanted_share_without_nodules(stack, sources):
-    task = CropTask([stack], [], sources, SETTINGS | {"negatives": 1.0}, 0, 0)
+    task = CropTask([stack], [], replace(PRESENCE, negatives=1.0), 0, 0, sources)
     labels = [c.label for c in task.epoch(1)]
     assert sum(labels) == len(task.positive)
     assert 0 < len(labels) - sum(labels) <= len(task.positive)
@@ -67,7 +68,7 @@ def test_training_without_any_nodule_shows_crops_without_one_and_says_so(
     stack, sources, caplog, monkeypatch
 ):
     monkeypatch.setattr("nodules.learning.tasks.presence.positives", lambda *_: iter(()))
-    task = CropTask([stack], [stack], sources, SETTINGS, 0, 0)
+    task = CropTask([stack], [stack], PRESENCE, 0, 0, sources)
     assert "none of the 1 training scans has a nodule" in caplog.text
     assert task.epoch(1) and not any(crop.label for crop in task.epoch(1))
 
@@ -75,7 +76,7 @@ def test_training_without_any_nodule_shows_crops_without_one_and_says_so(
 def test_no_crop_without_a_nodule_is_refused(tmp_path, stack, sources):
     empty = make_stack(tmp_path / "empty", "2.25.9")
     with pytest.raises(UserError, match="no crops without a nodule"):
-        CropTask([empty], [stack], sources, SETTINGS, 0, 0)
+        CropTask([empty], [stack], PRESENCE, 0, 0, sources)
 
 
 class Brightness(nn.Module):
@@ -86,23 +87,29 @@ class Brightness(nn.Module):
 
 
 def test_candidates_are_asked_on_several_slices_and_averaged(stack, sources):
-    args = [Brightness()], stack, sources.candidates, sources.regions, SETTINGS, torch.device("cpu")
+    args = (
+        [Brightness()],
+        stack,
+        sources.candidates,
+        sources.regions,
+        PRESENCE.size,
+        torch.device("cpu"),
+    )
     classified = classify_candidates(*args)
-    by_nodule = classified.set_index("nodule")["confidence"]
+    by_nodule = dict(zip(sources.candidates["nodule"], classified["confidence"], strict=True))
     assert by_nodule[1] > 0.6 > by_nodule[0]
     assert np.allclose(classified["confidence"], 1 / (1 + np.exp(-classified["logit"])))
 
 
-def test_every_slice_gets_a_confidence_and_a_loss(stack, sources):
-    answered = classify_slices([Brightness()], stack, sources.slices, SETTINGS, torch.device("cpu"))
+def test_every_slice_gets_a_confidence(stack, sources):
+    device = torch.device("cpu")
+    answered = classify_slices([Brightness()], stack, sources.peaks, PRESENCE.size, device)
     assert list(answered["slice"]) == list(range(stack.geometry.shape[0]))
-    assert list(answered.loc[answered["present"], "slice"]) == list(stack.nodule_slices)
-    chosen = np.where(answered["present"], answered["confidence"], 1 - answered["confidence"])
-    assert np.allclose(answered["loss"], -np.log(chosen))
+    assert np.allclose(answered["confidence"], 1 / (1 + np.exp(-answered["logit"])))
 
 
 def test_validation_scores_and_draws(stack, sources, tmp_path):
-    task = CropTask([stack], [stack], sources, SETTINGS, 0, 0)
+    task = CropTask([stack], [stack], PRESENCE, 0, 0, sources)
     score = task.validate(Brightness(), torch.device("cpu"))
     assert score.metric == 1.0 and score.confidence > 0.6
     task.draw(Brightness(), torch.device("cpu"), tmp_path / "crops.png")

@@ -1,14 +1,17 @@
 """The U-Net's samples: every nodule slice, fresh empty ones, image and mask moved together."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from helpers.builders import make_stack
+from helpers.settings import UNET
 from nodules.learning.tasks.shared import overlay
 from nodules.learning.tasks.slices import SliceTask, augmented, patch_of
 
-SETTINGS = {"context": 1, "empty_slices": 1.0, "repeat": 2, "augment": False, "patch": 0}
+SETTINGS = replace(UNET, repeat=2, augment=False)
 NODULE = [((5, 30, 20), 5)]
 
 
@@ -85,7 +88,7 @@ def test_patches_hold_a_nodule_where_there_is_one_and_never_leave_the_slice():
 
 
 def test_a_patch_is_the_same_part_of_image_and_mask(stacks):
-    task = SliceTask(stacks, [], SETTINGS | {"patch": 16}, 0, 0)
+    task = SliceTask(stacks, [], replace(SETTINGS, patch=16), 0, 0)
     image, mask = task.sample(task.positive[3], np.random.default_rng(0))
     assert image.shape == (3, 16, 16)
     assert np.array_equal(image[1] == 220, mask[0] > 0)

@@ -14,7 +14,7 @@ from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
 from nodules.prepare import lungs, slices
 
-SETTINGS = slices.Settings(128, (-1000, 400), 10, isolate=False, fill=170)
+SETTINGS = slices.SliceSettings(128, (-1000, 400), 10, isolate=False, fill=170)
 SPACING = (0.8, 0.8, 2.0)
 
 
@@ -73,7 +73,7 @@ def test_without_lungs_the_crop_is_the_whole_image():
     crop = slices.crop_box(np.zeros(geometry.shape, np.uint8), geometry, 10)
     assert crop == (-5, 0, 60, 60)
     volume = np.full(geometry.shape, 40, np.int16)
-    settings = slices.Settings(64, (-1000, 400), 10, isolate=True, fill=170)
+    settings = slices.SliceSettings(64, (-1000, 400), 10, isolate=True, fill=170)
     stack, _, _ = slices.cut(volume, geometry, np.zeros(geometry.shape, np.uint8), settings)
     assert (stack[:, 10:54] == round(1040 / 1400 * 255)).all()
     assert (stack[:, :4] == 0).all()  # beyond the volume: the window's floor
@@ -84,7 +84,7 @@ def test_isolate_paints_what_is_far_from_the_lungs():
     mask = np.zeros(geometry.shape, np.uint8)
     mask[5:10, 40:70, 50:80] = 1
     volume = np.full(geometry.shape, -1000, np.int16)
-    settings = slices.Settings(64, (-1000, 400), 10, isolate=True, fill=170)
+    settings = slices.SliceSettings(64, (-1000, 400), 10, isolate=True, fill=170)
     stack, stored, _ = slices.cut(volume, geometry, mask, settings)
     world = stored.to_world(np.moveaxis(np.indices(stored.shape), 0, -1))
     index = np.rint(geometry.to_index(world)).astype(int)
@@ -126,7 +126,7 @@ def test_ball_is_found_at_its_world_place(tmp_path, name, size, spacing):
     index = np.rint(geometry.to_index(centre)).astype(int)
     mask = np.zeros(volume.shape, np.uint8)
     mask[:, max(index[1] - 12, 0) : index[1] + 9, max(index[2] - 10, 0) : index[2] + 12] = 1
-    settings = slices.Settings(size, (-1000, 400), 10, isolate=False, fill=170)
+    settings = slices.SliceSettings(size, (-1000, 400), 10, isolate=False, fill=170)
     stack, found, _ = slices.cut(volume, geometry, mask, settings)
     seen = found.to_world(centroid(stack, 60))
     assert found.shape == stack.shape == (len(volume), size, size)
@@ -156,7 +156,7 @@ def test_stack_equals_simpleitk_on_the_same_grid(size):
     hu = -400 + 3000 * ndimage.gaussian_filter(noise, (0, 4, 4))
     volume = np.rint(hu).astype(np.int16)
     mask = lung_box(geometry, (20, 70), (25, 75))
-    settings = slices.Settings(size, (-1000, 400), 10, isolate=False, fill=170)
+    settings = slices.SliceSettings(size, (-1000, 400), 10, isolate=False, fill=170)
     stack, stored, _ = slices.cut(volume, geometry, mask, settings)
     expected = resampled_by_simpleitk(volume, geometry, stored)
     inner = np.s_[:, 2:-2, 2:-2]
@@ -186,53 +186,25 @@ def grey(hu):
 # Table
 
 
-def test_table_gives_each_slice_its_place_and_nodules():
+def test_table_gives_each_slice_its_place():
     geometry = grid((30, 80, 80))
     mask = lung_box(geometry, (20, 60), (10, 70))
-    centres = geometry.to_world([(10.25, 40, 40), (12, 30, 30)])
-    nodules = nodule_rows(centres, [9.0, 6.0])
     _, stored, crop = slices.cut(np.zeros(geometry.shape, np.int16), geometry, mask, SETTINGS)
-    table = slices.describe("1.2.3", geometry, mask, stored, crop, nodules)
+    table = slices.describe("1.2.3", geometry, mask, stored, crop)
     tables.frame("slices", table)
     assert list(table["slice"]) == list(range(30))
     np.testing.assert_allclose(table["z_mm"], -207.0 + 2.0 * np.arange(30))
     np.testing.assert_allclose(table["lung_mm2"], 40 * 60 * 0.64)
     assert table["mm_per_px"][0] == pytest.approx(68 / 128)
-    assert {z: list(ids) for z, ids in enumerate(table["nodules"]) if len(ids)} == {
-        9: [1],
-        10: [1],
-        11: [1, 2],
-        12: [1, 2],
-        13: [2],
-    }
-    at_12 = np.pi * ((4.5**2 - 3.5**2) + 3**2)
-    assert table["nodule_mm2"][12] == pytest.approx(at_12)
     read_back = Geometry.from_row(table.iloc[3])
     np.testing.assert_array_equal(read_back.axes, stored.axes)
     assert read_back.shape == stored.shape
 
 
-def test_cross_sections_sum_to_the_ball():
-    geometry = grid((200, 20, 20), (0.8, 0.8, 0.1))
-    nodules = nodule_rows([geometry.to_world((100.4, 10, 10))], [12.0])
-    volume = slices.nodule_areas(geometry, nodules).sum() * 0.1
-    assert volume == pytest.approx(4 / 3 * np.pi * 6**3, rel=1e-3)
-
-
-def test_scan_without_nodules():
-    geometry = grid((2, 40, 40))
-    mask = lung_box(geometry, (10, 30), (10, 30))
-    _, stored, crop = slices.cut(np.zeros(geometry.shape, np.int16), geometry, mask, SETTINGS)
-    nodules = tables.frame("nodules")
-    table = slices.describe("1.2.3", geometry, mask, stored, crop, nodules)
-    assert not table["nodule_mm2"].any() and not any(map(len, table["nodules"]))
-
-
-@pytest.mark.parametrize(("which", "names"), [("nodules", [1]), ("all", [0, 1, 2])])
-def test_pngs_hold_the_slices(tmp_path, which, names):
+@pytest.mark.parametrize("names", [[1], [0, 1, 2]])
+def test_pngs_hold_the_slices(tmp_path, names):
     stack = np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8)
-    table = pd.DataFrame({"slice": [0, 1, 2], "nodules": [[], [4], []]})
-    slices.write_pngs(tmp_path / "png", stack, table, which)
+    slices.write_pngs(tmp_path / "png", stack, names)
     files = sorted((tmp_path / "png").iterdir())
     assert [file.name for file in files] == [f"slice_{z:04d}.png" for z in names]
     for z, file in zip(names, files, strict=True):
@@ -253,7 +225,7 @@ def test_real_nodules_lie_where_the_annotations_say(shared_data, method):
     """
     data = shared_data / "data"
     annotations = pd.read_csv(data / "luna16" / "annotations.csv")
-    settings = slices.Settings(512, (-1000, 400), 10, isolate=True, fill=170)
+    settings = slices.SliceSettings(512, (-1000, 400), 10, isolate=True, fill=170)
     checked = 0
     for header in sorted((data / "luna16").glob("subset*/*.mhd")):
         volume, geometry = read_volume(header)

@@ -30,22 +30,6 @@ def nodule(number, label, probability):
     )
 
 
-def test_both_classes_are_shown_from_sure_to_unsure():
-    malignant = [nodule(k, 1, k / 10) for k in range(1, 10)]
-    benign = [nodule(k, 0, k / 100) for k in range(11, 14)]
-    chosen = explanations.choose([*benign, *malignant], 8)
-    assert [n.label for n in chosen] == [1] * 5 + [0] * 3
-    assert [n.probability for n in chosen[:5]] == pytest.approx([0.9, 0.7, 0.5, 0.3, 0.1])
-    assert [n.number for n in chosen[5:]] == [13, 12, 11]
-
-
-@pytest.mark.parametrize("count", [0, 1, 3, 8])
-def test_no_more_are_chosen_than_wanted_or_there(count):
-    few = [nodule(1, 1, 0.9), nodule(2, 0, 0.1), nodule(3, 0, 0.2)]
-    assert len(explanations.choose(few, count)) == min(count, 3)
-    assert explanations.choose([], count) == []
-
-
 def test_each_nodule_has_its_panels_and_numbers(tmp_path):
     shown = [nodule(1, 1, 0.71), nodule(2, 0, 0.2), nodule(3, 0, 0.1)]
     figure = explanations.draw(shown, 32.0, "All is said.", "test")

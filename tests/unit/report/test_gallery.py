@@ -32,7 +32,7 @@ def stack(tmp_path: Path) -> Stack:
         image[mask] = 200
         rows += regions.encode(UID, "readers", "slices", number, mask)
     columns = {"crop_y0": 0, "crop_x0": 0, "crop_height": 64, "crop_width": 80, "mm_per_px": 0.8}
-    columns |= {"lung_mm2": 1.0, "nodules": [], "nodule_mm2": 0.0}
+    columns |= {"lung_mm2": 1.0}
     slices = [
         {"seriesuid": UID, "slice": z, "z_mm": 2.5 * z} | columns | GRID.to_row()
         for z in range(GRID.shape[0])

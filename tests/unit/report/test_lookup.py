@@ -36,9 +36,9 @@ def test_every_set_and_system_has_a_name_and_a_colour() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of("both", baseline=True) == list(TITLES)
-    presence = set(figures_of("presence", baseline=True))
-    malignancy = set(figures_of("malignancy", baseline=True))
+    assert figures_of(["presence", "malignancy"], maskrcnn=True) == list(TITLES)
+    presence = set(figures_of(["presence"], maskrcnn=True))
+    malignancy = set(figures_of(["malignancy"], maskrcnn=True))
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
@@ -46,7 +46,7 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 
 
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
-    left_out = set(TITLES) - set(figures_of("both", baseline=False))
+    left_out = set(TITLES) - set(figures_of(["presence", "malignancy"], maskrcnn=False))
     assert left_out == {"confidence_by_system", "system_costs"}
 
 

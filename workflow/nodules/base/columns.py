@@ -57,8 +57,6 @@ CANDIDATE = (
     Column("probability", REAL, "", "the detecting network's score, 0 to 1"),
     Column("volume_mm3", REAL, "mm^3", "volume of the segmented component"),
     Column("n_slices", INT, "slices", "number of slices that the component spans"),
-    Column("nodule", INT, "", "reference nodule that the official rule hits, 0 for none"),
-    Column("excluded", BOOL, "", "whether an excluded finding is hit: neither true nor false"),
 )
 
 TABLES: dict[str, tuple[Column, ...]] = {
@@ -153,8 +151,6 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("crop_width", INT, "voxels", "native columns of the crop box"),
         Column("mm_per_px", REAL, "mm", "pixel size of the stored slice"),
         Column("lung_mm2", REAL, "mm^2", "lung area"),
-        Column("nodules", INTS, "", "reference nodules whose sphere crosses the slice"),
-        Column("nodule_mm2", REAL, "mm^2", "area of those spheres' cross-sections"),
         *GEOMETRY,
     ),
     "folds": (
@@ -165,29 +161,41 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("fold", INT, "", "fold that leaves the scan out; -1 test subset; -2 not used"),
     ),
     "candidates": CANDIDATE,
+    # What each candidate hits by the official rule.
+    "matches": (
+        UID,
+        Column("candidate", INT, "", "number of the candidate within its scan, from 1"),
+        Column("nodule", INT, "", "reference nodule that is hit, 0 for none"),
+        Column("excluded", BOOL, "", "whether an excluded finding is hit: neither true nor false"),
+    ),
     "classified": (
         *CANDIDATE,
         Column("confidence", REAL, "", "ResNet50's probability of a nodule"),
         Column("logit", REAL, "", "ResNet50's output before the sigmoid, averaged over models"),
     ),
-    # One row per slice that a network has not seen.
+    # One row per slice that a network has not seen: what it says, and how right that is.
+    "slice_peaks": (
+        UID,
+        Column("slice", INT, "", "slice index"),
+        Column("probability", REAL, "", "highest pixel probability of the slice"),
+        Column("predicted_px", INT, "px", "pixels at or above the threshold"),
+        Column("peak_y", INT, "px", "row of the highest probability"),
+        Column("peak_x", INT, "px", "column of the highest probability"),
+        Column("loss_if_empty", REAL, "nat/px", "mean binary cross-entropy if no pixel is nodule"),
+    ),
     "slice_scores": (
         UID,
         Column("slice", INT, "", "slice index"),
         Column("loss", REAL, "nat/px", "mean binary cross-entropy of the slice's pixels"),
-        Column("probability", REAL, "", "highest pixel probability of the slice"),
-        Column("predicted_px", INT, "px", "pixels above the threshold"),
+        Column("predicted_px", INT, "px", "pixels at or above the threshold"),
         Column("truth_px", INT, "px", "pixels of the reference mask"),
         Column("overlap_px", INT, "px", "pixels in both"),
-        Column("peak_y", INT, "px", "row of the highest probability"),
-        Column("peak_x", INT, "px", "column of the highest probability"),
     ),
     "slice_confidence": (
         UID,
         Column("slice", INT, "", "slice index"),
-        Column("confidence", REAL, "", "ResNet50's probability of a nodule on this slice"),
-        Column("loss", REAL, "nat", "ResNet50's binary cross-entropy against presence"),
-        Column("present", BOOL, "", "whether the reference mask has a nodule on this slice"),
+        Column("confidence", REAL, "", "the network's probability of a nodule on this slice"),
+        Column("logit", REAL, "", "output before the sigmoid; empty where a network has none"),
     ),
     # One row per epoch of a training.
     "history": (

@@ -19,6 +19,20 @@ SMALLEST_PATCH = 32  # pixels; networks that halve their input five times have n
 # so that every loss is infinite.
 SMALLEST_ANCHOR = 1.5
 START_WEIGHTS = ("random", "imagenet")  # every other name is a path
+# Keys of earlier versions, and what they are called now.
+RENAMED = {
+    "resnet": "presence (and crops)",
+    "resnet.task": "tasks: [presence, malignancy]",
+    "resnet.crop_mm": "crops.mm",
+    "resnet.crop_px": "crops.px",
+    "resnet.augment": "crops.augment",
+    "baseline": "maskrcnn",
+    "baseline.threshold": "maskrcnn.pixel_threshold",
+    "baseline.score_threshold": "maskrcnn.instance_threshold",
+    "candidates.threshold": "candidates.pixel_threshold",
+    "malignancy.readers": "malignancy.least_readers",
+    "malignancy.slices": "malignancy.crops_per_nodule",
+}
 # Snakemake takes these in a path for the place of a wildcard or of a path variable.
 NOT_IN_A_PATH = "{}<>"
 
@@ -148,12 +162,25 @@ def _explain(error: ValidationError) -> Iterator[str]:
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         for name in sorted(set(error.instance) - set(known), key=str):
+            whole = f"{place}.{name}" if place else str(name)
+            if whole in RENAMED:
+                yield from _renamed(whole, error.instance[name])
+                continue
             hint = _meant(str(name), known) or f"known here: {', '.join(known)}"
             if not isinstance(name, str):
                 hint = f"a key is a word, and YAML takes this one for a {type(name).__name__}"
-            yield f"unknown key '{f'{place}.' if place else ''}{name}': {hint}"
+            yield f"unknown key '{whole}': {hint}"
     elif not (isinstance(error.instance, float) and not math.isfinite(error.instance)):
         yield f"{place or 'top level'}: {error.message}"
+
+
+def _renamed(key: str, value: Any) -> Iterator[str]:
+    """What a key of an earlier version is called now, and its own keys where these changed too."""
+    yield f"{key}: is now called {RENAMED[key]}"
+    inner = value if isinstance(value, Mapping) else {}
+    for name in (f"{key}.{name}" for name in inner):
+        if name in RENAMED:
+            yield f"{name}: is now called {RENAMED[name]}"
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
@@ -175,8 +202,8 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
     yield from _of_unet(config["unet"], config["slices"]["size"])
-    if config["baseline"]["enabled"]:
-        yield from _of_baseline(config["baseline"], config["slices"]["size"])
+    if config["maskrcnn"]["enabled"]:
+        yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
         yield from _of_weights(f"{section}.weights", weights)
     if config["data"]["source"] == "phantom":
@@ -200,35 +227,36 @@ def _of_unet(unet: Mapping[str, Any], size: int) -> Iterator[str]:
         )
 
 
-def _of_baseline(baseline: Mapping[str, Any], size: int) -> Iterator[str]:
-    levels = baseline["stages"] + 1
-    if len(baseline["anchors_px"]) != levels:
-        yield f"baseline.anchors_px: name {levels} sizes, one more than baseline.stages"
-    smallest = min(baseline["anchors_px"]) * baseline["scale"]
+def _of_maskrcnn(maskrcnn: Mapping[str, Any], size: int) -> Iterator[str]:
+    levels = maskrcnn["stages"] + 1
+    if len(maskrcnn["anchors_px"]) != levels:
+        yield f"maskrcnn.anchors_px: name {levels} sizes, one more than maskrcnn.stages"
+    smallest = min(maskrcnn["anchors_px"]) * maskrcnn["scale"]
     if smallest < SMALLEST_ANCHOR:
         yield (
-            f"baseline.anchors_px: times baseline.scale {baseline['scale']} the smallest is"
+            f"maskrcnn.anchors_px: times maskrcnn.scale {maskrcnn['scale']} the smallest is"
             f" {smallest:g} pixels, but {SMALLEST_ANCHOR} is the least"
         )
-    if baseline["patch"] > size or 0 < baseline["patch"] < SMALLEST_PATCH:
+    if maskrcnn["patch"] > size or 0 < maskrcnn["patch"] < SMALLEST_PATCH:
         yield (
-            f"baseline.patch: must be 0 or at least {SMALLEST_PATCH}, and not exceed slices.size"
+            f"maskrcnn.patch: must be 0 or at least {SMALLEST_PATCH}, and not exceed slices.size"
             f" {size}"
         )
-    if baseline["weights"] == "imagenet" and baseline["backbone"] != "resnet50":
+    if maskrcnn["weights"] == "imagenet" and maskrcnn["backbone"] != "resnet50":
         yield (
-            "baseline.weights: ImageNet's are those of resnet50; set baseline.backbone to resnet50"
-            " or baseline.weights to random"
+            "maskrcnn.weights: ImageNet's are those of resnet50; set maskrcnn.backbone to resnet50"
+            " or maskrcnn.weights to random"
         )
-    if baseline["weights"] == "random" and baseline["trainable_layers"] < 5:
-        yield "baseline.trainable_layers: must be 5 where weights are random"
+    if maskrcnn["weights"] == "random" and maskrcnn["trainable_layers"] < 5:
+        yield "maskrcnn.trainable_layers: must be 5 where weights are random"
 
 
 def _starting_weights(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Sections whose networks this run trains, with the weights that these start from."""
-    yield "resnet", config["resnet"]["weights"]
-    if config["baseline"]["enabled"]:
-        yield "baseline", config["baseline"]["weights"]
+    for task in config["tasks"]:
+        yield task, config[task]["weights"]
+    if config["maskrcnn"]["enabled"]:
+        yield "maskrcnn", config["maskrcnn"]["weights"]
 
 
 def _of_weights(key: str, weights: str) -> Iterator[str]:

@@ -34,13 +34,15 @@ def score(
     scores: pd.DataFrame,
     labels: pd.DataFrame,
     folds: pd.DataFrame,
+    radiomics: pd.DataFrame,
     settings: Mapping[str, Any],
     replicates: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Tables `malignancy_nodules` and `malignancy_curves`, and what malignancy.json holds.
 
-    scores: `malignancy_scores` of all systems and parts; labels: `malignancy_labels`.
+    scores: `malignancy_scores` of all systems and parts; labels: `malignancy_labels`; radiomics:
+    the table of that name, which says why a nodule has no features.
     settings: config section `malignancy`, with the label rule and how an ensemble votes.
     """
     rule = Rule.of(settings)
@@ -53,6 +55,9 @@ def score(
         "shuffled_labels": settings["shuffle_labels"] is not None,
         "steps": {name: attrition(used, own) | {"rule": own.text()} for name, own in rules.items()},
         "not_joined": used.loc[used["readers"] == 0, [*KEY, "reason"]].to_dict("records"),
+        "without_radiomics": radiomics.loc[radiomics["reason"] != "", [*KEY, "reason"]].to_dict(
+            "records"
+        ),
         "sets": {},
     }
     for name, uids in sets.pooled_sets(folds).items():

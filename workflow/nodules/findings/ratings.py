@@ -95,8 +95,8 @@ def _reason(joined: str, ratings: Sequence[int], verdict: int, rule: Rule) -> st
     """How a nodule was joined and, where it is left out, why."""
     if verdict != LEFT_OUT or not len(ratings):
         return joined
-    if len(ratings) < rule.readers:
-        return f"{joined}; left out: {len(ratings)} readers, {rule.readers} needed"
+    if len(ratings) < rule.least_readers:
+        return f"{joined}; left out: {len(ratings)} readers, {rule.least_readers} needed"
     rating = rate(rule.combine, ratings)
     return (
         f"{joined}; left out: {rule.combine} {rating:.2f} lies between {rule.benign:g} and"

@@ -26,11 +26,11 @@ NAMES = {0: "benign", 1: "malignant"}
 class Rule:
     """When a nodule is benign, malignant or left out.
 
-    readers: least ratings a nodule needs. combine: a key of COMBINE. A combined rating of at most
-    `benign` is benign, of at least `malignant` malignant; between the two it is left out.
+    least_readers: ratings that a nodule needs. combine: a key of COMBINE. A combined rating of at
+    most `benign` is benign, of at least `malignant` malignant; between the two it is left out.
     """
 
-    readers: int
+    least_readers: int
     combine: str
     benign: float
     malignant: float
@@ -38,12 +38,14 @@ class Rule:
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Rule":
         """The rule of config section `malignancy`."""
-        return cls(*(settings[name] for name in ("readers", "combine", "benign", "malignant")))
+        return cls(
+            *(settings[name] for name in ("least_readers", "combine", "benign", "malignant"))
+        )
 
     def text(self) -> str:
         """The rule in words."""
         return (
-            f"{self.combine} of the ratings (of {self.readers} readers or more) at most"
+            f"{self.combine} of the ratings (of {self.least_readers} readers or more) at most"
             f" {self.benign:g} benign, at least {self.malignant:g} malignant"
         )
 
@@ -64,7 +66,7 @@ def rate(combine: str, ratings: Sequence[int]) -> float:
 def decide(ratings: Sequence[int], rule: Rule) -> int:
     """1 malignant, 0 benign, -1 left out: too few readers, or between the two."""
     rating = rate(rule.combine, ratings)
-    if len(ratings) < rule.readers or rule.benign < rating < rule.malignant:
+    if len(ratings) < rule.least_readers or rule.benign < rating < rule.malignant:
         return LEFT_OUT
     return MALIGNANT if rating >= rule.malignant else BENIGN
 
@@ -76,7 +78,7 @@ def under(labels: pd.DataFrame, rule: Rule) -> NDArray[np.int64]:
 
 def attrition(labels: pd.DataFrame, rule: Rule) -> dict[str, int]:
     """Nodules left after each step from the reference list to a label, and of which kind."""
-    enough, verdict = labels["readers"] >= rule.readers, under(labels, rule)
+    enough, verdict = labels["readers"] >= rule.least_readers, under(labels, rule)
     return {
         "reference": len(labels),
         "joined": int((labels["readers"] > 0).sum()),

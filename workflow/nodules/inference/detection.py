@@ -1,7 +1,8 @@
 """From pixel probabilities to candidates: 3-D components with world centre, diameter, score."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cc3d
 import numpy as np
@@ -11,16 +12,32 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nodules.base import tables
-from nodules.findings.hits import matched
 from nodules.findings.size import sphere_diameter
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.learning.machine import autocast
-from nodules.learning.networks.unet import predict_logits
+from nodules.learning.networks.asking import slice_logits
 from nodules.prepare.stacks import Stack
-from nodules.stats.logits import EPSILON
+from nodules.stats.logits import pixel_loss
 
 BATCH = {"cpu": 4, "cuda": 32}
+
+
+@dataclass(frozen=True)
+class CandidateSettings:
+    """How candidates are made of probabilities; keys are those of the config."""
+
+    pixel_threshold: float  # probability at or above which a pixel is nodule
+    min_diameter_mm: float  # smaller components are dropped
+    max_per_scan: int
+
+
+class Detected(NamedTuple):
+    """What is found in a scan: tables `candidates`, `regions` and `slice_peaks`."""
+
+    candidates: pd.DataFrame
+    regions: pd.DataFrame
+    peaks: pd.DataFrame
 
 
 def predict(
@@ -28,32 +45,49 @@ def predict(
 ) -> NDArray[np.float32]:
     """Mean probability (z, y, x) over the networks, for every slice of a scan."""
     volume = np.zeros(stack.geometry.shape, np.float32)
-    step = BATCH.get(device.type, 4)
-    with torch.inference_mode(), autocast(device):
-        for start in range(0, len(volume), step):
-            slices = range(start, min(start + step, len(volume)))
-            parts = [predict_logits(n, stack, slices, context, device).sigmoid() for n in networks]
-            volume[start : start + step] = torch.stack(parts).mean(0).cpu().numpy()
+    for slices, probability in batches(networks, stack, context, device, range(len(volume))):
+        volume[slices.start : slices.stop] = probability
     return volume
 
 
+def batches(
+    networks: Sequence[nn.Module],
+    stack: Stack,
+    context: int,
+    device: torch.device,
+    wanted: Iterable[int],
+) -> Iterator[tuple[range, NDArray[np.float32]]]:
+    """Slices and their mean probability (n, y, x), batch by batch, of all that hold a wanted slice.
+
+    Batches are cut from the first slice on, whatever is wanted: a slice's answer is the same to
+    the last bit, whether all are asked for or few.
+    """
+    n, step = stack.geometry.shape[0], BATCH.get(device.type, 4)
+    starts = sorted({int(z) // step * step for z in wanted})
+    with torch.inference_mode(), autocast(device):
+        for start in starts:
+            slices = range(start, min(start + step, n))
+            parts = [slice_logits(k, stack, slices, context, device).sigmoid() for k in networks]
+            yield slices, torch.stack(parts).mean(0).cpu().numpy()
+
+
 def components(
-    probability: NDArray[np.float32], geometry: Geometry, settings: dict[str, Any]
+    probability: NDArray[np.float32], geometry: Geometry, settings: CandidateSettings
 ) -> Iterator[dict[str, Any]]:
     """Candidates of one scan, most probable first.
 
-    A candidate is a 26-connected component of voxels at or above `threshold`; its centre is the
+    A candidate is a 26-connected component of voxels at or above the threshold; its centre is the
     probability-weighted mean of its voxels, its diameter that of the sphere of equal volume, its
     score the mean of the upper half of its voxels' probabilities. Each comes with its `box`
     (slices in z, y, x) and its `mask` within the box.
     """
-    labels = cc3d.connected_components(probability >= settings["threshold"], connectivity=26)
+    labels = cc3d.connected_components(probability >= settings.pixel_threshold, connectivity=26)
     stats = cc3d.statistics(labels)
     found = []
     for label, box in enumerate(stats["bounding_boxes"]):
         volume_mm3 = float(stats["voxel_counts"][label]) * geometry.voxel_mm3
         diameter = sphere_diameter(volume_mm3)
-        if label == 0 or diameter < settings["min_diameter_mm"]:
+        if label == 0 or diameter < settings.min_diameter_mm:
             continue
         mask = labels[box] == label
         values = probability[box][mask]
@@ -73,28 +107,18 @@ def components(
             }
         )
     found.sort(key=lambda c: -c["probability"])
-    yield from found[: settings["max_per_scan"]]
+    yield from found[: settings.max_per_scan]
 
 
 def tabulate(
-    uid: str,
-    system: str,
-    found: Sequence[dict[str, Any]],
-    nodules: pd.DataFrame,
-    excluded: pd.DataFrame,
+    uid: str, system: str, found: Sequence[dict[str, Any]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables `candidates` and `regions` of one scan's components.
-
-    nodules, excluded: the scan's reference nodules and excluded findings.
-    """
+    """Tables `candidates` and `regions` of one scan's components."""
     if not found:
         return tables.frame("candidates"), regions.empty()
     data = pd.DataFrame([{k: v for k, v in c.items() if k not in ("box", "mask")} for c in found])
     data["seriesuid"] = uid
     data["candidate"] = np.arange(1, len(data) + 1)
-    # A row of -1, for no hit, picks the 0 at the end.
-    data["nodule"] = np.append(nodules["nodule"].to_numpy(), 0)[matched(data, nodules)]
-    data["excluded"] = (matched(data, excluded) >= 0) & (data["nodule"] == 0)
     masks = [
         line
         for number, c in enumerate(found, 1)
@@ -105,58 +129,41 @@ def tabulate(
     return tables.frame("candidates", data), tables.frame("regions", masks)
 
 
-def score_slices(stack: Stack, probability: NDArray[np.float32], threshold: float) -> pd.DataFrame:
-    """Table `slice_scores` of one scan: loss, areas and overlap of every slice."""
+def slice_peaks(uid: str, probability: NDArray[np.float32], threshold: float) -> pd.DataFrame:
+    """Table `slice_peaks` of one scan: what the network says of every slice, whatever is true."""
     rows = []
     for z, plane in enumerate(probability):
-        truth = stack.labels(z) > 0
-        p = np.clip(plane, EPSILON, 1 - EPSILON)
-        predicted = plane >= threshold
         y, x = np.unravel_index(plane.argmax(), plane.shape)
         rows.append(
             {
-                "seriesuid": stack.uid,
+                "seriesuid": uid,
                 "slice": z,
-                "loss": float(-np.log(np.where(truth, p, 1 - p)).mean()),
                 "probability": float(plane.max()),
-                "predicted_px": int(predicted.sum()),
-                "truth_px": int(truth.sum()),
-                "overlap_px": int((predicted & truth).sum()),
+                "predicted_px": int((plane >= threshold).sum()),
                 "peak_y": int(y),
                 "peak_x": int(x),
+                "loss_if_empty": pixel_loss(plane, np.zeros(plane.shape, bool)),
             }
         )
-    return tables.frame("slice_scores", rows)
+    return tables.frame("slice_peaks", rows)
 
 
 def detect(
-    stacks: Sequence[Stack],
+    stacks: Iterable[Stack],
     predictor: Callable[[Stack], NDArray[np.float32]],
     system: str,
-    settings: dict[str, Any],
-    nodules: pd.DataFrame,
-    excluded: pd.DataFrame,
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
-    """Tables `candidates`, `regions` and `slice_scores` of each scan in turn."""
+    settings: CandidateSettings,
+) -> Iterator[Detected]:
+    """What a predictor of pixel probabilities (z, y, x) finds in each scan in turn."""
     for stack in stacks:
         probability = predictor(stack)
         found = list(components(probability, stack.geometry, settings))
-        own = nodules[nodules["seriesuid"] == stack.uid]
-        other = excluded[excluded["seriesuid"] == stack.uid]
-        candidates, masks = tabulate(stack.uid, system, found, own, other)
-        yield candidates, masks, score_slices(stack, probability, settings["threshold"])
+        candidates, masks = tabulate(stack.uid, system, found)
+        peaks = slice_peaks(stack.uid, probability, settings.pixel_threshold)
+        yield Detected(candidates, masks, peaks)
 
 
-def joined(
-    found: Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]],
-) -> dict[str, pd.DataFrame]:
-    """The scans' tables of `detect` one under another, by output: candidates, regions, slices.
-
-    Tables without rows where no scan has any.
-    """
-    names = {"candidates": "candidates", "regions": "regions", "slices": "slice_scores"}
-    empty = [tables.frame(name) for name in names.values()]
-    return {
-        output: tables.stacked(frames)
-        for output, frames in zip(names, zip(empty, *found, strict=True), strict=True)
-    }
+def joined(found: Iterable[Detected]) -> Detected:
+    """The scans' tables one under another; without rows where no scan has any."""
+    empty = Detected(tables.frame("candidates"), regions.empty(), tables.frame("slice_peaks"))
+    return Detected(*(tables.stacked(parts) for parts in zip(empty, *found, strict=True)))

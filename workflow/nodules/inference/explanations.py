@@ -7,7 +7,8 @@ NeurIPS 2018). How much of it falls inside the nodule is held against the nodule
 
 import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,11 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from nodules.base import tables
+from nodules.base.files import atomic
 from nodules.images import regions
 from nodules.learning.machine import to_device
-from nodules.learning.networks.resnet import logits_of
-from nodules.prepare.crops import Place, crop, crop_mask, places_of
+from nodules.learning.networks.asking import logits_of
+from nodules.prepare.crops import CropSize, Place, crop, crop_mask, places_of
 from nodules.prepare.nodules import Nodule, gather, region_of
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
@@ -125,7 +127,7 @@ def nodules_of(
     stacks: Sequence[Stack],
     labels: pd.DataFrame,
     scores: pd.DataFrame,
-    settings: dict[str, Any],
+    size: CropSize,
     seed: int,
     device: torch.device,
 ) -> list[Explained]:
@@ -138,9 +140,8 @@ def nodules_of(
     if not found:
         return []
     shown = [_largest(stacks[n.scan], n) for n in found]
-    side, px = settings["crop_mm"], settings["crop_px"]
     images = np.stack(
-        [crop(stacks[n.scan], p, side, px) for n, (p, _) in zip(found, shown, strict=True)]
+        [crop(stacks[n.scan], p, *size) for n, (p, _) in zip(found, shown, strict=True)]
     )
     given = scores.set_index(["seriesuid", "nodule"])["probability"]
     keys = [(stacks[n.scan].uid, n.number) for n in found]
@@ -155,7 +156,7 @@ def nodules_of(
             *(uid, number, found[i].label, float(sizes.loc[(uid, number)]), answers[i]),
             shown[i][0].z,
             images[i],
-            crop_mask(stacks[found[i].scan], shown[i][1], shown[i][0], side, px),
+            crop_mask(stacks[found[i].scan], shown[i][1], shown[i][0], *size),
             {name: maps[name][i] for name in METHODS},
             {name: others[name][i] for name in METHODS},
         )
@@ -185,6 +186,54 @@ def measure(nodules: Sequence[Explained]) -> pd.DataFrame:
     return tables.frame("explanations", rows)
 
 
+def write(path: str | Path, nodules: Sequence[Explained]) -> None:
+    """Write what a picture of some nodules needs, without the randomised maps, whole or not at all.
+
+    One .npz of arrays over the nodules; `read` gives them back.
+    """
+    columns = {
+        name: np.array([getattr(n, name) for n in nodules])
+        for name in ("uid", "number", "label", "diameter_mm", "probability", "slice")
+    }
+    columns |= {name: np.array([getattr(n, name) for n in nodules]) for name in ("image", "mask")}
+    maps = {name: np.array([n.maps[name] for n in nodules]) for name in METHODS}
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **columns, **maps)
+
+
+def read(path: str | Path) -> list[Explained]:
+    """Nodules that `write` stored, without randomised maps."""
+    with np.load(path, allow_pickle=False) as found:
+        own = {name: found[name] for name in found.files}
+    return [
+        Explained(
+            uid=str(own["uid"][i]),
+            number=int(own["number"][i]),
+            label=int(own["label"][i]),
+            diameter_mm=float(own["diameter_mm"][i]),
+            probability=float(own["probability"][i]),
+            slice=int(own["slice"][i]),
+            image=own["image"][i],
+            mask=own["mask"][i],
+            maps={name: own[name][i] for name in METHODS},
+            randomised={},
+        )
+        for i in range(len(own["uid"]))
+    ]
+
+
+def choose(nodules: Sequence[Explained], count: int) -> list[Explained]:
+    """`count` nodules, in equal parts of each label as far as they go, from sure to unsure."""
+    picked: list[Explained] = []
+    classes = [[n for n in nodules if n.label == label] for label in (1, 0)]
+    for place, own in enumerate(sorted(classes, key=len)):
+        ordered = sorted(own, key=lambda n: (-n.probability, n.uid, n.number))
+        share = min((count - len(picked)) // (len(classes) - place), len(ordered))
+        rows = np.linspace(0, len(ordered) - 1, share).round().astype(int)
+        picked += [ordered[i] for i in rows]
+    return sorted(picked, key=lambda n: (-n.label, -n.probability, n.uid, n.number))
+
+
 def share_inside(found: Floats, mask: NDArray[np.bool_]) -> float:
     """Share of a map's sum within a mask; NaN for a map that is 0 throughout."""
     total = found.sum()
@@ -208,7 +257,7 @@ def similarity(one: Floats, other: Floats) -> float:
 
 def _largest(stack: Stack, nodule: Nodule) -> tuple[Place, NDArray[np.bool_]]:
     """The place on the slice where a nodule's mask is largest, and its mask (y, x) there."""
-    rows = region_of(stack, tables.read(stack.masks_path, "regions"), nodule.number)
+    rows = region_of(stack, stack.masks, nodule.number)
     shape = stack.geometry.shape[1:]
     if rows.empty:
         return nodule.places[0], np.zeros(shape, bool)

@@ -13,7 +13,6 @@ from nodules.base import tables
 from nodules.learning.machine import to_device
 from nodules.learning.networks.maskrcnn import full_precision, images_of, painted
 from nodules.prepare.stacks import Stack
-from nodules.stats.logits import EPSILON
 
 BATCH = {"cpu": 4, "cuda": 16}
 
@@ -41,19 +40,12 @@ def predict(
     return volume, confidence
 
 
-def slice_confidence(stack: Stack, confidence: NDArray[np.float64]) -> pd.DataFrame:
+def slice_confidence(uid: str, confidence: NDArray[np.float64]) -> pd.DataFrame:
     """Table `slice_confidence` of one scan from the confidence (z,) of each slice."""
-    present = np.isin(np.arange(len(confidence)), stack.nodule_slices)
-    p = np.clip(confidence, EPSILON, 1 - EPSILON)
-    return tables.frame(
-        "slice_confidence",
-        pd.DataFrame(
-            {
-                "seriesuid": stack.uid,
-                "slice": np.arange(len(confidence)),
-                "confidence": confidence,
-                "loss": -np.log(np.where(present, p, 1 - p)),
-                "present": present,
-            }
-        ),
-    )
+    columns = {
+        "seriesuid": uid,
+        "slice": np.arange(len(confidence)),
+        "confidence": confidence,
+        "logit": np.nan,
+    }
+    return tables.frame("slice_confidence", pd.DataFrame(columns))

@@ -1,5 +1,7 @@
 """The one training loop: a checkpoint per epoch, and a state from which it goes on bit for bit.
 
+`run` is what a script calls: from a rule's inputs to the network's bundle and history.
+
 What an epoch shows depends on (seed, fold, epoch) alone and every sample has its own generator,
 so the place in the data order is two numbers and no generator's state needs to survive a kill.
 """
@@ -7,7 +9,8 @@ so the place in the data order is two numbers and no generator's state needs to 
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -19,11 +22,22 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from nodules.base import tables
+from nodules.base import provenance, tables
 from nodules.base.files import UserError
-from nodules.learning.machine import autocast, to_device
+from nodules.learning.machine import autocast, take, to_device
+from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import save_state, weights_sha256
-from nodules.learning.state import SAVE_EVERY_S, Plan, Progress, StopSignals, resume, save
+from nodules.learning.state import (
+    SAVE_EVERY_S,
+    Plan,
+    Progress,
+    StopSignals,
+    TrainingSettings,
+    fingerprint,
+    resume,
+    save,
+)
+from nodules.prepare.stacks import Stack, open_fold
 from nodules.stats.seeds import derive, generator
 
 log = logging.getLogger(__name__)
@@ -54,6 +68,69 @@ class Task(Protocol):
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
         """Write a picture of what the network does."""
+
+
+# (training stacks, left-out stacks, settings, seed, fold) to a task
+MakeTask = Callable[[Sequence[Stack], Sequence[Stack], Any, int, int], Task]
+
+
+def run(
+    job: Any, model: str, settings: TrainingSettings, make_task: MakeTask, stream: str = ""
+) -> None:
+    """Train one network as a rule asks: read its fold, train, write history and bundle.
+
+    job: Snakemake's, with input (folds, stacks, perhaps weights and what the task reads), output
+    (model, manifest, history), params (seed, kind, facts), wildcards (fold, perhaps member) and
+    threads. stream: name of the random numbers, where it is not the model's. A member of an
+    ensemble has a seed of its own.
+    """
+    fold, member = int(job.wildcards.fold), job.wildcards.get("member")
+    seed: int = job.params.seed
+    names: list[str | int] = [stream or model, fold]
+    if member is not None:
+        seed, names = derive(seed, *names, int(member)), []
+    machine = take(job.threads)
+    training, left_out = open_fold(job.input.folds, job.input.stacks, fold, job.params.kind)
+    task = make_task(training, left_out, settings, seed, fold)
+    weights = [str(path) for path in [job.input.get("weights")] if path]
+    decides = [model, asdict(settings), job.params.kind, seed, fold, *machine.arithmetic]
+    plan = Plan(
+        *(model, fold, settings.epochs, settings.batch),
+        *(settings.learning_rate, settings.schedule, seed, Path(job.output.model).parent),
+        fingerprint(decides, data_of(job.input), job.input.code),
+        machine.workers,
+        int(member or 0),
+        stream,
+    )
+    shape = bundle.shape_of(settings.network, settings)
+    build = bundle.architecture(settings.network).build
+    network = build(shape, derive(seed, *names, "weights"), *weights)
+    history = train(network, task, plan, machine.device)
+    tables.write(job.output.history, "history", history)
+    facts = dict(job.params.facts)
+    bundle.save(
+        job.output.model,
+        network,
+        {
+            "model": model,
+            "network": {"name": settings.network, "settings": shape},
+            "input": facts.pop("input"),
+            "output": facts.pop("output"),
+            "trained_on": facts
+            | {"masks": job.params.kind, "fold": fold, "member": plan.member, "seed": seed}
+            | {"scans": len(training), "scans_left_out": len(left_out)}
+            | {"settings": asdict(settings)},
+            "made_with": {"commit": provenance.commit(Path(__file__).parent)}
+            | provenance.versions(("numpy", "torch", "torchvision")),
+        },
+    )
+
+
+def data_of(inputs: Any) -> list[str]:
+    """Input files of a training that hold what it learns from: all but code and what only waits."""
+    given = {name: files for name, files in inputs.items() if name not in ("code", "checked")}
+    own = [[files] if isinstance(files, str | Path) else files for files in given.values()]
+    return [str(file) for files in own for file in files]
 
 
 def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> pd.DataFrame:
@@ -99,7 +176,7 @@ def train_epoch(
             done = (progress.epoch - 1 + progress.samples / len(samples)) / plan.epochs
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
             # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
-            torch.manual_seed(derive(plan.seed, plan.model, plan.fold, *progress.place))
+            torch.manual_seed(derive(*plan.draws, *progress.place))
             with autocast(device):
                 loss = task.loss(network, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
@@ -170,8 +247,7 @@ class EpochSamples(Dataset[tuple[np.ndarray, np.ndarray]]):
         return len(self.keys)
 
     def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        plan = self.plan
-        rng = generator(plan.seed, plan.model, plan.fold, "sample", self.number, place)
+        rng = generator(*self.plan.draws, "sample", self.number, place)
         return self.task.sample(self.keys[place], rng)
 
 

@@ -8,9 +8,7 @@ from typing import IO, NamedTuple
 
 import cv2
 import torch
-from torch import Tensor, nn
-
-from nodules.learning.networks.weights import apply_state, load_state
+from torch import Tensor
 
 _taken: list[IO[str]] = []  # lock files of the GPUs that this process uses
 
@@ -80,10 +78,3 @@ def to_device(inputs: Tensor, device: torch.device) -> Tensor:
 def autocast(device: torch.device) -> torch.autocast:
     """bf16 on a GPU, full precision on the CPU."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
-
-
-def restored(network: nn.Module, path: str | Path, device: torch.device) -> nn.Module:
-    """A network with the weights of a file, ready for inference on the device."""
-    apply_state(network, load_state(path), path)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.eval()

@@ -5,11 +5,11 @@ import json
 import logging
 import math
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -19,6 +19,22 @@ from nodules.base.files import atomic
 log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 300.0  # at most this much work is lost to a kill without notice
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What decides every training, by the config's keys; a task's own settings add to it."""
+
+    network: str  # file of learning/networks
+    epochs: int
+    batch: int
+    learning_rate: float
+    schedule: str  # constant or cosine
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Self:
+        """Settings from a rule's params: these very keys, no other and none missing."""
+        return cls(**section)
 
 
 @dataclass(frozen=True)
@@ -36,33 +52,12 @@ class Plan:
     fingerprint: str
     workers: int = 0
     member: int = 0  # of an ensemble, each with a seed and a folder of its own
+    stream: str = ""  # name of the random numbers; the model's where it is empty
 
-    @classmethod
-    def build(
-        cls,
-        model: str,
-        fold: int,
-        settings: dict[str, Any],
-        seed: int,
-        output: str,
-        fingerprint: str,
-        workers: int,
-        member: int = 0,
-    ) -> "Plan":
-        """Plan from a network's part of the config; the state lies beside the output file."""
-        return cls(
-            model,
-            fold,
-            settings["epochs"],
-            settings["batch"],
-            settings["learning_rate"],
-            settings["schedule"],
-            seed,
-            Path(output).parent,
-            fingerprint,
-            workers,
-            member,
-        )
+    @property
+    def draws(self) -> tuple[int, str, int]:
+        """Seed and names that all random numbers of this training start from."""
+        return self.seed, self.stream or self.model, self.fold
 
     def rate_at(self, done: float) -> float:
         """Learning rate after a share of the training: constant, or half a cosine down to 0."""

@@ -15,6 +15,13 @@ PLANES = (-1, 0, 1)  # neighbouring slices shown as the network's three channels
 SLICES_PER_CANDIDATE = 5  # crops through a candidate whose logits are averaged
 
 
+class CropSize(NamedTuple):
+    """The side of a square crop, in mm and in pixels."""
+
+    mm: float
+    px: int
+
+
 class Place(NamedTuple):
     """A point on a slice: index of the slice, and row and column in stored pixels."""
 

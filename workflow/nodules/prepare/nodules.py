@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from nodules.base import tables
 from nodules.images import regions
 from nodules.prepare.crops import CropSample, Place, places_of
 from nodules.prepare.stacks import Stack
+
+UNTOLD = -1
 
 
 class Nodule(NamedTuple):
@@ -17,7 +18,7 @@ class Nodule(NamedTuple):
 
     scan: int
     number: int
-    label: int
+    label: int  # UNTOLD where nobody was asked
     places: tuple[Place, ...]
 
     def crops(self) -> list[CropSample]:
@@ -43,18 +44,22 @@ def through(rows: pd.DataFrame, count: int) -> list[Place]:
     return [places[int(k)] for k in middles]
 
 
-def gather(stacks: Sequence[Stack], labels: pd.DataFrame, slices: int) -> list[Nodule]:
-    """The nodules of table `malignancy_labels` in some scans, with `slices` crops through each."""
-    own = dict(list(labels.groupby("seriesuid")))
+def gather(stacks: Sequence[Stack], nodules: pd.DataFrame, count: int) -> list[Nodule]:
+    """Nodules of some scans with `count` crops through the mask of each.
+
+    nodules: table `nodules` or `malignancy_labels`; only the second tells labels.
+    """
+    own = dict(list(nodules.groupby("seriesuid")))
     found = []
     for i, stack in enumerate(stacks):
         if stack.uid not in own:
             continue
-        masks = tables.read(stack.masks_path, "regions")
+        masks = stack.masks
         for row in own[stack.uid].itertuples():
             rows = region_of(stack, masks, int(row.nodule))
-            places = through(rows, slices) if len(rows) else [_centre(stack, row)] * slices
-            found.append(Nodule(i, int(row.nodule), int(row.label), tuple(places)))
+            places = through(rows, count) if len(rows) else [_centre(stack, row)] * count
+            label = int(getattr(row, "label", UNTOLD))
+            found.append(Nodule(i, int(row.nodule), label, tuple(places)))
     return found
 
 

@@ -1,6 +1,7 @@
 """A scan as a stack of square 8-bit slices around its lungs, every pixel of known world place."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,9 @@ from nodules.base.files import write_bytes
 from nodules.images.geometry import Geometry
 from nodules.prepare import lungs
 
-Stack = NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
-class Settings:
+class SliceSettings:
     """How slices are stored; the fields are the keys of the config's section `slices`."""
 
     size: int  # pixels along a side
@@ -27,7 +26,6 @@ class Settings:
     margin_mm: float  # kept around the lungs
     isolate: bool  # paint what lies outside the lungs and their margin
     fill: int  # grey level of that paint
-    png: str = "none"  # none, nodules or all
 
 
 class CropBox(NamedTuple):
@@ -74,8 +72,8 @@ def window(image: NDArray[np.int16], hu: tuple[float, float]) -> NDArray[np.uint
 
 
 def cut(
-    volume: NDArray[np.int16], geometry: Geometry, mask: lungs.Mask, settings: Settings
-) -> tuple[Stack, Geometry, CropBox]:
+    volume: NDArray[np.int16], geometry: Geometry, mask: lungs.Mask, settings: SliceSettings
+) -> tuple[NDArray[np.uint8], Geometry, CropBox]:
     """Window, isolate, crop and resize every native slice.
 
     volume: int16 HU (z, y, x); mask: its lungs, uint8. Returns the stack, uint8 (z, size, size),
@@ -123,16 +121,14 @@ def describe(
     mask: lungs.Mask,
     grid: Geometry,
     crop: CropBox,
-    nodules: pd.DataFrame,
 ) -> pd.DataFrame:
     """Table `slices` of a scan.
 
-    geometry: native grid; grid: that of the stack; nodules: the scan's rows of table `nodules`.
+    geometry: native grid; grid: that of the stack.
     """
     pixel_mm2 = float(geometry.spacing[0] * geometry.spacing[1])
     row, col = ((n - 1) / 2 for n in grid.shape[1:])
     z_mm = grid.to_world([(z, row, col) for z in range(grid.shape[0])])[:, 2]
-    areas = nodule_areas(geometry, nodules)
     count = grid.shape[0]
     columns = {
         "seriesuid": uid,
@@ -144,28 +140,14 @@ def describe(
         "crop_width": crop.width,
         "mm_per_px": float(grid.spacing[0]),
         "lung_mm2": [cv2.countNonZero(image) * pixel_mm2 for image in mask],
-        "nodules": [nodules["nodule"].to_numpy()[crossed] for crossed in (areas > 0).T],
-        "nodule_mm2": areas.sum(axis=0),
         **{name: [value] * count for name, value in grid.to_row().items()},
     }
     return tables.frame("slices", pd.DataFrame(columns))
 
 
-def nodule_areas(geometry: Geometry, nodules: pd.DataFrame) -> NDArray[np.float64]:
-    """Area in mm^2, (nodules, slices), of each nodule's sphere where a slice's plane cuts it.
-
-    A sphere of radius r at distance d from the plane: pi (r^2 - d^2), else 0.
-    """
-    centres = geometry.to_index(nodules[["x", "y", "z"]].to_numpy(float).reshape(-1, 3))[:, :1]
-    distance = (np.arange(geometry.shape[0]) - centres) * geometry.spacing_zyx[0]
-    radius = nodules["diameter_mm"].to_numpy(float)[:, None] / 2
-    return np.pi * np.maximum(radius**2 - distance**2, 0)
-
-
-def write_pngs(folder: Path, stack: Stack, table: pd.DataFrame, which: str) -> None:
-    """Write `slice_0000.png` .. of the slices that `which` names: none, nodules or all."""
+def write_pngs(folder: Path, stack: NDArray[np.uint8], slices: Iterable[int]) -> None:
+    """Write `slice_0000.png` .. of some slices of a stack (z, y, x)."""
     folder.mkdir(parents=True, exist_ok=True)
-    for z, found in zip(table["slice"], table["nodules"], strict=True):
-        if which == "all" or (which == "nodules" and len(found)):
-            _, png = cv2.imencode(".png", stack[z])
-            write_bytes(folder / f"slice_{z:04d}.png", png.tobytes())
+    for z in slices:
+        _, png = cv2.imencode(".png", stack[z])
+        write_bytes(folder / f"slice_{z:04d}.png", png.tobytes())

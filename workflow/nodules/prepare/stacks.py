@@ -18,12 +18,12 @@ from nodules.images.geometry import Geometry
 
 @dataclass
 class Stack:
-    """One scan: its slices as a memory map, its slice table and its masks."""
+    """One scan: its slices as a memory map, its slice table and, where truth is told, its masks."""
 
     uid: str
     array_path: Path
     table_path: Path
-    masks_path: Path
+    masks_path: Path | None  # None: no truth is known
     kind: str  # of the masks: readers or sphere
 
     @cached_property
@@ -53,9 +53,16 @@ class Stack:
         """The grid of the stored slices."""
         return self._grid_and_lung[0]
 
+    @property
+    def masks(self) -> pd.DataFrame:
+        """Table `regions` of its reference masks, read anew each time."""
+        if self.masks_path is None:
+            raise ValueError(f"scan {self.uid} was opened without its masks")
+        return tables.read(self.masks_path, "regions")
+
     @cached_property
     def _rows(self) -> dict[int, pd.DataFrame]:
-        rows = regions.select(tables.read(self.masks_path, "regions"), self.kind, "slices")
+        rows = regions.select(self.masks, self.kind, "slices")
         return {int(z): group for z, group in rows.groupby("z")}
 
     def labels(self, z: int) -> NDArray[np.uint16]:
@@ -85,15 +92,18 @@ class Stack:
         return self.array[planes]
 
 
-def open_stacks(files: Sequence[str], uids: Sequence[str], kind: str) -> list[Stack]:
-    """Stacks of the scans `uids`, in that order, from a rule's flat list of input files."""
+def open_stacks(files: Sequence[str], uids: Sequence[str], kind: str = "") -> list[Stack]:
+    """Stacks of the scans `uids`, in that order, from a rule's flat list of input files.
+
+    kind: of the masks; without it only the slices and their table are needed, and no truth is told.
+    """
     by_name = {(Path(f).parent.name, Path(f).name): Path(f) for f in files}
     return [
         Stack(
             uid,
             by_name["slices", f"{uid}.npy"],
             by_name["slices", f"{uid}.parquet"],
-            by_name["masks", f"{uid}.parquet"],
+            by_name["masks", f"{uid}.parquet"] if kind else None,
             kind,
         )
         for uid in uids

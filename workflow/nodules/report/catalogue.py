@@ -1,5 +1,7 @@
 """Every figure with its title, in the order of the report; light, since the Snakefile reads it."""
 
+from collections.abc import Iterable
+
 TITLES = {
     "slice_loss": "Loss of every slice",
     "mean_confidence": "Mean confidence over slices",
@@ -18,12 +20,7 @@ TITLES = {
     "training": "Trainings",
 }
 
-# Tasks of the ResNet50 by config key resnet.task, and what each figure needs of the run.
-TASKS = {
-    "presence": {"presence"},
-    "malignancy": {"malignancy"},
-    "both": {"presence", "malignancy"},
-}
+# What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), and Mask R-CNN.
 NEEDED = {
     "slice_loss": {"presence"},
     "mean_confidence": {"presence"},
@@ -31,15 +28,15 @@ NEEDED = {
     "confidence_as_proxy": {"presence"},
     "classification": {"presence"},
     "reliability": {"presence"},
-    "confidence_by_system": {"presence", "baseline"},
-    "system_costs": {"presence", "baseline"},
+    "confidence_by_system": {"presence", "maskrcnn"},
+    "system_costs": {"presence", "maskrcnn"},
     "malignancy_roc": {"malignancy"},
     "malignancy_differences": {"malignancy"},
     "malignancy_by_diameter": {"malignancy"},
 }
 
 
-def figures_of(task: str, baseline: bool) -> list[str]:
-    """Names of a run's figures in order, by its `resnet.task` and whether Mask R-CNN runs too."""
-    done = TASKS[task] | ({"baseline"} if baseline else set())
+def figures_of(tasks: Iterable[str], maskrcnn: bool) -> list[str]:
+    """Names of a run's figures in order, by its `tasks` and whether Mask R-CNN runs too."""
+    done = {*tasks, *(["maskrcnn"] if maskrcnn else [])}
     return [name for name in TITLES if NEEDED.get(name, set()) <= done]

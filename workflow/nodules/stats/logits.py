@@ -1,10 +1,16 @@
-"""Probabilities of logits, and how near to 0 and 1 a probability may come in a logarithm."""
+"""Logits, probabilities and the cross-entropy of pixels."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-EPSILON = 1e-7
+EPSILON = 1e-7  # no probability enters a logarithm nearer to 0 or 1
+
+
+def pixel_loss(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """Mean binary cross-entropy (nat) of pixels' probabilities against what they are."""
+    p = np.clip(probability, EPSILON, 1 - EPSILON)
+    return float(-np.log(np.where(truth, p, 1 - p)).mean())
 
 
 def scaled(logits: Floats, temperature: float | Floats) -> Floats:

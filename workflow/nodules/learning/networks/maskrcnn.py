@@ -1,6 +1,6 @@
 """torchvision's Mask R-CNN for nodules: built from the config, fed with stored slices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,11 @@ from torchvision.ops import FrozenBatchNorm2d, masks_to_boxes
 
 from nodules.learning.networks.weights import apply_state, load_state
 
+# Settings that shape the network; its manifest holds them.
+SHAPE = (
+    *("backbone", "stages", "channels", "weights", "trainable_layers"),
+    *("scale", "anchors_px", "proposals", "detections", "instance_threshold"),
+)
 CLASSES = 2  # background, nodule
 RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchors
 POOL = 7  # torchvision's side of the features that a box is judged by
@@ -40,15 +45,16 @@ class ScaledTransform(GeneralizedRCNNTransform):
         return super().resize(image, target)
 
 
-def build_maskrcnn(
-    settings: dict[str, Any], seed: int, weights: str | Path | None = None
+def build(
+    settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
 ) -> MaskRCNN:
     """A Mask R-CNN with a ResNet and a feature pyramid (He et al., ICCV 2017).
 
     With backbone resnet50, 4 stages and 256 channels it is torchvision's `maskrcnn_resnet50_fpn`,
     tensor by tensor. weights: state dict of the backbone's ResNet or of the whole network (layers
     that end in classes may be of another number of classes and are left out); None: by the seed.
-    As in torchvision, batch normalisation is frozen where weights are given.
+    As in torchvision, batch normalisation is frozen where weights are given. key: of the config,
+    where that names the file.
     """
     torch.manual_seed(seed)
     frozen = settings["weights"] != "random"
@@ -73,23 +79,22 @@ def build_maskrcnn(
         box_batch_size_per_image=min(proposals, 512),
         box_head=TwoMLPHead(channels * POOL**2, 4 * channels),
         box_predictor=FastRCNNPredictor(4 * channels, CLASSES),
-        box_score_thresh=settings["score_threshold"],
+        box_score_thresh=settings["instance_threshold"],
         box_detections_per_img=settings["detections"],
         mask_head=MaskRCNNHeads(channels, (channels,) * 4, 1),
         mask_predictor=MaskRCNNPredictor(channels, channels, CLASSES),
     )
     network.transform = ScaledTransform(settings["scale"])
     if weights is not None:
-        start_from(network, weights)
+        start_from(network, weights, key)
     return network
 
 
-def start_from(network: MaskRCNN, weights: str | Path) -> None:
+def start_from(network: MaskRCNN, weights: str | Path, key: str = "") -> None:
     """Put a file's weights into the backbone, or into all but the layers that end in classes.
 
     Of a ResNet's weights the stages that the backbone does not use are left out.
     """
-    key = "baseline.weights"
     state = load_state(weights, key)
     target: nn.Module = network
     if "conv1.weight" in state:

@@ -1,19 +1,19 @@
-"""The U-Net for slices (Ronneberger et al., MICCAI 2015): how it is built and how it is asked."""
+"""The U-Net for slices (Ronneberger et al., MICCAI 2015)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-
-from nodules.learning.machine import to_device
-from nodules.prepare.stacks import Stack
 
 # Share of nodule pixels in a training slice, about: the last layer starts there, so that the
 # first steps are not spent on learning that nodules are rare.
 PIXEL_PRIOR = 0.005
+
+# Settings that shape the network; its manifest holds them.
+SHAPE = ("filters", "depth", "context")
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
@@ -59,15 +59,10 @@ class UNet(nn.Module):
         return self.last(x)
 
 
-def build_unet(settings: dict[str, Any], seed: int) -> UNet:
-    """A U-Net with fresh weights that depend on the seed alone."""
+def build(
+    settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
+) -> UNet:
+    """A U-Net with fresh weights that depend on the seed alone; it starts from no others."""
+    assert weights is None, "a U-Net starts from random weights"
     torch.manual_seed(seed)
     return UNet(settings["filters"], settings["depth"], settings["context"])
-
-
-def predict_logits(
-    network: nn.Module, stack: Stack, slices: Sequence[int], context: int, device: torch.device
-) -> Tensor:
-    """Logits (n, y, x) of some slices of a stack, on the device."""
-    images = np.stack([stack.window(int(z), context) for z in slices])
-    return network(to_device(torch.from_numpy(images), device))[:, 0].float()

@@ -13,17 +13,13 @@ from nodules.base.files import UserError, atomic, sha256
 
 # What a state dict may hold: other types (complex, quantised, of 8 bits) are no weights of ours.
 NUMBERS = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8}
-
-
+NUMBERS |= {torch.int8, torch.int16, torch.int32, torch.int64}
 NOT_PLAIN = "are sparse, quantised, complex or without content of their own"
 NOT_FINITE = "hold numbers that are not finite"
 BELOW = "hold a variance below 0"
 # torchvision's ResNet50_Weights.IMAGENET1K_V2. The file's name holds the hash's first digits.
 IMAGENET_URL = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
 IMAGENET_SHA256 = "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca"
-
-
-NUMBERS |= {torch.int8, torch.int16, torch.int32, torch.int64}
 
 
 def load_state(path: str | Path, key: str = "") -> dict[str, Tensor]:

@@ -1,8 +1,8 @@
 """What Mask R-CNN learns from: the U-Net's slices, each nodule an instance of its own."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +18,27 @@ from nodules.learning.networks.maskrcnn import (
     painted,
     with_fixed_statistics,
 )
-from nodules.learning.tasks.slices import Slice, SliceTask
+from nodules.learning.tasks.slices import Slice, SliceTask, SliceTaskSettings
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import derive
 
 VALIDATION_SLICES = 32  # of those that the U-Net is watched on; a slice takes far longer here
+
+
+@dataclass(frozen=True)
+class MaskRCNNSettings(SliceTaskSettings):
+    """Section `maskrcnn` of the config, without what only detection needs."""
+
+    backbone: str
+    stages: int
+    channels: int
+    weights: str
+    trainable_layers: int
+    scale: float
+    anchors_px: list[float]
+    proposals: int
+    detections: int
+    instance_threshold: float
 
 
 class InstanceTask(SliceTask):
@@ -32,7 +48,7 @@ class InstanceTask(SliceTask):
         self,
         training: Sequence[Stack],
         left_out: Sequence[Stack],
-        settings: dict[str, Any],
+        settings: MaskRCNNSettings,
         seed: int,
         fold: int,
     ) -> None:
@@ -81,7 +97,7 @@ class InstanceTask(SliceTask):
 
     def _shown(self, stack: Stack, z: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """A whole slice and its nodules' numbers, as a batch of one on the device."""
-        window = torch.from_numpy(stack.window(z, self.settings["context"]))[None]
+        window = torch.from_numpy(stack.window(z, self.settings.context))[None]
         labels = torch.from_numpy(stack.labels(z).astype(np.int32))[None, None]
         return to_device(window, device), labels.to(device)
 

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,9 @@ from nodules.base.files import UserError
 from nodules.datasets import folds
 from nodules.findings.rule import CLASSES, NAMES
 from nodules.learning.loop import Validation
-from nodules.learning.networks.resnet import ask, logits_of
-from nodules.learning.tasks.shared import SHIFT_SHARE, draw_montage
-from nodules.prepare.crops import PLAIN, CropSample, crop, random_view
+from nodules.learning.networks.asking import logits_of, nodule_logits
+from nodules.learning.tasks.shared import CropSettings, draw_montage, training_crop
+from nodules.prepare.crops import CropSample
 from nodules.prepare.nodules import Nodule, gather
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
@@ -60,6 +60,15 @@ def divide(
     return sides[0], sides[1]
 
 
+@dataclass(frozen=True)
+class MalignancySettings(CropSettings):
+    """Section `malignancy` of the config as far as networks learn by it, and what `crops` says."""
+
+    crops_per_nodule: int
+    repeat: int  # times that each nodule is shown in an epoch
+    balance: str  # sample, weight or none
+
+
 class NoduleTask:
     """Crops through the labelled nodules of the training scans; binary cross-entropy per crop.
 
@@ -72,24 +81,25 @@ class NoduleTask:
         self,
         training: Sequence[Stack],
         left_out: Sequence[Stack],
-        sides: tuple[pd.DataFrame, pd.DataFrame],
-        settings: dict[str, Any],
+        settings: MalignancySettings,
         seed: int,
+        fold: int,
+        sides: tuple[pd.DataFrame, pd.DataFrame],
     ) -> None:
         self.training, self.left_out = training, left_out
         self.settings, self.seed = settings, seed
-        self.shown = gather(training, sides[0], settings["slices"])
-        self.validation = gather(left_out, sides[1], settings["slices"])
+        self.shown = gather(training, sides[0], settings.crops_per_nodule)
+        self.validation = gather(left_out, sides[1], settings.crops_per_nodule)
         counts = np.bincount([n.label for n in self.shown], minlength=2)
         equal = len(self.shown) / (2 * np.maximum(counts, 1))
-        weights = equal if settings["balance"] == "weight" else np.ones(2)
+        weights = equal if settings.balance == "weight" else np.ones(2)
         self.weights = torch.tensor(weights, dtype=torch.float32)
 
     def epoch(self, epoch: int) -> list[CropSample]:
         """The crops of every nodule, `repeat` times, in an order of the epoch's own."""
         rng = generator(self.seed, "order", epoch)
-        times = self.settings["repeat"]
-        if self.settings["balance"] == "sample":
+        times = self.settings.repeat
+        if self.settings.balance == "sample":
             classes = [[n for n in self.shown if n.label == label] for label in CLASSES]
             most = max(map(len, classes)) * times
             chosen = [n for own in classes if own for n in drawn(own, most, rng)]
@@ -102,9 +112,7 @@ class NoduleTask:
         self, key: CropSample, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Crop (3, y, x) and its nodule's label."""
-        side = self.settings["crop_mm"]
-        view = random_view(rng, SHIFT_SHARE * side) if self.settings["augment"] else PLAIN
-        image = crop(self.training[key.scan], key.place, side, self.settings["crop_px"], view)
+        image = training_crop(self.training[key.scan], key.place, self.settings, rng)
         return image, np.float32(key.label)  # type: ignore[return-value]
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -117,7 +125,7 @@ class NoduleTask:
         """Loss and AUC per nodule, and mean probability of the malignant, in left-out scans."""
         if not self.validation:
             return Validation(float("nan"), float("nan"), float("nan"))
-        logits = ask(network, self.left_out, self.validation, self.settings, device)
+        logits = nodule_logits(network, self.left_out, self.validation, self.settings.size, device)
         labels = np.array([n.label for n in self.validation])
         loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
         mixed = 0 < labels.mean() < 1
@@ -133,10 +141,10 @@ class NoduleTask:
             return
         picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
         chosen = [self.validation[i] for i in picks]
-        answers = sigmoid(ask(network, self.left_out, chosen, self.settings, device))
+        answers = sigmoid(nodule_logits(network, self.left_out, chosen, self.settings.size, device))
         names = [f"{NAMES[n.label]} {p:.2f}" for n, p in zip(chosen, answers, strict=True)]
         middle = [n.crops()[len(n.places) // 2] for n in chosen]
-        draw_montage(self.left_out, middle, names, self.settings["crop_mm"], path)
+        draw_montage(self.left_out, middle, names, self.settings.mm, path)
 
 
 def drawn(nodules: Sequence[Nodule], wanted: int, rng: np.random.Generator) -> list[Nodule]:

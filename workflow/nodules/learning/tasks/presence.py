@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,21 +14,23 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from nodules.base import tables
 from nodules.base.files import UserError
 from nodules.images.regions import select
 from nodules.learning.loop import Validation
-from nodules.learning.networks.resnet import answer, logits_of
-from nodules.learning.tasks.shared import EMPTY_ALONE, SHIFT_SHARE, WITHOUT_NODULES, draw_montage
+from nodules.learning.networks.asking import crop_logits, logits_of
+from nodules.learning.tasks.shared import (
+    EMPTY_ALONE,
+    WITHOUT_NODULES,
+    CropSettings,
+    draw_montage,
+    training_crop,
+)
 from nodules.prepare.crops import (
-    PLAIN,
     SLICES_PER_CANDIDATE,
     CropSample,
     Place,
-    crop,
     place_at,
     places_of,
-    random_view,
 )
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
@@ -70,11 +73,15 @@ def listed(scan: int, stack: Stack, locations: pd.DataFrame) -> Iterator[CropSam
 
 
 class Sources(NamedTuple):
-    """Tables that crops are drawn from: candidates, their regions, slice scores, locations."""
+    """Tables that crops are drawn from.
+
+    Candidates with what they hit (columns `nodule` and `excluded`), their regions, the strongest
+    pixel of each slice, and LUNA16's list of locations.
+    """
 
     candidates: pd.DataFrame
     regions: pd.DataFrame
-    slices: pd.DataFrame
+    peaks: pd.DataFrame
     locations: pd.DataFrame
 
 
@@ -86,15 +93,22 @@ def gather(
     kinds: list[list[CropSample]] = [[], [], []]
     by_scan = [dict(list(table.groupby("seriesuid"))) for table in sources]
     for i, stack in enumerate(stacks):
-        candidates, masks, slices, locations = (
+        candidates, masks, strongest, locations = (
             groups.get(stack.uid, table.iloc[:0])
             for groups, table in zip(by_scan, sources, strict=True)
         )
-        shown += positives(i, stack, tables.read(stack.masks_path, "regions"))
+        shown += positives(i, stack, stack.masks)
         kinds[0] += false_alarms(i, candidates, masks)
-        kinds[1] += peaks(i, slices, stack)
+        kinds[1] += peaks(i, strongest, stack)
         kinds[2] += listed(i, stack, locations)
     return shown, [kind for kind in kinds if kind]
+
+
+@dataclass(frozen=True)
+class PresenceSettings(CropSettings):
+    """Section `presence` of the config, and what `crops` says."""
+
+    negatives: float  # crops without a nodule for each with one
 
 
 class CropTask:
@@ -104,10 +118,10 @@ class CropTask:
         self,
         training: Sequence[Stack],
         left_out: Sequence[Stack],
-        sources: Sources,
-        settings: dict[str, Any],
+        settings: PresenceSettings,
         seed: int,
         fold: int,
+        sources: Sources,
     ) -> None:
         self.training, self.left_out = training, left_out
         self.settings, self.seed, self.fold = settings, seed, fold
@@ -128,7 +142,7 @@ class CropTask:
     def epoch(self, epoch: int) -> list[CropSample]:
         """Every nodule crop, and a fresh draw of `negatives` times as many without."""
         rng = generator(self.seed, "resnet", self.fold, "order", epoch)
-        wanted = round(len(self.positive) * self.settings["negatives"])
+        wanted = round(len(self.positive) * self.settings.negatives)
         wanted = wanted if self.positive else EMPTY_ALONE
         chosen = self.positive + draw(self.negative, wanted, rng)
         return [chosen[i] for i in rng.permutation(len(chosen))]
@@ -137,9 +151,7 @@ class CropTask:
         self, key: CropSample, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Crop (3, y, x) and its label."""
-        side = self.settings["crop_mm"]
-        view = random_view(rng, SHIFT_SHARE * side) if self.settings["augment"] else PLAIN
-        image = crop(self.training[key.scan], key.place, side, self.settings["crop_px"], view)
+        image = training_crop(self.training[key.scan], key.place, self.settings, rng)
         return image, np.float32(key.label)  # type: ignore[return-value]
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -150,7 +162,7 @@ class CropTask:
         """Loss, AUC and mean probability of nodules, on the left-out draw."""
         if not self.validation:
             return Validation(float("nan"), float("nan"), float("nan"))
-        logits = answer([network], self.left_out, self.validation, self.settings, device)
+        logits = crop_logits([network], self.left_out, self.validation, self.settings.size, device)
         labels = np.array([c.label for c in self.validation])
         loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
         mixed = 0 < labels.mean() < 1
@@ -166,12 +178,12 @@ class CropTask:
             return
         picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
         chosen = [self.validation[i] for i in picks]
-        probabilities = sigmoid(answer([network], self.left_out, chosen, self.settings, device))
+        logits = crop_logits([network], self.left_out, chosen, self.settings.size, device)
         names = [
             f"{'nodule' if c.label else 'none'} {p:.2f}"
-            for c, p in zip(chosen, probabilities, strict=True)
+            for c, p in zip(chosen, sigmoid(logits), strict=True)
         ]
-        draw_montage(self.left_out, chosen, names, self.settings["crop_mm"], path)
+        draw_montage(self.left_out, chosen, names, self.settings.mm, path)
 
 
 def draw(

@@ -1,6 +1,7 @@
 """What several tasks share: messages, and pictures of what a network answers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.base.files import write_bytes
-from nodules.prepare.crops import CropSample, crop
+from nodules.learning.state import TrainingSettings
+from nodules.prepare.crops import PLAIN, CropSample, CropSize, Place, crop, random_view
 from nodules.prepare.stacks import Stack
 
 EMPTY_ALONE = 128  # slices in an epoch where no training scan has a nodule
@@ -20,6 +22,20 @@ WITHOUT_NODULES = (
     " 'none'. If that is no intention, look at annotations.csv, or use fewer folds or more scans."
 )
 SHIFT_SHARE = 0.08  # of the crop's side: how far a training crop may be off its centre
+
+
+@dataclass(frozen=True)
+class CropSettings(TrainingSettings):
+    """How crops are shown: sections `crops` of the config, with a training's own."""
+
+    mm: float  # side of a crop
+    px: int  # the same, as the network sees it
+    augment: bool
+
+    @property
+    def size(self) -> CropSize:
+        """The size of a crop."""
+        return CropSize(self.mm, self.px)
 
 
 def overlay(
@@ -41,6 +57,14 @@ def rows_of(tiles: list[NDArray[np.uint8]], width: int) -> list[list[NDArray[np.
     width = min(width, len(tiles))
     filled = tiles + [np.zeros_like(tiles[0])] * (-len(tiles) % width)
     return [filled[i : i + width] for i in range(0, len(filled), width)]
+
+
+def training_crop(
+    stack: Stack, place: Place, settings: CropSettings, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Crop (3, y, x) around a place, laid at random where the settings say so."""
+    view = random_view(rng, SHIFT_SHARE * settings.mm) if settings.augment else PLAIN
+    return crop(stack, place, *settings.size, view)
 
 
 def draw_montage(

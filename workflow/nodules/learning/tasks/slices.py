@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,7 +15,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base.files import UserError, write_bytes
 from nodules.learning.loop import Validation
-from nodules.learning.networks.unet import predict_logits
+from nodules.learning.networks.asking import slice_logits
+from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks.shared import EMPTY_ALONE, WITHOUT_NODULES, overlay, rows_of
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
@@ -25,6 +27,25 @@ PICTURES = 8
 Label = TypeVar("Label", bound=np.generic)
 
 log = logging.getLogger("nodules")
+
+
+@dataclass(frozen=True)
+class SliceTaskSettings(TrainingSettings):
+    """Which slices a network that sees whole slices or patches is shown."""
+
+    context: int  # neighbouring slices on each side
+    patch: int  # pixels along a side of what is shown; 0: the whole slice
+    empty_slices: float  # slices without a nodule for each with one
+    repeat: int  # times that each slice with a nodule is shown in an epoch
+    augment: bool
+
+
+@dataclass(frozen=True)
+class UNetSettings(SliceTaskSettings):
+    """Section `unet` of the config."""
+
+    filters: int
+    depth: int
 
 
 class Slice(NamedTuple):
@@ -41,7 +62,7 @@ class SliceTask:
         self,
         training: Sequence[Stack],
         left_out: Sequence[Stack],
-        settings: dict[str, Any],
+        settings: SliceTaskSettings,
         seed: int,
         fold: int,
     ) -> None:
@@ -64,8 +85,8 @@ class SliceTask:
     def epoch(self, epoch: int) -> list[Slice]:
         """Every slice with a nodule, `repeat` times, and a fresh draw of slices without."""
         rng = generator(self.seed, "unet", self.fold, "order", epoch)
-        positive = self.positive * self.settings["repeat"]
-        wanted = round(len(positive) * self.settings["empty_slices"]) if positive else EMPTY_ALONE
+        positive = self.positive * self.settings.repeat
+        wanted = round(len(positive) * self.settings.empty_slices) if positive else EMPTY_ALONE
         draw = rng.permutation(len(self.empty))[:wanted]
         chosen = positive + [self.empty[i] for i in draw]
         return [chosen[i] for i in rng.permutation(len(chosen))]
@@ -85,12 +106,12 @@ class SliceTask:
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         """Like `sample`, with the nodules' numbers (1, y, x) in place of the mask."""
         stack = self.training[key.scan]
-        image = stack.window(key.z, self.settings["context"])
+        image = stack.window(key.z, self.settings.context)
         labels = stack.labels(key.z)[None]
-        if self.settings["patch"]:
-            part = patch_of(labels[0], self.settings["patch"], rng)
+        if self.settings.patch:
+            part = patch_of(labels[0], self.settings.patch, rng)
             image, labels = image[:, *part], labels[:, *part]
-        return augmented(image, labels, rng) if self.settings["augment"] else (image, labels)
+        return augmented(image, labels, rng) if self.settings.augment else (image, labels)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean binary cross-entropy over the pixels."""
@@ -100,7 +121,7 @@ class SliceTask:
         """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
         loss = overlap = total = truth_px = confidence = 0.0
         for stack, z in self.validation:
-            logits = predict_logits(network, stack, [z], self.settings["context"], device)[0]
+            logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
             truth = torch.from_numpy((stack.labels(z) > 0).astype(np.float32)).to(device)
             loss += binary_cross_entropy_with_logits(logits, truth).item()
             probability = logits.sigmoid()
@@ -120,7 +141,7 @@ class SliceTask:
         self, network: nn.Module, stack: Stack, z: int, device: torch.device
     ) -> NDArray[np.bool_]:
         """Pixels (y, x) of a slice that the network calls nodule, at 0.5."""
-        logits = predict_logits(network, stack, [z], self.settings["context"], device)[0]
+        logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
         return (logits > 0).cpu().numpy()
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:

@@ -26,18 +26,6 @@ LINE = 148  # letters in a line of the statement
 COVER = 0.75  # how far the strongest place of a map hides the CT
 
 
-def choose(nodules: Sequence[Explained], count: int) -> list[Explained]:
-    """`count` nodules, in equal parts of each label as far as they go, from sure to unsure."""
-    picked: list[Explained] = []
-    classes = [[n for n in nodules if n.label == label] for label in (1, 0)]
-    for place, own in enumerate(sorted(classes, key=len)):
-        ordered = sorted(own, key=lambda n: (-n.probability, n.uid, n.number))
-        share = min((count - len(picked)) // (len(classes) - place), len(ordered))
-        rows = np.linspace(0, len(ordered) - 1, share).round().astype(int)
-        picked += [ordered[i] for i in rows]
-    return sorted(picked, key=lambda n: (-n.label, -n.probability, n.uid, n.number))
-
-
 @plotting.styled
 def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str) -> Figure:
     """Chosen nodules, each as CT, Grad-CAM and saliency, with a colour bar and a statement.

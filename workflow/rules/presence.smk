@@ -2,54 +2,9 @@
 
 Requires: slice stacks and masks, results/folds/folds.parquet, U-Net candidates of every fold,
           results/scans/locations.parquet.
-Produces: results/weights/*.pth, results/models/resnet/fold_{fold}/{model.pt,history.parquet},
+Produces: results/models/resnet/fold_{fold}/{model.pt,model.json,history.parquet},
           results/classification/{part}/{candidates,slices}.parquet.
 """
-
-
-# Weights are fetched or checked before anything else: what is wrong with them is not found out
-# after hours of training U-Nets.
-rule fetch_weights:
-    input:
-        code=code("fetch_weights"),
-    output:
-        "results/weights/resnet50_imagenet.pth",
-    log:
-        "results/logs/fetch_weights.log",
-    benchmark:
-        "results/benchmarks/fetch_weights.tsv"
-    priority: 100
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(30),
-    script:
-        "../scripts/fetch_weights.py"
-
-
-rule check_weights:
-    input:
-        weights=lambda wildcards: config[wildcards.section]["weights"],
-        code=code("check_weights"),
-    output:
-        weights="results/weights/{section}.pth",
-    log:
-        "results/logs/check_weights/{section}.log",
-    benchmark:
-        "results/benchmarks/check_weights/{section}.tsv"
-    priority: 100
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    params:
-        settings=lambda wildcards: config[wildcards.section],
-    script:
-        "../scripts/check_weights.py"
 
 
 rule train_resnet:
@@ -59,12 +14,14 @@ rule train_resnet:
         folds="results/folds/folds.parquet",
         candidates=expand("results/detection/unet/{part}/candidates.parquet", part=FOLD_PARTS),
         regions=expand("results/detection/unet/{part}/regions.parquet", part=FOLD_PARTS),
-        slices=expand("results/detection/unet/{part}/slices.parquet", part=FOLD_PARTS),
+        peaks=expand("results/detection/unet/{part}/peaks.parquet", part=FOLD_PARTS),
+        matches=expand("results/detection/unet/{part}/matches.parquet", part=FOLD_PARTS),
         locations="results/scans/locations.parquet",
-        weights=start_weights("resnet"),
-        code=code("train_resnet"),
+        weights=start_weights("presence"),
+        code=code("train_resnet", config["presence"]["network"]),
     output:
         model="results/models/resnet/fold_{fold}/model.pt",
+        manifest="results/models/resnet/fold_{fold}/model.json",
         history="results/models/resnet/fold_{fold}/history.parquet",
     log:
         "results/logs/train_resnet/fold_{fold}.log",
@@ -79,23 +36,24 @@ rule train_resnet:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=config["resnet"],
+        settings=all_but("presence", "weights") | config["crops"],
         kind=config["masks"]["kind"],
         seed=config["seed"],
+        facts=facts(crops=keys("crops", "mm", "px")) | {"output": "logit of nodule against none"},
     script:
         "../scripts/train_resnet.py"
 
 
 rule classify_candidates:
     input:
+        **networks_unseen("resnet"),
         checked=CHECKED,
-        stacks=stacks("{part}"),
-        models=networks_unseen("resnet"),
+        stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
         candidates="results/detection/unet/{part}/candidates.parquet",
         regions="results/detection/unet/{part}/regions.parquet",
-        slices="results/detection/unet/{part}/slices.parquet",
-        code=code("classify_candidates"),
+        peaks="results/detection/unet/{part}/peaks.parquet",
+        code=code("classify_candidates", config["presence"]["network"]),
     output:
         candidates="results/classification/{part}/candidates.parquet",
         slices="results/classification/{part}/slices.parquet",
@@ -110,8 +68,5 @@ rule classify_candidates:
         gpu=1,
         mem_mb=memory(16000),
         runtime=hours(12),
-    params:
-        settings=config["resnet"],
-        kind=config["masks"]["kind"],
     script:
         "../scripts/classify_candidates.py"

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -27,10 +28,10 @@ PACKAGES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python, the system and the packages that this environment holds."""
+def versions(packages: Sequence[str] | None = None) -> dict[str, str]:
+    """Versions of Python, the system and some packages (PACKAGES) that this environment holds."""
     found = {"Python": platform.python_version(), "system": platform.platform()}
-    for name in PACKAGES:
+    for name in PACKAGES if packages is None else packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -1,0 +1,42 @@
+# What the report shows, and how: shared by the rules that draw and write for people.
+from nodules.report.catalogue import TITLES, figures_of
+
+FIGURES = figures_of(config["tasks"], MASKRCNN)
+GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
+PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
+RESULTS_AND_RUN = "1 Results and run"
+
+
+def figure_files():
+    """Every figure, as SVG and as PNG."""
+    return expand("results/figures/{name}.{form}", name=FIGURES, form=["svg", "png"])
+
+
+def shown(path, category, **label):
+    """A file as an output that goes into the report, with the caption of its name."""
+    caption = f"../report/{Path(path).stem}.rst"
+    return report(path, caption=caption, category=category, labels=label)
+
+
+def drawn(name):
+    """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
+    place = FIGURES.index(name) + 1 if name in FIGURES else 0
+    title = f"{place:02d} {TITLES[name]}"
+    svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
+    return [svg, f"results/figures/{name}.png"]
+
+
+def reported_files():
+    """Everything that the report shows."""
+    return [
+        *figure_files(),
+        *expand("results/gallery/{kind}.png", kind=GALLERY),
+        *expand("results/report/{page}.html", page=[*PAGES, "costs"]),
+    ]
+
+
+def pngs(wildcards):
+    """Folders of slices as PNG files, where the config asks for them."""
+    if config["slices"]["png"] == "none":
+        return []
+    return expand("results/slices/png/{uid}", uid=scans())

@@ -1,0 +1,131 @@
+"""Trends: loss and confidence over epochs of training, and over the slices of frozen networks.
+
+Requires: tables of results/models, detection, classification, segmentation.
+Produces: results/evaluation/epochs.parquet, and of the presence task trend_*.parquet,
+          proxy_nodules, certainty_bins, risk_coverage.parquet, trends.json.
+"""
+
+# Rules whose time and memory are compared, and of which parts.
+MEASURED = {
+    **dict.fromkeys(["train_unet", "train_resnet", "train_maskrcnn"], FOLD_PARTS),
+    **dict.fromkeys(["detect_unet", "classify_candidates", "detect_maskrcnn"], PARTS),
+}
+TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
+NETWORKS = [
+    *expand("unet/{fold}", fold=FOLD_PARTS),
+    *expand("resnet/{fold}", fold=FOLD_PARTS if PRESENCE else []),
+    *expand("maskrcnn/{fold}", fold=FOLD_PARTS if MASKRCNN else []),
+    *expand("malignancy/{fold}/{member}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []),
+]
+
+
+rule gather_histories:
+    input:
+        histories=expand("results/models/{network}/history.parquet", network=NETWORKS),
+        code=code("gather_histories"),
+    output:
+        "results/evaluation/epochs.parquet",
+    log:
+        "results/logs/gather_histories/all.log",
+    benchmark:
+        "results/benchmarks/gather_histories/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    script:
+        "../scripts/gather_histories.py"
+
+
+rule analyse_trends:
+    input:
+        confidence=expand("results/classification/{part}/slices.parquet", part=PARTS),
+        scores=expand("results/evaluation/slices/{part}.parquet", part=PARTS),
+        classified=CLASSIFIED,
+        matches=MATCHES,
+        segmentation="results/evaluation/segmentation.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("analyse_trends"),
+    output:
+        **{name: f"results/evaluation/{name}.parquet" for name in TREND_TABLES},
+        trends="results/evaluation/trends.json",
+    log:
+        "results/logs/analyse_trends/all.log",
+    benchmark:
+        "results/benchmarks/analyse_trends/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=hours(1),
+    params:
+        **RESAMPLING,
+    script:
+        "../scripts/analyse_trends.py"
+
+
+rule compare_systems:
+    input:
+        unet_resnet=expand("results/classification/{part}/slices.parquet", part=PARTS),
+        maskrcnn=of_maskrcnn("results/detection/maskrcnn/{part}/confidence.parquet", PARTS),
+        scores=expand("results/evaluation/slices/{part}.parquet", part=PARTS),
+        # Time and memory of these rules, which have run where their results are there.
+        benchmarks=[
+            f"results/benchmarks/{rule}/{part}.tsv"
+            for rule, parts in MEASURED.items()
+            for part in parts
+        ],
+        detection="results/evaluation/detection.json",
+        segmentation="results/evaluation/segmentation.json",
+        history="results/evaluation/epochs.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("compare_systems"),
+    output:
+        slices="results/evaluation/comparison_slices.parquet",
+        table="results/evaluation/comparison.parquet",
+        costs="results/evaluation/system_costs.parquet",
+        summary="results/evaluation/comparison.json",
+    log:
+        "results/logs/compare_systems/all.log",
+    benchmark:
+        "results/benchmarks/compare_systems/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        **RESAMPLING,
+        parts=PARTS,
+    script:
+        "../scripts/compare_systems.py"
+
+
+rule summarise_run:
+    input:
+        detection="results/evaluation/detection.json",
+        segmentation="results/evaluation/segmentation.json",
+        classification="results/evaluation/classification.json" if PRESENCE else [],
+        trends="results/evaluation/trends.json" if PRESENCE else [],
+        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
+        malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
+        code=code("summarise_run"),
+    output:
+        summary="results/evaluation/summary.json",
+        metrics="results/evaluation/metrics.parquet",
+    log:
+        "results/logs/summarise_run/all.log",
+    benchmark:
+        "results/benchmarks/summarise_run/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(30),
+    script:
+        "../scripts/summarise_run.py"

@@ -1,0 +1,50 @@
+"""Weights that networks start from: downloaded, or a checked copy of the user's file.
+
+Requires: nothing, or the file that the config names.
+Produces: results/weights/*.pth.
+"""
+
+
+# Weights are fetched or checked before anything else: what is wrong with them is not found out
+# after hours of training U-Nets.
+rule fetch_weights:
+    input:
+        code=code("fetch_weights"),
+    output:
+        "results/weights/resnet50_imagenet.pth",
+    log:
+        "results/logs/fetch_weights.log",
+    benchmark:
+        "results/benchmarks/fetch_weights.tsv"
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(30),
+    script:
+        "../scripts/fetch_weights.py"
+
+
+rule check_weights:
+    input:
+        weights=lambda wildcards: config[wildcards.section]["weights"],
+        code=lambda wildcards: code("check_weights", config[wildcards.section]["network"]),
+    output:
+        weights="results/weights/{section}.pth",
+    log:
+        "results/logs/check_weights/{section}.log",
+    benchmark:
+        "results/benchmarks/check_weights/{section}.tsv"
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        settings=lambda wildcards: config[wildcards.section],
+    script:
+        "../scripts/check_weights.py"
