@@ -78,9 +78,9 @@ $(VENV)/setup-dev.stamp: $(VENV)/setup.stamp requirements-dev.txt
 
 lock: ## Compile the two lock files from pyproject.toml
 	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
-	$(UV_COMPILE) --group build pyproject.toml --output-file requirements.txt
-	$(UV_COMPILE) --group build --extra test --extra lint --constraint requirements.txt \
-		pyproject.toml --output-file requirements-dev.txt
+	$(UV_COMPILE) --group build --extra workflow pyproject.toml --output-file requirements.txt
+	$(UV_COMPILE) --group build --extra workflow --extra test --extra lint \
+		--constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
 
 clean: ## Remove the environment and all caches, but no results
 	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis workflow/*.egg-info
