@@ -21,7 +21,8 @@ UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run figures report test cluster-test reliability lint format lock clean
+.PHONY: help setup setup-dev run figures report test cluster-test reliability lint format picture lock \
+	clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +58,9 @@ format: setup-dev ## Rewrite the sources in the project's style
 	$(IN_VENV) ruff check --fix .
 	$(IN_VENV) ruff format .
 	$(IN_VENV) snakefmt Snakefile workflow/rules
+
+picture: setup ## Draw docs/rooms.svg, the library's rooms, from their imports
+	$(IN_VENV) python docs/rooms.py
 
 setup-dev: $(VENV)/setup-dev.stamp
 
