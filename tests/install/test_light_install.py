@@ -19,7 +19,7 @@ MOST_MB = 400
 OWN_TOOLS = ("pip", "setuptools", "pkg_resources")  # what a fresh environment holds by itself
 MARKS = "seriesuid,coordX,coordY,coordZ,probability\n2.25.1,-1,0,0,0.9\n2.25.3,9,9,9,0.1\n"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
