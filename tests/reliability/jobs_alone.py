@@ -7,7 +7,7 @@ from typing import Any
 from helpers.luna16_folder import HEAD
 from helpers.sources import ROOT
 from nodules.base import tables
-from nodules.datasets import luna16
+from nodules.datasets import lidc, luna16
 from nodules.datasets.check import check_folder, require_usable
 from nodules.datasets.scan import Scan
 
@@ -29,7 +29,8 @@ def run(rule: str, log: Path, **job: Any) -> None:
 
 def check(folder: Path, results: Path) -> None:
     """Check a folder of scans as rule check_scans does, and store its tables."""
-    checked = check_folder(folder, [scan.header for scan in luna16.found(folder)])
+    headers = [scan.header for scan in luna16.found(folder)]
+    checked = check_folder(folder, headers, lidc.patients())
     require_usable(checked, "stop")
     for name in ("scans", "defects", "nodules", "excluded", "locations"):
         tables.write(results / f"{name}.parquet", name, getattr(checked, name))

@@ -20,6 +20,9 @@ from nodules.base import closure
 
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 LOCKS = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
+PROJECT_FILE = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = PROJECT_FILE["project"], PROJECT_FILE["dependency-groups"]
+OPTIONAL = PROJECT["optional-dependencies"]
 # conda-forge names that differ from PyPI's
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
 
@@ -134,13 +137,42 @@ def test_both_locks_hold_the_same_versions() -> None:
 
 
 def test_locks_fulfil_the_project_file() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run, dev = ({canonicalize_name(r.name): r for r in locked(lock)} for lock in LOCKS)
-    extras = project["project"]["optional-dependencies"]
-    wanted = [(line, run) for line in project["project"]["dependencies"]]
-    wanted += [(line, run) for line in project["dependency-groups"]["build"]]
-    wanted += [(line, dev) for line in (*extras["test"], *extras["lint"])]
-    for line, lock in wanted:
-        requirement = Requirement(line)
+    wanted = [(r, run) for r in [*asked("workflow"), *map(Requirement, GROUPS["build"])]]
+    wanted += [(r, dev) for r in [*asked("test"), *asked("lint")]]
+    for requirement, lock in wanted:
         version = pinned(lock[canonicalize_name(requirement.name)])
-        assert requirement.specifier.contains(version), f"{line}: {version} is locked; make lock"
+        assert requirement.specifier.contains(version), f"{requirement}: {version}; make lock"
+
+
+def asked(*extras: str) -> list[Requirement]:
+    """What the project file asks for with some extras, an extra of an extra included."""
+    found = []
+    queue = [*PROJECT["dependencies"], *(r for e in extras for r in OPTIONAL[e])]
+    for requirement in map(Requirement, queue):
+        if requirement.name == PROJECT["name"]:
+            found += asked(*requirement.extras)
+        else:
+            found.append(requirement)
+    return found
+
+
+def unprovided(modules: set[str], *extras: str) -> set[str]:
+    """Modules that no package of an installation with some extras gives by its own name."""
+    names = {canonicalize_name(requirement.name) for requirement in asked(*extras)}
+    provider = packages_distributions()
+    return {m for m in modules if not names & set(map(canonicalize_name, provider.get(m, [])))}
+
+
+def test_the_light_installation_has_what_the_command_imports() -> None:
+    door = closure.third_party(closure.LIBRARY / "cli.py")
+    # SciPy serves error bars that the command does not draw.
+    assert unprovided(door, "figures") == {"scipy"}
+    assert unprovided(door) == {"matplotlib", "scipy"}
+    assert {r.name for r in asked()} == {"isal", "numpy", "pandas", "pyarrow", "tqdm"}
+
+
+def test_the_whole_installation_has_what_the_library_imports() -> None:
+    library = {m for path in closure.LIBRARY.rglob("*.py") for m in closure.third_party(path)}
+    assert "torch" in library
+    assert unprovided(library | {"snakemake", "pylidc"}, "workflow") == set()

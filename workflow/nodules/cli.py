@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from nodules.base.files import UserError, check_target
@@ -80,6 +81,7 @@ def run_score(arguments: argparse.Namespace) -> None:
 
     _check_outputs(arguments)
     if arguments.figure:
+        _require("matplotlib", "--figure")
         from nodules.report import plotting
         from nodules.report.figures.froc import FigureCurve, check_format, draw
 
@@ -137,8 +139,9 @@ def run_check(arguments: argparse.Namespace) -> int:
     from nodules.datasets import check, luna16
 
     headers = [scan.header for scan in luna16.found(arguments.folder)]
+    # Whose a scan is decides the folds, and nothing here; so this needs no database of LIDC's.
     checked = check.check_folder(
-        arguments.folder, headers, max(arguments.threads, 1), progress=sys.stderr.isatty()
+        arguments.folder, headers, {}, max(arguments.threads, 1), progress=sys.stderr.isatty()
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
     print(messages.for_terminal(text, sys.stdout.encoding), end="")
@@ -189,6 +192,12 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         check_target(path)
         if path.exists() and any(source.exists() and path.samefile(source) for source in read):
             raise UserError(f"{path}: is read for the score and would be lost. Name another file.")
+
+
+def _require(package: str, option: str) -> None:
+    """UserError where a package that an option needs was not installed with the command."""
+    if find_spec(package) is None:
+        raise UserError(f"{option} needs {package}. Install it: pip install {package}")
 
 
 def _count(text: str) -> int:

@@ -1,14 +1,13 @@
 """Check every scan and list, and write the scan sheet."""
 
 from nodules.base import jobs, tables
-from nodules.datasets import check
+from nodules.datasets import check, lidc
 
 
 def main(snakemake):
     params = snakemake.params
-    checked = check.check_folder(
-        params.folder, snakemake.input.headers, snakemake.threads, progress=True
-    )
+    headers, patients = snakemake.input.headers, lidc.patients()
+    checked = check.check_folder(params.folder, headers, patients, snakemake.threads, progress=True)
     for line in check.messages(checked):
         jobs.log.warning(line)
     jobs.log.info(check.describe(checked).rstrip())

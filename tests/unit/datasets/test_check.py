@@ -14,7 +14,7 @@ from helpers.luna16_folder import write_folder
 from nodules import cli
 from nodules.base import tables
 from nodules.base.files import UserError
-from nodules.datasets import luna16
+from nodules.datasets import lidc, luna16
 from nodules.datasets.check import Checked, check_folder, messages, require_usable
 from nodules.images.geometry import Geometry
 
@@ -26,7 +26,8 @@ def folder(tmp_path):
 
 
 def check(folder: Path, **options) -> Checked:
-    return check_folder(folder, [s.header for s in luna16.found(folder)], **options)
+    headers = [s.header for s in luna16.found(folder)]
+    return check_folder(folder, headers, lidc.patients(), **options)
 
 
 def fatal(checked: Checked) -> list[str]:

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from nodules.base import tables
 from nodules.base.files import FileDefect, UserError
 from nodules.base.messages import escaped, shown
-from nodules.datasets import lidc, luna16_lists, points_csv
+from nodules.datasets import luna16_lists, points_csv
 from nodules.datasets.luna16 import label_volume, misfit, misfits, remarks
 from nodules.datasets.luna16_lists import Defect, defect
 from nodules.datasets.scan import SUBSETS
@@ -48,13 +48,18 @@ class Checked:
 
 
 def check_folder(
-    folder: str | Path, headers: Sequence[str | Path], threads: int = 1, progress: bool = False
+    folder: str | Path,
+    headers: Sequence[str | Path],
+    patients: Mapping[str, str],
+    threads: int = 1,
+    progress: bool = False,
 ) -> Checked:
     """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
 
     Headers in the folder that no run may take, which `discovery.found` leaves out, are checked too.
     Reads every voxel: about a second per GB and thread beside the disk's time, 100 MB a thread.
     A scan with a fatal defect has the status `skipped`.
+    patients: whose each scan is, by UID (`lidc.patients`); another scan is a patient of its own.
     """
     root, paths = Path(folder), [Path(header) for header in headers]
     paths += [odd.path for odd in misfits(root) if odd.path not in paths]
@@ -77,7 +82,7 @@ def check_folder(
     defects += [defect(odd.path, odd.reason, odd.remedy, fatal=False) for odd in remarks(root)]
     defects += _missing(root, paths) + _twice(paths) + _unlisted(root, found)
     defects += _same_voxels(sheet) + _misplaced(root, rows, sheet)
-    _complete(sheet, rows["nodules"], defects)
+    _complete(sheet, rows["nodules"], defects, patients)
     return Checked(
         tables.frame("scans", sheet),
         tables.frame("defects", defects),
@@ -301,9 +306,14 @@ def _misplaced(
     return told
 
 
-def _complete(sheet: list[dict[str, Any]], nodules: pd.DataFrame, defects: list[Defect]) -> None:
+def _complete(
+    sheet: list[dict[str, Any]],
+    nodules: pd.DataFrame,
+    defects: list[Defect],
+    patients: Mapping[str, str],
+) -> None:
     """Set patient, n_nodules and status of every row of the sheet."""
-    patients, counts = lidc.patients(), nodules["seriesuid"].value_counts()
+    counts = nodules["seriesuid"].value_counts()
     bad = {d["seriesuid"] for d in defects if d["fatal"]}
     for row in sheet:
         uid = row["seriesuid"]

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from nodules.base.files import atomic
 
@@ -147,6 +146,9 @@ def empty(axes: Axes, reason: str) -> None:
 
 def wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
     """Wilson's 95 % bounds (2, n) of shares (n,) of `count` (n,) independent things."""
+    # Here, since `luna16 score --figure` draws where there is no SciPy.
+    from scipy.stats import binomtest
+
     tests = [binomtest(round(s * n), int(n)) for s, n in zip(share, count, strict=True)]
     bounds = [test.proportion_ci(method="wilson") for test in tests]
     return np.array([(b.low, b.high) for b in bounds]).reshape(-1, 2).T

@@ -1,0 +1,170 @@
+"""What an edit makes stale: for typical edits, exactly the scripts whose results are made again.
+
+EDITS says of each edit which trainings go stale; that is meant, and changed with thought.
+stale_code.txt says which scripts do; where imports have changed on purpose, write it anew:
+
+    PYTHONPATH=workflow:tests python tests/unit/test_stale_code.py > tests/unit/stale_code.txt
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from helpers.sources import ROOT, rules_in
+from nodules.base import closure
+
+UNET, PRESENCE, MALIGNANCY, MASKRCNN = (
+    f"train_{name}" for name in ("unet", "resnet", "malignancy", "maskrcnn")
+)
+RESNETS, NONE = {PRESENCE, MALIGNANCY}, set[str]()
+ALL = {UNET, MASKRCNN} | RESNETS
+# A file that somebody edits -> the trainings that this is to make stale, no more and no fewer.
+EDITS = {
+    "base/messages.py": NONE,  # how a message spells a stray byte
+    "base/files.py": NONE,
+    "base/columns.py": NONE,  # what a column means
+    "base/closure.py": NONE,
+    "cli.py": NONE,
+    "images/foreign.py": NONE,
+    "images/metaimage.py": NONE,
+    "images/geometry.py": ALL,
+    "stats/seeds.py": ALL,
+    "stats/bootstrap.py": NONE,
+    "datasets/check.py": NONE,
+    "datasets/folds.py": ALL,  # which scans a network sees
+    "datasets/lidc.py": NONE,
+    "datasets/phantom/vessels.py": NONE,
+    "prepare/lungs.py": NONE,  # a training sees other slices only where these have changed
+    "prepare/masks.py": NONE,
+    "prepare/stacks.py": ALL,
+    "findings/hits.py": NONE,
+    "findings/radiomics.py": NONE,
+    "findings/rule.py": {MALIGNANCY},  # when a nodule is malignant
+    "learning/loop.py": ALL,
+    "learning/machine.py": ALL,
+    "learning/networks/unet.py": {UNET},
+    "learning/networks/resnet.py": RESNETS,
+    "learning/networks/maskrcnn.py": {MASKRCNN},
+    "learning/networks/not_chosen.py": NONE,  # a new architecture that no config names
+    "learning/tasks/slices.py": {UNET, MASKRCNN},  # an augmentation
+    "learning/tasks/presence.py": {PRESENCE},
+    "learning/tasks/malignancy.py": {MALIGNANCY},
+    "learning/tasks/instances.py": {MASKRCNN},
+    "inference/detection.py": NONE,
+    "inference/candidates.py": NONE,
+    "inference/malignancy.py": NONE,
+    "inference/maskrcnn.py": NONE,
+    "inference/explanations.py": NONE,
+    "evaluation/froc.py": NONE,  # the official score
+    "evaluation/names.py": NONE,
+    "evaluation/statements/malignancy.py": NONE,
+    "report/plotting.py": NONE,
+    "report/figures/trends.py": NONE,
+    "report/pages/numbers.py": NONE,
+}
+# Trainings that an edit makes stale against what is meant, until imports are cut.
+NOT_YET = {
+    "learning/networks/unet.py": "Mask R-CNN's task takes the U-Net's, and with it the U-Net",
+}
+TABLE = Path(__file__).with_name("stale_code.txt")
+# A rule's code: its script, and the section of the config that names its network.
+CODE = re.compile(r"""\bcode\("(\w+)"(?:, config\[(?:"(\w+)"|wildcards\.\w+)\]\["network"\])?\)""")
+
+
+def chosen(section: str) -> list[Path]:
+    """The files of the networks that the default config names in a section, "" for any section."""
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    networks = {
+        name: own["network"]
+        for name, own in config.items()
+        if isinstance(own, dict) and "network" in own
+    }
+    names = [networks[section]] if section else networks.values()
+    return [closure.LIBRARY / f"learning/networks/{name}.py" for name in names]
+
+
+def code() -> dict[str, list[str]]:
+    """The code inputs of each script, as files within the library, as its rule has them."""
+    found = {}
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in rules_in(file):
+            match = CODE.search(rule.directives["input"])
+            assert match and match[1] == rule.name, f"{rule.name}: its code input is not its own"
+            networks = chosen(match[2] or "") if "network" in match[0] else []
+            paths = closure.result_code(ROOT / f"workflow/scripts/{rule.name}.py", networks)
+            found[rule.name] = [str(path.relative_to(closure.LIBRARY)) for path in paths]
+    return found
+
+
+def stale(file: str, inputs: dict[str, list[str]]) -> set[str]:
+    """Scripts whose results an edit of a library file makes stale."""
+    return {script for script, files in inputs.items() if file in files}
+
+
+def table() -> str:
+    """Each edit with the scripts that it makes stale, a line each."""
+    inputs = code()
+    blocks = [
+        [file, *(f"    {script}" for script in sorted(stale(file, inputs)))] for file in EDITS
+    ]
+    return "".join(f"{line}\n" for block in blocks for line in block)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> dict[str, list[str]]:
+    """The code inputs of every script."""
+    return code()
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch) -> Path:
+    """A copy of the library, in which imports may be added."""
+    shutil.copytree(closure.LIBRARY, tmp_path / "nodules")
+    monkeypatch.setattr(closure, "LIBRARY", tmp_path / "nodules")
+    monkeypatch.setattr(closure, "BASE", tmp_path / "nodules/base")
+    return tmp_path / "nodules"
+
+
+def test_every_edit_is_one_of_a_file_that_is_there() -> None:
+    absent = [file for file in EDITS if not (closure.LIBRARY / file).is_file()]
+    assert absent == ["learning/networks/not_chosen.py"]
+
+
+def test_every_training_is_meant() -> None:
+    assert {path.stem for path in (ROOT / "workflow/scripts").glob("train_*.py")} == ALL
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, marks=pytest.mark.xfail(reason=NOT_YET[file]))
+        if file in NOT_YET
+        else file
+        for file in EDITS
+    ],
+)
+def test_an_edit_retrains_the_networks_that_are_meant(file, inputs) -> None:
+    assert stale(file, inputs) & ALL == EDITS[file]
+
+
+def test_edits_make_stale_exactly_what_the_table_says() -> None:
+    assert table() == TABLE.read_text(), "on purpose? Then write it anew, see the file's docstring"
+
+
+def test_a_new_architecture_makes_nothing_stale(library) -> None:
+    (library / "learning/networks/not_chosen.py").write_text('"""A network."""\n')
+    assert table() == TABLE.read_text()
+
+
+def test_an_added_import_is_noticed(library) -> None:
+    loop = library / "learning/loop.py"
+    loop.write_text(loop.read_text() + "\n\ndef f():\n    from nodules.evaluation import froc\n")
+    assert stale("evaluation/froc.py", code()) >= ALL
+    assert table() != TABLE.read_text()
+
+
+if __name__ == "__main__":
+    print(table(), end="")
