@@ -11,6 +11,7 @@ from nodules.evaluation import malignancy
 from nodules.findings.ratings import label
 from nodules.findings.rule import Rule
 
+NO_RADIOMICS = tables.frame("radiomics")
 SETTINGS: dict[str, Any] = {"least_readers": 3, "combine": "mean", "benign": 2.8, "malignant": 3.2}
 SETTINGS |= {"vote": "average", "shuffle_labels": None}
 RULE = Rule.of(SETTINGS)
@@ -73,6 +74,8 @@ def result(**skill: float) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     division = folds()
     given = labels(division)
     skill = skill or {"resnet": 2.0, "radiomics": 1.0, "diameter": 1.0}
-    found = malignancy.score(scores(given, **skill), given, division, SETTINGS, 200, 1)
+    found = malignancy.score(
+        scores(given, **skill), given, division, NO_RADIOMICS, SETTINGS, 200, 1
+    )
     found[2]["without_radiomics"] = []
     return found

@@ -98,7 +98,7 @@ def test_every_number_has_bounds():
     assert len(rules) > 50
     for place, rule in rules.items():
         if rule["type"] == "array":
-            assert {"minItems", "maxItems"} <= set(rule), place
+            assert "minItems" in rule and {"maxItems", "uniqueItems"} & set(rule), place
         else:
             assert {"minimum", "exclusiveMinimum"} & set(rule), place
             assert {"maximum", "exclusiveMaximum"} & set(rule), place

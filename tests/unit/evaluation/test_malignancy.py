@@ -115,7 +115,7 @@ def shuffled(seed):
     parts = ("fold_0", "fold_1", "test")
     scores = pd.concat(yardsticks.fit_part(labels, radiomics, division, p) for p in parts)
     settings = results.SETTINGS | {"shuffle_labels": seed}
-    return score(scores, labels, division, settings, 200, seed)[2]
+    return score(scores, labels, division, results.NO_RADIOMICS, settings, 200, seed)[2]
 
 
 def test_nodules_that_nobody_rated_need_no_score():
@@ -174,7 +174,9 @@ def test_without_a_single_labelled_nodule_everything_says_so(tmp_path):
     given = results.labels(division)
     none = given.assign(label=-1, ratings=[[3, 3, 3]] * len(given))
     scores = results.scores(none, resnet=1.0, diameter=1.0)
-    nodules, curves, summary = score(scores, none, division, results.SETTINGS, 100, 1)
+    nodules, curves, summary = score(
+        scores, none, division, results.NO_RADIOMICS, results.SETTINGS, 100, 1
+    )
     assert nodules.empty and curves.empty
     assert "no AUC is defined" in summary["statement"]
     write_json(tmp_path / "malignancy.json", summary)

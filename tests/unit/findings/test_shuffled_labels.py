@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from helpers.builders import make_stack
 from helpers.settings import PRESENCE
 from nodules.base import tables
+from nodules.findings.matches import with_matches
 from nodules.learning.loop import train
 from nodules.learning.networks.asking import crop_logits
 from nodules.learning.networks.resnet import build
@@ -39,8 +40,9 @@ def task(tmp_path_factory):
             for z, (y, x) in enumerate(peaks)
         ]
         stacks.append(stack)
-    nothing = [tables.frame(name) for name in ("candidates", "regions")]
-    sources = Sources(*nothing, pd.DataFrame(scores), tables.frame("locations"))
+    empty = {name: tables.frame(name) for name in ("candidates", "matches", "regions", "locations")}
+    candidates = with_matches(empty["candidates"], empty["matches"])
+    sources = Sources(candidates, empty["regions"], pd.DataFrame(scores), empty["locations"])
     return CropTask(stacks[::2], stacks[1::2], SETTINGS, 0, 0, sources)
 
 

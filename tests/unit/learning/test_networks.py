@@ -67,7 +67,7 @@ def test_of_a_users_file_the_key_is_named_and_not_its_deletion(tmp_path, content
     path = tmp_path / "mine.pth"
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
     with pytest.raises(UserError, match=r"mine\.pth: .* presence\.weights of the config") as error:
-        resnet.build({}, 0, path)
+        resnet.build({}, 0, path, "presence.weights")
     assert "elete" not in str(error.value)
 
 

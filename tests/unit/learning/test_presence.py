@@ -87,15 +87,9 @@ class Brightness(nn.Module):
 
 
 def test_candidates_are_asked_on_several_slices_and_averaged(stack, sources):
-    args = (
-        [Brightness()],
-        stack,
-        sources.candidates,
-        sources.regions,
-        PRESENCE.size,
-        torch.device("cpu"),
-    )
-    classified = classify_candidates(*args)
+    candidates = sources.candidates[tables.columns("candidates")]
+    asked = ([Brightness()], stack, candidates, sources.regions)
+    classified = classify_candidates(*asked, PRESENCE.size, torch.device("cpu"))
     by_nodule = dict(zip(sources.candidates["nodule"], classified["confidence"], strict=True))
     assert by_nodule[1] > 0.6 > by_nodule[0]
     assert np.allclose(classified["confidence"], 1 / (1 + np.exp(-classified["logit"])))
