@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from nodules.findings.hits import hits
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.prepare.stacks import Stack
@@ -121,27 +122,20 @@ def draw(kind: str, pictures: Iterable[Picture]) -> Figure:
 
 def _hits(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
     """The surest candidate of each nodule that was hit, by falling confidence."""
-    hits = candidates[candidates["nodule"] > 0].sort_values(
+    found = candidates[candidates["nodule"] > 0].sort_values(
         ["confidence", "seriesuid", "candidate"], ascending=[False, True, True]
     )
-    return hits.drop_duplicates(["seriesuid", "nodule"])[CASE]
+    return found.drop_duplicates(["seriesuid", "nodule"])[CASE]
 
 
 def _misses(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
-    """Nodules with no candidate's centre within their radius, by falling diameter."""
+    """Nodules that no candidate hits by the official rule, by falling diameter."""
     marks = {uid: own[["x", "y", "z"]].to_numpy() for uid, own in candidates.groupby("seriesuid")}
-    missed = [
-        not np.any(
-            np.square(marks.get(uid, np.empty((0, 3))) - point).sum(axis=1) < (diameter / 2) ** 2
-        )
-        for uid, diameter, point in zip(
-            nodules["seriesuid"],
-            nodules["diameter_mm"].to_numpy(float),
-            nodules[["x", "y", "z"]].to_numpy(float),
-            strict=True,
-        )
-    ]
-    cases = nodules[np.array(missed, bool)].assign(candidate=0, confidence=np.nan)
+    missed = pd.Series(True, nodules.index, dtype=bool)
+    for uid, own in nodules.groupby("seriesuid"):
+        found = hits(marks.get(uid, ()), own[["x", "y", "z"]], own["diameter_mm"])
+        missed[own.index] = ~found.any(axis=0)
+    cases = nodules[missed].assign(candidate=0, confidence=np.nan)
     return cases.sort_values(["diameter_mm", "seriesuid", "nodule"], ascending=[False, True, True])[
         CASE
     ]
@@ -187,7 +181,8 @@ def _mm_per_px(grid: Geometry) -> float:
 
 
 def _title(kind: str, case: Mapping[str, Any]) -> str:
-    size = f"{float(case['diameter_mm']):.1f} mm"
+    diameter = float(case["diameter_mm"])
+    size = f"{diameter:.1f} mm" if diameter >= 0 else "diameter unknown"
     if kind == "misses":
         return f"missed, {size}"
     return f"confidence {float(case['confidence']):.2f}, {size}"
