@@ -75,8 +75,7 @@ rule detect_maskrcnn:
 
 rule compare_systems:
     input:
-        unet_resnet=expand("results/classification/{part}/slices.parquet", part=PARTS),
-        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/confidence.parquet", PARTS),
+        **{key: expand(names.SYSTEMS[key].slices.path, part=PARTS) for key in names.BESIDE.keys},
         detection="results/evaluation/detection.json",
         segmentation="results/evaluation/segmentation.json",
         history="results/evaluation/epochs.parquet",

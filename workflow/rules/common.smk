@@ -14,6 +14,7 @@ from nodules.base import closure, configuration, tables
 from nodules.base.resources import NOTICE, hours, memory, minutes
 from nodules.datasets import folds, luna16
 from nodules.datasets.phantom import plan
+from nodules.evaluation import names
 from nodules.images import foreign
 from nodules.report.catalogue import TASKS, TITLES, figures_of
 configuration.check(config, workflow.configfiles)
@@ -115,11 +116,6 @@ def start_weights(section):
     """Weights that a ResNet starts from: none, ImageNet's or a checked copy of the user's file."""
     kept = {"random": [], "imagenet": "results/weights/resnet50_imagenet.pth"}
     return kept.get(config[section]["weights"], f"results/weights/{section}.pth")
-
-
-def of_baseline(path, parts):
-    """Files of the Mask R-CNN, one per part; none where the baseline is left out."""
-    return expand(path, part=parts) if BASELINE else []
 
 
 def figure_files():

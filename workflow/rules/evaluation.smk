@@ -5,17 +5,15 @@ Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_
 """
 
 # What is scored as a detector, and on which scans: each part, and all folds' left-out scans.
-SYSTEMS = ["unet"] + ["unet_resnet"] * PRESENCE + ["maskrcnn"] * BASELINE
+SYSTEMS = names.of_run(TASKS[config["resnet"]["task"]], BASELINE)
 SETS = PARTS + ["out_of_fold"]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
-CLASSIFIED = expand("results/classification/{part}/candidates.parquet", part=PARTS)
+CLASSIFIED = expand(names.SYSTEMS["unet_resnet"].scores.path, part=PARTS)
 
 
 rule score_detections:
     input:
-        unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
-        unet_resnet=CLASSIFIED if PRESENCE else [],
-        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
+        **{key: expand(names.SYSTEMS[key].scores.path, part=PARTS) for key in SYSTEMS},
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
@@ -46,8 +44,7 @@ rule score_detections:
 
 rule evaluate_segmentation:
     input:
-        unet=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
-        maskrcnn=of_baseline("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
+        **{mask: expand(path, part=PARTS) for mask, path in names.regions_of(SYSTEMS).items()},
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",

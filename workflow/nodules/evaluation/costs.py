@@ -6,10 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from nodules.base import tables
-from nodules.evaluation.comparison import OTHER
-
-# The systems that a network is part of.
-SYSTEMS_OF = {"unet": ("unet", "unet_resnet"), "resnet": ("unet_resnet",), "maskrcnn": (OTHER,)}
+from nodules.evaluation import names
 
 
 def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
@@ -73,5 +70,5 @@ def system_costs(
         if job["step"] == "training":
             fold = int(str(job["part"]).removeprefix("fold_"))
             row |= {"scans": n_used - row["scans"], "seconds": trained[job["model"], fold]}
-        rows += [row | {"system": system} for system in SYSTEMS_OF[job["model"]]]
+        rows += [row | {"system": system} for system in names.with_network(job["model"])]
     return tables.frame("system_costs", rows)

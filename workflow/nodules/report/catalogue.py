@@ -1,5 +1,7 @@
 """Every figure with its title, in the order of the report; light, since the Snakefile reads it."""
 
+from nodules.evaluation.names import MASKRCNN
+
 TITLES = {
     "slice_loss": "Loss of every slice",
     "mean_confidence": "Mean confidence over slices",
@@ -10,7 +12,7 @@ TITLES = {
     "classification": "Classification: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
-    "confidence_by_system": "Confidence beside Mask R-CNN",
+    "confidence_by_system": f"Confidence beside {MASKRCNN}",
     "system_costs": "Time and memory by system",
     "malignancy_roc": "Benign or malignant: ROC",
     "malignancy_differences": "Benign or malignant: by size, and differences",

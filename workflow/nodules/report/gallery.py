@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from nodules.datasets.folds import TEST_FOLD
+from nodules.evaluation.names import TEST, UNET, part_name
 from nodules.findings.hits import hits
 from nodules.images import regions
 from nodules.images.geometry import Geometry
@@ -23,12 +25,12 @@ BAR_MM = 10.0
 COLUMNS = 4
 TRUTH, FOUND = plotting.SKY, plotting.ORANGE
 HEADINGS = {
-    "hits": "Hits: nodules that the U-Net found",
+    "hits": f"Hits: nodules that the {UNET} found",
     "misses": "Misses: nodules without a candidate",
     "false_alarms": "False alarms: candidates on no nodule, the surest first",
 }
 NONE = {
-    "hits": "The U-Net found no nodule.",
+    "hits": f"The {UNET} found no nodule.",
     "misses": "No nodule was missed.",
     "false_alarms": "There was no false alarm.",
 }
@@ -51,7 +53,7 @@ class Picture:
 def part_of(folds: pd.DataFrame) -> dict[str, str]:
     """Part of each scan of table `folds`: test or fold_<k>."""
     return {
-        uid: "test" if fold == -1 else f"fold_{fold}"
+        uid: TEST if fold == TEST_FOLD else f"fold_{fold}"
         for uid, fold in zip(folds["seriesuid"], folds["fold"], strict=True)
     }
 
@@ -67,8 +69,8 @@ def choose(kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, count: in
     cases = {"hits": _hits, "misses": _misses, "false_alarms": _false_alarms}[kind](
         candidates, nodules
     )
-    test = cases[cases["part"] == "test"]
-    rest = cases[cases["part"] != "test"]
+    test = cases[cases["part"] == TEST]
+    rest = cases[cases["part"] != TEST]
     spread = _head if kind == "false_alarms" else _evenly
     chosen = spread(test, count)
     return pd.concat([chosen, spread(rest, count - len(chosen))], ignore_index=True)
@@ -89,7 +91,7 @@ def picture(kind: str, case: Mapping[str, Any], stack: Stack, found: pd.DataFram
         centre=(float(y), float(x)),
         mm_per_px=_mm_per_px(grid),
         title=_title(kind, case),
-        place=f"{_part(str(case['part']))}, scan …{str(case['seriesuid'])[-6:]}, slice {depth}",
+        place=f"{part_name(str(case['part']))}, scan …{str(case['seriesuid'])[-6:]}, slice {depth}",
     )
 
 
@@ -110,7 +112,7 @@ def draw(kind: str, pictures: Iterable[Picture]) -> Figure:
         figure.text(0.5, 0.5, NONE[kind], ha="center", va="center", fontsize=12)
     lines = [
         Line2D([], [], color=TRUTH, linewidth=2, label="truth"),
-        Line2D([], [], color=FOUND, linewidth=2, linestyle="--", label="U-Net"),
+        Line2D([], [], color=FOUND, linewidth=2, linestyle="--", label=UNET),
         Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm"),
     ]
     legend = figure.legend(handles=lines, loc="outside upper right", ncols=3, fontsize=9)
@@ -186,10 +188,6 @@ def _title(kind: str, case: Mapping[str, Any]) -> str:
     if kind == "misses":
         return f"missed, {size}"
     return f"confidence {float(case['confidence']):.2f}, {size}"
-
-
-def _part(name: str) -> str:
-    return "test" if name == "test" else f"fold {name.removeprefix('fold_')}"
 
 
 def _draw_picture(axes: Axes, shown: Picture) -> None:
