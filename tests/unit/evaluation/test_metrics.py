@@ -11,7 +11,7 @@ SECTIONS = (
     metrics.PRESENCE,
     metrics.PROXY,
     metrics.SLOPES,
-    metrics.BESIDE,
+    metrics.SLICES,
     metrics.EXPLANATIONS,
     metrics.MALIGNANCY,
 )

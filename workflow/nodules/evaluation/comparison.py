@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 ONE, OTHER = names.BESIDE.keys
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
-OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.BESIDE)}
+OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
 RANKS = ("auc", "average_precision")  # calibration changes no order within a fold
 TOP = 1 - 1e-9  # of a confidence; that of a network may round to 1
 

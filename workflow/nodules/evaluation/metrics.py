@@ -16,7 +16,7 @@ from nodules.stats.calibration import BINS
 
 # Sections of the page of numbers; benign or malignant has a page of its own.
 DETECTION, SEGMENTATION, PRESENCE = "detection", "segmentation", "presence"
-PROXY, SLOPES, BESIDE = "proxy", "slopes", "beside"
+PROXY, SLOPES, SLICES = "proxy", "slopes", "slices"
 EXPLANATIONS, MALIGNANCY = "explanations", "malignancy"
 DETECTED_ONLY = "detected only"  # group of the nodules that a network's region touches
 
@@ -227,7 +227,7 @@ def _explanations() -> Iterator[Measure]:
         yield Measure(key, EXPLANATIONS, "nodules", words, full, (key,))
 
 
-def _beside() -> Iterator[Measure]:
+def _slices() -> Iterator[Measure]:
     mean, error = "mean over the slices of the confidence in", "expected calibration error of p"
     squares = "mean squared difference of p and presence, over the slices; less is better"
     area = "area under the ROC curve of p against presence, over the slices"
@@ -241,7 +241,7 @@ def _beside() -> Iterator[Measure]:
         ("auc", "AUC of slices", area),
         ("average_precision", "Average precision of slices", precision),
     ):
-        yield Measure(f"slice_{key}", BESIDE, "slices", words, text, (key,))
+        yield Measure(f"slice_{key}", SLICES, "slices", words, text, (key,))
 
 
 MEASURES = {
@@ -254,7 +254,7 @@ MEASURES = {
         _slopes(),
         _malignancy(),
         _explanations(),
-        _beside(),
+        _slices(),
     )
     for measure in section
 }
