@@ -168,6 +168,13 @@ def reliability() -> pd.DataFrame:
     return tables.frame("reliability", rows)
 
 
+def number(measure: str, system: str, where: str = "test", **changes: Any) -> dict[str, Any]:
+    """A row of table `metrics`."""
+    row = {"measure": measure, "point": "", "group": "", "system": system, "other": ""}
+    row |= {"set": where, "value": 0.5, "low": 0.4, "high": 0.6, "n": 7, "unit": "nodules"}
+    return row | {"definition": f"what {measure} is", "reason": ""} | changes
+
+
 def segmentation() -> pd.DataFrame:
     """Table `segmentation`: six nodules in two diameter classes; the U-Net misses the first."""
     rows = [
@@ -239,8 +246,14 @@ def comparison_slices() -> pd.DataFrame:
 def comparison() -> pd.DataFrame:
     """Table `comparison` of the test: confidences in the answer."""
     rows = [
-        {"set": "test", "metric": "certainty", "stage": stage, "one": "unet_resnet"}
-        | {"other": "maskrcnn", "one_value": 0.8, "other_value": 0.7, "difference": 0.1}
+        {"set": "test", "measure": "slice_certainty", "point": "", "stage": stage}
+        | {
+            "one": "unet_resnet",
+            "other": "maskrcnn",
+            "one_value": 0.8,
+            "other_value": 0.7,
+            "difference": 0.1,
+        }
         | {"low": 0.05, "high": 0.15, "n": 200, "unit": "slices", "definition": "mean"}
         for stage in ("raw", "calibrated")
     ]

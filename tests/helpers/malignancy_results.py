@@ -74,8 +74,5 @@ def result(**skill: float) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     division = folds()
     given = labels(division)
     skill = skill or {"resnet": 2.0, "radiomics": 1.0, "diameter": 1.0}
-    found = malignancy.score(
-        scores(given, **skill), given, division, NO_RADIOMICS, SETTINGS, 200, 1
-    )
-    found[2]["without_radiomics"] = []
-    return found
+    known = scores(given, **skill), given, division, NO_RADIOMICS
+    return malignancy.score(*known, SETTINGS, 200, 1)

@@ -14,6 +14,7 @@ from nodules.base import closure, configuration, tables
 from nodules.base.resources import NOTICE, hours, memory, minutes
 from nodules.datasets import folds, luna16
 from nodules.datasets.phantom import plan
+from nodules.evaluation import names
 from nodules.images import foreign
 
 configuration.check(config, workflow.configfiles)
@@ -56,7 +57,7 @@ MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 # The U-Net's candidates: what they hit, and what the ResNet50 says of them.
 MATCHES = expand("results/detection/unet/{part}/matches.parquet", part=PARTS)
-CLASSIFIED = expand("results/classification/{part}/candidates.parquet", part=PARTS)
+CLASSIFIED = expand(names.SYSTEMS["unet_resnet"].scores.path, part=PARTS)
 # An input of every rule that sees scans: they are looked at anew once the check is done, and where
 # it found what it had found before, no network is trained again.
 CHECKED = ancient("results/scans/scans.parquet")
@@ -140,11 +141,6 @@ def facts(**fed):
     """What a network's manifest says of the data and of how its input is prepared."""
     prepared = {"lungs": config["lungs"]["method"], "slices": all_but("slices", "png")}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
-
-
-def of_maskrcnn(path, parts):
-    """Files of the Mask R-CNN, one per part; none where it is left out."""
-    return expand(path, part=parts) if MASKRCNN else []
 
 
 include: "common_report.smk"

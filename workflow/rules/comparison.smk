@@ -5,11 +5,6 @@ Produces: results/evaluation/epochs.parquet, and of the presence task trend_*.pa
           proxy_nodules, certainty_bins, risk_coverage.parquet, trends.json.
 """
 
-# Rules whose time and memory are compared, and of which parts.
-MEASURED = {
-    **dict.fromkeys(["train_unet", "train_resnet", "train_maskrcnn"], FOLD_PARTS),
-    **dict.fromkeys(["detect_unet", "classify_candidates", "detect_maskrcnn"], PARTS),
-}
 TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
 NETWORKS = [
     *expand("unet/{fold}", fold=FOLD_PARTS),
@@ -69,14 +64,12 @@ rule analyse_trends:
 
 rule compare_systems:
     input:
-        unet_resnet=expand("results/classification/{part}/slices.parquet", part=PARTS),
-        maskrcnn=of_maskrcnn("results/detection/maskrcnn/{part}/confidence.parquet", PARTS),
+        **{key: expand(names.SYSTEMS[key].slices.path, part=PARTS) for key in names.BESIDE.keys},
         scores=expand("results/evaluation/slices/{part}.parquet", part=PARTS),
-        # Time and memory of these rules, which have run where their results are there.
         benchmarks=[
             f"results/benchmarks/{rule}/{part}.tsv"
-            for rule, parts in MEASURED.items()
-            for part in parts
+            for rule, (_, step) in names.steps().items()
+            for part in (FOLD_PARTS if step == "training" else PARTS)
         ],
         detection="results/evaluation/detection.json",
         segmentation="results/evaluation/segmentation.json",

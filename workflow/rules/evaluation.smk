@@ -4,15 +4,13 @@ Requires: tables of scans, folds, detection, classification, slices, masks and m
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
-SYSTEMS = ["unet"] + ["unet_resnet"] * PRESENCE + ["maskrcnn"] * MASKRCNN
+SYSTEMS = names.of_run(config["tasks"], MASKRCNN)
 SETS = PARTS + ["out_of_fold"]
 
 
 rule score_detections:
     input:
-        unet=expand("results/detection/unet/{part}/candidates.parquet", part=PARTS),
-        unet_resnet=CLASSIFIED if PRESENCE else [],
-        maskrcnn=of_maskrcnn("results/detection/maskrcnn/{part}/candidates.parquet", PARTS),
+        **{key: expand(names.SYSTEMS[key].scores.path, part=PARTS) for key in SYSTEMS},
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
@@ -43,8 +41,7 @@ rule score_detections:
 
 rule evaluate_segmentation:
     input:
-        unet=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
-        maskrcnn=of_maskrcnn("results/detection/maskrcnn/{part}/regions.parquet", PARTS),
+        **{mask: expand(path, part=PARTS) for mask, path in names.regions_of(SYSTEMS).items()},
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",

@@ -1,4 +1,4 @@
-"""Compare U-Net and ResNet50 with Mask R-CNN: differences, confidences by slice, costs."""
+"""Compare two systems: differences, confidences by slice, costs."""
 
 from pathlib import Path
 
@@ -7,19 +7,10 @@ import pandas as pd
 from nodules.base import jobs, tables
 from nodules.base.files import read_json, write_json
 from nodules.datasets import folds
-from nodules.evaluation import costs, sets
+from nodules.evaluation import costs, names, sets
 from nodules.evaluation.comparison import ONE, OTHER, gather, measure, scored
 from nodules.evaluation.slices import with_truth
 from nodules.evaluation.statements import comparison
-
-STEPS = {
-    "train_unet": ("unet", "training"),
-    "train_resnet": ("resnet", "training"),
-    "train_maskrcnn": ("maskrcnn", "training"),
-    "detect_unet": ("unet", "inference"),
-    "classify_candidates": ("resnet", "inference"),
-    "detect_maskrcnn": ("maskrcnn", "inference"),
-}
 
 
 def main(snakemake):
@@ -27,8 +18,8 @@ def main(snakemake):
     division = tables.read(inputs.folds, "folds")
     truth = tables.read_all(inputs.scores, "slice_scores")
     given = {
-        system: with_truth(tables.read_all(inputs[system], "slice_confidence"), truth)
-        for system in (ONE, OTHER)
+        key: with_truth(tables.read_all(inputs[key], "slice_confidence"), truth)
+        for key in (ONE, OTHER)
     }
     slices, fitted = gather(given, division)
     scores = read_json(inputs.detection), read_json(inputs.segmentation)
@@ -46,7 +37,7 @@ def main(snakemake):
     write_json(output.summary, {"statements": statements, "calibration": fitted})
     shown = pd.DataFrame({"part": params.parts})
     shown["scans"] = [len(folds.part(division, part)) for part in params.parts]
-    measured = costs.steps(Path("results/benchmarks"), STEPS, params.parts)
+    measured = costs.steps(map(Path, inputs.benchmarks), names.steps())
     history = tables.read(inputs.history, "history")
     tables.write(
         output.costs, "system_costs", costs.system_costs(history, measured, shown, division)

@@ -1,4 +1,4 @@
-"""Measure each nodule's segmentation against the readers: U-Net, single readers, spheres."""
+"""Measure each nodule's segmentation against the readers: networks, single readers, spheres."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ def main(snakemake):
     folds = tables.read(inputs.folds, "folds")
     nodules = tables.read(inputs.nodules, "nodules")
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid")
-    systems = [name for name in segmentation.NETWORKS if inputs[name]]
-    regions = tables.read_all([*inputs.unet, *inputs.maskrcnn], "regions")
+    systems = [name for name in segmentation.NETWORKS if inputs.get(name)]
+    regions = tables.read_all([path for name in systems for path in inputs[name]], "regions")
     predicted = dict(list(regions.groupby("seriesuid")))
     masks, slices = ({Path(p).stem: p for p in paths} for paths in (inputs.masks, inputs.slices))
     found = {}

@@ -3,6 +3,7 @@
 from nodules.base import jobs, tables
 from nodules.base.files import write_json
 from nodules.datasets import points_csv
+from nodules.evaluation import names
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.evaluation.sets import of, scans_by_set
 
@@ -13,7 +14,7 @@ def main(snakemake):
     truth = Truth(
         tables.read(inputs.nodules, "nodules"), tables.read(inputs.excluded, "excluded"), folds
     )
-    systems = {name: _marks(inputs[name], name) for name in params.systems}
+    systems = {name: _marks(inputs[name], names.SYSTEMS[name].scores) for name in params.systems}
     scores = score_systems(systems, truth, params.bootstrap, params.seed)
     for name in ("froc", "marks", "nodule_hits"):
         tables.write(output[name], name, getattr(scores, name))
@@ -25,12 +26,10 @@ def main(snakemake):
         points_csv.write_submission(path, marks)
 
 
-def _marks(paths, system):
-    """A system's candidates; behind the ResNet50 its confidence is their probability."""
-    if system != "unet_resnet":
-        return tables.read_all(paths, "candidates")
-    classified = tables.read_all(paths, "classified")
-    return classified.assign(probability=classified["confidence"])
+def _marks(paths, source):
+    """A system's candidates, what it says of each as their probability."""
+    marks = tables.read_all(paths, source.table)
+    return marks.assign(probability=marks[source.score])
 
 
 jobs.run(main, snakemake)

@@ -2,7 +2,7 @@
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json, write_json
-from nodules.evaluation import metrics, summary
+from nodules.evaluation import metric_rows, summary
 
 TOLD = ("detection", "segmentation", "classification", "trends", "malignancy")
 
@@ -14,7 +14,7 @@ def main(snakemake):
         name: read_json(inputs[name]) if inputs.get(name) else None
         for name in (*TOLD, "explanations")
     }
-    tables.write(output.metrics, "metrics", metrics.metrics(**found))
+    tables.write(output.metrics, "metrics", metric_rows.gather(**found))
     found.pop("explanations")
     write_json(output.summary, summary.summarise(**found))
 

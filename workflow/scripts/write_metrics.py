@@ -14,7 +14,7 @@ def main(snakemake):
     if inputs.comparison:
         table = tables.read_all(inputs.comparison, "comparison")
         compared = table, read_json(inputs.statements[0])
-    numbers.metrics(metrics, *told, compared).write(snakemake.output[0])
+    numbers.page(metrics, *told, compared).write(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

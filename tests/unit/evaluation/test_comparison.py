@@ -42,7 +42,7 @@ def gathered(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 def measured(slices: pd.DataFrame, name: str = "out_of_fold") -> dict[tuple[str, str], dict]:
     rows = measure(slices[slices["set"] == name], 200, 1)
-    return {(row["metric"], row["stage"]): row for row in rows}
+    return {(row["measure"], row["stage"]): row for row in rows}
 
 
 def test_every_slice_of_the_pooled_sets_is_there_for_both_systems():
@@ -73,10 +73,10 @@ def test_calibration_undoes_a_change_of_scale():
     odds = plain["confidence"] / (1 - plain["confidence"])
     stretched = plain.assign(confidence=1 / (1 + 0.2 * odds**-3))
     found = measured(gathered(stretched, plain))
-    raw, calibrated = (found["certainty", stage] for stage in ("raw", "calibrated"))
+    raw, calibrated = (found["slice_certainty", stage] for stage in ("raw", "calibrated"))
     assert raw["low"] > 0
     assert calibrated["difference"] == pytest.approx(0, abs=1e-3)
-    assert found["auc", ""]["difference"] == pytest.approx(0, abs=1e-12)
+    assert found["slice_auc", ""]["difference"] == pytest.approx(0, abs=1e-12)
 
 
 def test_calibrated_confidence_is_the_share_of_nodules_on_average():
@@ -103,14 +103,14 @@ def test_a_system_against_itself_differs_by_nothing():
 def test_without_any_nodule_nothing_is_calibrated():
     empty = confidences(1).assign(present=False)
     found = measured(gathered(empty, empty))
-    assert np.isnan(found["certainty", "calibrated"]["difference"])
-    assert np.isfinite(found["certainty", "raw"]["difference"])
+    assert np.isnan(found["slice_certainty", "calibrated"]["difference"])
+    assert np.isfinite(found["slice_certainty", "raw"]["difference"])
 
 
 def test_the_better_system_has_the_greater_area_and_the_smaller_brier_score():
     found = measured(gathered(confidences(3, seed=1), confidences(0.5, seed=2)))
-    assert found["auc", ""]["low"] > 0
-    assert found["brier", "calibrated"]["high"] < 0
+    assert found["slice_auc", ""]["low"] > 0
+    assert found["slice_brier", "calibrated"]["high"] < 0
 
 
 def test_scores_of_detection_and_segmentation_are_taken_over_as_they_are():
@@ -128,7 +128,8 @@ def test_scores_of_detection_and_segmentation_are_taken_over_as_they_are():
     }
     rows = list(scored("test", detection, segmentation))
     table = tables.frame("comparison", [{"set": "test"} | row for row in rows])
-    assert table["metric"].tolist() == ["cpm", "sensitivity_at_0.125"] * 2 + ["dice"]
+    assert table["measure"].tolist() == ["cpm", "sensitivity"] * 2 + ["dice"]
+    assert table["point"].tolist() == ["", "0.125"] * 2 + [""]
     assert table["difference"].tolist() == [0.1] * 5
     assert np.isnan(table["one_value"].iloc[-1]) and table["n"].iloc[-1] == 3
 
@@ -149,21 +150,22 @@ def test_costs_count_each_network_for_every_system_it_is_part_of():
     assert table["scans"].tolist() == [4, 4, 4, 4]  # 8 scans are not held out
 
 
-def row(metric: str, stage: str, difference: float, width: float = 0.01) -> dict:
+def row(measure: str, stage: str, difference: float, width: float = 0.01) -> dict:
     return {
-        "metric": metric, "stage": stage, "one": ONE, "other": OTHER, "one_value": 0.8,
-        "other_value": 0.8 - difference, "difference": difference, "low": difference - width,
-        "high": difference + width, "n": 500, "unit": "slices", "definition": "",
+        "measure": measure, "point": "", "stage": stage, "one": ONE, "other": OTHER,
+        "one_value": 0.8, "other_value": 0.8 - difference, "difference": difference,
+        "low": difference - width, "high": difference + width, "n": 500, "unit": "slices",
+        "definition": "",
     }  # fmt: skip
 
 
 def said(raw: float, calibrated: float, n_scans: int = 10, error: float = 0.02) -> str:
     rows = [
-        row("ece", "calibrated", 0.0) | {"one_value": 0.01, "other_value": error},
-        row("certainty", "raw", raw),
-        row("certainty", "calibrated", calibrated),
-        row("auc", "", 0.05),
-        row("brier", "calibrated", -0.05),
+        row("slice_ece", "calibrated", 0.0) | {"one_value": 0.01, "other_value": error},
+        row("slice_certainty", "raw", raw),
+        row("slice_certainty", "calibrated", calibrated),
+        row("slice_auc", "", 0.05),
+        row("slice_brier", "calibrated", -0.05),
     ]
     return write("test", n_scans, rows)
 
@@ -202,8 +204,8 @@ def test_a_smaller_brier_score_is_the_better_one():
 
 def test_tables_name_both_systems_and_the_difference():
     found = [
-        {"set": "test"} | row("certainty", "raw", 0.1),
-        {"set": "test"} | row("sensitivity_at_0.125", "", 0.1),
+        {"set": "test"} | row("slice_certainty", "raw", 0.1),
+        {"set": "test"} | row("sensitivity", "", 0.1) | {"point": "0.125"},
     ]
     (table,) = tables_of(tables.frame("comparison", found))
     assert table.rows[0]["difference"] == "+0.100 (+0.090 to +0.110)"

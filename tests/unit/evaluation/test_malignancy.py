@@ -6,17 +6,16 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from helpers import malignancy_results as results
-from nodules.base import tables
 from nodules.base.files import UserError, write_json
-from nodules.evaluation import metrics_malignancy as metrics
+from nodules.evaluation import metric_rows
 from nodules.evaluation.malignancy import (
     FEWEST,
-    SYSTEMS,
     assemble,
     by_patient,
     score,
     within_classes,
 )
+from nodules.evaluation.names import MALIGNANCY, MALIGNANCY_PAIRS, Pair
 from nodules.evaluation.statements.malignancy import main_set
 from nodules.findings import yardsticks
 from nodules.findings.rule import COMMON
@@ -31,7 +30,7 @@ def scored():
 def test_areas_are_scikit_learns_and_the_diameter_ranks_by_itself(scored):
     nodules, _, summary = scored
     for name in ("test", "out_of_fold"):
-        for system in SYSTEMS:
+        for system in MALIGNANCY:
             own = nodules[(nodules["set"] == name) & (nodules["system"] == system)]
             found = summary["sets"][name]["systems"][system]
             area = roc_auc_score(own["label"], own["score"])
@@ -51,14 +50,10 @@ def test_bootstrap_and_delong_agree_where_nodules_are_independent(scored):
 
 def test_differences_are_those_of_the_areas(scored):
     found = scored[2]["sets"]["out_of_fold"]
-    assert set(found["differences"]) == {
-        "resnet_minus_radiomics",
-        "resnet_minus_diameter",
-        "radiomics_minus_diameter",
-    }
-    for pair, numbers in found["differences"].items():
-        first, second = (found["systems"][s]["auc"]["value"] for s in pair.split("_minus_"))
-        assert numbers["auc"]["value"] == pytest.approx(first - second)
+    assert set(found["differences"]) == {pair.key for pair in MALIGNANCY_PAIRS}
+    for pair in MALIGNANCY_PAIRS:
+        first, second = (found["systems"][s]["auc"]["value"] for s in pair.keys)
+        assert found["differences"][pair.key]["auc"]["value"] == pytest.approx(first - second)
 
 
 def test_a_patient_counts_by_the_highest_nodule():
@@ -183,11 +178,16 @@ def test_without_a_single_labelled_nodule_everything_says_so(tmp_path):
 
 
 def test_rows_for_the_report_hold_every_number_with_its_reason(scored):
-    rows = tables.frame("metrics", list(metrics.metric_rows(scored[2])))
-    assert set(rows["metric"]) == {
-        *(f"malignancy_{measure}" for measure in metrics.MEASURES),
-        *(f"malignancy_{m}_difference" for m in metrics.MEASURES if m != "brier"),
-    }
-    of_patients = rows["metric"].str.startswith("malignancy_patient")
+    nothing = {"systems": {}, "differences": {}}
+    rows = metric_rows.gather(nothing, {}, None, None, None, scored[2])
+    alone, paired = (set(rows.loc[rows["other"].ne("") == gap, "measure"]) for gap in (False, True))
+    measures = {"auc", "patient_auc", "auc_within_size", "brier"}
+    assert alone == {f"malignancy_{measure}" for measure in measures}
+    assert paired == alone - {"malignancy_brier"}
+    of_patients = rows["measure"] == "malignancy_patient_auc"
     assert (rows.loc[of_patients, "unit"] == "patients").all()
-    assert list(metrics.metric_rows(None)) == []
+    key = {"measure": "malignancy_auc", "system": "resnet", "other": "diameter", "set": "test"}
+    (row,) = rows[(rows[list(key)] == list(key.values())).all(axis=1)].to_dict("records")
+    gap = scored[2]["sets"]["test"]["differences"][Pair("resnet", "diameter").key]["auc"]
+    assert {bound: row[bound] for bound in ("value", "low", "high")} == gap
+    assert metric_rows.gather(nothing, {}, None, None).empty

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from nodules.base import files, tables
-from nodules.evaluation import metrics as evaluation_metrics
-from nodules.evaluation import presence, sets
+from nodules.evaluation import metric_rows, presence, sets
 from nodules.evaluation import segmentation as evaluation_segmentation
 from nodules.evaluation import summary as evaluation_summary
 from nodules.evaluation.detection import Truth, score_systems
+from nodules.evaluation.metrics import MEASURES
 from nodules.evaluation.statements.proxy import verdict
 from nodules.evaluation.trends import TREND_TABLES, Predictions, analyse
 from nodules.findings import size
@@ -318,10 +318,11 @@ def test_the_summary_holds_the_main_numbers(run_and_scores):
         assert 0 <= summary[name]["resnet_auc"]["value"] <= 1
         assert summary[name]["unet_candidates"]["all"]["recall"]["value"] > 0.5
         assert set(summary[name]["cpm"]) == {"unet", "unet_resnet"}
-    metrics = evaluation_metrics.metrics(*summaries)
-    key = ["metric", "system", "set"]
+    metrics = metric_rows.gather(*summaries)
+    key = ["measure", "point", "group", "system", "other", "set"]
     assert not metrics.duplicated(key).any()
-    cpm = metrics.set_index(key).loc[("cpm", "unet", "test")]
+    assert set(metrics["measure"]) <= set(MEASURES)
+    cpm = metrics.set_index(key).loc[("cpm", "", "", "unet", "", "test")]
     assert cpm["value"] == pytest.approx(summary["test"]["cpm"]["unet"]["value"])
     assert metrics["definition"].str.len().min() > 10
 
@@ -334,7 +335,7 @@ def test_without_the_presence_task_the_rest_is_summarised(run_and_scores):
     summary = evaluation_summary.summarise(detection, segmentation, None, None)
     assert summary["statement"] == "" and summary["main_set"] == "test"
     assert set(summary["test"]["cpm"]) == {"unet"} and "resnet_auc" not in summary["test"]
-    metrics = evaluation_metrics.metrics(detection, segmentation, None, None)
+    metrics = metric_rows.gather(detection, segmentation, None, None)
     assert {"unet", "reader"} <= set(metrics["system"])
     assert not metrics["system"].str.contains("resnet").any()
 
@@ -351,13 +352,14 @@ def test_what_cannot_be_told_is_null_with_a_reason(broken):
     _, _, _, summaries = evaluated(run, 20)
     summary = plain(evaluation_summary.summarise(*summaries))
     assert ("test" in summary) == (broken != "no test")
-    metrics = evaluation_metrics.metrics(*summaries)
+    metrics = metric_rows.gather(*summaries)
     assert len(metrics) > 20
     if broken != "no test":
         auc = summary["out_of_fold"]["resnet_auc"]
         assert auc["value"] is None and auc["reason"]
-        missing = metrics[(metrics["metric"] == "f1") & metrics["value"].isna()]
-        assert missing["definition"].str.contains("undefined").all() and len(missing)
+        missing = metrics[(metrics["measure"] == "presence_f1") & metrics["value"].isna()]
+        assert missing["reason"].ne("").all() and len(missing)
+    assert metrics.loc[metrics["value"].notna(), "reason"].eq("").all()
     assert summary["statement"]
 
 

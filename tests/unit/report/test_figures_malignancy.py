@@ -7,8 +7,9 @@ import pytest
 
 from helpers import malignancy_results as results
 from nodules.base import tables
+from nodules.evaluation.names import MALIGNANCY
 from nodules.report import lookup
-from nodules.report.figures.malignancy import SYSTEMS, differences, probability_by_diameter, roc
+from nodules.report.figures.malignancy import differences, probability_by_diameter, roc
 from nodules.report.pages.malignancy import page
 
 
@@ -27,7 +28,8 @@ def test_each_system_has_its_curve_and_its_area(scored):
     labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     own = found["sets"]["out_of_fold"]["systems"]
     assert labels == [
-        f"{words}\nAUC {lookup.estimate(own[system]['auc'])}" for system, words in SYSTEMS.items()
+        f"{system.name}\nAUC {lookup.estimate(own[key]['auc'])}"
+        for key, system in MALIGNANCY.items()
     ]
 
 
@@ -58,7 +60,7 @@ def test_every_labelled_nodule_is_a_mark(scored):
     nodules, _, found = scored
     figure = probability_by_diameter(nodules, found)
     own = nodules[nodules["set"] == found["main_set"]]
-    for axes, system in zip(figure.axes, SYSTEMS, strict=True):
+    for axes, system in zip(figure.axes, MALIGNANCY, strict=True):
         marks = np.sort(np.concatenate([line.get_ydata() for line in axes.lines]))
         expected = np.sort(own.loc[own["system"] == system, "probability"])
         np.testing.assert_allclose(marks, expected)

@@ -54,7 +54,7 @@ def test_every_dice_is_a_dot_and_a_miss_is_one_at_zero() -> None:
     assert len(values) == 18
     assert (values == 0).sum() == 1
     ticks = [label.get_text() for label in axes.get_xticklabels()]
-    assert ticks == ["5-8 mm\nn = 3", "8-12 mm\nn = 3"]
+    assert ticks == ["5–8 mm\nn = 3", "8–12 mm\nn = 3"]
 
 
 def test_empty_tables_give_figures_that_say_so() -> None:

@@ -80,6 +80,13 @@ def test_a_miss_has_no_candidate_strictly_within_its_radius() -> None:
     assert misses["nodule"].tolist() == [2, 3]  # the second candidate lies on the edge
 
 
+def test_a_nodule_of_unknown_diameter_is_hit_within_five_mm_as_officially() -> None:
+    truth = pd.DataFrame([nodule(1, -1.0), nodule(2, -1.0, x=50.0)])
+    found = pd.DataFrame([candidate(1, 1, 0.5, x=4.9), candidate(2, 0, 0.5, x=55.0)])
+    misses = gallery.choose("misses", found, truth, 8)
+    assert misses["nodule"].tolist() == [2]
+
+
 def test_test_scans_come_first_and_the_folds_fill_up() -> None:
     found = pd.DataFrame(
         [candidate(n, n, n / 10, part="test" if n < 3 else "fold_0") for n in range(1, 9)]

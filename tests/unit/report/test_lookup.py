@@ -30,9 +30,17 @@ def test_counts_name_their_unit() -> None:
     assert lookup.counted(1186, "nodules") == "n = 1,186 nodules"
 
 
-def test_every_set_and_system_has_a_name_and_a_colour() -> None:
-    assert set(names.SETS) == set(plotting.SET_COLOURS)
-    assert set(names.COMPARISONS) == set(plotting.COMPARISON_COLOURS)
+def test_every_entry_of_the_catalogue_has_a_colour() -> None:
+    for entries in (names.SETS, names.SYSTEMS, names.MALIGNANCY, names.NETWORKS, names.MASKS):
+        colours = [plotting.colour(entry) for entry in entries.values()]
+        assert len(colours) == len(set(colours)), "two entries of one figure look alike"
+    assert len({plotting.colour(pair) for pair in names.MALIGNANCY_PAIRS}) == 3
+
+
+def test_classes_of_diameter_as_they_are_printed() -> None:
+    assert lookup.class_name("<5") == "< 5 mm"
+    assert lookup.class_name("12-20") == "12–20 mm"
+    assert lookup.class_name(">=20") == "≥ 20 mm"
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:

@@ -5,26 +5,22 @@ from html import escape
 import pandas as pd
 
 from helpers import example_results as results
+from helpers.example_results import number
 from nodules.base import tables
 from nodules.evaluation.explanations import MEASURES, METHODS
 from nodules.images.geometry import Geometry
 from nodules.report.pages import costs as pages_costs
 from nodules.report.pages import run
-from nodules.report.pages.numbers import SECTIONS, metrics
+from nodules.report.pages.numbers import SECTIONS, page
 
 UID = "2.25.1"
 
 
-def metric(name: str, system: str, where: str, value: float = 0.5, **changes: object) -> dict:
-    row = {"metric": name, "system": system, "set": where, "value": value, "low": value - 0.1}
-    row |= {"high": value + 0.1, "n": 12, "unit": "scans", "definition": f"what {name} is"}
-    return row | changes
-
-
 def test_sections_stand_in_order_and_hold_their_numbers() -> None:
-    names = {"cpm": "unet", "voxel_sensitivity": "unet", "auc": "resnet", "slope": "resnet_loss"}
-    rows = [metric(name, system, where) for name, system in names.items() for where in results.SETS]
-    html = metrics(tables.frame("metrics", rows), results.trends()).html()
+    systems = {"cpm": "unet", "voxel_sensitivity": "unet", "presence_auc": "resnet"}
+    rows = [number(name, system, w) for name, system in systems.items() for w in results.SETS]
+    rows += [number("slope", "resnet", where, group="resnet_loss") for where in results.SETS]
+    html = page(tables.frame("metrics", rows), results.trends()).html()
     numbers = (
         "CPM: mean of the seven",
         "Sensitivity by voxels",
@@ -36,7 +32,7 @@ def test_sections_stand_in_order_and_hold_their_numbers() -> None:
     assert sorted(places + headings) == [
         place for pair in zip(headings, places, strict=True) for place in pair
     ]
-    assert html.count("what auc is") == 1, "a definition stands once, as a note"
+    assert html.count("what presence_auc is") == 1, "a definition stands once, as a note"
 
 
 def explanations() -> dict:
@@ -44,39 +40,39 @@ def explanations() -> dict:
 
 
 def test_explanations_are_shown_even_of_one_fold() -> None:
-    rows = [
-        metric(f"explanation_{name}", method, "fold_0") for name in MEASURES for method in METHODS
-    ]
-    html = metrics(tables.frame("metrics", rows), None, explanations()).html()
+    rows = [number(measure, method, "fold_0") for measure in MEASURES for method in METHODS]
+    html = page(tables.frame("metrics", rows), None, explanations()).html()
     assert "It looks &lt;there&gt;." in html
     assert "Share of the map inside the nodule" in html
     assert html.count("Grad-CAM") == 1
 
 
 def test_a_task_that_was_not_run_is_not_spoken_of() -> None:
-    rows = [metric("cpm", "unet", where) for where in results.SETS]
-    html = metrics(tables.frame("metrics", rows), None).html()
+    rows = [number("cpm", "unet", where) for where in results.SETS]
+    html = page(tables.frame("metrics", rows), None).html()
     assert "<h2>Detection" in html
     for words in ("proxy", "ResNet50", "<h2>Classification"):
         assert words not in html
 
 
 def test_measures_for_few_readers_are_folded_away() -> None:
-    rows = [metric(f"{name} 5-8 mm", "unet", "test", unit="nodules") for name in ("dice", "iou")]
-    html = metrics(tables.frame("metrics", rows), results.trends()).html()
+    rows = [number(measure, "unet", group="5-8") for measure in ("dice", "iou")]
+    html = page(tables.frame("metrics", rows), results.trends()).html()
     folded = html[html.index("<details>") : html.index("</details>")]
     assert "IoU by diameter" in folded
     assert "Dice by diameter" not in folded
 
 
 def test_the_statement_on_confidence_is_escaped() -> None:
-    html = metrics(tables.frame("metrics"), results.trends()).html()
+    html = page(tables.frame("metrics"), results.trends()).html()
     assert "It is &lt;no&gt; proxy." in html
 
 
 def test_folds_have_their_own_table() -> None:
-    rows = [metric("cpm", "unet_resnet", f"fold_{k}", 0.6 + k / 10) for k in range(2)]
-    html = metrics(tables.frame("metrics", rows), results.trends()).html()
+    value = {"value": 0.6, "low": 0.5, "high": 0.7}
+    rows = [number("cpm", "unet_resnet", "fold_0", **value)]
+    rows += [number("cpm", "unet_resnet", "fold_1", **{k: v + 0.1 for k, v in value.items()})]
+    html = page(tables.frame("metrics", rows), results.trends()).html()
     assert "0.600 (0.500 to 0.700)" in html
     assert "0.700 (0.600 to 0.800)" in html
 

@@ -17,6 +17,10 @@ from nodules.base.columns import (
 )
 from nodules.base.columns_radiomics import FEATURES
 
+MARKS = Column(
+    "point", STR, "", "which marks count: 0.125 ... 8, all, best_8_per_scan, ...; or none"
+)
+
 TABLES: dict[str, tuple[Column, ...]] = {
     "froc": (
         *SYSTEM_SET,
@@ -179,7 +183,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "comparison": (
         SET,
-        Column("metric", STR, "", "name of the number"),
+        Column("measure", STR, "", "key of the measure, as in table metrics"),
+        MARKS,
         Column("stage", STR, "", "raw or calibrated confidences; empty where it matters not"),
         Column("one", STR, "", "system that the other is taken from"),
         Column("other", STR, "", "system that is taken away"),
@@ -202,12 +207,19 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("peak_mb", REAL, "MB", "largest resident set of the job; empty where not measured"),
     ),
     "metrics": (
-        Column("metric", STR, "", "name of the number"),
-        *SYSTEM_SET,
+        Column("measure", STR, "", "its key; nodules.evaluation.metrics declares all of them"),
+        MARKS,
+        Column(
+            "group", STR, "", "nodules or series it is taken on: <5, detected only, ...; or all"
+        ),
+        Column("system", STR, "", "system, mask, network or kind of map"),
+        Column("other", STR, "", "of a paired difference: what is taken away; else empty"),
+        SET,
         Column("value", REAL, "", "empty where it is undefined"),
         *BOUNDS,
         Column("n", INT, "", "units it is taken over"),
         Column("unit", STR, "", "what those units are"),
-        Column("definition", STR, "", "how it is defined, or why it is undefined"),
+        Column("definition", STR, "", "how it is defined"),
+        Column("reason", STR, "", "why it is undefined; empty where it has a value"),
     ),
 }

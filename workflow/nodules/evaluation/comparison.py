@@ -1,4 +1,4 @@
-"""The two stages beside Mask R-CNN: paired differences, confidences raw and calibrated, costs."""
+"""Two systems side by side: paired differences, confidences raw and calibrated, costs."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,24 +9,17 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.datasets import folds as division
-from nodules.evaluation import sets
-from nodules.evaluation.sets import TEST
+from nodules.evaluation import metrics, names, sets
+from nodules.evaluation.metrics import MEASURES
+from nodules.evaluation.names import TEST
 from nodules.stats import bootstrap, calibration, ranking
 from nodules.stats.logits import scaled
 
 Floats = NDArray[np.float64]
 
-ONE, OTHER = "unet_resnet", "maskrcnn"
+ONE, OTHER = names.BESIDE.keys
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
-MEASURES = {
-    "certainty": "mean over the slices of the confidence in the answer, max(p, 1 - p)",
-    "confidence": "mean over the slices of the confidence in a nodule, p",
-    "brier": "mean squared difference of p and presence, over the slices; less is better",
-    "ece": f"expected calibration error of p over {calibration.BINS} equally wide bins; less is"
-    " better",
-    "auc": "area under the ROC curve of p against presence, over the slices",
-    "average_precision": "average precision of p against presence, over the slices",
-}
+OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
 RANKS = ("auc", "average_precision")  # calibration changes no order within a fold
 TOP = 1 - 1e-9  # of a confidence; that of a network may round to 1
 
@@ -87,24 +80,18 @@ def measure(slices: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[s
     drawn = bootstrap.weights(n_scans, replicates, seed)
     for stage, column in STAGES.items():
         one, other = (_values(by_system[s], column, scan, drawn) for s in (ONE, OTHER))
-        for name, definition in MEASURES.items():
+        for name, found in OF_SLICES.items():
             if name in RANKS and stage != "raw":
                 continue
-            yield {
-                "metric": name,
-                "stage": "" if name in RANKS else stage,
-                **_pair(one[name], other[name]),
-                "n": len(scan),
-                "unit": "slices",
-                "definition": definition,
-            }
+            key = _key(found, stage="" if name in RANKS else stage)
+            yield key | {"one": ONE, "other": OTHER, "n": len(scan)} | _gap(one[name], other[name])
 
 
 def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[str, Floats]:
     """Each measure under every resample, (1 + replicates,)."""
     p, labels = own[column].to_numpy(float), own["present"].to_numpy(np.int64)
     if np.isnan(p).any():  # could not be calibrated
-        return dict.fromkeys(MEASURES, np.full(len(drawn), np.nan))
+        return dict.fromkeys(OF_SLICES, np.full(len(drawn), np.nan))
     return {
         "certainty": bootstrap.mean(np.maximum(p, 1 - p), scan, drawn),
         "confidence": bootstrap.mean(p, scan, drawn),
@@ -113,11 +100,20 @@ def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[st
     }
 
 
-def _pair(one: Floats, other: Floats) -> dict[str, Any]:
+def _key(found: metrics.Measure, point: str = "", stage: str = "") -> dict[str, Any]:
+    """Columns that say what a row is about."""
+    return {
+        "measure": found.key,
+        "point": point,
+        "stage": stage,
+        "unit": found.unit,
+        "definition": metrics.definition(found, point=point),
+    }
+
+
+def _gap(one: Floats, other: Floats) -> dict[str, Any]:
     found = bootstrap.estimate(one - other)
     return {
-        "one": ONE,
-        "other": OTHER,
         "one_value": float(one[0]),
         "other_value": float(other[0]),
         "difference": found.value,
@@ -131,42 +127,22 @@ def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -
 
     name: the set; detection, segmentation: what detection.json and segmentation.json hold.
     """
-    of_scans = {"stage": "", "unit": "scans"}
-    for system in ("unet", ONE):
-        both = [detection["systems"][s][name] for s in (system, OTHER)]
-        found = detection["differences"][f"{system}_minus_{OTHER}"][name]
-        key = of_scans | {"one": system, "other": OTHER, "n": both[0]["n_scans"]}
-        rule = "official sensitivity at {} false positives a scan"
-        yield (
-            key
-            | _numbers(found, *(b["cpm"] for b in both))
-            | {
-                "metric": "cpm",
-                "definition": f"mean {rule.format('1/8, 1/4, 1/2, 1, 2, 4, 8')}",
-            }
-        )
+    for pair in (p for p in names.SYSTEM_PAIRS if p.second == OTHER):
+        both = [detection["systems"][s][name] for s in pair.keys]
+        found = detection["differences"][pair.key][name]
+        key = {"one": pair.first, "other": pair.second, "n": both[0]["n_scans"]}
+        yield _key(MEASURES["cpm"]) | key | _numbers(found, *(b["cpm"] for b in both))
         for rate, number in found["sensitivity"].items():
-            yield (
-                key
-                | _numbers(number, *(b["sensitivity"][rate] for b in both))
-                | {
-                    "metric": f"sensitivity_at_{rate}",
-                    "definition": rule.format(rate),
-                }
-            )
+            values = (b["sensitivity"][rate] for b in both)
+            yield _key(MEASURES["sensitivity"], rate) | key | _numbers(number, *values)
     dice = segmentation.get(name, {})
-    found = dice.get("dice_differences", {}).get(f"unet_minus_{OTHER}")
-    if found:
-        yield _numbers(found, *(dice[s]["all"]["dice"]["value"] for s in ("unet", OTHER))) | {
-            "metric": "dice",
-            "stage": "",
-            "one": "unet",
-            "other": OTHER,
-            "n": found["n_nodules"],
-            "unit": "nodules",
-            "definition": "3-D Dice of each nodule against the readers' consensus, mean over"
-            " nodules, 0 for a missed one",
-        }
+    of_one, of_other = (names.SYSTEMS[system].networks for system in (ONE, OTHER))
+    for pair in names.MASK_PAIRS:
+        found = dice.get("dice_differences", {}).get(pair.key)
+        if found and pair.first in of_one and pair.second in of_other:
+            key = {"one": pair.first, "other": pair.second, "n": found["n_nodules"]}
+            values = (dice[mask]["all"]["dice"]["value"] for mask in pair.keys)
+            yield _key(MEASURES["dice"]) | key | _numbers(found, *values)
 
 
 def _numbers(found: Mapping[str, Any], one: float | None, other: float | None) -> dict[str, float]:

@@ -1,15 +1,12 @@
 """Time and memory of rules and of systems, from Snakemake's benchmark files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from nodules.base import tables
-from nodules.evaluation.comparison import OTHER
-
-# The systems that a network is part of.
-SYSTEMS_OF = {"unet": ("unet", "unet_resnet"), "resnet": ("unet_resnet",), "maskrcnn": (OTHER,)}
+from nodules.evaluation import names
 
 
 def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
@@ -39,19 +36,16 @@ def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
     )
 
 
-def steps(folder: Path, rules: Mapping[str, tuple[str, str]], parts: Sequence[str]) -> pd.DataFrame:
-    """Time and peak memory of the jobs of some rules: model, step, part, seconds, peak_mb.
+def steps(benchmarks: Iterable[Path], rules: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """Time and peak memory of some rules' jobs: model, step, part, seconds, peak_mb.
 
-    folder: of the benchmark files `<rule>/<part>.tsv`; rules: model and step of each rule. A job
-    without a benchmark file has no row.
+    benchmarks: files `<rule>/<part>.tsv`; rules: model and step of each rule.
     """
     rows = []
-    for rule, (model, step) in rules.items():
-        for part in parts:
-            path = folder / rule / f"{part}.tsv"
-            if path.exists():
-                measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
-                rows.append((model, step, part, float(measured["s"]), float(measured["max_rss"])))
+    for path in benchmarks:
+        measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+        seconds, peak = float(measured["s"]), float(measured["max_rss"])
+        rows.append((*rules[path.parent.name], path.stem, seconds, peak))
     return pd.DataFrame(rows, columns=["model", "step", "part", "seconds", "peak_mb"])
 
 
@@ -73,5 +67,5 @@ def system_costs(
         if job["step"] == "training":
             fold = int(str(job["part"]).removeprefix("fold_"))
             row |= {"scans": n_used - row["scans"], "seconds": trained[job["model"], fold]}
-        rows += [row | {"system": system} for system in SYSTEMS_OF[job["model"]]]
+        rows += [row | {"system": system} for system in names.with_network(job["model"])]
     return tables.frame("system_costs", rows)

@@ -9,14 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base import tables
-from nodules.evaluation import sets
+from nodules.evaluation import names, sets
 from nodules.evaluation.froc import GRID, RATES, FrocResult, compare, evaluate, sensitivity_at
-from nodules.evaluation.sets import POOLED, of
+from nodules.evaluation.sets import of
 from nodules.stats import bootstrap
 
 PER_SCAN = 8  # candidates, or false alarms, a scan at which recall is also given
-# (from, to): is the second stage worth it, and what do the two stages gain over one network?
-DIFFERENCES = (("unet", "unet_resnet"), ("maskrcnn", "unet"), ("maskrcnn", "unet_resnet"))
+BEST, WITHIN = f"best_{PER_SCAN}_per_scan", f"at_most_{PER_SCAN}_false_alarms"
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def score_systems(
             summary["systems"][system][name] = result.to_dict() | {"operating_points": points}
             key = {"system": system, "set": name}
             found["froc"].append(_curve(result).assign(**key))
-            if name in POOLED:
+            if name in names.SETS:
                 found["marks"].append(_marks(own, nodules, result).assign(**key))
                 found["nodule_hits"].append(_hits(own, nodules, result).assign(**key))
     summary["differences"] = _differences(results)
@@ -94,11 +93,8 @@ def operating_points(
     every = np.ones(len(marks), bool)
     return {
         "all": _point(marks, nodules, result, every, -np.inf, drawn),
-        f"best_{PER_SCAN}_per_scan": _point(
-            best, nodules, best_result, np.ones(len(best), bool), -np.inf, drawn
-        ),
-        f"at_most_{PER_SCAN}_false_alarms": {"above": cut}
-        | _point(marks, nodules, result, probability > cut, cut, drawn),
+        BEST: _point(best, nodules, best_result, np.ones(len(best), bool), -np.inf, drawn),
+        WITHIN: {"above": cut} | _point(marks, nodules, result, probability > cut, cut, drawn),
     }
 
 
@@ -187,11 +183,12 @@ def _hits(marks: pd.DataFrame, nodules: pd.DataFrame, result: FrocResult) -> pd.
 def _differences(results: dict[tuple[str, str], FrocResult]) -> dict[str, Any]:
     """CPM and sensitivities of one system minus another's by set, with paired intervals."""
     differences: dict[str, Any] = {}
-    for one, other in DIFFERENCES:
+    for pair in names.SYSTEM_PAIRS:
+        one, other = pair.second, pair.first
         shared = [name for system, name in results if system == one and (other, name) in results]
         for name in shared:
             found = compare(results[one, name], results[other, name])
-            differences.setdefault(f"{other}_minus_{one}", {})[name] = {
+            differences.setdefault(pair.key, {})[name] = {
                 "value": found.cpm,
                 "low": found.ci[0],
                 "high": found.ci[1],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.base.files import UserError
-from nodules.evaluation import sets
+from nodules.evaluation import names, sets
 from nodules.evaluation.statements import malignancy
 from nodules.findings.rule import COMMON, LEFT_OUT, Rule, attrition, under
 from nodules.findings.size import CLASSES, diameter_class
@@ -24,7 +24,6 @@ from nodules.stats import bootstrap, calibration, delong, ranking, votes
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SYSTEMS = ("resnet", "radiomics", "diameter")  # each is compared with those after it
 KEY = ["seriesuid", "nodule"]
 ONE_CLASS = "all nodules are of one class"
 FEWEST = 5  # nodules or patients of either kind: below it resamples say nothing of chance
@@ -93,18 +92,20 @@ def assemble(
                 f"results/malignancy: scan {uid}, nodule {nodule} is scored by one of {first} and"
                 f" {second} only. Delete results/malignancy and run snakemake again."
             )
-    of_diameter = together["system"] == "diameter"
+    score = together["logit"].copy()
+    for key, system in names.MALIGNANCY.items():
+        own = together["system"] == key
+        score[own] = together.loc[own, system.scores.score]
     return together.assign(
         patient=together["seriesuid"].map(folds.set_index("seriesuid")["patient"]),
-        # The diameter itself ranks: its models' logits differ from fold to fold.
-        score=together["logit"].where(~of_diameter, together["diameter_mm"]),
+        score=score,
         diameter_class=[diameter_class(d) for d in together["diameter_mm"]],
     )
 
 
 def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
     """Every number of one set. kept: labelled rows of `assemble`."""
-    present = [system for system in SYSTEMS if (kept["system"] == system).any()]
+    present = [system for system in names.MALIGNANCY if (kept["system"] == system).any()]
     systems = {system: kept[kept["system"] == system].sort_values(KEY) for system in present}
     one = next(iter(systems.values()), kept)
     labels, patient, n = one["label"].to_numpy(np.int64), *bootstrap.codes(one["patient"])
@@ -131,7 +132,7 @@ def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
         }
     for (i, first), (k, second) in combinations(enumerate(systems), 2):
         gap, low, high, p = areas.difference(i, k)
-        found["differences"][f"{first}_minus_{second}"] = _estimates(
+        found["differences"][names.Pair(first, second).key] = _estimates(
             {name: values - replicas[second][name] for name, values in replicas[first].items()},
             rarer,
         ) | {"delong": _delong(rarer, gap, low, high) | {"p": p}}
@@ -219,7 +220,7 @@ def _under(own: pd.DataFrame, rule: Rule, replicates: int, seed: int) -> dict[st
     own = own.assign(label=under(own, rule))
     own = own[own["label"] != LEFT_OUT]
     found: dict[str, Any] = {"n_nodules": 0, "n_malignant": 0, "auc": {}}
-    for system in SYSTEMS:
+    for system in names.MALIGNANCY:
         group = own[own["system"] == system]
         if group.empty:
             continue

@@ -1,196 +1,310 @@
-"""Table `metrics`: every number that the report shows, with interval, n and definition."""
+"""Every measure of tables `metrics` and `comparison`: what it is called, means and belongs to.
+
+A row of a table holds the keys of its measure, operating point and group. Words, formats and
+definitions are looked up here, so that nothing has to be read out of a name.
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
-import pandas as pd
-
-from nodules.base import tables
-from nodules.evaluation import metrics_malignancy
-from nodules.evaluation.detection import PER_SCAN
-from nodules.evaluation.explanations import MEASURES
+from nodules.evaluation import names
+from nodules.evaluation.detection import BEST, PER_SCAN, WITHIN
+from nodules.evaluation.froc import RATES
+from nodules.evaluation.froc_text import RATE_LABELS
+from nodules.evaluation.names import RESNET, UNET
 from nodules.stats.calibration import BINS
 
-BEST = f"best_{PER_SCAN}_per_scan"
-WITHIN = f"at_most_{PER_SCAN}_false_alarms"
-POINTS = {
-    "all": "all candidates, no threshold",
-    BEST: f"of each scan only its {PER_SCAN} highest candidates",
-    WITHIN: f"at the lowest threshold with at most {PER_SCAN} false positives a scan",
-}
-RATES = {
-    "recall": "share of the reference nodules that the official rule hits",
-    "false_alarms_per_scan": "false positives of the official rule over all scans",
-    "candidates_per_scan": "candidates over all scans",
-}
-SEGMENTATION = {
-    "dice": "3-D Dice of each nodule on the native grid, mean over nodules, 0 for a missed one",
-    "iou": "3-D IoU of each nodule on the native grid, mean over nodules, 0 for a missed one",
-    "sensitivity": "share of the reference's voxels that are covered, mean over nodules, 0 for a"
-    " missed one",
-    "surface_mm": "average symmetric surface distance, mean over the nodules touched, mm",
-}
-REFERENCES = {
-    "unet": "U-Net's regions against the readers' consensus",
-    "maskrcnn": "Mask R-CNN's regions against the readers' consensus",
-    "reader": "each reader against the other readers' consensus",
-    "sphere": "sphere of the annotated diameter against the readers' consensus",
-}
-CALIBRATION = {
-    "ece": f"expected calibration error over {BINS} equally wide bins",
-    "brier": "mean squared difference of confidence and truth",
-}
-CORRELATIONS = {
-    "spearman": "Spearman's rank correlation of",
-    "pearson": "Pearson's correlation of",
-    "spearman_given_diameter": "Spearman's rank correlation, the diameter's rank held fixed, of",
-    "auc": "area under the ROC curve of",
-}
-PAIRS = {
-    "confidence_and_dice": "ResNet50's highest confidence among a nodule's candidates and the"
-    " nodule's Dice; nodules that the U-Net touched",
-    "probability_and_dice": "the U-Net's highest probability among a nodule's candidates and the"
-    " nodule's Dice; nodules that the U-Net touched",
-    "certainty_and_right": "a candidate's certainty, max(p, 1 - p), and whether it is called"
-    " rightly at 0.5",
-}
+# Sections of the page of numbers; benign or malignant has a page of its own.
+DETECTION, SEGMENTATION, PRESENCE = "detection", "segmentation", "presence"
+PROXY, SLOPES, SLICES = "proxy", "slopes", "slices"
+EXPLANATIONS, MALIGNANCY = "explanations", "malignancy"
+DETECTED_ONLY = "detected only"  # group of the nodules that a network's region touches
 
 
-def metrics(
-    detection: dict[str, Any],
-    segmentation: dict[str, Any],
-    classification: dict[str, Any] | None,
-    trends: dict[str, Any] | None,
-    explanations: dict[str, Any] | None = None,
-    malignancy: dict[str, Any] | None = None,
-) -> pd.DataFrame:
-    """Table `metrics`: every number that the report shows, with interval, n and definition.
+@dataclass(frozen=True)
+class Measure:
+    """One measure, whatever the system, set, operating point or group it is taken on.
 
-    classification, trends, explanations, malignancy: None where the ResNet50's task gives none.
+    unit: what it is taken over, which `n` counts. source: keys under which a results file holds it,
+    none where it is put together. words: as the row or column of a page calls it.
+    difference: definition of a paired difference of it. form, scale: how a page spells a value.
     """
-    rows = [
-        *_detection_rows(detection),
-        *_segmentation_rows(segmentation),
-        *_classification_rows(classification["sets"] if classification else {}),
-        *_trend_rows(trends["sets"] if trends else {}),
-        *_explanation_rows(explanations),
-        *metrics_malignancy.metric_rows(malignancy),
-    ]
-    return tables.frame("metrics", rows)
+
+    key: str
+    section: str
+    unit: str
+    words: str
+    definition: str
+    source: tuple[str, ...] = ()
+    difference: str = ""
+    form: str = ".3f"
+    scale: float = 1
 
 
-def _detection_rows(detection: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for system, sets in detection["systems"].items():
-        for name, found in sets.items():
-            key = {"system": system, "set": name}
-            n_scans = {"n": found["n_scans"], "unit": "scans"}
-            rule = "official sensitivity at 1/8, 1/4, 1/2, 1, 2, 4, 8 false positives a scan"
-            yield _row("cpm", cpm(found), f"mean {rule}", **key, **n_scans)
-            for rate, value in found["sensitivity"].items():
-                low, high = found["sensitivity_ci"][rate]
-                number = {"value": value, "low": low, "high": high}
-                text = f"official sensitivity at {rate} false positives a scan"
-                yield _row(f"sensitivity_at_{rate}", number, text, **key, **n_scans)
-            for point, where in POINTS.items():
-                for measure, text in RATES.items():
-                    number = found["operating_points"][point][measure]
-                    of_nodules = {"n": found["n_nodules"], "unit": "nodules"}
-                    units = of_nodules if measure == "recall" else n_scans
-                    name_ = f"{measure}_{point}"
-                    yield _row(name_, number, f"{text}; {where}", **key, **units)
-    for pair, sets in detection["differences"].items():
-        for name, number in sets.items():
-            n = detection["systems"]["unet"][name]["n_scans"]
-            text = "difference of CPM, paired over scans"
-            yield _row("cpm_difference", number, text, pair, name, n, "scans")
+@dataclass(frozen=True)
+class Point:
+    """An operating point: which marks of a detector count."""
+
+    key: str
+    words: str
+    definition: str
 
 
-def _segmentation_rows(segmentation: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, found in segmentation.items():
-        for comparison, against in REFERENCES.items():
-            if comparison not in found:
-                continue
-            groups = {"": found[comparison]["all"]}
-            groups |= {f" {c} mm": g for c, g in found[comparison]["by_diameter"].items()}
-            if "detected_only" in found[comparison]:
-                groups[" detected only"] = found[comparison]["detected_only"]
-            for group, means in groups.items():
-                for measure, text in SEGMENTATION.items():
-                    n = means["n_surface_mm" if measure == "surface_mm" else "n_nodules"]
-                    name_ = f"{'voxel_' if measure == 'sensitivity' else ''}{measure}{group}"
-                    only = ", only nodules that one touches" if "only" in group else ""
-                    full = f"{text}: {against}{only}"
-                    yield _row(name_, means[measure], full, comparison, name, n, "nodules")
-        for pair, number in found["dice_differences"].items():
-            n = number["n_nodules"]
-            text = "mean difference of Dice over the nodules that both have"
-            yield _row("dice_difference", number, text, pair, name, n, "nodules")
+@dataclass(frozen=True)
+class Series:
+    """What is followed over the slices of a set, and the network that says it."""
+
+    key: str
+    network: str
+    words: str
 
 
-def _classification_rows(sets: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, found in sets.items():
-        key = {"system": "resnet", "set": name, "n": found["n_candidates"], "unit": "candidates"}
-        for measure, number in found["measures"].items():
-            ranked = measure in ("auc", "average_precision")
-            at = "no threshold" if ranked else "threshold chosen on validation (Youden)"
-            yield _row(measure, number, f"ResNet50 on the U-Net's candidates; {at}", **key)
-        for suffix, stage in (("", "before"), ("_scaled", "after")):
-            for measure, text in CALIBRATION.items():
-                number = found["calibration"][stage][measure]
-                yield _row(
-                    f"{measure}{suffix}", number, f"{text}, {stage} temperature scaling", **key
-                )
+def _detection() -> Iterator[Measure]:
+    cpm = f"mean official sensitivity at {', '.join(RATE_LABELS)} false positives a scan"
+    gap = "difference of CPM, paired over scans"
+    yield Measure("cpm", DETECTION, "scans", "CPM", cpm, difference=gap)
+    yield Measure("sensitivity", DETECTION, "scans", "Sensitivity", "official sensitivity")
+    for key, unit, words, text in (
+        (
+            "recall",
+            "nodules",
+            "Nodules found",
+            "share of the reference nodules that the official rule hits",
+        ),
+        (
+            "false_alarms_per_scan",
+            "scans",
+            "False alarms a scan",
+            "false positives of the official rule over all scans",
+        ),
+        ("candidates_per_scan", "scans", "Candidates a scan", "candidates over all scans"),
+    ):
+        yield Measure(key, DETECTION, unit, words, text, (key,), form=".2f")
 
 
-def _trend_rows(sets: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, found in sets.items():
-        for column, line in found["slopes"].items():
-            if line is not None:
-                number = {"value": line["slope"], "low": line["low"], "high": line["high"]}
-                text = "least-squares slope, textbook interval, which takes slices for independent"
-                yield _row("slope", number, text, column, name, line["n"], "slices")
-                number = number | {"low": line["low_scans"], "high": line["high_scans"]}
-                text = "the same slope, interval robust to dependence within a scan"
-                yield _row("slope_scans", number, text, column, name, line["n_scans"], "scans")
-        pairs = found["proxy"]
-        for pair in PAIRS:
-            unit = "candidates" if pair == "certainty_and_right" else "nodules"
-            for kind, number in pairs[pair].items():
-                text = f"{CORRELATIONS[kind]} {PAIRS[pair]}"
-                n = pairs[f"n_{unit}"]
-                yield _row(f"{kind}_{pair}", number, text, "resnet", name, n, unit)
+def _segmentation() -> Iterator[Measure]:
+    grid = "of each nodule on the native grid"
+    missed = "mean over nodules, 0 for a missed one"
+    share = f"share of the reference's voxels that are covered, {missed}"
+    distance = "average symmetric surface distance, mean over the nodules touched, mm"
+    gap = "mean difference of Dice over the nodules that both have"
+    for key, source, words, text, difference in (
+        ("dice", "dice", "Dice", f"3-D Dice {grid}, {missed}", gap),
+        ("iou", "iou", "IoU", f"3-D IoU {grid}, {missed}", ""),
+        ("voxel_sensitivity", "sensitivity", "Sensitivity by voxels", share, ""),
+        ("surface_mm", "surface_mm", "Surface distance (mm)", distance, ""),
+    ):
+        yield Measure(key, SEGMENTATION, "nodules", words, text, (source,), difference)
 
 
-def _explanation_rows(explanations: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    if explanations is None:
-        return
-    for method, found in explanations["methods"].items():
-        for measure, text in MEASURES.items():
-            full = f"{text}; mean over labelled nodules"
-            key = {"set": explanations["part"], "n": found["n_nodules"], "unit": "nodules"}
-            yield _row(f"explanation_{measure}", found[measure], full, method, **key)
+def _presence() -> Iterator[Measure]:
+    on = f"{RESNET} on the {UNET}'s candidates"
+    ranked, called = f"{on}; no threshold", f"{on}; threshold chosen on validation (Youden)"
+    before, after = "before temperature scaling", "after temperature scaling"
+    given = "as the network gives it"
+    ece = f"expected calibration error over {BINS} equally wide bins"
+    brier = "mean squared difference of confidence and truth"
+    for key, words, text in (
+        ("auc", "AUC", ranked),
+        ("average_precision", "Average precision", ranked),
+        ("f1", "F1", called),
+        ("mcc", "Matthews correlation (MCC)", called),
+        ("precision", "Precision", called),
+        ("recall", "Recall", called),
+        ("sensitivity", "Sensitivity (the same as recall)", called),
+        ("specificity", "Specificity", called),
+        ("accuracy", "Accuracy", called),
+        ("balanced_accuracy", "Balanced accuracy", called),
+    ):
+        yield Measure(f"presence_{key}", PRESENCE, "candidates", words, text, ("measures", key))
+    for key, stage, source, words, text in (
+        ("ece", "before", "ece", f"ECE, {given}", f"{ece}, {before}"),
+        ("brier", "before", "brier", f"Brier score, {given}", f"{brier}, {before}"),
+        ("ece_scaled", "after", "ece", f"ECE, {after}", f"{ece}, {after}"),
+        ("brier_scaled", "after", "brier", f"Brier score, {after}", f"{brier}, {after}"),
+    ):
+        path = ("calibration", stage, source)
+        yield Measure(f"presence_{key}", PRESENCE, "candidates", words, text, path)
 
 
-def _row(
-    metric: str,
-    number: dict[str, Any],
-    definition: str,
-    system: str,
-    set: str,
-    n: int,
-    unit: str,
-) -> dict[str, Any]:
-    why = f" (undefined: {number['reason']})" if number.get("reason") else ""
-    bounds = {name: _real(number[name]) for name in ("value", "low", "high")}
-    key = {"metric": metric, "system": system, "set": set, "n": n, "unit": unit}
-    return key | bounds | {"definition": definition + why}
+def _proxy() -> Iterator[Measure]:
+    kinds = {
+        "spearman": ("Spearman", "Spearman's rank correlation of"),
+        "pearson": ("Pearson", "Pearson's correlation of"),
+        "spearman_given_diameter": (
+            "Spearman, diameter held fixed",
+            "Spearman's rank correlation, the diameter's rank held fixed, of",
+        ),
+        "auc": ("AUC", "area under the ROC curve of"),
+    }
+    touched = f"nodule's candidates and the nodule's Dice; nodules that the {UNET} touched"
+    for pair, unit, own, words, text in (
+        (
+            "confidence_and_dice",
+            "nodules",
+            ("spearman", "pearson", "spearman_given_diameter"),
+            f"{RESNET}'s confidence and Dice",
+            f"{RESNET}'s highest confidence among a {touched}",
+        ),
+        (
+            "probability_and_dice",
+            "nodules",
+            ("spearman", "pearson"),
+            f"{UNET}'s own score and Dice",
+            f"the {UNET}'s highest probability among a {touched}",
+        ),
+        (
+            "certainty_and_right",
+            "candidates",
+            ("spearman", "pearson", "auc"),
+            f"{RESNET}'s certainty and being right",
+            "a candidate's certainty, max(p, 1 - p), and whether it is called rightly at 0.5",
+        ),
+    ):
+        for kind in own:
+            title, of = f"{kinds[kind][0]}: {words}", f"{kinds[kind][1]} {text}"
+            yield Measure(f"{kind}_{pair}", PROXY, unit, title, of, (pair, kind))
 
 
-def cpm(found: dict[str, Any]) -> dict[str, Any]:
-    """CPM of a system on a set of detection.json as an estimate {value, low, high}."""
-    low, high = found["cpm_ci"]
-    return {"value": found["cpm"], "low": low, "high": high}
+def _slopes() -> Iterator[Measure]:
+    own = "least-squares slope, textbook interval, which takes slices for independent"
+    robust = "the same slope, interval robust to dependence within a scan"
+    for key, unit, text in (("slope", "slices", own), ("slope_scans", "scans", robust)):
+        yield Measure(key, SLOPES, unit, "Slope", text, form=".2g", scale=1000)
 
 
-def _real(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def _malignancy() -> Iterator[Measure]:
+    area, rated = "area under the ROC curve over", "benign or malignant by the readers' ratings"
+    patients = f"{area} patients, each by its highest labelled nodule"
+    within = f"{area} pairs of nodules of one size class, pooled"
+    brier = "Brier score: mean squared difference of probability and label"
+    for key, unit, words, text in (
+        ("auc", "nodules", "AUC, all nodules", f"{area} the labelled nodules"),
+        ("patient_auc", "patients", "AUC, patients by their highest nodule", patients),
+        ("auc_within_size", "nodules", "AUC within size classes, pooled", within),
+        ("brier", "nodules", "Brier score (lower is better)", brier),
+    ):
+        gap = f"difference, paired, of the {text}; {rated}"
+        full = f"{text}; {rated}"
+        yield Measure(f"malignancy_{key}", MALIGNANCY, unit, words, full, (key,), gap)
+
+
+def _explanations() -> Iterator[Measure]:
+    for key, words, text in (
+        (
+            "share_inside",
+            "Share of the map inside the nodule",
+            "share of the map inside the nodule's mask",
+        ),
+        (
+            "area_share",
+            "Share of the crop's area inside",
+            "the mask's share of the crop's area: the chance level",
+        ),
+        ("excess", "Difference of the two", "share inside minus area share"),
+        (
+            "share_inside_randomised",
+            "Share inside, randomised weights",
+            "share inside, of the map of randomised weights",
+        ),
+        (
+            "learned",
+            "Share inside, trained minus randomised",
+            "share inside minus that of randomised weights",
+        ),
+        (
+            "rank_correlation",
+            "Rank correlation of trained and randomised",
+            "Spearman's rank correlation of the map and that of randomised weights",
+        ),
+        (
+            "ssim",
+            "Structural similarity (SSIM) of the two",
+            "structural similarity of the map and that of randomised weights",
+        ),
+    ):
+        full = f"{text}; mean over labelled nodules"
+        yield Measure(key, EXPLANATIONS, "nodules", words, full, (key,))
+
+
+def _slices() -> Iterator[Measure]:
+    mean, error = "mean over the slices of the confidence in", "expected calibration error of p"
+    squares = "mean squared difference of p and presence, over the slices; less is better"
+    area = "area under the ROC curve of p against presence, over the slices"
+    precision = "average precision of p against presence, over the slices"
+    bins = f"over {BINS} equally wide bins; less is better"
+    for key, words, text in (
+        ("certainty", "Mean confidence in the answer", f"{mean} the answer, max(p, 1 - p)"),
+        ("confidence", "Mean confidence in a nodule", f"{mean} a nodule, p"),
+        ("brier", "Brier score", squares),
+        ("ece", "ECE", f"{error} {bins}"),
+        ("auc", "AUC of slices", area),
+        ("average_precision", "Average precision of slices", precision),
+    ):
+        yield Measure(f"slice_{key}", SLICES, "slices", words, text, (key,))
+
+
+MEASURES = {
+    measure.key: measure
+    for section in (
+        _detection(),
+        _segmentation(),
+        _presence(),
+        _proxy(),
+        _slopes(),
+        _malignancy(),
+        _explanations(),
+        _slices(),
+    )
+    for measure in section
+}
+RATE_POINTS = {
+    f"{rate:g}": Point(f"{rate:g}", f"{label} FP a scan", f"at {label} false positives a scan")
+    for rate, label in zip(RATES, RATE_LABELS, strict=True)
+}
+MARK_POINTS = {
+    "all": Point("all", "all candidates", "all candidates, no threshold"),
+    BEST: Point(
+        BEST,
+        f"the {PER_SCAN} surest of each scan",
+        f"of each scan only its {PER_SCAN} highest candidates",
+    ),
+    WITHIN: Point(
+        WITHIN,
+        f"at most {PER_SCAN} false alarms a scan",
+        f"at the lowest threshold with at most {PER_SCAN} false positives a scan",
+    ),
+}
+POINTS = RATE_POINTS | MARK_POINTS
+SERIES = {
+    series.key: series
+    for series in (
+        Series("resnet_loss", "resnet", f"{RESNET}'s loss (nat)"),
+        Series("unet_loss", "unet", f"{UNET}'s loss (nat per pixel)"),
+        Series("confidence", "resnet", "Confidence in a nodule"),
+        Series("certainty", "resnet", "Confidence in the answer"),
+    )
+}
+
+
+def of_section(section: str) -> list[Measure]:
+    """The measures of a section, in the order in which they are shown."""
+    return [measure for measure in MEASURES.values() if measure.section == section]
+
+
+def held_against(system: str, group: str) -> str:
+    """What a mask is compared with, and on which nodules; without a system: any network's."""
+    only = ", only nodules that one touches" if group == DETECTED_ONLY else ""
+    mask = names.MASKS[system].definition if system else "regions against the readers' consensus"
+    return mask + only
+
+
+def definition(measure: Measure, system: str = "", point: str = "", group: str = "") -> str:
+    """What a number is, in full: its measure, on which marks, against what."""
+    if point in MARK_POINTS:
+        return f"{measure.definition}; {MARK_POINTS[point].definition}"
+    if point:
+        return f"{measure.definition} {RATE_POINTS[point].definition}"
+    if measure.section == SEGMENTATION:
+        return f"{measure.definition}: {held_against(system, group)}"
+    return measure.definition

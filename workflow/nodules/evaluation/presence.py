@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nodules.base import tables
 from nodules.datasets import folds as division
 from nodules.evaluation import sets
-from nodules.evaluation.sets import TEST
+from nodules.evaluation.names import TEST
 from nodules.stats import bootstrap, calibration, ranking
 from nodules.stats.logits import scaled
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base import tables
-from nodules.evaluation import sets
+from nodules.evaluation import names, sets
 from nodules.findings.size import CLASSES, diameter_class
 from nodules.images import regions
 from nodules.images.geometry import Geometry
@@ -16,15 +16,7 @@ from nodules.prepare import masks
 from nodules.stats import bootstrap, overlap
 
 MEASURES = ("dice", "iou", "sensitivity", "surface_mm")
-NETWORKS = ("unet", "maskrcnn")
-PAIRS = (
-    ("unet", "reader"),
-    ("unet", "sphere"),
-    ("sphere", "reader"),
-    ("unet", "maskrcnn"),
-    ("maskrcnn", "reader"),
-    ("maskrcnn", "sphere"),
-)
+NETWORKS = tuple(key for key, mask in names.MASKS.items() if mask.regions)
 
 Box = masks.Box
 
@@ -194,13 +186,13 @@ def _differences(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Mean difference of Dice over the nodules that both comparisons have."""
     wide = each.pivot(index=["seriesuid", "nodule", "scan"], columns="comparison", values="dice")
-    for one, other in PAIRS:
-        if one not in wide or other not in wide:
+    for pair in names.MASK_PAIRS:
+        if pair.first not in wide or pair.second not in wide:
             continue
-        gap = (wide[one] - wide[other]).dropna()
+        gap = (wide[pair.first] - wide[pair.second]).dropna()
         scan = gap.index.get_level_values("scan").to_numpy(np.int64)
         found = bootstrap.estimate(bootstrap.mean(gap.to_numpy(), scan, drawn))
-        yield f"{one}_minus_{other}", found.to_dict() | {"n_nodules": len(gap)}
+        yield pair.key, found.to_dict() | {"n_nodules": len(gap)}
 
 
 def compare_sets(scans: dict[str, list[dict[str, Any]]], folds: pd.DataFrame) -> pd.DataFrame:

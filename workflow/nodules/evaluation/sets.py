@@ -4,9 +4,7 @@ import pandas as pd
 
 from nodules.base.files import UserError
 from nodules.datasets import folds as division
-
-OUT_OF_FOLD, TEST = "out_of_fold", "test"
-POOLED = (TEST, OUT_OF_FOLD)  # the test comes first wherever one set is shown
+from nodules.evaluation.names import OUT_OF_FOLD, SETS, TEST
 
 
 def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
@@ -24,7 +22,7 @@ def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
 def pooled_sets(folds: pd.DataFrame) -> dict[str, list[str]]:
     """Of `scans_by_set` only the test and the pooled left-out scans, the test first."""
     found = scans_by_set(folds)
-    return {name: found[name] for name in POOLED if name in found}
+    return {name: found[name] for name in SETS if name in found}
 
 
 def of(table: pd.DataFrame, uids: list[str]) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from nodules.evaluation.metrics import REFERENCES, cpm
-from nodules.evaluation.sets import POOLED
+from nodules.evaluation import names
+from nodules.evaluation.metric_rows import cpm
 
 
 def summarise(
@@ -18,13 +18,13 @@ def summarise(
     classification, trends, malignancy: None where the ResNet50's task gives none.
     """
     found = detection["systems"]["unet"]
-    main_set = next((name for name in POOLED if name in found), None)
+    main_set = next((name for name in names.SETS if name in found), None)
     summary: dict[str, Any] = {
         "statement": trends["statement"] if trends else "",
         "main_set": main_set,
         "malignancy_statement": malignancy["statement"] if malignancy else "",
     }
-    for name in POOLED:
+    for name in names.SETS:
         systems = {s: sets[name] for s, sets in detection["systems"].items() if name in sets}
         if not systems:
             continue
@@ -38,7 +38,7 @@ def summarise(
             "dice": {
                 comparison: nodules[comparison]["all"]["dice"]
                 | {"n_nodules": nodules[comparison]["all"]["n_nodules"]}
-                for comparison in REFERENCES
+                for comparison in names.MASKS
                 if comparison in nodules
             },
             "dice_detected_only": nodules.get("unet", {}).get("detected_only", {}).get("dice"),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from nodules.evaluation.names import MASKRCNN
+
 TITLES = {
     "slice_loss": "Loss of every slice",
     "mean_confidence": "Mean confidence over slices",
@@ -12,7 +14,7 @@ TITLES = {
     "classification": "Classification: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
-    "confidence_by_system": "Confidence beside Mask R-CNN",
+    "confidence_by_system": f"Confidence beside {MASKRCNN}",
     "system_costs": "Time and memory by system",
     "malignancy_roc": "Benign or malignant: ROC",
     "malignancy_differences": "Benign or malignant: by size, and differences",

@@ -12,6 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from nodules.datasets.folds import TEST_FOLD
+from nodules.evaluation.names import TEST, UNET, part_name
+from nodules.findings.hits import hits
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.prepare.stacks import Stack
@@ -22,12 +25,12 @@ BAR_MM = 10.0
 COLUMNS = 4
 TRUTH, FOUND = plotting.SKY, plotting.ORANGE
 HEADINGS = {
-    "hits": "Hits: nodules that the U-Net found",
+    "hits": f"Hits: nodules that the {UNET} found",
     "misses": "Misses: nodules without a candidate",
     "false_alarms": "False alarms: candidates on no nodule, the surest first",
 }
 NONE = {
-    "hits": "The U-Net found no nodule.",
+    "hits": f"The {UNET} found no nodule.",
     "misses": "No nodule was missed.",
     "false_alarms": "There was no false alarm.",
 }
@@ -50,7 +53,7 @@ class Picture:
 def part_of(folds: pd.DataFrame) -> dict[str, str]:
     """Part of each scan of table `folds`: test or fold_<k>."""
     return {
-        uid: "test" if fold == -1 else f"fold_{fold}"
+        uid: TEST if fold == TEST_FOLD else f"fold_{fold}"
         for uid, fold in zip(folds["seriesuid"], folds["fold"], strict=True)
     }
 
@@ -66,8 +69,8 @@ def choose(kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, count: in
     cases = {"hits": _hits, "misses": _misses, "false_alarms": _false_alarms}[kind](
         candidates, nodules
     )
-    test = cases[cases["part"] == "test"]
-    rest = cases[cases["part"] != "test"]
+    test = cases[cases["part"] == TEST]
+    rest = cases[cases["part"] != TEST]
     spread = _head if kind == "false_alarms" else _evenly
     chosen = spread(test, count)
     return pd.concat([chosen, spread(rest, count - len(chosen))], ignore_index=True)
@@ -88,7 +91,7 @@ def picture(kind: str, case: Mapping[str, Any], stack: Stack, found: pd.DataFram
         centre=(float(y), float(x)),
         mm_per_px=_mm_per_px(grid),
         title=_title(kind, case),
-        place=f"{_part(str(case['part']))}, scan …{str(case['seriesuid'])[-6:]}, slice {depth}",
+        place=f"{part_name(str(case['part']))}, scan …{str(case['seriesuid'])[-6:]}, slice {depth}",
     )
 
 
@@ -109,7 +112,7 @@ def draw(kind: str, pictures: Iterable[Picture]) -> Figure:
         figure.text(0.5, 0.5, NONE[kind], ha="center", va="center", fontsize=12)
     lines = [
         Line2D([], [], color=TRUTH, linewidth=2, label="truth"),
-        Line2D([], [], color=FOUND, linewidth=2, linestyle="--", label="U-Net"),
+        Line2D([], [], color=FOUND, linewidth=2, linestyle="--", label=UNET),
         Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm"),
     ]
     legend = figure.legend(handles=lines, loc="outside upper right", ncols=3, fontsize=9)
@@ -121,27 +124,20 @@ def draw(kind: str, pictures: Iterable[Picture]) -> Figure:
 
 def _hits(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
     """The surest candidate of each nodule that was hit, by falling confidence."""
-    hits = candidates[candidates["nodule"] > 0].sort_values(
+    found = candidates[candidates["nodule"] > 0].sort_values(
         ["confidence", "seriesuid", "candidate"], ascending=[False, True, True]
     )
-    return hits.drop_duplicates(["seriesuid", "nodule"])[CASE]
+    return found.drop_duplicates(["seriesuid", "nodule"])[CASE]
 
 
 def _misses(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
-    """Nodules with no candidate's centre within their radius, by falling diameter."""
+    """Nodules that no candidate hits by the official rule, by falling diameter."""
     marks = {uid: own[["x", "y", "z"]].to_numpy() for uid, own in candidates.groupby("seriesuid")}
-    missed = [
-        not np.any(
-            np.square(marks.get(uid, np.empty((0, 3))) - point).sum(axis=1) < (diameter / 2) ** 2
-        )
-        for uid, diameter, point in zip(
-            nodules["seriesuid"],
-            nodules["diameter_mm"].to_numpy(float),
-            nodules[["x", "y", "z"]].to_numpy(float),
-            strict=True,
-        )
-    ]
-    cases = nodules[np.array(missed, bool)].assign(candidate=0, confidence=np.nan)
+    missed = pd.Series(True, nodules.index, dtype=bool)
+    for uid, own in nodules.groupby("seriesuid"):
+        found = hits(marks.get(uid, ()), own[["x", "y", "z"]], own["diameter_mm"])
+        missed[own.index] = ~found.any(axis=0)
+    cases = nodules[missed].assign(candidate=0, confidence=np.nan)
     return cases.sort_values(["diameter_mm", "seriesuid", "nodule"], ascending=[False, True, True])[
         CASE
     ]
@@ -187,14 +183,11 @@ def _mm_per_px(grid: Geometry) -> float:
 
 
 def _title(kind: str, case: Mapping[str, Any]) -> str:
-    size = f"{float(case['diameter_mm']):.1f} mm"
+    diameter = float(case["diameter_mm"])
+    size = f"{diameter:.1f} mm" if diameter >= 0 else "diameter unknown"
     if kind == "misses":
         return f"missed, {size}"
     return f"confidence {float(case['confidence']):.2f}, {size}"
-
-
-def _part(name: str) -> str:
-    return "test" if name == "test" else f"fold {name.removeprefix('fold_')}"
 
 
 def _draw_picture(axes: Axes, shown: Picture) -> None:

@@ -5,7 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.evaluation.names import SETS
+from nodules.evaluation.names import SETS, TEST
+
+# Letters of the classes of diameter, as they are printed.
+SPELLED = str.maketrans({">": "≥ ", "=": "", "<": "< ", "-": "–"})
 
 
 def shown_sets(table: pd.DataFrame) -> list[str]:
@@ -16,7 +19,7 @@ def shown_sets(table: pd.DataFrame) -> list[str]:
 
 def main_set(table: pd.DataFrame) -> str:
     """The set a single panel shows: the held-out test, or all left-out scans where none is."""
-    return next(iter(shown_sets(table)), "test")
+    return next(iter(shown_sets(table)), TEST)
 
 
 def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
@@ -24,6 +27,16 @@ def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     for column, value in values.items():
         table = table[table[column] == value]
     return table
+
+
+def class_name(diameter_class: str) -> str:
+    """A class of diameter with its unit, such as `5–8 mm`."""
+    return diameter_class.translate(SPELLED) + " mm"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
 
 
 def estimate(found: Mapping[str, Any] | None, form: str = ".3f") -> str:

@@ -16,6 +16,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from nodules.base.files import atomic
+from nodules.evaluation.names import Entry, Pair
 
 P = ParamSpec("P")
 
@@ -23,6 +24,8 @@ P = ParamSpec("P")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A8A"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+# As the catalogue calls them.
+PALETTE = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "black": BLACK}
 
 WIDTH = 7.2  # inches, a page's two columns
 PANEL = 3.0  # inches, height of a row of panels
@@ -60,8 +63,6 @@ STYLE: dict[str, Any] = {
 
 # Nothing that changes from run to run goes into a file.
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
-SET_COLOURS = {"test": BLUE, "out_of_fold": VERMILION}
-COMPARISON_COLOURS = {"unet": BLUE, "maskrcnn": GREEN, "reader": PURPLE, "sphere": BLACK}
 
 
 def _settings() -> dict[Any, Any]:
@@ -78,6 +79,11 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
             return draw(*args, **kwargs)
 
     return drawn
+
+
+def colour(shown: Entry | Pair) -> str:
+    """The colour of an entry of the catalogue, or of a difference of two."""
+    return PALETTE[shown.colour]
 
 
 def panels(

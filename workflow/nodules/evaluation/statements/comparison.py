@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from nodules.evaluation.statements.words import FEWEST_SCANS, WHERE
+from nodules.evaluation import names
+from nodules.evaluation.statements.words import FEWEST_SCANS
 
-NAMES = {"unet_resnet": "U-Net + ResNet50", "maskrcnn": "Mask R-CNN"}
-FIRST, SECOND = NAMES["unet_resnet"], NAMES["maskrcnn"]
+FIRST, SECOND = (names.SYSTEMS[key].said for key in names.BESIDE.keys)
 WELL = 0.1  # a greater calibration error leaves no common scale
 VERDICTS = {
     "first": f"{FIRST} is surer of its answers",
@@ -18,10 +18,12 @@ VERDICTS = {
 
 def write(name: str, n_scans: int, rows: list[dict[str, Any]]) -> str:
     """Say in sentences what one set's rows of table `comparison` do and do not show."""
-    by_key = {(row["metric"], row["stage"]): row for row in rows if row["one"] == "unet_resnet"}
-    raw, calibrated = (by_key["certainty", stage] for stage in ("raw", "calibrated"))
-    error = by_key["ece", "calibrated"]
-    where = WHERE.get(name, name)
+    by_key = {
+        (row["measure"], row["stage"]): row for row in rows if row["one"] == names.BESIDE.first
+    }
+    raw, calibrated = (by_key["slice_certainty", stage] for stage in ("raw", "calibrated"))
+    error = by_key["slice_ece", "calibrated"]
+    where = names.SETS[name].said
     return " ".join(
         [
             f"Over the {raw['n']:,} slices of {where} (scans: {n_scans:,}), as the networks give"
@@ -73,8 +75,8 @@ def _quality(by_key: dict[Any, dict[str, Any]], n_scans: int) -> Iterator[str]:
         "none": "no difference is shown",
         "cannot tell": "nothing can be told",
     }
-    area = by_key["auc", ""]
-    brier = by_key["brier", "calibrated"]
+    area = by_key["slice_auc", ""]
+    brier = by_key["slice_brier", "calibrated"]
     mirrored = brier | {"low": -brier["high"], "high": -brier["low"]}  # less is better
     yield (
         f"the area under the ROC curve of slices is {_pair(area)}"

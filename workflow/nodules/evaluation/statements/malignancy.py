@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nodules.evaluation import names
+from nodules.evaluation.names import MALIGNANCY, TEST, Pair
+
 FEWEST = 10  # of either class: below it an interval over patients means nothing
 NARROW = 0.1  # a difference's interval around 0 this wide or wider leaves room for a real one
-WHERE = {"test": "the held-out test scans", "out_of_fold": "the left-out scans of all folds"}
-NAMES = {"resnet": "ResNet50", "radiomics": "the radiomics model", "diameter": "the diameter alone"}
 
 
 def main_set(sets: Mapping[str, Any]) -> str | None:
@@ -37,9 +38,9 @@ def write(summary: Mapping[str, Any]) -> str:
     return " ".join(sentences)
 
 
-def verdict(own: Mapping[str, Any], pair: str) -> str:
+def verdict(own: Mapping[str, Any], pair: Pair) -> str:
     """better, worse, no better or cannot tell: the first system of a pair against the second."""
-    gap = own["differences"][pair]["auc"]
+    gap = own["differences"][pair.key]["auc"]
     if not enough(own) or not _is_number(gap["low"]):
         return "cannot tell"
     if gap["low"] > 0:
@@ -60,12 +61,12 @@ def _labels(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def _areas(name: str, own: Mapping[str, Any]) -> Iterator[str]:
     areas = [
-        f"{NAMES[system]} {_shown(found['auc'])}"
+        f"{MALIGNANCY[system].said} {_shown(found['auc'])}"
         for system, found in own["systems"].items()
         if _is_number(found["auc"]["value"])
     ]
     n, malignant = own["n_nodules"], own["n_malignant"]
-    basis = f"On {WHERE[name]}, {n} labelled nodules ({malignant} malignant)"
+    basis = f"On {names.SETS[name].said}, {n} labelled nodules ({malignant} malignant)"
     if not areas:
         yield f"{basis}, no AUC is defined."
         return
@@ -73,8 +74,8 @@ def _areas(name: str, own: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _small_test(summary: Mapping[str, Any]) -> Iterator[str]:
-    test = summary["sets"].get("test")
-    if summary["main_set"] != "test" and test:
+    test = summary["sets"].get(TEST)
+    if summary["main_set"] != TEST and test:
         n, malignant = test["n_nodules"], test["n_malignant"]
         yield (
             f"The held-out test has only {malignant} malignant and {n - malignant} benign nodules,"
@@ -83,11 +84,11 @@ def _small_test(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _verdicts(own: Mapping[str, Any]) -> Iterator[str]:
-    for pair in ("resnet_minus_diameter", "radiomics_minus_diameter", "resnet_minus_radiomics"):
-        if pair not in own["differences"]:
+    for pair in names.MALIGNANCY_PAIRS:
+        if pair.key not in own["differences"]:
             continue
-        found = own["differences"][pair]
-        first, second = (NAMES[s] for s in pair.split("_minus_"))
+        found = own["differences"][pair.key]
+        first, second = MALIGNANCY[pair.first].said, MALIGNANCY[pair.second].said
         gap = _shown(found["auc"], signed=True)
         yield {
             "better": f"So {first} is better than {second}: the difference of AUC is {gap}.",
@@ -98,7 +99,7 @@ def _verdicts(own: Mapping[str, Any]) -> Iterator[str]:
             f" the difference of AUC is {gap}.",
         }[verdict(own, pair)]
         within = found["auc_within_size"]
-        if pair.endswith("diameter") and _is_number(within["low"]):
+        if pair.second == "diameter" and _is_number(within["low"]):
             yield (
                 "Among nodules of one size class, where a diameter can tell little, the difference"
                 f" is {_shown(within, signed=True)}."

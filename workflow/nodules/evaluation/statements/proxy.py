@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from nodules.evaluation import names
+from nodules.evaluation.names import RESNET, UNET
 from nodules.evaluation.statements.words import (
     FEWEST_NODULES,
     FEWEST_SCANS,
-    WHERE,
     is_number,
     shown,
 )
@@ -43,13 +44,13 @@ def verdict(found: dict[str, Any]) -> str:
 
 
 def _basis(name: str, reference: int, found: dict[str, Any]) -> Iterator[str]:
-    where = WHERE.get(name, name)
+    where = names.SETS[name].said
     if not reference:
         yield f"On {where} no nodule has a readers' mask to measure Dice against."
         return
     n = found["n_nodules"]
     mean = f" (mean Dice of these {found['mean_dice']:.2f})" if n else ""
-    yield f"On {where} the U-Net touched {n} of {reference} reference nodules{mean}."
+    yield f"On {where} the {UNET} touched {n} of {reference} reference nodules{mean}."
     if reference > n:
         yield (
             f"The other {reference - n} have no candidate and so no confidence:"
@@ -63,7 +64,7 @@ def _dice(found: dict[str, Any]) -> Iterator[str]:
         yield "A correlation of confidence with Dice is undefined on these nodules."
         return
     yield (
-        "Between ResNet50's confidence and a nodule's Dice, Spearman's correlation is"
+        f"Between {RESNET}'s confidence and a nodule's Dice, Spearman's correlation is"
         f" {shown(pair['spearman'])}, Pearson's {shown(pair['pearson'])}."
     )
     partial = pair["spearman_given_diameter"]
@@ -71,7 +72,7 @@ def _dice(found: dict[str, Any]) -> Iterator[str]:
         yield f"With the diameter held fixed, Spearman's is {shown(partial)}."
     own = found["probability_and_dice"]["spearman"]
     if is_number(own["value"]):
-        yield f"The U-Net's own score correlates with Dice at {shown(own)}."
+        yield f"The {UNET}'s own score correlates with Dice at {shown(own)}."
 
 
 def _risk(area: dict[str, Any]) -> Iterator[str]:
@@ -105,7 +106,7 @@ def _slope(slope: dict[str, Any] | None) -> Iterator[str]:
         return
     unusual = "steeper than chance" if slope["p_scans"] <= 0.05 else "no steeper than chance"
     yield (
-        f"The slope of ResNet50's loss over the slices is {1000 * slope['slope']:+.2g} per 1,000"
+        f"The slope of {RESNET}'s loss over the slices is {1000 * slope['slope']:+.2g} per 1,000"
         f" slices, {unusual} under shuffled order of the scans (p = {slope['p_scans']:.2g});"
         " the weights are frozen, so it describes the order of the scans and not learning."
     )

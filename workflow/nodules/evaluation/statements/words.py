@@ -1,9 +1,8 @@
-"""What the statements share: least numbers, names of sets, numbers as text."""
+"""What the statements share: least numbers, and numbers as text."""
 
 from typing import Any
 
 FEWEST_NODULES, FEWEST_SCANS = 10, 5  # below these an interval over scans means nothing
-WHERE = {"test": "the held-out test scans", "out_of_fold": "the left-out scans of all folds"}
 
 
 def shown(number: dict[str, Any]) -> str:

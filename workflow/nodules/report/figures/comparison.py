@@ -1,4 +1,4 @@
-"""Figures of the two stages beside Mask R-CNN: confidence over slices, time and memory."""
+"""Figures of systems side by side: confidence over slices, time and memory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +14,6 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 STAGES = {"confidence": "As the networks give it", "calibrated": "Calibrated on other scans"}
-COLOURS = {"unet": plotting.BLUE, "unet_resnet": plotting.VERMILION, "maskrcnn": plotting.GREEN}
-MODEL_COLOURS = {
-    "unet": plotting.BLUE,
-    "resnet": plotting.VERMILION,
-    "maskrcnn": plotting.GREEN,
-}
-DASHES = {"unet": "-.", "unet_resnet": "-", "maskrcnn": "--"}
 
 
 @plotting.styled
@@ -40,7 +33,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
                 plotting.empty(panel, "no slice has such a confidence")
             continue
         stage = "raw" if column == "confidence" else column
-        found = rows(comparison, set=name, metric="certainty", stage=stage)
+        found = rows(comparison, set=name, measure="slice_certainty", stage=stage)
         gaps = [
             "\ndifference " + lookup.interval(row.difference, (row.low, row.high), "+.3f")
             for row in found.itertuples()
@@ -55,19 +48,20 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
     n = lookup.counted(part["index"].nunique(), "slices")
     handles, labels = axes[3].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=2)
-    where = f"{names.SETS[name].capitalize()}, {n}, scans: {part['seriesuid'].nunique():,}"
+    where = f"{lookup.sentence(names.SETS[name].name)}, {n}, scans: {part['seriesuid'].nunique():,}"
     figure.suptitle(where, fontsize=9.5, x=0.01, ha="left")
     return figure
 
 
 def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
     """The mean of max(p, 1 - p) over this and all earlier slices, by system."""
-    for system in (s for s in DASHES if s in set(part["system"])):
-        own = rows(part, system=system).sort_values("index")
+    for system in names.present(names.SYSTEMS.values(), set(part["system"])):
+        own = rows(part, system=system.key).sort_values("index")
         certainty = np.maximum(own[column], 1 - own[column])
         running = certainty.expanding().mean()
-        label = f"{names.SYSTEMS[system]}: {certainty.mean():.3f}"
-        axes.plot(own["index"], running, color=COLOURS[system], ls=DASHES[system], label=label)
+        label = f"{system.name}: {certainty.mean():.3f}"
+        colour = plotting.colour(system)
+        axes.plot(own["index"], running, color=colour, ls=system.dash, label=label)
     axes.set_ylim(0.5, 1.01)  # the answer is the likelier of two
     axes.set_xlim(0, max(1, part["index"].max()))
     axes.legend(loc="best", title=title, alignment="left")
@@ -75,17 +69,17 @@ def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
 
 def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
     """Share of the slices at or below each confidence: thick with a nodule, thin without."""
-    for system in (s for s in DASHES if s in set(part["system"])):
+    for system in names.present(names.SYSTEMS.values(), set(part["system"])):
         for present, width, words in ((True, 2.4, "nodule"), (False, 1.1, "no nodule")):
-            values = rows(part, system=system, present=present)[column].to_numpy()
+            values = rows(part, system=system.key, present=present)[column].to_numpy()
             if not len(values):
                 continue
             axes.ecdf(
                 values,
-                color=COLOURS[system],
-                ls=DASHES[system],
+                color=plotting.colour(system),
+                ls=system.dash,
                 lw=width,
-                label=f"{names.SYSTEMS[system]}, {words}",
+                label=f"{system.name}, {words}",
             )
     axes.set(xlim=(-0.01, 1.01), ylim=(0, 1.02), ylabel="Share of slices at or below")
 
@@ -103,7 +97,7 @@ def system_costs(costs: pd.DataFrame) -> Figure:
         for panel in axes:
             plotting.empty(panel, "no network was measured")
         return figure
-    folds = costs[costs["part"] != "test"]
+    folds = costs[costs["part"] != names.TEST]
     each = folds.assign(per_scan=folds["seconds"] / folds["scans"].clip(lower=1))
     training, inference = (rows(each, step=step) for step in ("training", "inference"))
     _stacked(axes[0], training.groupby(["system", "model"])["seconds"].mean(), systems)
@@ -111,14 +105,14 @@ def system_costs(costs: pd.DataFrame) -> Figure:
     _stacked(axes[1], inference.groupby(["system", "model"])["per_scan"].mean(), systems)
     axes[1].set(xlabel="s", title="Inference, one scan")
     _memory(axes[2], costs.groupby(["system", "step"])["peak_mb"].max() / 1000, systems)
-    axes[0].set_yticks(range(len(systems)), [names.SYSTEMS[s] for s in systems])
+    axes[0].set_yticks(range(len(systems)), [names.SYSTEMS[s].name for s in systems])
     for panel in axes:
         panel.set_ylim(len(systems) - 0.4, -0.6)
         panel.grid(visible=False, axis="y")
     for panel in axes[1:]:
         panel.set_yticks([])
-    models = [m for m in names.MODELS if m in set(costs["model"])]
-    handles = [Patch(color=MODEL_COLOURS[m], label=names.MODELS[m]) for m in models]
+    models = names.present(names.NETWORKS.values(), set(costs["model"]))
+    handles = [Patch(color=plotting.colour(m), label=m.name) for m in models]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 
@@ -128,8 +122,9 @@ def _stacked(axes: Axes, means: Mapping[Any, float], systems: list[str]) -> None
     highest = 0.0
     for place, system in enumerate(systems):
         end = 0.0
-        for model, colour in MODEL_COLOURS.items():
-            width = dict(means).get((system, model), 0.0)
+        for network in names.SYSTEMS[system].networks:
+            width = dict(means).get((system, network), 0.0)
+            colour = plotting.colour(names.NETWORKS[network])
             axes.barh(place, width, 0.6, left=end, color=colour)
             end += width
         _value(axes, end, place, f"{end:.3g}")

@@ -12,7 +12,6 @@ from matplotlib.patches import Patch
 from nodules.evaluation import froc, names
 from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.report import lookup, plotting
-from nodules.report.figures.froc import DASHES, MARKERS
 from nodules.report.lookup import rows
 
 
@@ -27,11 +26,11 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
     figure, axes = plotting.panels(max(1, len(sets)), height=4.6)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(bands, set=name)
-        for number, system in enumerate(s for s in names.SYSTEMS if s in set(part["system"])):
-            line = rows(part, system=system).sort_values("fp_per_scan")
-            score = detection["systems"][system][name]
+        for system in names.present(names.SYSTEMS.values(), set(part["system"])):
+            line = rows(part, system=system.key).sort_values("fp_per_scan")
+            score = detection["systems"][system.key][name]
             cpm = lookup.interval(score["cpm"], score["cpm_ci"])
-            _froc_line(panel, line, number, f"{names.SYSTEMS[system]}\nCPM {cpm}")
+            _froc_line(panel, line, system, f"{system.name}\nCPM {cpm}")
             size = f"{score['n_nodules']:,} nodules, {score['n_scans']:,} scans"
         panel.set_xscale("log", base=2)
         panel.set_xticks(froc.RATES, RATE_LABELS)
@@ -39,7 +38,7 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
         panel.set(xlim=(froc.RATES[0], froc.RATES[-1]), ylim=(0, 1.02))
         panel.set_yticks(np.linspace(0, 1, 6))
         panel.set_xlabel("False positives per scan")
-        panel.set_title(f"{names.SETS[name].capitalize()}\n{size}")
+        panel.set_title(f"{lookup.sentence(names.SETS[name].name)}\n{size}")
         plotting.legend_below(panel, title="band and brackets: 95 % over scans")
     axes[0].set_ylabel("Sensitivity (share of nodules found)")
     if not sets:
@@ -47,13 +46,13 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _froc_line(axes: Axes, line: pd.DataFrame, number: int, label: str) -> None:
-    colour = plotting.CYCLE[number]
+def _froc_line(axes: Axes, line: pd.DataFrame, system: names.System, label: str) -> None:
+    colour = plotting.colour(system)
     x, y = line["fp_per_scan"].to_numpy(), line["sensitivity"].to_numpy()
     axes.fill_between(x, line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
-    axes.plot(x, y, color=colour, linestyle=DASHES[number % 4], label=label)
+    axes.plot(x, y, color=colour, linestyle=system.dash, label=label)
     at_rates = np.isclose(x[:, None], froc.RATES).any(axis=1)
-    axes.plot(x[at_rates], y[at_rates], MARKERS[number % 5], color=colour, ms=4.5, clip_on=False)
+    axes.plot(x[at_rates], y[at_rates], system.marker, color=colour, ms=4.5, clip_on=False)
 
 
 @plotting.styled
@@ -65,23 +64,20 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     sets = lookup.shown_sets(segmentation)
     figure, axes = plotting.panels(1, max(1, len(sets)), height=3.1)
     classes = list(segmentation.groupby("diameter_class")["diameter_mm"].min().sort_values().index)
-    shown = [c for c in names.COMPARISONS if c in set(segmentation["comparison"])]
+    shown = list(names.present(names.MASKS.values(), set(segmentation["comparison"])))
     width = 0.81 / max(1, len(shown))
     places = width * (np.arange(len(shown)) + 0.5) - 0.405
     for panel, name in zip(axes, sets, strict=False):
         part = rows(segmentation, set=name)
-        for place, comparison in zip(places, shown, strict=True):
-            _boxes(panel, rows(part, comparison=comparison), classes, comparison, place, width)
+        for place, mask in zip(places, shown, strict=True):
+            own = rows(part, comparison=mask.key)
+            _boxes(panel, own, classes, plotting.colour(mask), place, width)
         panel.set_xticks(range(len(classes)), [_class_label(part, c) for c in classes])
         panel.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
-        panel.set_title(names.SETS[name].capitalize())
+        panel.set_title(lookup.sentence(names.SETS[name].name))
         panel.grid(visible=False, axis="x")
     axes[-1].set_xlabel("Diameter of the nodule")
-    legend = [
-        Patch(facecolor=plotting.COMPARISON_COLOURS[c], alpha=0.6, label=label)
-        for c, label in names.COMPARISONS.items()
-        if c in shown
-    ]
+    legend = [Patch(facecolor=plotting.colour(m), alpha=0.6, label=m.name) for m in shown]
     figure.legend(handles=legend, loc="outside upper center", ncols=len(shown) or 1)
     if not sets:
         plotting.empty(axes[0], "no nodule has a reader consensus")
@@ -90,19 +86,18 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
 
 def _class_label(part: pd.DataFrame, name: str) -> str:
     nodules = rows(part, diameter_class=name)[["seriesuid", "nodule"]].drop_duplicates()
-    return f"{name.replace('>=', '≥ ').replace('<', '< ')} mm\nn = {len(nodules)}"
+    return f"{lookup.class_name(name)}\nn = {len(nodules)}"
 
 
 def _boxes(
     axes: Axes,
     part: pd.DataFrame,
     classes: list[str],
-    comparison: str,
+    colour: str,
     shift: float,
     width: float,
 ) -> None:
     """Quartile boxes with every value as a dot, one box for each diameter class."""
-    colour = plotting.COMPARISON_COLOURS[comparison]
     for place, name in enumerate(classes):
         values = rows(part, diameter_class=name)["dice"].dropna().to_numpy()
         if not len(values):

@@ -34,11 +34,11 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     """
     rows, panels = max(1, -(-len(nodules) // PER_ROW)), 1 + len(METHODS)
     figure, axes = plotting.panels(PER_ROW * panels, rows, width=WIDTH, height=ROW)
-    scans = names.SETS.get(part, f"left-out scans of {part.replace('_', ' ')}")
+    scans = names.set_name(part)
     said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
     figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
     figure.suptitle(
-        f"Where the malignancy ResNet50 looks: {scans} (n shown = {len(nodules)})",
+        f"Where the malignancy {names.RESNET} looks: {scans} (n shown = {len(nodules)})",
         x=0.01,
         ha="left",
         fontweight="bold",

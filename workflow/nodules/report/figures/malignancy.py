@@ -11,18 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from nodules.evaluation import names
+from nodules.evaluation.names import MALIGNANCY
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
-SYSTEMS = {"resnet": "ResNet50", "radiomics": "Radiomics", "diameter": "Diameter alone"}
-COLOURS = {"resnet": plotting.BLUE, "radiomics": plotting.VERMILION, "diameter": plotting.BLACK}
-DASHES = {"resnet": "-", "radiomics": "--", "diameter": "-."}
-MARKERS = {"resnet": "o", "radiomics": "s", "diameter": "D"}
-PAIRS = {
-    "resnet_minus_diameter": ("ResNet50 − diameter", plotting.BLUE, "o"),
-    "radiomics_minus_diameter": ("Radiomics − diameter", plotting.VERMILION, "s"),
-    "resnet_minus_radiomics": ("ResNet50 − radiomics", plotting.PURPLE, "^"),
-}
 CLASSES = {  # label: name and marker of the readers' opinion; the rarer kind comes to lie on top
     1: ("rated malignant", plotting.VERMILION, "^"),
     0: ("rated benign", plotting.SKY, "o"),
@@ -41,21 +33,21 @@ def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
     figure, axes = plotting.panels(max(1, len(sets)), height=5.2)
     for panel, name in zip(axes, sets, strict=False):
         own = found["sets"][name]
-        for system, label in SYSTEMS.items():
-            line = rows(curves, set=name, system=system)
+        for system in MALIGNANCY.values():
+            line = rows(curves, set=name, system=system.key)
             if len(line):
-                area = lookup.estimate(own["systems"][system]["auc"])
+                area = lookup.estimate(own["systems"][system.key]["auc"])
                 panel.plot(
                     line["x"],
                     line["y"],
-                    color=COLOURS[system],
-                    linestyle=DASHES[system],
-                    label=f"{label}\nAUC {area}",
+                    color=plotting.colour(system),
+                    linestyle=system.dash,
+                    label=f"{system.name}\nAUC {area}",
                 )
         panel.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.8, linestyle=":")
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         panel.set_xlabel("False-positive rate (benign called malignant)")
-        panel.set_title(f"{names.SETS[name].capitalize()}\n{_kinds(own)}")
+        panel.set_title(f"{lookup.sentence(names.SETS[name].name)}\n{_kinds(own)}")
         plotting.legend_below(panel, title="in brackets: 95 % over patients")
     axes[0].set_ylabel("True-positive rate")
     if not sets:
@@ -78,9 +70,10 @@ def differences(found: Mapping[str, Any]) -> Figure:
             plotting.empty(panel, "no labelled nodule")
         return figure
     assert own is not None  # there are lines
-    drawn = {s: (SYSTEMS[s], COLOURS[s], MARKERS[s]) for s in SYSTEMS if s in own["systems"]}
-    _forest(areas, lines, own["systems"], drawn)
-    _forest(gaps, lines, own["differences"], PAIRS)
+    systems = {s.key: (s.name, plotting.colour(s), s.marker) for s in MALIGNANCY.values()}
+    pairs = {p.key: (pair_name(p), plotting.colour(p), p.marker) for p in names.MALIGNANCY_PAIRS}
+    _forest(areas, lines, own["systems"], systems)
+    _forest(gaps, lines, own["differences"], pairs)
     areas.axvline(0.5, color=plotting.GREY, linewidth=0.9, linestyle=":")
     areas.set(xlim=(-0.02, 1.02), xlabel="AUC (dotted: chance)")
     areas.set_yticks(range(len(lines)), [text for _, text in lines])
@@ -88,7 +81,7 @@ def differences(found: Mapping[str, Any]) -> Figure:
     gaps.set_xlabel("Difference of AUC, paired (dotted: none)")
     gaps.set_yticks(range(len(lines)), [])
     gaps.tick_params(axis="y", length=0)
-    areas.set_title(f"AUC, {names.SETS[found['main_set']]}")
+    areas.set_title(f"AUC, {names.SETS[found['main_set']].name}")
     gaps.set_title("First is better to the right of 0")
     return figure
 
@@ -100,10 +93,10 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
     nodules: table `malignancy_nodules`; found: `malignancy.json`.
     """
     own = rows(nodules, set=found["main_set"])
-    systems = [system for system in SYSTEMS if system in set(own["system"])]
+    systems = list(names.present(MALIGNANCY.values(), set(own["system"])))
     figure, axes = plotting.panels(max(1, len(systems)), width=9.0, height=3.4)
     for panel, system in zip(axes, systems, strict=False):
-        part = rows(own, system=system)
+        part = rows(own, system=system.key)
         for label, (_, colour, marker) in CLASSES.items():
             dots = rows(part, label=label)
             panel.plot(
@@ -117,14 +110,14 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
                 alpha=0.85,
                 rasterized=len(dots) > plotting.MANY,
             )
-        brier = lookup.estimate(found["sets"][found["main_set"]]["systems"][system]["brier"])
-        panel.set_title(f"{SYSTEMS[system]}\nBrier {brier}")
+        brier = lookup.estimate(found["sets"][found["main_set"]]["systems"][system.key]["brier"])
+        panel.set_title(f"{system.name}\nBrier {brier}")
         panel.set(xscale="log", ylim=(-0.03, 1.03), xlabel="Diameter (mm)")
         panel.set_xticks(TICKS_MM, [str(tick) for tick in TICKS_MM])
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.minorticks_off()
     axes[0].set_ylabel("Probability of malignancy")
-    counts = rows(own, system=systems[0])["label"].value_counts() if systems else {}
+    counts = rows(own, system=systems[0].key)["label"].value_counts() if systems else {}
     legend = [
         Line2D(
             [],
@@ -138,11 +131,17 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
         if k in counts
     ]
     if systems:
-        where = names.SETS[found["main_set"]]
+        where = names.SETS[found["main_set"]].name
         figure.legend(handles=legend, loc="outside upper center", ncols=2, title=where)
     else:
         plotting.empty(axes[0], "no labelled nodule")
     return figure
+
+
+def pair_name(pair: names.Pair) -> str:
+    """The difference of two systems, in words."""
+    first, second = MALIGNANCY[pair.first].short, MALIGNANCY[pair.second].short
+    return lookup.sentence(f"{first} − {second}")
 
 
 def _kinds(own: Mapping[str, Any]) -> str:
@@ -160,11 +159,10 @@ def _lines(own: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("auc_within_size", "pairs of one size class\npooled over classes"),
     ]
     for name, counts in own["by_size"].items():
-        text = name.replace(">=", "≥ ").replace("<", "< ").replace("-", "–")
         benign = counts["n"] - counts["malignant"]
         if counts["malignant"] and benign:
             kinds = f"{counts['malignant']} malignant, {benign} benign"
-            lines.append((f"auc {name}", f"{text} mm\n{kinds}"))
+            lines.append((f"auc {name}", f"{lookup.class_name(name)}\n{kinds}"))
     return lines
 
 

@@ -22,7 +22,7 @@ def classification(curves: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     figure, (roc, pr, matrix) = plotting.panels(3, height=4.1, width=9.6, ratios=(1, 1, 0.95))
     for name in lookup.shown_sets(curves):
         found = scores["sets"][name]
-        colour = plotting.SET_COLOURS[name]
+        colour = plotting.colour(names.SETS[name])
         for panel, curve, metric, label in (
             (roc, "roc", "auc", "AUC"),
             (pr, "pr", "average_precision", "AP"),
@@ -33,9 +33,9 @@ def classification(curves: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
                 line["x"],
                 line["y"],
                 color=colour,
-                linestyle="-" if name == "test" else "--",
+                linestyle=names.SETS[name].dash,
                 drawstyle="steps-pre" if curve == "pr" else "default",
-                label=f"{names.SETS[name]}\n{label} {area}",
+                label=f"{names.SETS[name].name}\n{label} {area}",
             )
         share = found["n_positive"] / max(1, found["n_candidates"])
         pr.axhline(share, color=colour, linewidth=0.8, linestyle=":")
@@ -45,8 +45,8 @@ def classification(curves: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     for panel in (roc, pr):
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
         plotting.legend_below(panel, title="dotted: chance")
-    name = next(iter(scores["sets"]), "test")
-    _confusion(matrix, scores["sets"].get(name, {}).get("confusion"), names.SETS[name])
+    name = next(iter(scores["sets"]), names.TEST)
+    _confusion(matrix, scores["sets"].get(name, {}).get("confusion"), names.SETS[name].name)
     return figure
 
 
@@ -63,8 +63,8 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
     axes.set_xticks([0, 1], ["nodule", "no nodule"])
     axes.set_yticks([0, 1], ["nodule", "no nodule"], rotation=90, va="center")
-    axes.set(xlabel=f"ResNet50 at threshold {cells['threshold']:.2f}", ylabel="Truth")
-    axes.set_title(where.capitalize())
+    axes.set(xlabel=f"{names.RESNET} at threshold {cells['threshold']:.2f}", ylabel="Truth")
+    axes.set_title(lookup.sentence(where))
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
@@ -84,10 +84,10 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
             part = part[part["n"] > 0].sort_values("confidence")
             found = scores["sets"][name]["calibration"]["after" if scaled else "before"]
             label = (
-                f"{names.SETS[name]} ({lookup.counted(int(part['n'].sum()), 'candidates')})\n"
+                f"{names.SETS[name].name} ({lookup.counted(int(part['n'].sum()), 'candidates')})\n"
                 f"ECE {lookup.estimate(found['ece'])}\nBrier {lookup.estimate(found['brier'])}"
             )
-            _reliability_line(panel, part, name, label)
+            _reliability_line(panel, part, names.SETS[name], label)
         panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         panel.set(xlabel="Mean confidence of the bin", ylabel="Share that are nodules")
         panel.set_title("After temperature scaling" if scaled else "As the network gives it")
@@ -95,16 +95,16 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _reliability_line(axes: Axes, part: pd.DataFrame, name: str, label: str) -> None:
+def _reliability_line(axes: Axes, part: pd.DataFrame, own: names.ScanSet, label: str) -> None:
     low, high = plotting.wilson(part["nodules"].to_numpy(), part["n"].to_numpy())
     share = part["nodules"].to_numpy()
     axes.errorbar(
         part["confidence"],
         share,
         yerr=np.maximum([share - low, high - share], 0),
-        color=plotting.SET_COLOURS[name],
-        marker="o" if name == "test" else "s",
-        linestyle="-" if name == "test" else "--",
+        color=plotting.colour(own),
+        marker=own.marker,
+        linestyle=own.dash,
         markersize=4,
         linewidth=1.1,
         elinewidth=0.9,

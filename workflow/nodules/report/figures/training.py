@@ -9,13 +9,6 @@ from nodules.evaluation import names
 from nodules.report import plotting
 from nodules.report.lookup import rows
 
-METRICS = {
-    "unet": "Pixel Dice",
-    "resnet": "AUC",
-    "malignancy": "AUC of nodules",
-    "maskrcnn": "Pixel Dice",
-}
-
 
 @plotting.styled
 def epochs(history: pd.DataFrame) -> Figure:
@@ -28,15 +21,15 @@ def epochs(history: pd.DataFrame) -> Figure:
     if not models:
         plotting.empty(axes[0], "no network was trained")
     for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
-        part = rows(history, model=model)
+        part = rows(history, model=model.key)
         _folds(left, part, "val_confidence", plotting.BLUE)
         left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
-        of_nodules = "" if model == "malignancy" else " in nodules"
-        left.set_title(f"{names.MODELS[model]}: confidence{of_nodules}")
+        of_nodules = "" if model.key == "malignancy" else " in nodules"
+        left.set_title(f"{model.name}: confidence{of_nodules}")
         _folds(right, part, "val_loss", plotting.VERMILION)
         right.set(ylabel="Loss on left-out scans")
         right.set_ylim(bottom=0)
-        right.set_title(f"{names.MODELS[model]}: loss")
+        right.set_title(f"{model.name}: loss")
     for panel in axes[-2:]:
         panel.set_xlabel("Epoch")
     return figure
@@ -53,24 +46,23 @@ def training(history: pd.DataFrame) -> Figure:
     if not models:
         plotting.empty(axes[0], "no network was trained")
     for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
-        part = rows(history, model=model)
+        part = rows(history, model=model.key)
         _folds(left, part, "train_loss", plotting.BLACK, "training", "-")
         _folds(left, part, "val_loss", plotting.VERMILION, "left-out scans", "--")
         plotting.log_scale(left)
         left.set(ylabel="Loss")
         left.legend(loc="best")
-        left.set_title(f"{names.MODELS[model]}: loss")
+        left.set_title(f"{model.name}: loss")
         _folds(right, part, "val_metric", plotting.GREEN)
-        right.set(ylabel=METRICS[model], ylim=(0, 1.02))
-        right.set_title(f"{names.MODELS[model]}: quality, left out")
+        right.set(ylabel=model.quality, ylim=(0, 1.02))
+        right.set_title(f"{model.name}: quality, left out")
     for panel in axes[-2:]:
         panel.set_xlabel("Epoch")
     return figure
 
 
-def _models(history: pd.DataFrame) -> list[str]:
-    present = set(history["model"])
-    return [model for model in names.MODELS if model in present]
+def _models(history: pd.DataFrame) -> list[names.Network]:
+    return list(names.present(names.NETWORKS.values(), set(history["model"])))
 
 
 def _folds(

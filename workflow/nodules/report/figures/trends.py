@@ -11,12 +11,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nodules.evaluation import names
+from nodules.evaluation.names import RESNET, UNET
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 LOSSES = {
-    "resnet_loss": ("ResNet50", "nat"),
-    "unet_loss": ("U-Net", "nat per pixel"),
+    "resnet_loss": (RESNET, "nat"),
+    "unet_loss": (UNET, "nat per pixel"),
 }
 TASKS = {
     "segmentation": ("1 − Dice of nodules", plotting.BLUE),
@@ -169,10 +170,10 @@ def mean_confidence(slices: pd.DataFrame) -> Figure:
     axes.set_xlim(part["index"].min(), part["index"].max())
     scans = part["seriesuid"].nunique()
     axes.set_title(
-        f"{names.SETS[name].capitalize()}"
+        f"{lookup.sentence(names.SETS[name].name)}"
         f" ({lookup.counted(len(part), 'slices')} of {scans:,} scans)"
     )
-    plotting.legend_below(axes, title="ResNet50's", ncols=2)
+    plotting.legend_below(axes, title=f"{RESNET}'s", ncols=2)
     return figure
 
 
@@ -202,9 +203,9 @@ def window_confidence(windows: pd.DataFrame) -> Figure:
     figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     size = int(part["n"].median())
     which = "one window" if len(part) == 1 else f"the last {len(part)} windows"
-    top.set_title(f"{names.SETS[name].capitalize()}: {which} of {size} slices")
+    top.set_title(f"{lookup.sentence(names.SETS[name].name)}: {which} of {size} slices")
     bottom.plot(part["window"], part["resnet_loss"], "o-", color=plotting.GREEN, **style)
-    bottom.set(xlabel="Window", ylabel="Mean ResNet50 loss (nat)")
+    bottom.set(xlabel="Window", ylabel=f"Mean {RESNET} loss (nat)")
     bottom.set_ylim(bottom=0)
     for panel in (top, bottom):
         panel.set_xlim(part["window"].min() - 0.5, part["window"].max() + 0.5)
@@ -231,14 +232,15 @@ def confidence_as_proxy(
     _dice(dice, rows(nodules, set=name), found["confidence_and_dice"]["spearman"])
     _being_right(right, rows(bins, set=name), found["certainty_and_right"]["auc"])
     _risk(coverage, rows(risk, set=name))
-    figure.suptitle(names.SETS[name].capitalize(), x=0.01, ha="left", fontsize=9.5)
+    figure.suptitle(lookup.sentence(names.SETS[name].name), x=0.01, ha="left", fontsize=9.5)
     return figure
 
 
 def _dice(axes: Axes, nodules: pd.DataFrame, spearman: Mapping[str, Any]) -> None:
     axes.plot(nodules["confidence"], nodules["dice"], "o", markersize=4, alpha=0.6, mec="none")
     axes.set(xlim=(-0.02, 1.02), **WITH_FOOT)
-    axes.set(xlabel="ResNet50's confidence in the nodule", ylabel="Dice of the U-Net's region")
+    axes.set(xlabel=f"{RESNET}'s confidence in the nodule")
+    axes.set(ylabel=f"Dice of the {UNET}'s region")
     axes.set_title(f"Quality ({lookup.counted(len(nodules), 'nodules')})")
     plotting.note(axes, f"Spearman {lookup.estimate(spearman, '.2f')}", (0.02, 0.02))
 

@@ -5,21 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.evaluation import names
+from nodules.evaluation.metrics import MEASURES, POINTS
+from nodules.evaluation.names import SETS, SYSTEMS
 from nodules.report import lookup
 from nodules.report.lookup import interval
-from nodules.report.pages.tables import RATES, MetricTable
+from nodules.report.pages.tables import MetricTable
 
-WORDS = {
-    "cpm": "CPM",
-    "dice": "Dice",
-    "certainty": "Mean confidence in the answer",
-    "confidence": "Mean confidence in a nodule",
-    "brier": "Brier score",
-    "ece": "ECE",
-    "auc": "AUC of slices",
-    "average_precision": "Average precision of slices",
-}
 STAGES = {"": "", "raw": ", as given", "calibrated": ", calibrated"}
 
 
@@ -29,8 +20,8 @@ def tables_of(table: pd.DataFrame) -> Iterator[MetricTable]:
         for (one, other), part in lookup.rows(table, set=name).groupby(
             ["one", "other"], sort=False
         ):
-            first, second = (names.SYSTEMS.get(str(s), str(s)) for s in (one, other))
-            result = MetricTable(f"{first} minus {second}, {names.SETS[name]}")
+            first, second = SYSTEMS[one].name, SYSTEMS[other].name
+            result = MetricTable(f"{first} minus {second}, {SETS[name].name}")
             for row in part.to_dict("records"):
                 bounds = (row["low"], row["high"])
                 result.rows.append(
@@ -46,8 +37,5 @@ def tables_of(table: pd.DataFrame) -> Iterator[MetricTable]:
 
 
 def _name(row: Mapping[Any, Any]) -> str:
-    metric, stage = str(row["metric"]), STAGES[str(row["stage"])]
-    rate = metric.removeprefix("sensitivity_at_")
-    if rate != metric:
-        return f"Sensitivity at {RATES.get(rate, rate)} FP a scan"
-    return WORDS.get(metric, metric) + stage
+    point = f" at {POINTS[row['point']].words}" if row["point"] else ""
+    return MEASURES[row["measure"]].words + point + STAGES[row["stage"]]

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nodules.evaluation.names import SETS
+from nodules.evaluation import metrics, names
+from nodules.evaluation.metrics import MEASURES, of_section
+from nodules.evaluation.names import MALIGNANCY, SETS
 from nodules.report import lookup
-from nodules.report.figures.malignancy import PAIRS, SYSTEMS
+from nodules.report.figures.malignancy import pair_name
 from nodules.report.pages.page import Page
 
 STEPS = {
@@ -18,10 +20,10 @@ STEPS = {
 }
 MEANING = (
     "Malignant and benign are the LIDC readers' opinions of a picture, not diagnoses. Large nodules"
-    " are rated malignant, so the diameter alone does well; only what goes beyond it says that a"
-    " model sees more than size. All systems are scored on the same nodules, with models that have"
-    " not seen their patients. In brackets: 95 % intervals from resampling patients; none where"
-    " one kind has fewer than five cases."
+    f" are rated malignant, so {MALIGNANCY['diameter'].said} does well; only what goes beyond it"
+    " says that a model sees more than size. All systems are scored on the same nodules, with"
+    " models that have not seen their patients. In brackets: 95 % intervals from resampling"
+    " patients; none where one kind has fewer than five cases."
 )
 RULES = (
     "The label rule alone moves every AUC. All three systems were trained under this run's rule;"
@@ -41,15 +43,17 @@ def page(found: Mapping[str, Any]) -> Page:
     _listed(page, "Reference nodules without ratings", found["not_joined"])
     _listed(page, "Nodules without radiomic features", found["without_radiomics"])
     for name, own in found["sets"].items():
-        where = SETS[name]
+        where = SETS[name].name
         page.heading(f"Scores, {where}")
         page.text(
             f"{own['n_malignant']:,} malignant and {own['n_nodules'] - own['n_malignant']:,} benign"
             f" nodules of {own['n_patients']:,} patients, {own['n_patients_malignant']:,} of them"
             " with a malignant one."
         )
-        page.table(list(_scores(own)), "Each system", list(SYSTEMS.values()))
-        page.table(list(_gaps(own)), "Paired differences of AUC", list(_names()))
+        page.table(
+            list(_scores(own)), "Each system", [system.name for system in MALIGNANCY.values()]
+        )
+        page.table(list(_gaps(own)), "Paired differences of AUC", list(_pairs()))
         page.table(
             list(_under(own["rules"])), f"This rule and three common ones, {where}", [*RULE_COLUMNS]
         )
@@ -57,7 +61,7 @@ def page(found: Mapping[str, Any]) -> Page:
     return page
 
 
-RULE_COLUMNS = ("malignant", "benign", *(f"AUC, {name}" for name in SYSTEMS.values()))
+RULE_COLUMNS = ("malignant", "benign", *(f"AUC, {system.name}" for system in MALIGNANCY.values()))
 
 
 def _steps(steps: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -66,54 +70,52 @@ def _steps(steps: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _scores(own: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    yield _row("AUC, all nodules", own["systems"], "auc")
-    yield _row("the same with DeLong's interval", own["systems"], "delong")
-    yield _row("AUC, patients by their highest nodule", own["systems"], "patient_auc")
-    yield _row("AUC within size classes, pooled", own["systems"], "auc_within_size")
-    for name, counts in own["by_size"].items():
-        yield _row(_class(name, counts), own["systems"], f"auc {name}")
-    yield _row("Brier score (lower is better)", own["systems"], "brier")
+    columns = {system.name: key for key, system in MALIGNANCY.items()}
+    yield from _areas(own, own["systems"], columns)
+    yield _row(MEASURES["malignancy_brier"].words, own["systems"], "brier", columns)
 
 
 def _gaps(own: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    gaps, names = own["differences"], _names()
-    for text, key in (
-        ("all nodules", "auc"),
-        ("the same with DeLong's interval", "delong"),
-        ("patients by their highest nodule", "patient_auc"),
-        ("within size classes, pooled", "auc_within_size"),
-    ):
-        yield _row(text, gaps, key, names)
-    for name, counts in own["by_size"].items():
-        yield _row(_class(name, counts), gaps, f"auc {name}", names)
-    p = {text: _p(gaps[pair]["delong"]["p"]) for text, pair in names.items() if pair in gaps}
+    gaps, columns = own["differences"], _pairs()
+    yield from _areas(own, gaps, columns)
+    p = {text: _p(gaps[pair]["delong"]["p"]) for text, pair in columns.items() if pair in gaps}
     yield {"": "p-value (DeLong)"} | p
+
+
+def _areas(
+    own: Mapping[str, Any], found: Mapping[str, Any], columns: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    """AUCs or their differences: of nodules, of patients, within size classes and in each."""
+    for measure in (m for m in of_section(metrics.MALIGNANCY) if m.key != "malignancy_brier"):
+        yield _row(measure.words, found, measure.source[0], columns)
+        if measure.key == "malignancy_auc":
+            yield _row("the same with DeLong's interval", found, "delong", columns)
+    for name, counts in own["by_size"].items():
+        yield _row(_class(name, counts), found, f"auc {name}", columns)
 
 
 def _under(rules: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name, own in rules.items():
         malignant, benign = own["n_malignant"], own["n_nodules"] - own["n_malignant"]
         yield {"rule": name, "malignant": f"{malignant:,}", "benign": f"{benign:,}"} | {
-            f"AUC, {text}": lookup.estimate(own["auc"].get(system))
-            for system, text in SYSTEMS.items()
+            f"AUC, {system.name}": lookup.estimate(own["auc"].get(system.key))
+            for system in MALIGNANCY.values()
         }
 
 
 def _row(
-    text: str, found: Mapping[str, Any], key: str, names: Mapping[str, str] | None = None
+    text: str, found: Mapping[str, Any], key: str, columns: Mapping[str, str]
 ) -> dict[str, str]:
-    columns = names or {label: system for system, label in SYSTEMS.items()}
     shown = {label: lookup.estimate(found[s][key]) for label, s in columns.items() if s in found}
     return {"": text} | shown
 
 
-def _names() -> dict[str, str]:
-    return {label: pair for pair, (label, _, _) in PAIRS.items()}
+def _pairs() -> dict[str, str]:
+    return {pair_name(pair): pair.key for pair in names.MALIGNANCY_PAIRS}
 
 
 def _class(name: str, counts: Mapping[str, int]) -> str:
-    text = name.replace(">=", "≥ ").replace("<", "< ").replace("-", "–")
-    return f"{text} mm ({counts['malignant']:,} malignant of {counts['n']:,})"
+    return f"{lookup.class_name(name)} ({counts['malignant']:,} malignant of {counts['n']:,})"
 
 
 def _listed(page: Page, title: str, nodules: list[dict[str, Any]]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from nodules.evaluation import metrics
+from nodules.evaluation.names import MASKRCNN, MASKS, RESNET, UNET
 from nodules.report.pages import tables
 from nodules.report.pages.comparison import tables_of
 from nodules.report.pages.page import Page
@@ -13,39 +15,35 @@ from nodules.report.pages.tables import MetricTable
 
 Builder = Callable[[pd.DataFrame], Iterable[MetricTable]]
 
-# Title: text, which numbers of those that are left belong to it, and what makes tables of them.
-SECTIONS: dict[str, tuple[str, Callable[[str], bool], Builder]] = {
+# Title: text, and what makes tables of the numbers of which sections of the measures.
+SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
     "Detection": (
         "Marks are scored by LUNA16's official rules. All scans of a set count in the denominator"
         " of false positives, with or without nodules or marks; a missed nodule stays in that of"
         " the sensitivity.",
-        lambda name: name.startswith(("cpm", "sensitivity_at", "recall_", "false_", "candidates_")),
-        tables.detection,
+        {metrics.DETECTION: tables.detection},
     ),
     "Segmentation": (
-        "Every nodule counts once. The readers' agreement with each other and a mere sphere of the"
-        " annotated diameter are the human and the trivial bar.",
-        lambda name: name.startswith(("dice", "iou", "voxel_", "surface_mm")),
-        tables.segmentation,
+        "Every nodule counts once. The readers' agreement with each other and a mere"
+        f" {MASKS['sphere'].name} are the human and the trivial bar.",
+        {metrics.SEGMENTATION: tables.segmentation},
     ),
     "Classification": (
-        "ResNet50 on the U-Net's candidates. A candidate is a nodule where it hits one by the"
+        f"{RESNET} on the {UNET}'s candidates. A candidate is a nodule where it hits one by the"
         " official rule; one that hits only an excluded finding is left out. Threshold and"
         " temperature are fitted on other scans than those they are applied to.",
-        lambda name: "_and_" not in name and not name.startswith("slope"),
-        tables.classification,
+        {metrics.PRESENCE: tables.presence},
     ),
     "Confidence as a proxy, and trends over slices": (
         "The weights are frozen: a slope over the slice index describes the order of the slices,"
         " not learning.",
-        lambda name: True,
-        tables.proxy,
+        {metrics.PROXY: tables.proxy, metrics.SLOPES: tables.slopes},
     ),
 }
 COMPARED = (
     "Both systems on the same scans; differences are paired over the same resamples of the scans."
-    " Confidence of a slice: the ResNet50's at the U-Net's strongest pixel, and the highest score"
-    " of Mask R-CNN's instances. Confidences of two networks are not on one scale, so they are"
+    f" Confidence of a slice: the {RESNET}'s at the {UNET}'s strongest pixel, and the highest score"
+    f" of {MASKRCNN}'s instances. Confidences of two networks are not on one scale, so they are"
     " compared as given, as was published, and calibrated on other scans."
 )
 INTERVALS = (
@@ -54,7 +52,7 @@ INTERVALS = (
 )
 
 
-def metrics(
+def page(
     table: pd.DataFrame,
     trends: Mapping[str, Any] | None,
     explanations: Mapping[str, Any] | None = None,
@@ -73,27 +71,23 @@ def metrics(
     if trends:
         page.heading("Is confidence a proxy for segmentation quality?")
         page.text(str(trends["statement"]), "finding")
-    explained = table["metric"].str.startswith("explanation_")
-    # Benign or malignant has a page of its own.
-    elsewhere = explained | table["metric"].str.startswith("malignancy_")
-    left = tables.pooled(table[~elsewhere])
-    for title, (text, belongs, build) in SECTIONS.items():
-        own = left["metric"].map(belongs).astype(bool)
-        if own.any():
+    shown = tables.pooled(table)
+    for title, (text, builders) in SECTIONS.items():
+        parts = {section: tables.of_section(shown, section) for section in builders}
+        if any(len(part) for part in parts.values()):
             page.heading(title)
             page.text(text)
-            _show(page, *build(left[own]))
-        left = left[~own]
+            _show(page, *(t for key, part in parts.items() for t in builders[key](part)))
     if comparison:
-        page.heading("Two stages against one: Mask R-CNN")
+        page.heading(f"Two stages against one: {MASKRCNN}")
         page.text(COMPARED)
         for statement in comparison[1]["statements"].values():
             page.text(str(statement), "finding")
         _show(page, *tables_of(comparison[0]))
     if explanations:
-        page.heading("Where the malignancy ResNet50 looks")
+        page.heading(f"Where the malignancy {RESNET} looks")
         page.text(str(explanations["statement"]), "finding")
-        _show(page, tables.explanations(table[explained]))
+        _show(page, *tables.explanations(tables.of_section(table, metrics.EXPLANATIONS)))
     page.heading("CPM of each fold")
     _show(page, tables.by_fold(table))
     return page

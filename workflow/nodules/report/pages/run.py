@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from nodules.datasets.folds import TEST_FOLD
+from nodules.evaluation.names import TEST
 from nodules.report.pages.page import Page
 
 
@@ -69,7 +71,7 @@ def _why(defects: pd.DataFrame, uid: object) -> str:
 def _fold_rows(folds: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for fold, group in folds.groupby("fold"):
         yield {
-            "fold": "test" if fold == -1 else fold,
+            "fold": TEST if fold == TEST_FOLD else fold,
             "scans": len(group),
             "patients": group["patient"].nunique(),
             "nodules": int(group["n_nodules"].sum()),

@@ -1,6 +1,5 @@
-"""Table `metrics` as a reader wants it: words for names, like numbers in one small table."""
+"""Table `metrics` as a reader wants it: words for keys, like numbers in one small table."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,102 +7,55 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from nodules.evaluation import metrics, names
+from nodules.evaluation.detection import BEST, PER_SCAN
 from nodules.evaluation.explanations import METHODS
-from nodules.evaluation.froc_text import RATE_LABELS
-from nodules.evaluation.names import SETS, SYSTEMS
+from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, POINTS
+from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
+from nodules.findings.size import CLASSES
 from nodules.report import lookup
 from nodules.report.lookup import interval
 
-Cell = tuple[str, str, Mapping[Any, Any]]  # name of its row, of its column, row of `metrics`
+Row = Mapping[Any, Any]  # of `metrics`
+Cell = tuple[str, str, Row]  # name of its row, of its column, and the number
 
-# What a reader in a hurry wants: words, and metric and system of table `metrics`.
-GLANCE = {
-    "Nodules found, best 8 candidates a scan": ("recall_best_8_per_scan", "unet"),
-    "False alarms a scan, all candidates": ("false_alarms_per_scan_all", "unet"),
-    "CPM of the U-Net alone": ("cpm", "unet"),
-    "CPM of U-Net and ResNet50": ("cpm", "unet_resnet"),
-    "Dice of the U-Net, misses counted 0": ("dice", "unet"),
-    "CPM of Mask R-CNN": ("cpm", "maskrcnn"),
-    "Dice of Mask R-CNN, misses counted 0": ("dice", "maskrcnn"),
-    "Dice of one reader against the others": ("dice", "reader"),
-    "Dice of a sphere of the annotated diameter": ("dice", "sphere"),
-    "AUC of the ResNet50 on candidates": ("auc", "resnet"),
-    "Spearman of confidence and Dice": ("spearman_confidence_and_dice", "resnet"),
-    "AUC of the ResNet50, benign or malignant": ("malignancy_auc", "resnet"),
-    "AUC of the diameter alone": ("malignancy_auc", "diameter"),
-    "ResNet50 minus diameter, paired": (
-        "malignancy_auc_difference",
-        "resnet_minus_diameter",
-    ),
+_MISSES = ", misses counted 0"
+# What a reader in a hurry wants: words, and where the number stands in table `metrics`.
+GLANCE: dict[str, dict[str, str]] = {
+    f"Nodules found, best {PER_SCAN} candidates a scan": {
+        "measure": "recall",
+        "point": BEST,
+        "system": "unet",
+    },
+    "False alarms a scan, all candidates": {
+        "measure": "false_alarms_per_scan",
+        "point": "all",
+        "system": "unet",
+    },
+    **{
+        f"CPM of {system.said}": {"measure": "cpm", "system": system.key}
+        for system in SYSTEMS.values()
+    },
+    **{
+        f"Dice of {mask.said}{_MISSES if mask.regions else ''}": {
+            "measure": "dice",
+            "system": mask.key,
+        }
+        for mask in MASKS.values()
+    },
+    f"AUC of the {RESNET} on candidates": {"measure": "presence_auc", "system": "resnet"},
+    "Spearman of confidence and Dice": {
+        "measure": "spearman_confidence_and_dice",
+        "system": "resnet",
+    },
+    f"AUC of the {RESNET}, benign or malignant": {"measure": "malignancy_auc", "system": "resnet"},
+    f"AUC of {MALIGNANCY['diameter'].said}": {"measure": "malignancy_auc", "system": "diameter"},
+    f"{RESNET} minus {MALIGNANCY['diameter'].short}, paired": {
+        "measure": "malignancy_auc",
+        "system": "resnet",
+        "other": "diameter",
+    },
 }
-RATES = {f"{2.0**k:g}": label for k, label in zip(range(-3, 4), RATE_LABELS, strict=True)}
-MEASURES = {
-    "recall": "Nodules found",
-    "false_alarms_per_scan": "False alarms a scan",
-    "candidates_per_scan": "Candidates a scan",
-}
-POINTS = {
-    "all": "all candidates",
-    "best_8_per_scan": "the 8 surest of each scan",
-    "at_most_8_false_alarms": "at most 8 false alarms a scan",
-}
-OVERLAPS = {
-    "dice": "Dice",
-    "iou": "IoU",
-    "voxel_sensitivity": "Sensitivity by voxels",
-    "surface_mm": "Surface distance (mm)",
-}
-SHORT = {
-    "unet": "U-Net",
-    "maskrcnn": "Mask R-CNN",
-    "reader": "one reader",
-    "sphere": "sphere",
-    "resnet": "ResNet50",
-}
-TOUCHED = "detected only"
-ANSWERS = {
-    "auc": "AUC",
-    "average_precision": "Average precision",
-    "f1": "F1",
-    "mcc": "Matthews correlation (MCC)",
-    "precision": "Precision",
-    "recall": "Recall",
-    "sensitivity": "Sensitivity (the same as recall)",
-    "specificity": "Specificity",
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "ece": "ECE, as the network gives it",
-    "ece_scaled": "ECE, after temperature scaling",
-    "brier": "Brier score, as the network gives it",
-    "brier_scaled": "Brier score, after temperature scaling",
-}
-KINDS = {
-    "spearman_given_diameter": "Spearman, diameter held fixed",
-    "spearman": "Spearman",
-    "pearson": "Pearson",
-    "auc": "AUC",
-}
-PAIRS = {
-    "confidence_and_dice": "ResNet50's confidence and Dice",
-    "probability_and_dice": "U-Net's own score and Dice",
-    "certainty_and_right": "ResNet50's certainty and being right",
-}
-SERIES = {
-    "resnet_loss": "ResNet50's loss (nat)",
-    "unet_loss": "U-Net's loss (nat per pixel)",
-    "confidence": "Confidence in a nodule",
-    "certainty": "Confidence in the answer",
-}
-MAPS = {
-    "share_inside": "Share of the map inside the nodule",
-    "area_share": "Share of the crop's area inside",
-    "excess": "Difference of the two",
-    "share_inside_randomised": "Share inside, randomised weights",
-    "learned": "Share inside, trained minus randomised",
-    "rank_correlation": "Rank correlation of trained and randomised",
-    "ssim": "Structural similarity (SSIM) of the two",
-}
-UNDEFINED = " (undefined: "
 
 
 @dataclass
@@ -130,8 +82,6 @@ class MetricTable:
         self,
         cells: Iterable[Cell],
         counted: Literal["row", "column", "cell"],
-        form: str = ".3f",
-        scale: float = 1,
     ) -> "MetricTable":
         """Set the rows; n stands beside the name of the row or column, or in each cell.
 
@@ -147,7 +97,7 @@ class MetricTable:
         filled: dict[str, dict[str, str]] = {}
         for name, column, row in cells:
             common = None if axis is None else counts[(name, column)[axis]]
-            text = self._value(row, form, scale)
+            text = self._value(row)
             if _size(row) != common:
                 text += f", {_size(row)}"
             filled.setdefault(name, {})[head[column]] = text
@@ -158,101 +108,92 @@ class MetricTable:
         ]
         return self
 
-    def _value(self, row: Mapping[Any, Any], form: str, scale: float) -> str:
+    def _value(self, row: Row) -> str:
         if row["value"] != row["value"]:
-            reason = row["definition"].partition(UNDEFINED)[2].removesuffix(")")
-            return "–" + (self.mark(f"Undefined: {reason}") if reason else "")
-        low, high = row["low"] * scale, row["high"] * scale
-        return interval(row["value"] * scale, (low, high), form)
+            return "–" + (self.mark(f"Undefined: {row['reason']}") if row["reason"] else "")
+        measure = MEASURES[row["measure"]]
+        value, low, high = (row[key] * measure.scale for key in ("value", "low", "high"))
+        return interval(value, (low, high), measure.form)
 
 
 def glance(table: pd.DataFrame) -> MetricTable:
     """The few numbers of `GLANCE`, the pooled sets side by side."""
+    nothing = {"point": "", "group": "", "other": ""}
     rows = [
-        (words, SETS[row["set"]], row)
-        for words, (metric, system) in GLANCE.items()
-        for row in records(lookup.rows(pooled(table), metric=metric, system=system))
+        (words, SETS[row["set"]].name, row)
+        for words, place in GLANCE.items()
+        for row in records(lookup.rows(pooled(table), **(nothing | place)))
     ]
     return MetricTable("").fill(rows, "cell")
 
 
 def detection(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Sensitivities of each system, operating points of each set, differences of CPM."""
-    metric = table["metric"]
-    curve = (metric == "cpm") | metric.str.startswith("sensitivity_at_")
-    points = metric.str.match(f"({'|'.join(MEASURES)})_")
-    for system, group in table[curve].groupby("system", sort=False):
-        title = SYSTEMS.get(str(system), str(system))
-        yield _by_set(group, f"{title}: sensitivity by false positives (FP) a scan", _rate)
+    paired, points = table["other"] != "", table["point"].isin(MARK_POINTS)
+    for system, group in table[~paired & ~points].groupby("system", sort=False):
+        caption = f"{SYSTEMS[str(system)].name}: sensitivity by false positives (FP) a scan"
+        cells = [(_rate(row), SETS[row["set"]].name, row) for row in records(group)]
+        yield MetricTable(caption).fill(cells, "column")
     for name, group in table[points].groupby("set", sort=False):
-        result = MetricTable(f"Operating points, {SETS[str(name)]}")
-        yield result.fill(_point_cells(group, result), "column", ".2f")
-    yield from _rest(table[~curve & ~points], "Differences between systems")
+        result = MetricTable(f"Operating points, {SETS[str(name)].name}")
+        yield result.fill(_point_cells(group, result), "column")
+    gaps = table[paired]
+    yield from _listed(gaps, "Differences between systems", lambda row: _gap(row, _system))
 
 
 def segmentation(table: pd.DataFrame) -> Iterator[MetricTable]:
     """All measures over all nodules, Dice by diameter class, the rest folded away."""
-    parts = table["metric"].str.extract(rf"^({'|'.join(OVERLAPS)})(?: (.+))?$")
-    known = table.assign(measure=parts[0], group=parts[1].fillna(""))[parts[0].notna()]
-    of_all = known["group"].isin(["", TOUCHED])
-    for name, group in known[of_all].groupby("set", sort=False):
-        result = MetricTable(f"All nodules, {SETS[str(name)]}")
+    paired, of_class = table["other"] != "", table["group"].isin(CLASSES)
+    for name, group in table[~paired & ~of_class].groupby("set", sort=False):
+        result = MetricTable(f"All nodules, {SETS[str(name)].name}")
         yield result.fill(_overlap_cells(group, result), "column")
-    yield from _rest(table[parts[0].isna()], "Differences, paired by nodule")
-    for measure, title in OVERLAPS.items():
-        classes = known[~of_all & (known["measure"] == measure)]
+    gaps = table[paired]
+    yield from _listed(gaps, "Differences, paired by nodule", lambda row: _gap(row, _mask))
+    for measure in metrics.of_section(metrics.SEGMENTATION):
+        classes = lookup.rows(table[of_class], measure=measure.key)
         for name, group in classes.groupby("set", sort=False):
-            caption = f"{title} by diameter, {SETS[str(name)]}"
-            result = MetricTable(caption, folded=measure != "dice")
+            caption = f"{measure.words} by diameter, {SETS[str(name)].name}"
+            result = MetricTable(caption, folded=measure.key != "dice")
             yield result.fill(_class_cells(group), "row")
 
 
-def classification(table: pd.DataFrame) -> Iterator[MetricTable]:
-    """ResNet50's scores, the pooled sets side by side."""
-    yield from _rest(table, "ResNet50 on the U-Net's candidates")
+def presence(table: pd.DataFrame) -> Iterator[MetricTable]:
+    """The presence network's scores, the pooled sets side by side."""
+    yield from _listed(table, f"{RESNET} on the {names.UNET}'s candidates", _words)
 
 
 def proxy(table: pd.DataFrame) -> Iterator[MetricTable]:
-    """Correlations of confidence with quality, and slopes over the slices."""
-    slopes = table["metric"].isin(["slope", "slope_scans"])
-    for unit, group in table[~slopes].groupby("unit", sort=False):
-        yield from _rest(group, f"What confidence tells of {unit}")
-    if slopes.any():
-        caption = "Change per 1,000 slices: the least-squares slopes times 1,000"
-        result = MetricTable(caption)
-        cells = [
-            (_name(row) + result.mark(_meaning(row)), SETS[row["set"]], row)
-            for row in records(table[slopes])
-        ]
-        yield result.fill(cells, "cell", ".2g", 1000)
+    """Correlations of confidence with quality, over nodules and over candidates."""
+    for unit, group in table.groupby("unit", sort=False):
+        yield from _listed(group, f"What confidence tells of {unit}", _words)
 
 
-def explanations(table: pd.DataFrame) -> MetricTable:
+def slopes(table: pd.DataFrame) -> Iterator[MetricTable]:
+    """Slopes of losses and confidences over the slices."""
+    caption = "Change per 1,000 slices: the least-squares slopes times 1,000"
+    yield from _listed(table, caption, lambda row: metrics.SERIES[row["group"]].words, "cell")
+
+
+def explanations(table: pd.DataFrame) -> Iterator[MetricTable]:
     """What the maps of a nodule amount to, the methods side by side."""
     result = MetricTable("Maps of labelled nodules")
     cells = [
-        (
-            MAPS[row["metric"].removeprefix("explanation_")] + result.mark(_meaning(row)),
-            METHODS[row["system"]],
-            row,
-        )
+        (_words(row) + result.mark(row["definition"]), METHODS[row["system"]], row)
         for row in records(table)
     ]
-    return result.fill(cells, "column")
+    yield result.fill(cells, "column")
 
 
 def by_fold(table: pd.DataFrame) -> MetricTable:
     """CPM of each fold's left-out scans, the systems side by side."""
-    folds = table[(table["metric"] == "cpm") & table["set"].str.startswith("fold_")]
-    cells = [
-        (
-            row["set"].replace("_", " "),
-            SYSTEMS.get(row["system"], row["system"]),
-            row,
-        )
-        for row in records(folds)
-    ]
+    folds = lookup.rows(table[~table["set"].isin(SETS)], measure="cpm", other="")
+    cells = [(names.part_name(row["set"]), _system(row["system"]), row) for row in records(folds)]
     return MetricTable("").fill(cells, "row")
+
+
+def of_section(table: pd.DataFrame, section: str) -> pd.DataFrame:
+    """The rows of a section's measures."""
+    return table[table["measure"].isin([m.key for m in metrics.of_section(section)])]
 
 
 def pooled(table: pd.DataFrame) -> pd.DataFrame:
@@ -266,84 +207,70 @@ def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     return table.to_dict("records")
 
 
-def _by_set(
-    table: pd.DataFrame, caption: str, name: Callable[[Mapping[Any, Any]], str]
-) -> MetricTable:
-    cells = [(name(row), SETS[row["set"]], row) for row in records(table)]
-    return MetricTable(caption).fill(cells, "column")
-
-
-def _rest(table: pd.DataFrame, caption: str) -> Iterator[MetricTable]:
-    """Numbers one a row, each with its definition as a note."""
+def _listed(
+    table: pd.DataFrame,
+    caption: str,
+    name: Callable[[Row], str],
+    counted: Literal["column", "cell"] = "column",
+) -> Iterator[MetricTable]:
+    """Numbers one a row, each with its definition as a note, the sets side by side."""
     if len(table):
         result = MetricTable(caption)
         cells = [
-            (_name(row) + result.mark(_meaning(row)), SETS[row["set"]], row)
+            (name(row) + result.mark(row["definition"]), SETS[row["set"]].name, row)
             for row in records(table)
         ]
-        yield result.fill(cells, "column")
+        yield result.fill(cells, counted)
 
 
 def _point_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
     for row in records(group):
-        found = re.match(f"({'|'.join(MEASURES)})_(.+)", row["metric"])
-        assert found, "the caller has chosen operating points"
-        measure, point = found.groups()
-        what, _, where = _meaning(row).partition("; ")
-        system = SYSTEMS.get(row["system"], row["system"])
-        name = f"{system}, {POINTS.get(point, _words(point))}"
-        yield name + result.mark(where), MEASURES[measure] + result.mark(what), row
+        measure, point = MEASURES[row["measure"]], POINTS[row["point"]]
+        name = f"{_system(row['system'])}, {point.words}" + result.mark(point.definition)
+        yield name, measure.words + result.mark(measure.definition), row
 
 
 def _overlap_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
     for row in records(group):
-        what, _, against = _meaning(row).partition(": ")
-        of = SHORT.get(row["system"], _words(row["system"]))
-        if row["group"] == TOUCHED:
+        measure = MEASURES[row["measure"]]
+        of = _mask(row["system"])
+        if row["group"] == DETECTED_ONLY:
             of += ", nodules touched"
-        yield OVERLAPS[row["measure"]] + result.mark(what), of + result.mark(against), row
+        against = metrics.held_against(row["system"], row["group"])
+        yield measure.words + result.mark(measure.definition), of + result.mark(against), row
 
 
 def _class_cells(group: pd.DataFrame) -> Iterator[Cell]:
-    bounds = group["group"].str.extract(r"(\d+)")[0].astype(float)
-    below = group["group"].str.startswith("<")
-    for row in records(group.assign(order=bounds - below).sort_values("order", kind="stable")):
-        of = SHORT.get(row["system"], _words(row["system"]))
-        yield row["group"].replace(">=", "≥ ").replace("<", "< ").replace("-", "–"), of, row
+    place = group["group"].map(CLASSES.index)
+    for row in records(group.assign(place=place).sort_values("place", kind="stable")):
+        yield lookup.class_name(row["group"]), _mask(row["system"]), row
 
 
-def _rate(row: Mapping[Any, Any]) -> str:
-    rate = row["metric"].removeprefix("sensitivity_at_")
-    if row["metric"] == "cpm":
-        return "CPM: mean of the seven"
-    return f"Sensitivity at {RATES.get(rate, rate)} FP a scan"
+def _rate(row: Row) -> str:
+    words = MEASURES[row["measure"]].words
+    return (
+        f"{words} at {POINTS[row['point']].words}"
+        if row["point"]
+        else f"{words}: mean of the seven"
+    )
 
 
-def _name(row: Mapping[Any, Any]) -> str:
-    metric, system = str(row["metric"]), str(row["system"])
-    if metric in ("slope", "slope_scans"):
-        return SERIES.get(system, _words(system))
-    if metric.endswith("_difference"):
-        first, _, second = system.partition("_minus_")
-        names = SYSTEMS if metric == "cpm_difference" else SHORT
-        what = "CPM" if metric == "cpm_difference" else _words(metric.removesuffix("_difference"))
-        return f"{what}: {names.get(first, first)} minus {names.get(second, second)}"
-    for kind, words in KINDS.items():
-        pair = PAIRS.get(metric.removeprefix(f"{kind}_"))
-        if metric.startswith(f"{kind}_") and pair:
-            return f"{words}: {pair}"
-    return ANSWERS.get(metric, f"{_words(metric)} ({SHORT.get(system, system)})")
+def _gap(row: Row, name: Callable[[str], str]) -> str:
+    return f"{_words(row)}: {name(row['system'])} minus {name(row['other'])}"
 
 
-def _meaning(row: Mapping[Any, Any]) -> str:
-    return str(row["definition"]).partition(UNDEFINED)[0]
+def _words(row: Row) -> str:
+    return MEASURES[row["measure"]].words
 
 
-def _size(row: Mapping[Any, Any]) -> str:
+def _system(key: str) -> str:
+    return SYSTEMS[key].name
+
+
+def _mask(key: str) -> str:
+    return MASKS[key].short
+
+
+def _size(row: Row) -> str:
     unit = str(row["unit"])
     return f"n = {row['n']:,} {unit.removesuffix('s') if row['n'] == 1 else unit}"
-
-
-def _words(name: str) -> str:
-    text = name.replace("_", " ")
-    return text[:1].upper() + text[1:]

@@ -1,0 +1,163 @@
+"""Table `metrics`: every number that the report shows, with interval, n and definition."""
+
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from typing import Any
+
+import pandas as pd
+
+from nodules.base import tables
+from nodules.evaluation import metrics, names
+from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, Measure, of_section
+
+Found = Mapping[str, Any]  # (part of) what a results file holds
+Row = dict[str, Any]
+DETECTED = "detected_only"  # key of segmentation.json
+
+
+def gather(
+    detection: Found,
+    segmentation: Found,
+    classification: Found | None,
+    trends: Found | None,
+    explanations: Found | None = None,
+    malignancy: Found | None = None,
+) -> pd.DataFrame:
+    """Table `metrics` from what the results files hold.
+
+    classification, trends, explanations, malignancy: None where the presence or malignancy task
+    was not run.
+    """
+    rows = [
+        *_detection(detection),
+        *_segmentation(segmentation),
+        *_presence(classification["sets"] if classification else {}),
+        *_trends(trends["sets"] if trends else {}),
+        *_explanations(explanations),
+        *_malignancy(malignancy["sets"] if malignancy else {}),
+    ]
+    return tables.frame("metrics", rows)
+
+
+def cpm(found: Found) -> dict[str, Any]:
+    """CPM of a system on a set of detection.json as an estimate {value, low, high}."""
+    low, high = found["cpm_ci"]
+    return {"value": found["cpm"], "low": low, "high": high}
+
+
+def _detection(detection: Found) -> Iterator[Row]:
+    for system, sets in detection["systems"].items():
+        for name, found in sets.items():
+            key = {"system": system, "set": name}
+            yield _row(MEASURES["cpm"], cpm(found), found["n_scans"], **key)
+            for rate, value in found["sensitivity"].items():
+                low, high = found["sensitivity_ci"][rate]
+                at_rate = {"value": value, "low": low, "high": high}
+                yield _row(MEASURES["sensitivity"], at_rate, found["n_scans"], **key, point=rate)
+            for point in MARK_POINTS:
+                for measure in (m for m in of_section(metrics.DETECTION) if m.source):
+                    number = _at(found["operating_points"][point], measure)
+                    yield _row(measure, number, found[f"n_{measure.unit}"], **key, point=point)
+    for pair in names.SYSTEM_PAIRS:
+        for name, number in detection["differences"].get(pair.key, {}).items():
+            n = detection["systems"][pair.first][name]["n_scans"]
+            yield _difference(MEASURES["cpm"], number, n, pair, name)
+
+
+def _segmentation(segmentation: Found) -> Iterator[Row]:
+    for name, found in segmentation.items():
+        for mask in (key for key in names.MASKS if key in found):
+            groups = {"": found[mask]["all"]} | found[mask]["by_diameter"]
+            if DETECTED in found[mask]:
+                groups[DETECTED_ONLY] = found[mask][DETECTED]
+            for group, means in groups.items():
+                for measure in of_section(metrics.SEGMENTATION):
+                    n = means["n_surface_mm" if measure.key == "surface_mm" else "n_nodules"]
+                    key = {"system": mask, "set": name, "group": group}
+                    yield _row(measure, _at(means, measure), n, **key)
+        for pair in names.MASK_PAIRS:
+            number = found["dice_differences"].get(pair.key)
+            if number:
+                yield _difference(MEASURES["dice"], number, number["n_nodules"], pair, name)
+
+
+def _presence(sets: Found) -> Iterator[Row]:
+    for name, found in sets.items():
+        for measure in of_section(metrics.PRESENCE):
+            n = found[f"n_{measure.unit}"]
+            yield _row(measure, _at(found, measure), n, system="resnet", set=name)
+
+
+def _trends(sets: Found) -> Iterator[Row]:
+    for name, found in sets.items():
+        for series in metrics.SERIES.values():
+            line = found["slopes"][series.key]
+            if line is not None:
+                key = {"system": series.network, "set": name, "group": series.key}
+                number = {"value": line["slope"], "low": line["low"], "high": line["high"]}
+                yield _row(MEASURES["slope"], number, line["n"], **key)
+                number |= {"low": line["low_scans"], "high": line["high_scans"]}
+                yield _row(MEASURES["slope_scans"], number, line["n_scans"], **key)
+        for measure in of_section(metrics.PROXY):
+            n = found["proxy"][f"n_{measure.unit}"]
+            yield _row(measure, _at(found["proxy"], measure), n, system="resnet", set=name)
+
+
+def _explanations(explanations: Found | None) -> Iterator[Row]:
+    if explanations is None:
+        return
+    for method, found in explanations["methods"].items():
+        for measure in of_section(metrics.EXPLANATIONS):
+            key = {"system": method, "set": explanations["part"]}
+            yield _row(measure, _at(found, measure), found["n_nodules"], **key)
+
+
+def _malignancy(sets: Found) -> Iterator[Row]:
+    for name, own in sets.items():
+        for measure in of_section(metrics.MALIGNANCY):
+            n = own[f"n_{measure.unit}"]
+            for system, numbers in own["systems"].items():
+                yield _row(measure, _at(numbers, measure), n, system=system, set=name)
+            for pair in names.MALIGNANCY_PAIRS:
+                gap = own["differences"].get(pair.key, {})
+                if measure.source[0] in gap:
+                    yield _difference(measure, _at(gap, measure), n, pair, name)
+
+
+def _at(found: Found, measure: Measure) -> Found:
+    """A measure's number in what a results file holds."""
+    return reduce(lambda part, key: part[key], measure.source, found)
+
+
+def _difference(measure: Measure, number: Found, n: int, pair: names.Pair, name: str) -> Row:
+    row = _row(measure, number, n, system=pair.first, set=name)
+    return row | {"other": pair.second, "definition": measure.difference}
+
+
+def _row(
+    measure: Measure,
+    number: Found,
+    n: int,
+    *,
+    system: str,
+    set: str,
+    point: str = "",
+    group: str = "",
+) -> Row:
+    return {
+        "measure": measure.key,
+        "point": point,
+        "group": group,
+        "system": system,
+        "other": "",
+        "set": set,
+        **{bound: _real(number[bound]) for bound in ("value", "low", "high")},
+        "n": n,
+        "unit": measure.unit,
+        "definition": metrics.definition(measure, system, point, group),
+        "reason": number.get("reason") or "",
+    }
+
+
+def _real(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
