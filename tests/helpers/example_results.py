@@ -57,7 +57,7 @@ def trend_slices(n: int = 240) -> pd.DataFrame:
                     "certainty": certainty,
                     "running_confidence": pd.Series(p).expanding().mean(),
                     "running_certainty": pd.Series(certainty).expanding().mean(),
-                    "resnet_loss": -np.log(np.where(present, p, 1 - p)),
+                    "presence_loss": -np.log(np.where(present, p, 1 - p)),
                     "unet_loss": rng.uniform(1e-4, 1e-2, n),
                 }
             )
@@ -69,7 +69,7 @@ def trend_windows() -> pd.DataFrame:
     """Table `trend_windows`: five windows of 100 slices of the test."""
     rows = [
         {"set": "test", "window": k, "first": 100 * k, "n": 100}
-        | {"confidence": 0.2, "certainty": 0.8, "resnet_loss": 0.3, "unet_loss": 0.01}
+        | {"confidence": 0.2, "certainty": 0.8, "presence_loss": 0.3, "unet_loss": 0.01}
         for k in range(1, 6)
     ]
     return tables.frame("trend_windows", rows)
@@ -82,7 +82,7 @@ def trends() -> dict[str, Any]:
     slope |= {"p_scans": 0.4}
     slope |= {key: list(rng.normal(0, 1e-4, 50)) for key in ("shuffled", "shuffled_scans")}
     found = {
-        "slopes": {"resnet_loss": slope, "unet_loss": None},
+        "slopes": {"presence_loss": slope, "unet_loss": None},
         "proxy": {
             "confidence_and_dice": {"spearman": estimate(0.3)},
             "certainty_and_right": {"auc": estimate(None)},
@@ -97,7 +97,7 @@ def history() -> pd.DataFrame:
         {"model": model, "fold": fold, "member": 0, "epoch": epoch, "samples": 10, "seconds": 1.0}
         | {"train_loss": 1 / epoch, "val_loss": (2.0 if fold == 2 else 1.0) / epoch}
         | {"val_metric": 0.5, "val_confidence": 0.6, "weights_sha256": "0"}
-        for model in ("unet", "resnet")
+        for model in ("unet", "presence")
         for fold in range(3)
         for epoch in range(1, 5)
     ]
@@ -131,8 +131,8 @@ def detection() -> dict[str, Any]:
     return {"systems": {s: dict.fromkeys(SETS, score) for s in ("unet", "unet_resnet")}}
 
 
-def classification_curves() -> pd.DataFrame:
-    """Table `classification_curves` of both sets."""
+def presence_curves() -> pd.DataFrame:
+    """Table `presence_curves` of both sets."""
     points = {"roc": [(0, 0), (0.1, 0.8), (1, 1)], "pr": [(0.4, 1), (0.8, 0.9), (1, 0.3)]}
     rows = [
         {"set": name, "curve": curve, "x": float(x), "y": float(y), "threshold": 0.5}
@@ -140,11 +140,11 @@ def classification_curves() -> pd.DataFrame:
         for curve, corners in points.items()
         for x, y in corners
     ]
-    return tables.frame("classification_curves", rows)
+    return tables.frame("presence_curves", rows)
 
 
-def classification() -> dict[str, Any]:
-    """What classification.json holds, as far as figures read it."""
+def presence() -> dict[str, Any]:
+    """What presence.json holds, as far as figures read it."""
     calibrated = {"brier": estimate(0.2), "ece": estimate(0.1)}
     found = {
         "n_candidates": 100,
@@ -268,7 +268,7 @@ def system_costs() -> pd.DataFrame:
         for system, model, seconds in (
             ("unet", "unet", 40.0),
             ("unet_resnet", "unet", 40.0),
-            ("unet_resnet", "resnet", 20.0),
+            ("unet_resnet", "presence", 20.0),
             ("maskrcnn", "maskrcnn", 80.0),
         )
         for step in ("training", "inference")

@@ -52,7 +52,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "a section that is none": ({"unet": None}, "unet: None is not of type 'object'"),
     "a word for a number": ({"unet": {"epochs": "many"}}, "unet.epochs: 'many' is not of type"),
     "a number for a word": ({"luna16_dir": 7}, "luna16_dir: 7 is not of type 'string'"),
-    "half an epoch": ({"resnet": {"epochs": 2.5}}, "resnet.epochs: 2.5 is not of type 'integer'"),
+    "half an epoch": (
+        {"presence": {"epochs": 2.5}},
+        "presence.epochs: 2.5 is not of type 'integer'",
+    ),
     "no epoch": ({"unet": {"epochs": 0}}, "unet.epochs: 0 is less than the minimum of 1"),
     "a rate below 0": ({"unet": {"learning_rate": -0.1}}, "unet.learning_rate: -0.1 is less than"),
     "a rate that is NaN": (
@@ -90,16 +93,16 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "10**12 folds": ({"folds": {"n": 10**12}}, "folds.n: 1000000000000 is greater than the"),
     "10**8 members": ({"malignancy": {"members": 10**8}}, "malignancy.members: 100000000 is"),
     "a phantom of millions": ({"phantom": {"scans": 3_000_000}}, "phantom.scans: 3000000 is"),
-    "a scale that leaves no pixel": ({"baseline": {"scale": 1e-3}}, "baseline.scale: 0.001 is"),
+    "a scale that leaves no pixel": ({"maskrcnn": {"scale": 1e-3}}, "maskrcnn.scale: 0.001 is"),
     "an anchor below a pixel": (
-        {"baseline": {"anchors_px": [0.01, 8, 16]}},
-        "baseline.anchors_px.0: 0.01 is less than the minimum of 1",
+        {"maskrcnn": {"anchors_px": [0.01, 8, 16]}},
+        "maskrcnn.anchors_px.0: 0.01 is less than the minimum of 1",
     ),
     "an anchor that the scale makes nothing": (
-        {"baseline": {"scale": 0.25}},
-        "baseline.anchors_px: times baseline.scale 0.25 the smallest is 1 pixels, but 1.5 is",
+        {"maskrcnn": {"scale": 0.25}},
+        "maskrcnn.anchors_px: times maskrcnn.scale 0.25 the smallest is 1 pixels, but 1.5 is",
     ),
-    "a patch of a pixel": ({"baseline": {"patch": 1}}, "baseline.patch: must be 0 or at least 32"),
+    "a patch of a pixel": ({"maskrcnn": {"patch": 1}}, "maskrcnn.patch: must be 0 or at least 32"),
     "a patch that the U-Net halves away": ({"unet": {"patch": 8}}, "at least 32"),
     "a phantom without the test subset": (
         {"phantom": {"scans": 6}},
@@ -116,20 +119,20 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
         "phantom.scans: folds.scheme official needs at least 2",
     ),
     "ImageNet's weights in a ResNet18": (
-        {"baseline": {"weights": "imagenet"}},
-        "set baseline.backbone to resnet50 or baseline.weights to random",
+        {"maskrcnn": {"weights": "imagenet"}},
+        "set maskrcnn.backbone to resnet50 or maskrcnn.weights to random",
     ),
     "ImageNet, misspelt": (
-        {"resnet": {"weights": "ImageNet"}},
-        "resnet.weights: did you mean 'imagenet'?",
+        {"presence": {"weights": "ImageNet"}},
+        "presence.weights: did you mean 'imagenet'?",
     ),
     "a wildcard in a path": (
-        {"resnet": {"weights": "mine_{fold}.pth"}},
-        "resnet.weights: 'mine_{fold}.pth' holds one of { } < >",
+        {"presence": {"weights": "mine_{fold}.pth"}},
+        "presence.weights: 'mine_{fold}.pth' holds one of { } < >",
     ),
     "a result as weights": (
-        {"baseline": {"weights": "results/models/maskrcnn/fold_0/model.pt"}},
-        "baseline.weights: 'results/models/maskrcnn/fold_0/model.pt' lies in results",
+        {"maskrcnn": {"weights": "results/models/maskrcnn/fold_0/model.pt"}},
+        "maskrcnn.weights: 'results/models/maskrcnn/fold_0/model.pt' lies in results",
     ),
     "real scans from nowhere": (
         {"data": {"source": "luna16"}},

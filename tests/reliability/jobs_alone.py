@@ -12,7 +12,6 @@ from nodules.datasets.check import check_folder, require_usable
 from nodules.datasets.scan import Scan
 
 SLICES = {"size": 64, "window": [-1000, 400], "margin_mm": 5, "isolate": True, "fill": 170}
-SLICES["png"] = "nodules"
 
 
 class Names(dict):
@@ -41,11 +40,10 @@ def prepare(results: Path, scan: Scan) -> None:
     run(
         "prepare_slices",
         results / "slices.log",
-        input=Names(header=scan.header, nodules=results / "nodules.parquet"),
+        input=Names(header=scan.header),
         output=Names(
             stack=results / f"slices/{scan.uid}.npy",
             table=results / f"slices/{scan.uid}.parquet",
-            pngs=str(results / f"png/{scan.uid}"),
         ),
         params=Names(lungs="volume", settings=SLICES),
         wildcards=Names(uid=scan.uid),

@@ -24,7 +24,7 @@ CHOSEN = {
     "slices/#.npy": 0.0,
     "unet/fold_#/checkpoints": 0.0,  # while a checkpoint is written
     "unet/fold_#/training_state": 0.5,  # in the midst of the second epoch
-    "resnet/fold_#/training_state": 0.0,  # while the state is written
+    "presence/fold_#/training_state": 0.0,  # while the state is written
     "report.html": 2.0,
 }
 

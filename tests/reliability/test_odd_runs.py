@@ -11,7 +11,7 @@ from reliability import whole
 from reliability.killing import start
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1200)]
-QUICK = ["resnet={task: presence}", "baseline={enabled: false}"]
+QUICK = ["tasks=[presence]", "maskrcnn={enabled: false}"]
 
 
 def finished(workdir: Path, *config: str) -> tuple[Path, dict]:
@@ -32,7 +32,7 @@ def test_a_set_without_any_nodule(tmp_path, record_property):
     for part in ("test", "out_of_fold"):
         assert summary[part]["n_nodules"] == 0
         assert all(cpm["value"] is None for cpm in summary[part]["cpm"].values())
-        assert summary[part]["resnet_auc"]["value"] is None
+        assert summary[part]["presence_auc"]["value"] is None
     assert "no nodule" in (results / "report/metrics.html").read_text().lower()
     record_property("odd", "a run without any nodule: reports what has no answer")
 

@@ -1,23 +1,25 @@
 """Unusual but valid scans through the rules that see them: every voxel keeps its world place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
+from helpers.settings import UNET
 from nodules.base import tables
 from nodules.datasets import luna16
 from nodules.images import regions
 from nodules.inference import detection
-from nodules.learning.networks import unet
+from nodules.learning.networks import bundle, unet
 from nodules.learning.tasks.slices import SliceTask
 from nodules.prepare.stacks import open_stacks
 from reliability import jobs_alone
 
 CPU = torch.device("cpu")
-UNET = {"filters": 2, "depth": 2, "context": 1}
-TRAINING = {**UNET, "repeat": 1, "empty_slices": 1.0, "patch": 0, "augment": False}
+TRAINING = replace(UNET, augment=False)
 
 
 def as_is(image: sitk.Image) -> sitk.Image:
@@ -96,11 +98,11 @@ def test_an_odd_scan_passes_every_rule_that_sees_it(tmp_path, record_property, n
     else:
         assert len(stack.nodule_slices) == 0
 
-    network = unet.build_unet(UNET, 0).eval()
-    probability = detection.predict([network], stack, UNET["context"], CPU)
+    network = unet.build(bundle.shape_of("unet", UNET), 0).eval()
+    probability = detection.predict([network], stack, UNET.context, CPU)
     assert probability.shape == stack.geometry.shape and np.isfinite(probability).all()
-    scores = detection.score_slices(stack, probability, 0.5)
-    assert list(scores["slice"]) == list(range(len(stack.array)))
+    peaks = detection.slice_peaks(stack.uid, probability, 0.5)
+    assert list(peaks["slice"]) == list(range(len(stack.array)))
     task = SliceTask([stack], [stack], TRAINING, 1, 0)
     for key in task.epoch(1):
         image_, mask = task.sample(key, np.random.default_rng(0))

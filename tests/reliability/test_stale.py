@@ -18,7 +18,7 @@ from reliability.killing import command, project
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1800)]
 
-LONG = {"make_phantom", "prepare_slices", "train_unet", "train_resnet"}
+LONG = {"make_phantom", "prepare_slices", "train_unet", "train_presence"}
 
 
 def planned(arguments: list[str]) -> dict[str, int]:
@@ -35,8 +35,8 @@ def planned(arguments: list[str]) -> dict[str, int]:
 KEYS = {
     "scoring={bootstrap: 200}": ("score_detections", LONG),
     "report={gallery: 2}": ("draw_gallery", LONG),
-    "candidates={threshold: 0.05}": ("detect_unet", LONG - {"train_resnet"}),
-    "resnet={learning_rate: 0.01}": ("train_resnet", LONG - {"train_resnet"}),
+    "candidates={pixel_threshold: 0.05}": ("detect_unet", LONG - {"train_presence"}),
+    "presence={learning_rate: 0.01}": ("train_presence", LONG - {"train_presence"}),
     "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
     "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
     "seed=3": ("make_phantom", set()),
@@ -99,7 +99,7 @@ def test_an_edit_reruns_what_imports_it(undisturbed, record_property, name):
 # What takes long, and what a network learns from.
 DEAR = re.compile("make_phantom|prepare_slices|draw_masks|make_folds|train_|detect_|classify_")
 LAST = [  # results that hang on every network
-    "results/classification/test/candidates.parquet",
+    "results/presence/test/candidates.parquet",
     "results/malignancy/resnet/test/scores.parquet",
     "results/detection/maskrcnn/test/candidates.parquet",
 ]

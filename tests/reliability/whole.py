@@ -54,6 +54,7 @@ def _text(path: Path) -> None:
 READERS: dict[str, Callable[[Path], object]] = {
     ".parquet": pq.read_table,
     ".npy": lambda path: np.load(path, allow_pickle=False),
+    ".npz": lambda path: dict(np.load(path, allow_pickle=False)),
     ".png": lambda path: cv2.imread(str(path)).shape,
     ".json": lambda path: json.loads(path.read_text()),
     ".yaml": lambda path: yaml.safe_load(path.read_text()),

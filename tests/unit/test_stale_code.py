@@ -17,7 +17,7 @@ from helpers.sources import ROOT, rules_in
 from nodules.base import closure
 
 UNET, PRESENCE, MALIGNANCY, MASKRCNN = (
-    f"train_{name}" for name in ("unet", "resnet", "malignancy", "maskrcnn")
+    f"train_{name}" for name in ("unet", "presence", "malignancy", "maskrcnn")
 )
 RESNETS, NONE = {PRESENCE, MALIGNANCY}, set[str]()
 ALL = {UNET, MASKRCNN} | RESNETS

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from helpers.running import run_workflow, succeeded
-from nodules.learning.networks.resnet import build_resnet
+from nodules.learning.networks.resnet import build
 
 pytestmark = pytest.mark.workflow
-CHECKED = {section: f"results/weights/{section}.pth" for section in ("resnet", "baseline")}
+CHECKED = {section: f"results/weights/{section}.pth" for section in ("presence", "maskrcnn")}
 
 
 def run(workdir, section: str, path, *arguments: str):
@@ -48,12 +48,12 @@ def test_missing_weights_are_named_by_a_dry_run(tmp_path, section):
 
 
 def test_missing_weights_of_what_is_left_out_harm_nobody(tmp_path):
-    left_out = "baseline={enabled: false, weights: none.pth}"
+    left_out = "maskrcnn={enabled: false, weights: none.pth}"
     succeeded(run_workflow(tmp_path, "--config", left_out, "--dry-run"))
 
 
 def test_good_weights_are_kept_beside_the_results(tmp_path):
     path = tmp_path / "mine.pth"
-    torch.save(build_resnet(0).state_dict(), path)
-    succeeded(run(tmp_path, "resnet", path, "--", CHECKED["resnet"]))
-    assert (tmp_path / CHECKED["resnet"]).read_bytes() == path.read_bytes()
+    torch.save(build({}, 0).state_dict(), path)
+    succeeded(run(tmp_path, "presence", path, "--", CHECKED["presence"]))
+    assert (tmp_path / CHECKED["presence"]).read_bytes() == path.read_bytes()

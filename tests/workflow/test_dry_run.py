@@ -88,14 +88,14 @@ def test_ten_folds_are_planned_through_the_slurm_profile_in_under_60_seconds(
     output, seconds = plan(repository, luna16, tmp_path, *profile, scheme="official")
     jobs = jobs_of(output)
     assert jobs["prepare_slices"] == jobs["draw_masks"] == SCANS
-    assert jobs["train_unet"] == jobs["train_resnet"] == jobs["detect_unet"] == SUBSETS
+    assert jobs["train_unet"] == jobs["train_presence"] == jobs["detect_unet"] == SUBSETS
     assert "profiles/slurm" in output
     assert seconds < CLUSTER_LIMIT_S
 
 
 OF_TASK = {
-    "presence": {"train_resnet", "classify_candidates", "evaluate_classification"}
-    | {"analyse_trends", "draw_trends", "draw_classification"}
+    "presence": {"train_presence", "classify_candidates", "evaluate_presence"}
+    | {"analyse_trends", "draw_trends", "draw_presence"}
     | {"compare_systems", "draw_comparison"},
     "malignancy": {"label_nodules", "train_malignancy", "classify_nodules", "explain_nodules"}
     | {"extract_radiomics", "fit_yardsticks", "evaluate_malignancy"}
@@ -106,21 +106,21 @@ COMMON |= {"gather_histories", "summarise_run", "build_report", "train_maskrcnn"
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize("task", ["presence", "malignancy", "both"])
-def test_each_task_plans_its_own_rules_and_everything_else(task, tmp_path):
-    config = ["--config", f"resnet={{task: {task}}}", "malignancy={members: 2}"]
+@pytest.mark.parametrize("tasks", [["presence"], ["malignancy"], ["presence", "malignancy"]])
+def test_each_task_plans_its_own_rules_and_everything_else(tasks, tmp_path):
+    config = ["--config", f"tasks=[{', '.join(tasks)}]", "malignancy={members: 2}"]
     done = succeeded(run_workflow(tmp_path, *config, "--dry-run"))
     jobs = jobs_of(done.stdout + done.stderr)
     for name, own in OF_TASK.items():
-        assert own & set(jobs) == (own if task in (name, "both") else set())
+        assert own & set(jobs) == (own if name in tasks else set())
     assert set(jobs) >= COMMON
     # Two folds of two networks each.
-    assert jobs.get("train_malignancy", 0) == (0 if task == "presence" else 4)
+    assert jobs.get("train_malignancy", 0) == (4 if "malignancy" in tasks else 0)
 
 
 @pytest.mark.workflow
-def test_without_the_baseline_nothing_of_it_is_planned(tmp_path):
-    done = succeeded(run_workflow(tmp_path, "--config", "baseline={enabled: false}", "--dry-run"))
+def test_without_mask_rcnn_nothing_of_it_is_planned(tmp_path):
+    done = succeeded(run_workflow(tmp_path, "--config", "maskrcnn={enabled: false}", "--dry-run"))
     jobs = jobs_of(done.stdout + done.stderr)
     assert "build_report" in jobs
     assert not {"train_maskrcnn", "detect_maskrcnn", "compare_systems", "draw_comparison"} & set(

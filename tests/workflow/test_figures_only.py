@@ -21,7 +21,7 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "trend_windows": ("trend_windows", results.trend_windows()),
     "epochs": ("history", results.history()),
     "froc": ("froc", results.froc_table()),
-    "classification_curves": ("classification_curves", results.classification_curves()),
+    "presence_curves": ("presence_curves", results.presence_curves()),
     "reliability": ("reliability", results.reliability()),
     "segmentation": ("segmentation", results.segmentation()),
     "proxy_nodules": ("proxy_nodules", results.proxy_nodules()),
@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
 }
 # The scans that the tables came from are elsewhere, and so are the weights to start from.
 CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
-CONFIG += "resnet: {weights: nowhere.pth}\n"
+CONFIG += "presence: {weights: nowhere.pth}\n"
 
 
 @pytest.mark.workflow
@@ -43,7 +43,7 @@ CONFIG += "resnet: {weights: nowhere.pth}\n"
 def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
     for name, (schema, table) in TABLES.items():
         tables.write(tmp_path / f"results/evaluation/{name}.parquet", schema, table)
-    for name in ("trends", "detection", "classification"):
+    for name in ("trends", "detection", "presence"):
         write_json(tmp_path / f"results/evaluation/{name}.json", getattr(results, name)())
     write_json(tmp_path / "results/evaluation/malignancy.json", MALIGNANCY)
     (tmp_path / "elsewhere.yaml").write_text(CONFIG)

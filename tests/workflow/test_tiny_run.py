@@ -13,6 +13,7 @@ import pytest
 from helpers.running import run_workflow, succeeded
 from helpers.sources import all_rules
 from nodules.base import tables
+from nodules.images import regions
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 TINY = str(Path(__file__).with_name("tiny.yaml"))
@@ -53,13 +54,12 @@ def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
     folds = tables.read(run / "folds" / "folds.parquet", "folds")
     for fold, group in folds.groupby("fold"):
         part = "test" if fold == -1 else f"fold_{fold}"
-        scores = tables.read(run / "detection" / "unet" / part / "slices.parquet", "slice_scores")
+        scores = tables.read(run / "evaluation" / "slices" / f"{part}.parquet", "slice_scores")
         assert set(scores["seriesuid"]) == set(group["seriesuid"])
-        other = run / "detection" / "maskrcnn" / part
-        beside = tables.read(other / "slices.parquet", "slice_scores")
-        confident = tables.read(other / "confidence.parquet", "slice_confidence")
-        assert list(beside["slice"]) == list(confident["slice"]) == list(scores["slice"])
-        answers = run / "classification" / part / "slices.parquet"
+        beside = run / "detection" / "maskrcnn" / part / "confidence.parquet"
+        confident = tables.read(beside, "slice_confidence")
+        assert list(confident["slice"]) == list(scores["slice"])
+        answers = run / "presence" / part / "slices.parquet"
         answered = tables.read(answers, "slice_confidence")
         assert list(answered["slice"]) == list(scores["slice"])
     assert set(folds.loc[folds["fold"] == -1, "subset"]) == {9}
@@ -67,13 +67,12 @@ def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
 
 def test_every_nodule_is_judged_by_networks_that_have_not_seen_its_patient(run):
     folds = tables.read(run / "folds" / "folds.parquet", "folds")
-    rated = tables.read(run / "malignancy" / "labels.parquet", "malignancy_labels")
-    rated = rated[rated["readers"] > 0]
+    nodules = tables.read(run / "scans" / "nodules.parquet", "nodules")
     for fold, group in folds.groupby("fold"):
         part = "test" if fold == -1 else f"fold_{fold}"
         path = run / "malignancy" / "resnet" / part / "scores.parquet"
         scores = tables.read(path, "malignancy_scores")
-        expected = rated[rated["seriesuid"].isin(group["seriesuid"])]
+        expected = nodules[nodules["seriesuid"].isin(group["seriesuid"])]
         # One network a fold; on the test every fold's.
         assert len(scores) == len(expected) * (2 if part == "test" else 1)
         assert set(scores["seriesuid"]) == set(expected["seriesuid"])
@@ -97,7 +96,12 @@ def test_every_slice_is_stored_with_its_row(run):
         assert stack.dtype == np.uint8 and stack.shape == tuple(table["shape"].iloc[0])
         assert list(table["slice"]) == list(range(len(stack)))
         pictures = list((run / "slices" / "png" / path.stem).glob("*.png"))
-        assert len(pictures) == (table["nodules"].str.len() > 0).sum()
+        masks = regions.select(
+            tables.read(run / "masks" / path.with_suffix(".parquet").name, "regions"),
+            "readers",
+            "slices",
+        )
+        assert len(pictures) == masks["z"].nunique()
 
 
 def test_nothing_is_left_to_do(run):
@@ -106,7 +110,13 @@ def test_nothing_is_left_to_do(run):
 
 
 def test_an_edited_threshold_repeats_detection_but_no_training(run):
-    arguments = ("--configfile", TINY, "--config", "candidates={threshold: 0.05}", "--dry-run")
+    arguments = (
+        "--configfile",
+        TINY,
+        "--config",
+        "candidates={pixel_threshold: 0.05}",
+        "--dry-run",
+    )
     done = succeeded(run_workflow(run.parent, *arguments))
     text = done.stdout + done.stderr
     assert re.search(r"^detect_unet +3$", text, re.M)

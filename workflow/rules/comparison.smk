@@ -8,7 +8,7 @@ Produces: results/evaluation/epochs.parquet, and of the presence task trend_*.pa
 TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
 NETWORKS = [
     *expand("unet/{fold}", fold=FOLD_PARTS),
-    *expand("resnet/{fold}", fold=FOLD_PARTS if PRESENCE else []),
+    *expand("presence/{fold}", fold=FOLD_PARTS if PRESENCE else []),
     *expand("maskrcnn/{fold}", fold=FOLD_PARTS if MASKRCNN else []),
     *expand("malignancy/{fold}/{member}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []),
 ]
@@ -36,7 +36,7 @@ rule gather_histories:
 
 rule analyse_trends:
     input:
-        confidence=expand("results/classification/{part}/slices.parquet", part=PARTS),
+        confidence=expand("results/presence/{part}/slices.parquet", part=PARTS),
         scores=expand("results/evaluation/slices/{part}.parquet", part=PARTS),
         classified=CLASSIFIED,
         matches=MATCHES,
@@ -102,7 +102,7 @@ rule summarise_run:
     input:
         detection="results/evaluation/detection.json",
         segmentation="results/evaluation/segmentation.json",
-        classification="results/evaluation/classification.json" if PRESENCE else [],
+        presence="results/evaluation/presence.json" if PRESENCE else [],
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
         malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],

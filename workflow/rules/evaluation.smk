@@ -68,20 +68,20 @@ rule evaluate_segmentation:
         "../scripts/evaluate_segmentation.py"
 
 
-rule evaluate_classification:
+rule evaluate_presence:
     input:
         classified=CLASSIFIED,
         matches=MATCHES,
         folds="results/folds/folds.parquet",
-        code=code("evaluate_classification"),
+        code=code("evaluate_presence"),
     output:
-        curves="results/evaluation/classification_curves.parquet",
+        curves="results/evaluation/presence_curves.parquet",
         reliability="results/evaluation/reliability.parquet",
-        summary="results/evaluation/classification.json",
+        summary="results/evaluation/presence.json",
     log:
-        "results/logs/evaluate_classification/all.log",
+        "results/logs/evaluate_presence/all.log",
     benchmark:
-        "results/benchmarks/evaluate_classification/all.tsv"
+        "results/benchmarks/evaluate_presence/all.tsv"
     conda:
         "../../envs/imaging.yaml"
     threads: 1
@@ -91,7 +91,7 @@ rule evaluate_classification:
     params:
         **RESAMPLING,
     script:
-        "../scripts/evaluate_classification.py"
+        "../scripts/evaluate_presence.py"
 
 
 rule evaluate_malignancy:

@@ -77,19 +77,19 @@ rule draw_scores:
         "../scripts/draw_scores.py"
 
 
-rule draw_classification:
+rule draw_presence:
     input:
-        curves="results/evaluation/classification_curves.parquet",
+        curves="results/evaluation/presence_curves.parquet",
         reliability="results/evaluation/reliability.parquet",
-        classification="results/evaluation/classification.json",
-        code=code("draw_classification"),
+        summary="results/evaluation/presence.json",
+        code=code("draw_presence"),
     output:
-        classification=drawn("classification"),
+        presence=drawn("presence"),
         reliability=drawn("reliability"),
     log:
-        "results/logs/draw_classification/all.log",
+        "results/logs/draw_presence/all.log",
     benchmark:
-        "results/benchmarks/draw_classification/all.tsv"
+        "results/benchmarks/draw_presence/all.tsv"
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -97,7 +97,7 @@ rule draw_classification:
         mem_mb=memory(4000),
         runtime=minutes(30),
     script:
-        "../scripts/draw_classification.py"
+        "../scripts/draw_presence.py"
 
 
 rule draw_malignancy:

@@ -6,7 +6,7 @@ Produces: results/gallery/{hits,misses,false_alarms,explanations}.png.
 """
 
 # Whose confidence is shown: the ResNet50's, or the U-Net's where the other decides malignancy alone.
-STAGE = "classification" if PRESENCE else "detection/unet"
+STAGE = "presence" if PRESENCE else "detection/unet"
 
 
 rule draw_gallery:

@@ -2,12 +2,12 @@
 
 Requires: slice stacks and masks, results/folds/folds.parquet, U-Net candidates of every fold,
           results/scans/locations.parquet.
-Produces: results/models/resnet/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/classification/{part}/{candidates,slices}.parquet.
+Produces: results/models/presence/fold_{fold}/{model.pt,model.json,history.parquet},
+          results/presence/{part}/{candidates,slices}.parquet.
 """
 
 
-rule train_resnet:
+rule train_presence:
     input:
         checked=CHECKED,
         stacks=stacks("fold_{fold}"),
@@ -18,15 +18,15 @@ rule train_resnet:
         matches=expand("results/detection/unet/{part}/matches.parquet", part=FOLD_PARTS),
         locations="results/scans/locations.parquet",
         weights=start_weights("presence"),
-        code=code("train_resnet", config["presence"]["network"]),
+        code=code("train_presence", config["presence"]["network"]),
     output:
-        model="results/models/resnet/fold_{fold}/model.pt",
-        manifest="results/models/resnet/fold_{fold}/model.json",
-        history="results/models/resnet/fold_{fold}/history.parquet",
+        model="results/models/presence/fold_{fold}/model.pt",
+        manifest="results/models/presence/fold_{fold}/model.json",
+        history="results/models/presence/fold_{fold}/history.parquet",
     log:
-        "results/logs/train_resnet/fold_{fold}.log",
+        "results/logs/train_presence/fold_{fold}.log",
     benchmark:
-        "results/benchmarks/train_resnet/fold_{fold}.tsv"
+        "results/benchmarks/train_presence/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 8
@@ -41,12 +41,12 @@ rule train_resnet:
         seed=config["seed"],
         facts=facts(crops=keys("crops", "mm", "px")) | {"output": "logit of nodule against none"},
     script:
-        "../scripts/train_resnet.py"
+        "../scripts/train_presence.py"
 
 
 rule classify_candidates:
     input:
-        **networks_unseen("resnet"),
+        **networks_unseen("presence"),
         checked=CHECKED,
         stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
@@ -55,8 +55,8 @@ rule classify_candidates:
         peaks="results/detection/unet/{part}/peaks.parquet",
         code=code("classify_candidates", config["presence"]["network"]),
     output:
-        candidates="results/classification/{part}/candidates.parquet",
-        slices="results/classification/{part}/slices.parquet",
+        candidates="results/presence/{part}/candidates.parquet",
+        slices="results/presence/{part}/slices.parquet",
     log:
         "results/logs/classify_candidates/{part}.log",
     benchmark:

@@ -4,7 +4,7 @@ from nodules.base import jobs, tables
 from nodules.base.files import read_json, write_json
 from nodules.evaluation import metric_rows, summary
 
-TOLD = ("detection", "segmentation", "classification", "trends", "malignancy")
+TOLD = ("detection", "segmentation", "presence", "trends", "malignancy")
 
 
 def main(snakemake):

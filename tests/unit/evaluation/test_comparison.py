@@ -135,7 +135,11 @@ def test_scores_of_detection_and_segmentation_are_taken_over_as_they_are():
 
 
 def test_costs_count_each_network_for_every_system_it_is_part_of():
-    keys = [("unet", "training", 10.0), ("resnet", "inference", 4.0), ("maskrcnn", "training", 9.0)]
+    keys = [
+        ("unet", "training", 10.0),
+        ("presence", "inference", 4.0),
+        ("maskrcnn", "training", 9.0),
+    ]
     jobs = pd.DataFrame(
         [
             {"model": m, "step": step, "part": "fold_0", "seconds": s, "peak_mb": 1.0}

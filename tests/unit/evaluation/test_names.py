@@ -104,7 +104,7 @@ def test_a_run_has_the_systems_that_its_tasks_give() -> None:
 
 def test_steps_are_those_of_networks_that_detect() -> None:
     steps = names.steps()
-    assert steps["classify_candidates"] == ("resnet", "inference")
+    assert steps["classify_candidates"] == ("presence", "inference")
     assert steps["train_maskrcnn"] == ("maskrcnn", "training")
     assert "train_malignancy" not in steps
 

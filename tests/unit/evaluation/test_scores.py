@@ -315,7 +315,7 @@ def test_the_summary_holds_the_main_numbers(run_and_scores):
     summary = plain(evaluation_summary.summarise(*summaries))
     assert set(summary) == {"statement", "main_set", "malignancy_statement", "test", "out_of_fold"}
     for name in ("test", "out_of_fold"):
-        assert 0 <= summary[name]["resnet_auc"]["value"] <= 1
+        assert 0 <= summary[name]["presence_auc"]["value"] <= 1
         assert summary[name]["unet_candidates"]["all"]["recall"]["value"] > 0.5
         assert set(summary[name]["cpm"]) == {"unet", "unet_resnet"}
     metrics = metric_rows.gather(*summaries)
@@ -334,10 +334,10 @@ def test_without_the_presence_task_the_rest_is_summarised(run_and_scores):
     detection = plain(score_systems(alone, truth, 20, 1).summary)
     summary = evaluation_summary.summarise(detection, segmentation, None, None)
     assert summary["statement"] == "" and summary["main_set"] == "test"
-    assert set(summary["test"]["cpm"]) == {"unet"} and "resnet_auc" not in summary["test"]
+    assert set(summary["test"]["cpm"]) == {"unet"} and "presence_auc" not in summary["test"]
     metrics = metric_rows.gather(detection, segmentation, None, None)
     assert {"unet", "reader"} <= set(metrics["system"])
-    assert not metrics["system"].str.contains("resnet").any()
+    assert not metrics["system"].str.contains("presence").any()
 
 
 @pytest.mark.parametrize("broken", ["no test", "no candidates", "one class", "no nodules"])
@@ -355,7 +355,7 @@ def test_what_cannot_be_told_is_null_with_a_reason(broken):
     metrics = metric_rows.gather(*summaries)
     assert len(metrics) > 20
     if broken != "no test":
-        auc = summary["out_of_fold"]["resnet_auc"]
+        auc = summary["out_of_fold"]["presence_auc"]
         assert auc["value"] is None and auc["reason"]
         missing = metrics[(metrics["measure"] == "presence_f1") & metrics["value"].isna()]
         assert missing["reason"].ne("").all() and len(missing)

@@ -28,7 +28,7 @@ def test_a_wrong_checksum_leaves_no_file(tmp_path, source):
 
 
 def test_offline_says_what_else_can_be_done(tmp_path):
-    with pytest.raises(UserError, match=r"resnet\.weights: random"):
+    with pytest.raises(UserError, match=r"presence\.weights: random"):
         weights.fetch(tmp_path / "w.pth", "http://127.0.0.1:9/none.pth")
     assert not (tmp_path / "w.pth").exists()
 

@@ -25,7 +25,7 @@ def test_froc_marks_the_seven_rates_of_each_system() -> None:
 
 
 def test_confusion_matrix_has_truth_in_rows() -> None:
-    figure = presence.classification(results.classification_curves(), results.classification())
+    figure = presence.curves(results.presence_curves(), results.presence())
     _, _, matrix = figure.axes
     cells = [text.get_text() for text in matrix.texts]
     assert [cell.split("\n")[0] for cell in cells] == ["25", "5", "10", "60"]
@@ -33,14 +33,14 @@ def test_confusion_matrix_has_truth_in_rows() -> None:
 
 
 def test_without_a_threshold_there_is_no_matrix() -> None:
-    scores = results.classification()
+    scores = results.presence()
     scores["sets"]["test"] = scores["sets"]["test"] | {"confusion": None}
-    figure = presence.classification(results.classification_curves(), scores)
+    figure = presence.curves(results.presence_curves(), scores)
     assert "no threshold" in figure.axes[2].texts[0].get_text()
 
 
 def test_empty_bins_are_not_drawn() -> None:
-    figure = presence.reliability(results.reliability(), results.classification())
+    figure = presence.reliability(results.reliability(), results.presence())
     for axes in figure.axes:
         bars = axes.containers
         assert len(bars) == 2
@@ -64,5 +64,5 @@ def test_empty_tables_give_figures_that_say_so() -> None:
         detection.dice_by_diameter(tables.frame("segmentation")),
     ]
     assert all(figure.axes[0].texts for figure in figures)
-    presence.classification(tables.frame("classification_curves"), nothing)
+    presence.curves(tables.frame("presence_curves"), nothing)
     presence.reliability(tables.frame("reliability"), nothing)

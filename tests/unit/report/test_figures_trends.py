@@ -27,7 +27,7 @@ def test_every_slice_and_the_regression_line_are_drawn() -> None:
 
 def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:
     trends = results.trends()
-    slope = trends["sets"]["test"]["slopes"]["resnet_loss"]
+    slope = trends["sets"]["test"]["slopes"]["presence_loss"]
     # Three scans have six orders; a sum in another order differs in its last digits.
     six = np.array([-2, -1, 0, 1, 2, 3]) * 1e-4
     slope["shuffled_scans"] = [*six, *(six * (1 + 1e-13))] * 20
@@ -40,7 +40,7 @@ def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:
 
 def test_the_line_is_straight_in_loss_and_not_drawn_below_zero() -> None:
     trends = results.trends()
-    slope = trends["sets"]["test"]["slopes"]["resnet_loss"]
+    slope = trends["sets"]["test"]["slopes"]["presence_loss"]
     slope.update(slope=-0.01, intercept=1.0)
     left, *_ = slice_loss(results.trend_slices(), trends).axes
     line = left.lines[2].get_ydata()

@@ -106,8 +106,8 @@ def test_an_undefined_number_is_a_dash_with_its_reason() -> None:
     gone = {"value": float("nan"), "low": float("nan"), "high": float("nan")}
     why = "one class (no nodule)"
     rows = [
-        number("presence_auc", "resnet", reason=why, **gone),
-        number("presence_auc", "resnet", "out_of_fold"),
+        number("presence_auc", "presence", reason=why, **gone),
+        number("presence_auc", "presence", "out_of_fold"),
     ]
     (table,) = presence(frame(*rows))
     (row,) = table.rows
@@ -121,8 +121,8 @@ def test_an_undefined_number_is_a_dash_with_its_reason() -> None:
 
 def test_correlations_over_nodules_and_over_candidates_are_two_tables() -> None:
     rows = [
-        number("spearman_confidence_and_dice", "resnet"),
-        number("auc_certainty_and_right", "resnet", unit="candidates"),
+        number("spearman_confidence_and_dice", "presence"),
+        number("auc_certainty_and_right", "presence", unit="candidates"),
     ]
     nodules, candidates = proxy(frame(*rows))
     assert nodules.rows[0][""] == "Spearman: ResNet50's confidence and Dice [1]"
@@ -132,7 +132,7 @@ def test_correlations_over_nodules_and_over_candidates_are_two_tables() -> None:
 
 def test_slopes_are_told_by_a_thousand_slices() -> None:
     bounds = {"value": 2e-4, "low": -1e-4, "high": 5e-4}
-    row = number("slope", "resnet", group="resnet_loss", **bounds, n=1, unit="slices")
+    row = number("slope", "presence", group="presence_loss", **bounds, n=1, unit="slices")
     (table,) = slopes(frame(row))
     assert table.rows[0][""] == "ResNet50's loss (nat) [1]"
     assert table.rows[0][TEST] == "0.2 (-0.1 to 0.5), n = 1 slice"
@@ -160,7 +160,7 @@ def test_a_difference_names_both_systems(build: Callable, measure: str, words: s
 
 def test_a_measure_that_nobody_declared_is_refused() -> None:
     with pytest.raises(KeyError, match="new_score"):
-        list(presence(frame(number("new_score", "resnet"))))
+        list(presence(frame(number("new_score", "presence"))))
 
 
 def test_only_pooled_sets_stand_side_by_side() -> None:

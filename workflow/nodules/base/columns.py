@@ -199,7 +199,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     # One row per epoch of a training.
     "history": (
-        Column("model", STR, "", "unet, resnet, malignancy or maskrcnn"),
+        Column("model", STR, "", "unet, presence, malignancy or maskrcnn"),
         Column("fold", INT, "", "fold that was left out"),
         Column("member", INT, "", "network of an ensemble, from 0"),
         Column("epoch", INT, "", "from 1"),

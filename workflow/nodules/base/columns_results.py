@@ -66,7 +66,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("reference_mm3", REAL, "mm^3", "volume of the reference"),
         Column("predicted_mm3", REAL, "mm^3", "volume of the compared mask"),
     ),
-    "classification_curves": (
+    "presence_curves": (
         SET,
         Column("curve", STR, "", "roc or pr"),
         Column("x", REAL, "", "roc: false-positive rate; pr: recall"),
@@ -91,7 +91,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("certainty", REAL, "", "the larger of confidence and 1 - confidence"),
         Column("running_confidence", REAL, "", "mean confidence of this and all earlier slices"),
         Column("running_certainty", REAL, "", "mean certainty of this and all earlier slices"),
-        Column("resnet_loss", REAL, "nat", "ResNet50's binary cross-entropy against presence"),
+        Column("presence_loss", REAL, "nat", "ResNet50's binary cross-entropy against presence"),
         Column("unet_loss", REAL, "nat/px", "U-Net's mean binary cross-entropy"),
     ),
     "trend_windows": (
@@ -101,7 +101,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("n", INT, "slices", "slices in the window"),
         Column("confidence", REAL, "", "mean confidence"),
         Column("certainty", REAL, "", "mean certainty"),
-        Column("resnet_loss", REAL, "nat", "mean ResNet50 loss"),
+        Column("presence_loss", REAL, "nat", "mean ResNet50 loss"),
         Column("unet_loss", REAL, "nat/px", "mean U-Net loss"),
     ),
     # Where the malignancy ResNet50 looks: one row per labelled nodule and method.

@@ -18,20 +18,20 @@ DETECTED = "detected_only"  # key of segmentation.json
 def gather(
     detection: Found,
     segmentation: Found,
-    classification: Found | None,
+    presence: Found | None,
     trends: Found | None,
     explanations: Found | None = None,
     malignancy: Found | None = None,
 ) -> pd.DataFrame:
     """Table `metrics` from what the results files hold.
 
-    classification, trends, explanations, malignancy: None where the presence or malignancy task
+    presence, trends, explanations, malignancy: None where the presence or malignancy task
     was not run.
     """
     rows = [
         *_detection(detection),
         *_segmentation(segmentation),
-        *_presence(classification["sets"] if classification else {}),
+        *_presence(presence["sets"] if presence else {}),
         *_trends(trends["sets"] if trends else {}),
         *_explanations(explanations),
         *_malignancy(malignancy["sets"] if malignancy else {}),
@@ -85,7 +85,7 @@ def _presence(sets: Found) -> Iterator[Row]:
     for name, found in sets.items():
         for measure in of_section(metrics.PRESENCE):
             n = found[f"n_{measure.unit}"]
-            yield _row(measure, _at(found, measure), n, system="resnet", set=name)
+            yield _row(measure, _at(found, measure), n, system="presence", set=name)
 
 
 def _trends(sets: Found) -> Iterator[Row]:
@@ -100,7 +100,7 @@ def _trends(sets: Found) -> Iterator[Row]:
                 yield _row(MEASURES["slope_scans"], number, line["n_scans"], **key)
         for measure in of_section(metrics.PROXY):
             n = found["proxy"][f"n_{measure.unit}"]
-            yield _row(measure, _at(found["proxy"], measure), n, system="resnet", set=name)
+            yield _row(measure, _at(found["proxy"], measure), n, system="presence", set=name)
 
 
 def _explanations(explanations: Found | None) -> Iterator[Row]:

@@ -279,10 +279,10 @@ POINTS = RATE_POINTS | MARK_POINTS
 SERIES = {
     series.key: series
     for series in (
-        Series("resnet_loss", "resnet", f"{RESNET}'s loss (nat)"),
+        Series("presence_loss", "presence", f"{RESNET}'s loss (nat)"),
         Series("unet_loss", "unet", f"{UNET}'s loss (nat per pixel)"),
-        Series("confidence", "resnet", "Confidence in a nodule"),
-        Series("certainty", "resnet", "Confidence in the answer"),
+        Series("confidence", "presence", "Confidence in a nodule"),
+        Series("certainty", "presence", "Confidence in the answer"),
     )
 }
 

@@ -135,11 +135,11 @@ NETWORKS = _by_key(
         apply="detect_unet",
     ),
     Network(
-        key="resnet",
+        key="presence",
         name=RESNET,
         colour="vermilion",
         quality="AUC",
-        train="train_resnet",
+        train="train_presence",
         apply="classify_candidates",
     ),
     Network(
@@ -183,14 +183,10 @@ SYSTEMS = _by_key(
         colour="vermilion",
         dash="-",
         marker="s",
-        networks=("unet", "resnet"),
+        networks=("unet", "presence"),
         needs="presence",
-        scores=Source(
-            "results/classification/{part}/candidates.parquet", "classified", "confidence"
-        ),
-        slices=Source(
-            "results/classification/{part}/slices.parquet", "slice_confidence", "confidence"
-        ),
+        scores=Source("results/presence/{part}/candidates.parquet", "classified", "confidence"),
+        slices=Source("results/presence/{part}/slices.parquet", "slice_confidence", "confidence"),
     ),
     System(
         key="maskrcnn",

@@ -26,7 +26,7 @@ NO_FIT = "the validation candidates are of one class only, so nothing could be f
 
 @dataclass(frozen=True)
 class ClassificationScores:
-    """Curves and reliability as tables, and what classification.json holds."""
+    """Curves and reliability as tables, and what presence.json holds."""
 
     curves: pd.DataFrame
     reliability: pd.DataFrame
@@ -70,7 +70,7 @@ def score(
         bins.append(_reliability(own).assign(set=name))
     joined = [pd.concat([f for f in t if len(f)] or [pd.DataFrame()]) for t in (curves, bins)]
     return ClassificationScores(
-        tables.frame("classification_curves", joined[0]),
+        tables.frame("presence_curves", joined[0]),
         tables.frame("reliability", joined[1]),
         summary,
     )

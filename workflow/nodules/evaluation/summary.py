@@ -9,13 +9,13 @@ from nodules.evaluation.metric_rows import cpm
 def summarise(
     detection: dict[str, Any],
     segmentation: dict[str, Any],
-    classification: dict[str, Any] | None,
+    presence: dict[str, Any] | None,
     trends: dict[str, Any] | None,
     malignancy: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What summary.json holds: for the test and out of fold the run's main numbers.
 
-    classification, trends, malignancy: None where the ResNet50's task gives none.
+    presence, trends, malignancy: None where the ResNet50's task gives none.
     """
     found = detection["systems"]["unet"]
     main_set = next((name for name in names.SETS if name in found), None)
@@ -44,10 +44,10 @@ def summarise(
             "dice_detected_only": nodules.get("unet", {}).get("detected_only", {}).get("dice"),
             "n_nodules_without_readers": nodules["n_without_readers"],
         }
-        if classification:
-            answers = classification["sets"][name]
+        if presence:
+            answers = presence["sets"][name]
             summary[name] |= {
-                "resnet_auc": answers["measures"]["auc"],
+                "presence_auc": answers["measures"]["auc"],
                 "n_candidates": answers["n_candidates"],
                 "n_candidates_positive": answers["n_positive"],
             }

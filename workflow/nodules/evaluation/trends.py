@@ -25,7 +25,7 @@ CHUNK = 64  # resamples whose per-case weights are held at once
 GOOD_DICE = 0.5
 CALLED = 0.5  # a nodule at or above this confidence: the sigmoid's own, with nothing fitted
 CERTAINTY_BINS = 5
-SERIES = ("resnet_loss", "unet_loss", "confidence", "certainty")
+SERIES = ("presence_loss", "unet_loss", "confidence", "certainty")
 TREND_TABLES = (
     "trend_slices",
     "trend_windows",
@@ -80,7 +80,7 @@ def analyse(
 def slice_series(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every slice in order: scans by UID, slices from feet to head; `trend_slices` without set."""
     losses = scores[["seriesuid", "slice", "loss"]].rename(columns={"loss": "unet_loss"})
-    both = confidence.rename(columns={"loss": "resnet_loss"}).merge(
+    both = confidence.rename(columns={"loss": "presence_loss"}).merge(
         losses, on=["seriesuid", "slice"], how="left", validate="one_to_one"
     )
     both = both.sort_values(["seriesuid", "slice"], ignore_index=True)

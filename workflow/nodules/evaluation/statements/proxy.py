@@ -24,7 +24,7 @@ def write(name: str, numbers: dict[str, Any]) -> str:
             *_dice(found),
             *_risk(numbers["risk_coverage"]["segmentation"]),
             *_right(found),
-            *_slope(numbers["slopes"]["resnet_loss"]),
+            *_slope(numbers["slopes"]["presence_loss"]),
             _verdict(found),
         ]
     )

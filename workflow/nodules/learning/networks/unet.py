@@ -63,6 +63,6 @@ def build(
     settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
 ) -> UNet:
     """A U-Net with fresh weights that depend on the seed alone; it starts from no others."""
-    assert weights is None, "a U-Net starts from random weights"
+    assert weights is None, "there is no file that it could start from"
     torch.manual_seed(seed)
     return UNet(settings["filters"], settings["depth"], settings["context"])

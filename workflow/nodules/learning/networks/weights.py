@@ -123,9 +123,9 @@ def fetch(path: str | Path, url: str = IMAGENET_URL, digest: str = IMAGENET_SHA2
             raise UserError(
                 f"{url}: cannot be downloaded ({error}). On a machine without network, download"
                 f" it elsewhere, put it at {path} or name its path in the config"
-                " (resnet.weights: /path/to/resnet50-11ad3fa6.pth, and baseline.weights where"
-                " that is imagenet), or start from nothing (resnet.weights: random, and"
-                " baseline.weights)."
+                " (presence.weights: /path/to/resnet50-11ad3fa6.pth, and so malignancy.weights and"
+                " maskrcnn.weights where these are imagenet), or start from nothing"
+                " (presence.weights: random, and so on)."
             ) from error
         check(temporary, digest, url)
 

@@ -37,6 +37,7 @@ from nodules.stats.logits import sigmoid
 from nodules.stats.seeds import generator
 
 VALIDATION_CROPS = 512
+STREAM = "resnet"  # name of the random numbers: the network's first name, which keeps results
 
 log = logging.getLogger("nodules")
 
@@ -134,14 +135,14 @@ class CropTask:
         if not self.positive:
             log.warning(WITHOUT_NODULES, fold, len(training))
         positive, negative = gather(left_out, sources)
-        rng = generator(seed, "resnet", fold, "validation")
+        rng = generator(seed, STREAM, fold, "validation")
         chosen = positive + draw(negative, len(positive), rng)
         keep = rng.permutation(len(chosen))[:VALIDATION_CROPS]
         self.validation = [chosen[i] for i in sorted(keep)]
 
     def epoch(self, epoch: int) -> list[CropSample]:
         """Every nodule crop, and a fresh draw of `negatives` times as many without."""
-        rng = generator(self.seed, "resnet", self.fold, "order", epoch)
+        rng = generator(self.seed, STREAM, self.fold, "order", epoch)
         wanted = round(len(self.positive) * self.settings.negatives)
         wanted = wanted if self.positive else EMPTY_ALONE
         chosen = self.positive + draw(self.negative, wanted, rng)

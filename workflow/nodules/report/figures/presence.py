@@ -14,20 +14,20 @@ from nodules.report.lookup import rows
 
 
 @plotting.styled
-def classification(curves: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
+def curves(points: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     """ROC and precision-recall curves of the candidates, and the confusion matrix.
 
-    curves: table `classification_curves`; scores: `classification.json`.
+    points: table `presence_curves`; scores: `presence.json`.
     """
     figure, (roc, pr, matrix) = plotting.panels(3, height=4.1, width=9.6, ratios=(1, 1, 0.95))
-    for name in lookup.shown_sets(curves):
+    for name in lookup.shown_sets(points):
         found = scores["sets"][name]
         colour = plotting.colour(names.SETS[name])
         for panel, curve, metric, label in (
             (roc, "roc", "auc", "AUC"),
             (pr, "pr", "average_precision", "AP"),
         ):
-            line = rows(curves, set=name, curve=curve)
+            line = rows(points, set=name, curve=curve)
             area = lookup.estimate(found["measures"][metric])
             panel.plot(
                 line["x"],
@@ -73,7 +73,7 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
 def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     """Share of nodules among candidates of like confidence, before and after temperature scaling.
 
-    bins: table `reliability`; scores: `classification.json`. Error bars are Wilson's 95 %
+    bins: table `reliability`; scores: `presence.json`. Error bars are Wilson's 95 %
     intervals of a share, which take candidates as independent.
     """
     figure, axes = plotting.panels(2, height=4.8)

@@ -16,7 +16,7 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 LOSSES = {
-    "resnet_loss": (RESNET, "nat"),
+    "presence_loss": (RESNET, "nat"),
     "unet_loss": (UNET, "nat per pixel"),
 }
 TASKS = {
@@ -204,7 +204,7 @@ def window_confidence(windows: pd.DataFrame) -> Figure:
     size = int(part["n"].median())
     which = "one window" if len(part) == 1 else f"the last {len(part)} windows"
     top.set_title(f"{lookup.sentence(names.SETS[name].name)}: {which} of {size} slices")
-    bottom.plot(part["window"], part["resnet_loss"], "o-", color=plotting.GREEN, **style)
+    bottom.plot(part["window"], part["presence_loss"], "o-", color=plotting.GREEN, **style)
     bottom.set(xlabel="Window", ylabel=f"Mean {RESNET} loss (nat)")
     bottom.set_ylim(bottom=0)
     for panel in (top, bottom):

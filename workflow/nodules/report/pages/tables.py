@@ -43,10 +43,10 @@ GLANCE: dict[str, dict[str, str]] = {
         }
         for mask in MASKS.values()
     },
-    f"AUC of the {RESNET} on candidates": {"measure": "presence_auc", "system": "resnet"},
+    f"AUC of the {RESNET} on candidates": {"measure": "presence_auc", "system": "presence"},
     "Spearman of confidence and Dice": {
         "measure": "spearman_confidence_and_dice",
-        "system": "resnet",
+        "system": "presence",
     },
     f"AUC of the {RESNET}, benign or malignant": {"measure": "malignancy_auc", "system": "resnet"},
     f"AUC of {MALIGNANCY['diameter'].said}": {"measure": "malignancy_auc", "system": "diameter"},

@@ -8,10 +8,10 @@ from nodules.report.figures import presence
 
 def main(snakemake):
     inputs, output = snakemake.input, snakemake.output
-    curves = tables.read(inputs.curves, "classification_curves")
+    curves = tables.read(inputs.curves, "presence_curves")
     bins = tables.read(inputs.reliability, "reliability")
-    summary = read_json(inputs.classification)
-    plotting.save(presence.classification(curves, summary), output.classification)
+    summary = read_json(inputs.summary)
+    plotting.save(presence.curves(curves, summary), output.presence)
     plotting.save(presence.reliability(bins, summary), output.reliability)
 
 

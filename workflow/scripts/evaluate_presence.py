@@ -17,7 +17,7 @@ def main(snakemake):
         params.bootstrap,
         params.seed,
     )
-    tables.write(output.curves, "classification_curves", scores.curves)
+    tables.write(output.curves, "presence_curves", scores.curves)
     tables.write(output.reliability, "reliability", scores.reliability)
     write_json(output.summary, scores.summary)
 

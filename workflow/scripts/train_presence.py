@@ -5,7 +5,7 @@ from functools import partial
 from nodules.base import jobs, tables
 from nodules.findings.matches import with_matches
 from nodules.learning import loop
-from nodules.learning.tasks.presence import CropTask, PresenceSettings, Sources
+from nodules.learning.tasks.presence import STREAM, CropTask, PresenceSettings, Sources
 
 
 def main(snakemake):
@@ -21,7 +21,7 @@ def main(snakemake):
         tables.read(inputs.locations, "locations"),
     )
     settings = PresenceSettings.of(snakemake.params.settings)
-    loop.run(snakemake, "resnet", settings, partial(CropTask, sources=sources))
+    loop.run(snakemake, "presence", settings, partial(CropTask, sources=sources), STREAM)
 
 
 jobs.run(main, snakemake)
