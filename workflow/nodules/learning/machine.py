@@ -10,6 +10,10 @@ import cv2
 import torch
 from torch import Tensor
 
+# ImageNet's mean and spread, over its three colours: what torchvision's networks expect of greys
+# from 0 to 1. The U-Net takes them as they are.
+GREY_MEAN, GREY_SPREAD = 0.45, 0.225
+
 _taken: list[IO[str]] = []  # lock files of the GPUs that this process uses
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nodules.learning.machine import autocast, to_device
+from nodules.learning.machine import GREY_MEAN, GREY_SPREAD, autocast, to_device
 from nodules.prepare.crops import CropSample, CropSize, crop
 from nodules.prepare.nodules import Nodule
 from nodules.prepare.stacks import Stack
@@ -25,7 +25,7 @@ def slice_logits(
 
 def logits_of(network: nn.Module, inputs: Tensor) -> Tensor:
     """One logit per crop; grey levels 0 to 1 are brought to ImageNet's mean and spread."""
-    return network((inputs - 0.45) / 0.225)[:, 0]
+    return network((inputs - GREY_MEAN) / GREY_SPREAD)[:, 0]
 
 
 def crop_logits(

@@ -15,6 +15,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d, masks_to_boxes
 
+from nodules.learning.machine import GREY_MEAN, GREY_SPREAD
 from nodules.learning.networks.weights import apply_state, load_state
 
 # Settings that shape the network; its manifest holds them.
@@ -32,7 +33,7 @@ class ScaledTransform(GeneralizedRCNNTransform):
     """Images by one factor larger, whatever their size: patches look like parts of slices."""
 
     def __init__(self, scale: float) -> None:
-        super().__init__(1, 1, image_mean=[0.45] * 3, image_std=[0.225] * 3)
+        super().__init__(1, 1, image_mean=[GREY_MEAN] * 3, image_std=[GREY_SPREAD] * 3)
         self.scale = scale
 
     def resize(
