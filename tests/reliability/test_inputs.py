@@ -13,13 +13,15 @@ from nodules.base import configuration
 from nodules.base.files import UserError
 from nodules.learning.networks import unet, weights
 from reliability.catalogue import ALL, Case
+from reliability.catalogue_dialects import DIALECTS, FINE_DIALECTS
 from reliability.catalogue_folders import FINE, FOLDERS
 from reliability.catalogue_headers import HEADERS
 from reliability.catalogue_lists import LISTS
 from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
 from reliability.catalogue_voxels import VOXELS
 
-CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS, "folders": FOLDERS}
+CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS + DIALECTS, "folders": FOLDERS}
+TAKEN = FINE | FINE_DIALECTS
 EACH = [
     pytest.param(group, case, id=f"{group}: {case.name}")
     for group, cases in CASES.items()
@@ -61,9 +63,9 @@ def test_a_defect_is_told_with_its_place_reason_and_remedy(
     record_property("input", f"{group}: {'refused' if case.skipped else 'told'}")
 
 
-@pytest.mark.parametrize("name", FINE)
+@pytest.mark.parametrize("name", TAKEN)
 def test_unusual_but_right_input_is_taken(folder, capsys, record_property, name):
-    FINE[name](folder)
+    TAKEN[name](folder)
     status, lines = check(folder, capsys)
     assert status == 0 and lines[-1] == "3 nodules in 2 scans"
     assert all(re.match("note: .*(not there|no scan in)", line) for line in lines[:-5]), lines

@@ -86,8 +86,10 @@ def run_score(arguments: argparse.Namespace) -> None:
         check_format(arguments.figure)
     names = _names(arguments.submissions)
     scans = points_csv.read_scans(arguments.scans)
-    nodules = points_csv.read_measured(arguments.annotations, zero=False)
-    excluded = points_csv.read_measured(arguments.excluded, zero=True)
+    nodules, lines = points_csv.read_points(arguments.annotations, "diameter_mm")
+    points_csv.require_measured(arguments.annotations, nodules, lines, zero=False)
+    excluded, lines = points_csv.read_points(arguments.excluded, "diameter_mm")
+    points_csv.require_measured(arguments.excluded, excluded, lines, zero=True)
     results = {
         name: evaluate(
             points_csv.read_submission(path, scans),
