@@ -18,6 +18,7 @@ from reliability.catalogue_folders import FINE, FOLDERS
 from reliability.catalogue_headers import HEADERS
 from reliability.catalogue_lists import LISTS
 from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
+from reliability.catalogue_scores import SCORES
 from reliability.catalogue_voxels import VOXELS
 
 CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS + DIALECTS, "folders": FOLDERS}
@@ -83,18 +84,37 @@ def test_what_is_no_folder_of_subsets_is_said_to_be_none(folder, capsys, record_
     record_property("input", "folders: refused")
 
 
+def lists_of(folder) -> list[str]:
+    """Options of `luna16 score` that name the folder's lists."""
+    options = ["--annotations", str(folder / "annotations.csv")]
+    options += ["--excluded", str(folder / "annotations_excluded.csv")]
+    return [*options, "--scans", str(folder / "seriesuids.csv")]
+
+
 @pytest.mark.parametrize("name", SUBMISSIONS)
 def test_a_defective_submission_is_refused(folder, capsys, record_property, name):
     content, message, remedy = SUBMISSIONS[name]
     (folder / "mine.csv").write_bytes(content)
-    options = ["--annotations", str(folder / "annotations.csv")]
-    options += ["--excluded", str(folder / "annotations_excluded.csv")]
-    options += ["--scans", str(folder / "seriesuids.csv")]
-    assert cli.main(["score", str(folder / "mine.csv"), *options]) == 2
+    assert cli.main(["score", str(folder / "mine.csv"), *lists_of(folder)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"luna16: {folder}/mine.csv")
     assert message in err and remedy in err and err.count("\n") == 1
     record_property("input", "submissions: refused")
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_what_would_score_wrongly_is_refused_or_told(
+    folder, capsys, monkeypatch, record_property, name
+):
+    damage, added, status, message = SCORES[name]
+    damage(folder)
+    monkeypatch.chdir(folder)
+    command = ["score", "mine.csv", *added, *lists_of(folder), "--bootstrap", "0"]
+    assert cli.main(command) == status
+    out, err = capsys.readouterr()
+    assert err.startswith("luna16: ") and message in err and err.count("\n") == 1, err
+    assert bool(out) == (status == 0) and err.endswith(".\n")
+    record_property("input", f"scores: {'told' if out else 'refused'}")
 
 
 @pytest.fixture
