@@ -73,8 +73,8 @@ LISTS = [
         ALL,
     ),
     Case(
-        "semicolons",
-        rewrite(NODULES, lambda b: b.replace(b",", b";")),
+        "colons",
+        rewrite(NODULES, lambda b: b.replace(b",", b":")),
         f"{NODULES}, line 1",
         "there is no column 'seriesuid'",
         NAMED,
@@ -97,8 +97,8 @@ LISTS = [
         ALL,
     ),
     Case(
-        "a list in UTF-16",
-        lambda f: (f / NODULES).write_text(HEAD, encoding="utf-16"),
+        "a list in half of UTF-16",
+        lambda f: (f / NODULES).write_bytes(HEAD.encode("utf-16")[:-1]),
         NODULES,
         "is not CSV text in UTF-8",
         EXPORT,
@@ -113,8 +113,8 @@ LISTS = [
         ALL,
     ),
     Case(
-        "a spreadsheet",
-        rewrite(NODULES, lambda b: b"PK\x03\x04\xff\xfe\x00"),
+        "voxels for a list",
+        rewrite(NODULES, lambda b: b"\xfe\x00\x10\xfc" * 9),
         NODULES,
         "is not CSV text in UTF-8",
         EXPORT,

@@ -18,7 +18,7 @@ MARK = b"seriesuid,coordX,coordY,coordZ,probability\n"
 SUBMISSIONS: dict[str, tuple[bytes, str, str]] = {
     "empty": (b"", "mine.csv: the file is empty", "needs its header."),
     "no header": (b"2.25.1,0,0,0,1\n", "mine.csv, line 1: there is no column", NAMED),
-    "semicolons": (MARK.replace(b",", b";"), "mine.csv, line 1: there is no column", NAMED),
+    "colons": (MARK.replace(b",", b":"), "mine.csv, line 1: there is no column", NAMED),
     "no probability": (b"seriesuid,coordX,coordY,coordZ\n", "no column 'probability'", NAMED),
     "probability in words": (
         MARK + b"2.25.1,0,0,0,sure\n",
@@ -32,16 +32,42 @@ SUBMISSIONS: dict[str, tuple[bytes, str, str]] = {
     ),
     "an unknown scan": (
         MARK + b"2.25.8,0,0,0,1\n",
-        "mine.csv, line 2: seriesuid '2.25.8' is not in the list of scans",
-        "remove the mark or add the scan to the list.",
+        "mine.csv, line 2: seriesuid '2.25.8' is not in the list of scans: of the file's 1 scan "
+        "none is among the 3 listed",
+        "Give lists of the same scans as the submission: the listed ids look like '2.25.1'.",
+    ),
+    "more scans than listed": (
+        MARK + b"2.25.8,0,0,0,1\n2.25.1,0,0,0,1\n2.25.7,0,0,0,1\n2.25.7,0,0,1,1\n",
+        "mine.csv, line 2: seriesuid '2.25.8' is not in the list of scans: of the file's 3 scans "
+        "1 is among the 3 listed",
+        "or leave the 3 marks of 2 scans out with --ignore-unlisted.",
     ),
     "a row cut off": (
         MARK + b"2.25.1,0,0\n",
         "mine.csv, line 2: 3 fields where line 1 has 5",
         "Complete or remove the line.",
     ),
-    "UTF-16": (MARK.decode().encode("utf-16"), "mine.csv: is not CSV text in UTF-8", EXPORT),
+    "half of UTF-16": (MARK.decode().encode("utf-16")[:-1], "is not CSV text in UTF-8", EXPORT),
     "a column twice": (MARK.replace(b"coordY", b"coordX"), "'coordX' stands twice", "each column"),
+    **{
+        f"the spelling {spelling}": (
+            MARK + f"{spelling},0,0,0,1\n".encode(),
+            "is not in the list of scans, but '2.25.1' is: 1 id (1 row) would fall out by",
+            f"Write them {mend}",
+        )
+        for spelling, mend in {
+            "2.25.01": "without leading zeros",
+            "2.25.1.0": "without the trailing '.0'",
+            "2.25.1.mhd": "without the file's ending",
+            "2.25.1.nii.gz": "without the file's ending",
+            "2.25.1_0000.nii.gz": "without the file's ending and nnU-Net's '_0000'",
+            "subset0/2.25.1.mhd": "without folders and the file's ending",
+            "'2.25.1'": "without quotes",
+            '"=""2.25.1"""': "without quotes",
+            "2.25. 1": "without blanks or hidden characters",
+            "2.25.1\u200b": "without blanks or hidden characters",
+        }.items()
+    },
 }
 
 # For the configuration: what is laid over the default, and what is said.

@@ -13,13 +13,16 @@ from nodules.base import configuration
 from nodules.base.files import UserError
 from nodules.learning.networks import unet, weights
 from reliability.catalogue import ALL, Case
+from reliability.catalogue_dialects import DIALECTS, FINE_DIALECTS
 from reliability.catalogue_folders import FINE, FOLDERS
 from reliability.catalogue_headers import HEADERS
 from reliability.catalogue_lists import LISTS
 from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
+from reliability.catalogue_scores import SCORES
 from reliability.catalogue_voxels import VOXELS
 
-CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS, "folders": FOLDERS}
+CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS + DIALECTS, "folders": FOLDERS}
+TAKEN = FINE | FINE_DIALECTS
 EACH = [
     pytest.param(group, case, id=f"{group}: {case.name}")
     for group, cases in CASES.items()
@@ -61,9 +64,9 @@ def test_a_defect_is_told_with_its_place_reason_and_remedy(
     record_property("input", f"{group}: {'refused' if case.skipped else 'told'}")
 
 
-@pytest.mark.parametrize("name", FINE)
+@pytest.mark.parametrize("name", TAKEN)
 def test_unusual_but_right_input_is_taken(folder, capsys, record_property, name):
-    FINE[name](folder)
+    TAKEN[name](folder)
     status, lines = check(folder, capsys)
     assert status == 0 and lines[-1] == "3 nodules in 2 scans"
     assert all(re.match("note: .*(not there|no scan in)", line) for line in lines[:-5]), lines
@@ -81,18 +84,37 @@ def test_what_is_no_folder_of_subsets_is_said_to_be_none(folder, capsys, record_
     record_property("input", "folders: refused")
 
 
+def lists_of(folder) -> list[str]:
+    """Options of `luna16 score` that name the folder's lists."""
+    options = ["--annotations", str(folder / "annotations.csv")]
+    options += ["--excluded", str(folder / "annotations_excluded.csv")]
+    return [*options, "--scans", str(folder / "seriesuids.csv")]
+
+
 @pytest.mark.parametrize("name", SUBMISSIONS)
 def test_a_defective_submission_is_refused(folder, capsys, record_property, name):
     content, message, remedy = SUBMISSIONS[name]
     (folder / "mine.csv").write_bytes(content)
-    options = ["--annotations", str(folder / "annotations.csv")]
-    options += ["--excluded", str(folder / "annotations_excluded.csv")]
-    options += ["--scans", str(folder / "seriesuids.csv")]
-    assert cli.main(["score", str(folder / "mine.csv"), *options]) == 2
+    assert cli.main(["score", str(folder / "mine.csv"), *lists_of(folder)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"luna16: {folder}/mine.csv")
     assert message in err and remedy in err and err.count("\n") == 1
     record_property("input", "submissions: refused")
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_what_would_score_wrongly_is_refused_or_told(
+    folder, capsys, monkeypatch, record_property, name
+):
+    damage, added, status, message = SCORES[name]
+    damage(folder)
+    monkeypatch.chdir(folder)
+    command = ["score", "mine.csv", *added, *lists_of(folder), "--bootstrap", "0"]
+    assert cli.main(command) == status
+    out, err = capsys.readouterr()
+    assert err.startswith("luna16: ") and message in err and err.count("\n") == 1, err
+    assert bool(out) == (status == 0) and err.endswith(".\n")
+    record_property("input", f"scores: {'told' if out else 'refused'}")
 
 
 @pytest.fixture

@@ -181,7 +181,13 @@ def test_help_teaches(capsys):
         cli.main(["score", "--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for word in ("seriesuid,coordX,coordY,coordZ,probability", "examples:", "Exit status", "LPS"):
+    for word in (
+        "seriesuid,coordX,coordY,coordZ,probability",
+        "examples:",
+        "Exit status",
+        "LPS",
+        "--together",
+    ):
         assert word in text
 
 

@@ -1,7 +1,8 @@
 """The command `luna16`.
 
 A subcommand is a function that adds its parser and sets `run`; it is named in SUBCOMMANDS. What it
-computes with is imported inside `run`, so that `luna16 --help` and other subcommands start at once.
+computes with is imported inside `run`, so that `luna16 --help` and other subcommands start at once,
+and Ctrl-C is answered in words from the first moment on.
 """
 
 import argparse
@@ -11,15 +12,17 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from nodules.base.files import UserError, check_target
+from nodules.base import messages
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
+INTERRUPTED = 130  # as a shell's own, for Ctrl-C
 MOST_RESAMPLES = 100_000  # as scoring.bootstrap in the workflow's config
 
 SCORE = """\
 Score nodule detections by the official LUNA16 rules: FROC sensitivities, CPM, 95 % bands.
 
-Give one submission for its score, several for a comparison with paired bootstrap intervals.
+Give one submission for its score, several for a comparison with paired bootstrap intervals. Where
+several files are one system's, such as its ten folds, --together scores them as one submission.
 All files are CSV as LUNA16 publishes them; coordinates are world mm (LPS).
 
   SUBMISSION.csv   seriesuid,coordX,coordY,coordZ,probability   one row a mark
@@ -28,9 +31,18 @@ All files are CSV as LUNA16 publishes them; coordinates are world mm (LPS).
   seriesuids.csv   one series UID a line                        the scans to score
 
 Any subset of the scans can be scored: list it in --scans. Every listed scan counts, also without
-nodules or marks. Marks of unlisted scans are an error; findings of unlisted scans are ignored.
---scans may have the header seriesuid, and then further columns, which are ignored. A file may be a
-pipe, such as <(zcat mine.csv.gz): it is read once, and waited for until its writer ends.
+nodules or marks. Marks of unlisted scans are an error, or left out by --ignore-unlisted; findings
+of unlisted scans are ignored. Ids must be spelt alike in all files: where one has 042 and another
+42 or 42.mhd, the message says how to mend it. --scans may have the header seriesuid, and then
+further columns, which are ignored.
+
+CSV may be compressed (.csv.gz) or UTF-16, its columns separated by semicolons, tabs or bars (then
+decimal commas are read, too); it may hold a line sep=; comment lines (#), and a header that stands
+again where files were joined. A file may be a pipe: it is read once, and waited for until its
+writer ends.
+
+Nothing is corrected silently. Where hardly any mark hits, the usual mistakes of coordinates (RAS,
+axes negated or in another order, cm, m) are tried, and a note says what the likely one would hit.
 """
 SCORE_EXAMPLES = """\
 examples:
@@ -38,10 +50,16 @@ examples:
       --scans seriesuids.csv --json mine.json --figure mine.svg
   luna16 score unet.csv unet_resnet.csv --annotations annotations.csv \\
       --excluded annotations_excluded.csv --scans subset9.txt
+  luna16 score fold0.csv fold1.csv fold2.csv --together --annotations annotations.csv \\
+      --excluded annotations_excluded.csv --scans seriesuids.csv
+  luna16 score <(cat unet_fold*.csv) <(cat resnet_fold*.csv) --annotations annotations.csv \\
+      --excluded annotations_excluded.csv --scans seriesuids.csv
 
 --json holds cpm, cpm_ci, sensitivity (by rate), sensitivity_ci, counts, n_scans, n_nodules and
-bootstrap; for several submissions, these under "submissions" by name, and "differences".
-Exit status: 0 scored, 2 a file or the command line is wrong (the message names file and line).
+bootstrap; for several submissions, these under "submissions" by name, and "differences"; "notes"
+where there are any, as on the terminal.
+Exit status: 0 scored (the notes matter), 2 a file or the command line is wrong (the message names
+file and line), 130 interrupted.
 """
 
 
@@ -59,6 +77,8 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add("--annotations", required=True, type=Path, metavar="CSV", help="reference nodules")
     add("--excluded", required=True, type=Path, metavar="CSV", help="findings that don't count")
     add("--scans", required=True, type=Path, metavar="CSV", help="UIDs of the scans to score")
+    add("--together", action="store_true", help="the files are parts of one submission")
+    add("--ignore-unlisted", action="store_true", help="leave out marks of scans not in --scans")
     add(
         "--bootstrap",
         type=_resamples,
@@ -75,8 +95,8 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def run_score(arguments: argparse.Namespace) -> None:
     """Score submissions, print the result and write what was asked for."""
     from nodules.base.files import write_json
-    from nodules.datasets import points_csv
-    from nodules.evaluation import froc_text
+    from nodules.datasets import submissions
+    from nodules.evaluation import froc_hints, froc_text
     from nodules.evaluation.froc import evaluate
 
     _check_outputs(arguments)
@@ -86,27 +106,35 @@ def run_score(arguments: argparse.Namespace) -> None:
         from nodules.report.figures.froc import FigureCurve, check_format, draw
 
         check_format(arguments.figure)
-    names = _names(arguments.submissions)
-    scans = points_csv.read_scans(arguments.scans)
-    nodules = points_csv.read_measured(arguments.annotations, zero=False)
-    excluded = points_csv.read_measured(arguments.excluded, zero=True)
+    submissions.names_of(arguments.submissions)
+    lists = submissions.read_lists(arguments.annotations, arguments.excluded, arguments.scans)
+    marks, notes = submissions.read_marks(
+        arguments.submissions,
+        lists,
+        together=arguments.together,
+        ignore_unlisted=arguments.ignore_unlisted,
+    )
     results = {
         name: evaluate(
-            points_csv.read_submission(path, scans),
-            nodules,
-            excluded,
-            scans,
+            own,
+            lists.nodules,
+            lists.excluded,
+            lists.scans,
             bootstrap=arguments.bootstrap,
             seed=arguments.seed,
         )
-        for name, path in zip(names, arguments.submissions, strict=True)
+        for name, own in marks.items()
     }
-    print(froc_text.describe(results), end="")
+    notes += froc_hints.notes(marks, lists, results)
+    _print(froc_text.describe(results))
     if arguments.json:
-        write_json(arguments.json, froc_text.to_dict(results))
+        write_json(arguments.json, froc_text.to_dict(results, notes))
     if arguments.figure:
         curves = [FigureCurve.of(*item) for item in results.items()]
         plotting.save(draw(curves), [arguments.figure])
+    sys.stdout.flush()
+    for note in notes:
+        print(f"luna16: note: {messages.escaped(note)}.", file=sys.stderr)
 
 
 CHECK = """\
@@ -135,7 +163,6 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
-    from nodules.base import messages
     from nodules.datasets import check, luna16
 
     headers = [scan.header for scan in luna16.found(arguments.folder)]
@@ -144,7 +171,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         arguments.folder, headers, {}, max(arguments.threads, 1), progress=sys.stderr.isatty()
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
-    print(messages.for_terminal(text, sys.stdout.encoding), end="")
+    _print(text)
     return int(checked.defects["fatal"].any())
 
 
@@ -156,6 +183,16 @@ SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; a defect of the input is one message on stderr and status 2."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        print("luna16: interrupted; no file was left half written.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    from nodules.base.files import UserError
+
     parser = argparse.ArgumentParser(prog="luna16", description="Tools for LUNA16.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in SUBCOMMANDS:
@@ -164,29 +201,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = arguments.run(arguments)
     except UserError as error:
-        print(f"luna16: {error}", file=sys.stderr)
+        print(f"luna16: {messages.escaped(str(error))}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         # The reader of a pipe (head, less) is gone; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"luna16: {error}", file=sys.stderr)
+        print(f"luna16: {messages.escaped(str(error))}", file=sys.stderr)
         return FAILED
     return status or 0
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Short names of the submissions: the files' stems, or whole paths where stems repeat."""
-    stems = [path.stem for path in paths]
-    names = stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
-    if len(set(names)) < len(names):
-        raise UserError("a submission is named twice. Name each file once.")
-    return names
+def _print(text: str) -> None:
+    """Print what a terminal of any encoding can show: what it lacks is spelled."""
+    print(messages.for_terminal(text, sys.stdout.encoding), end="")
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """UserError where an output cannot be written, or is an input: before anything is read."""
+    from nodules.base.files import UserError, check_target
+
     read = [*arguments.submissions, arguments.annotations, arguments.excluded, arguments.scans]
     for path in filter(None, (arguments.json, arguments.figure)):
         check_target(path)

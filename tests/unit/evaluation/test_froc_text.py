@@ -45,6 +45,13 @@ def test_one_score_is_stored_as_it_is_and_several_by_name() -> None:
     json.dumps(both, allow_nan=False)
 
 
+def test_notes_are_stored_where_there_are_any() -> None:
+    one, other = score([HIT_A]), score([HIT_A, HIT_B])
+    assert froc_text.to_dict({"one": one}, ["few marks"])["notes"] == ["few marks"]
+    assert froc_text.to_dict({"one": one, "other": other}, ["apart"])["notes"] == ["apart"]
+    assert "notes" not in froc_text.to_dict({"one": one}, [])
+
+
 def test_labels_are_the_official_rates() -> None:
     values = [
         float(a) / float(b or 1)

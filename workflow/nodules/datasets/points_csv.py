@@ -1,22 +1,25 @@
 """LUNA16's CSV files at the edge: read, checked line by line, and written.
 
-Byte-order marks, CRLF line ends, blank lines, further columns and any order of columns are fine.
+The usual dialects are read (`csv_text`), further columns and any order of columns are fine.
 Whatever else is wrong raises FileDefect with the file and the line, or is listed row by row.
 """
 
 import csv
 import math
 import os
+import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import StringIO
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from nodules.base.files import FileDefect, write_text
 from nodules.base.messages import shown
+from nodules.datasets import spellings
+from nodules.datasets.csv_text import BadRow as BadRow  # handed on: callers keep lists of them
+from nodules.datasets.csv_text import Sheet, read_sheet
 from nodules.images.foreign import decimal
 
 PathLike = str | os.PathLike[str]
@@ -24,46 +27,8 @@ Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (flo
 
 MAX_DIAMETER_MM = 100.0  # as in nodules.lists, which is too heavy to import here
 COORDINATES = {"coordX": "x", "coordY": "y", "coordZ": "z"}  # world mm, as in the table 'nodules'
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that cannot be used; seriesuid is "" where it cannot be read."""
-
-    line: int
-    seriesuid: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Sheet:
-    """A CSV file's cells, with the line that each row ends on."""
-
-    path: PathLike
-    header: list[str]
-    header_line: int
-    rows: list[list[str]]
-    lines: list[int]
-
-    def column(self, name: str) -> list[str]:
-        """Cells of one column."""
-        if name not in self.header:
-            found = ", ".join(self.header)
-            _fail(
-                self.path,
-                self.header_line,
-                f"there is no column '{name}' (found: {shown(found, 200)})",
-                "The first line must name the columns, separated by commas.",
-            )
-        if self.header.count(name) > 1:
-            _fail(
-                self.path,
-                self.header_line,
-                f"the column '{name}' stands twice",
-                "Name each column once: which of the two counts, nobody can know.",
-            )
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
+LINE = "Correct or remove the line."
+PLAIN_NUMBERS = "Write plain numbers with a decimal point, such as -1234.5."
 
 
 def read_submission(path: PathLike, scans: Collection[str]) -> Columns:
@@ -73,15 +38,7 @@ def read_submission(path: PathLike, scans: Collection[str]) -> Columns:
     Raises UserError also for a mark whose UID is not in `scans`.
     """
     marks, lines = read_points(path, "probability")
-    known = set(scans)
-    for uid, line in zip(marks["seriesuid"], lines, strict=True):
-        if uid not in known:
-            _fail(
-                path,
-                line,
-                f"seriesuid '{shown(uid)}' is not in the list of scans",
-                "Score a scan only if it is listed: remove the mark or add the scan to the list.",
-            )
+    spellings.require_listed(path, marks["seriesuid"], lines, scans)
     return marks
 
 
@@ -93,16 +50,14 @@ def read_findings(path: PathLike) -> Columns:
     return read_points(path, "diameter_mm")[0]
 
 
-def read_measured(path: PathLike, zero: bool) -> Columns:
-    """`read_findings`, where a diameter that no nodule has is an error, as in `luna16 check`.
+def require_measured(path: PathLike, findings: Columns, lines: Collection[int], zero: bool) -> None:
+    """Raise FileDefect for a diameter that no nodule has, as `luna16 check` tells it.
 
     zero: whether 0 mm is taken. Negative ones are, and count as 10 mm by the official rules.
     """
-    findings, lines = read_points(path, "diameter_mm")
     for value, line in zip(findings["diameter_mm"], lines, strict=True):
         if value > MAX_DIAMETER_MM or (value == 0 and not zero):
-            _fail(path, line, f"diameter_mm {value:g} is impossible", "Correct or remove the line.")
-    return findings
+            _fail(path, line, f"diameter_mm {value:g} is impossible", LINE)
 
 
 def _is_uid(text: str) -> bool:
@@ -115,14 +70,14 @@ def read_scans(path: PathLike) -> list[str]:
     The column's name may be in capitals. A first line that is neither UID nor header is an error,
     as a scan more would change the score; so is a further field on a line without header.
     """
-    found = _read_sheet(path)
+    found = read_sheet(path)
     sheet = replace(found, header=[name.lower() for name in found.header])
     first = ",".join(found.header)
     if "seriesuid" not in sheet.header and not _is_uid(first):
         _fail(
             path,
             sheet.header_line,
-            f"'{first[:80]}' is neither a series UID nor a header with 'seriesuid'",
+            f"'{shown(first, 80)}' is neither a series UID nor a header with 'seriesuid'",
             "Give one UID of digits and dots a line, or name the column seriesuid.",
         )
     if "seriesuid" in sheet.header:
@@ -156,7 +111,7 @@ def read_points(
     that cannot be used are left out and appended to it; else the first of them raises UserError.
     """
     names = (*COORDINATES, value)
-    sheet = _read_sheet(path, bad_rows)
+    sheet = _pointed(read_sheet(path, bad_rows), names)
     if bad_rows is not None:
         sheet = _usable(sheet, names, bad_rows)
     uids = [uid.strip() for uid in sheet.column("seriesuid")]
@@ -180,7 +135,7 @@ def write_submission(path: PathLike, marks: Any) -> None:
     write_text(path, text.getvalue())
 
 
-def _numbers(sheet: _Sheet, name: str) -> np.ndarray:
+def _numbers(sheet: Sheet, name: str) -> np.ndarray:
     """One column as finite float64."""
     cells = sheet.column(name)
     try:
@@ -194,10 +149,11 @@ def _numbers(sheet: _Sheet, name: str) -> np.ndarray:
         for line, cell in zip(sheet.lines, cells, strict=True)
         if not _is_finite_number(cell)
     )
-    _fail(sheet.path, line, _not_a_number(name, cell), "Correct or remove the line.")
+    remedy = PLAIN_NUMBERS if "," in cell else LINE
+    _fail(sheet.path, line, _not_a_number(name, cell), remedy)
 
 
-def _usable(sheet: _Sheet, names: Collection[str], bad_rows: list[BadRow]) -> _Sheet:
+def _usable(sheet: Sheet, names: Collection[str], bad_rows: list[BadRow]) -> Sheet:
     """The rows with a series UID and finite numbers; the others are appended to `bad_rows`."""
     uids = sheet.column("seriesuid")
     columns = {name: sheet.column(name) for name in names}
@@ -213,7 +169,29 @@ def _usable(sheet: _Sheet, names: Collection[str], bad_rows: list[BadRow]) -> _S
         else:
             kept.append(i)
     rows, lines = [sheet.rows[i] for i in kept], [sheet.lines[i] for i in kept]
-    return _Sheet(sheet.path, sheet.header, sheet.header_line, rows, lines)
+    return replace(sheet, rows=rows, lines=lines)
+
+
+def _pointed(sheet: Sheet, names: Collection[str]) -> Sheet:
+    """A sheet with decimal commas read as points, where commas separate no columns.
+
+    FileDefect where one number has a comma and another a point: then 1,234 may be a thousand.
+    """
+    header = [name.lower() for name in sheet.header]
+    places = [header.index(name.lower()) for name in names if name.lower() in header]
+    if sheet.separator == "," or not any("," in row[i] for row in sheet.rows for i in places):
+        return sheet
+    for row, line in zip(sheet.rows, sheet.lines, strict=True):
+        for i in places:
+            if "." in row[i]:
+                reason = f"{sheet.header[i]} '{shown(row[i])}' has a point, and others have commas"
+                sheet.fail(line, reason, PLAIN_NUMBERS)
+    rows = [list(row) for row in sheet.rows]
+    for row in rows:
+        for i in places:
+            if re.fullmatch(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*", row[i]):
+                row[i] = row[i].replace(",", ".")
+    return replace(sheet, rows=rows)
 
 
 def _not_a_number(name: str, cell: str) -> str:
@@ -227,39 +205,6 @@ def _is_finite_number(cell: str) -> bool:
         return math.isfinite(decimal(cell))
     except ValueError:
         return False
-
-
-def _read_sheet(path: PathLike, bad_rows: list[BadRow] | None = None) -> _Sheet:
-    """Read a CSV file's rows; those without any content are left out.
-
-    Where `bad_rows` is given, rows with too few or too many fields are appended to it.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            numbered = [(reader.line_num, row) for row in reader if any(row)]
-    except OSError as error:
-        raise FileDefect(
-            str(path), f"cannot be read ({error.strerror})", "Check the path."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileDefect(
-            str(path), f"is not CSV text in UTF-8 ({error})", "Export it again."
-        ) from error
-    if not numbered:
-        raise FileDefect(
-            str(path), "the file is empty", "Even a list without rows needs its header."
-        )
-    (header_line, header), *body = numbered
-    names = [name.strip() for name in header]
-    whole = [(line, row) for line, row in body if len(row) == len(header)]
-    for line, row in body if len(whole) < len(body) else []:
-        if len(row) != len(header):
-            reason = f"{len(row)} fields where line {header_line} has {len(header)}"
-            if bad_rows is None:
-                _fail(path, line, reason, "Complete or remove the line.")
-            bad_rows.append(BadRow(line, "", reason))
-    return _Sheet(path, names, header_line, [row for _, row in whole], [line for line, _ in whole])
 
 
 def _fail(path: PathLike, line: int, reason: str, remedy: str) -> NoReturn:

@@ -29,16 +29,21 @@ def describe(results: Mapping[str, FrocResult]) -> str:
     return "\n\n".join([*blocks, _conventions(next(iter(results.values())))]) + "\n"
 
 
-def to_dict(results: Mapping[str, FrocResult]) -> dict[str, Any]:
-    """Give what the JSON file holds: one score, or several by name and their differences."""
+def to_dict(results: Mapping[str, FrocResult], notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Give what the JSON file holds: one score, or several by name and their differences.
+
+    Notes, where there are any, stand beside them: who reads the file alone must meet them.
+    """
+    told = {"notes": list(notes)} if notes else {}
     if len(results) == 1:
-        return next(iter(results.values())).to_dict()
+        return next(iter(results.values())).to_dict() | told
     return {
         "submissions": {name: result.to_dict() for name, result in results.items()},
         "differences": [
             {"minuend": minuend, "subtrahend": subtrahend, "cpm": found.cpm, "ci": found.ci}
             for minuend, subtrahend, found in differences(results)
         ],
+        **told,
     }
 
 

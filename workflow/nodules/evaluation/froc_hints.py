@@ -1,0 +1,221 @@
+"""What a low score may come from: said, never corrected.
+
+Where hardly any mark hits, the usual mistakes of coordinates are tried: each gives the number of
+nodules that its marks would hit, by the official rule and under the same cap.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.datasets import submissions
+from nodules.datasets.submissions import Lists
+from nodules.evaluation.froc import Floats, FrocResult, Ints
+from nodules.findings.hits import UNKNOWN_DIAMETER_MM
+
+Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
+
+FEWEST = 5  # nodules or findings: fewer tell nothing
+HARDLY = 0.2  # share of the nodules in reach; published detectors hit more than 0.8
+REACHED = 0.5  # share of all nodules that lie in scans with marks
+LARGEST_MATRIX = 1024  # pixels and slices of a scan, as voxel indices count them
+AXES = "xyz"
+UNITS = ((10.0, "cm"), (1000.0, "m"), (0.001, "micrometres"))
+WITHIN = 0.9  # share of the excluded findings inside nodules; in LUNA16 it is 0.10
+
+Triple = tuple[int, ...]  # one number for each axis
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A way in which coordinates may be written: axis i of the world is sign x scale x column."""
+
+    axes: Triple
+    signs: Triple
+    scale: float = 1.0
+    unit: str = ""
+
+    def describe(self) -> str:
+        """What is wrong, if it is this, and what mends it."""
+        wrong = [f"the coordinates are in {self.unit}"] if self.unit else []
+        if self.axes != (0, 1, 2):
+            wrong.append(f"the columns hold {','.join(_order(self.axes))} in this order")
+        flipped = [AXES[i] for i in range(3) if self.signs[i] < 0]
+        if flipped == ["x", "y"]:
+            wrong.append("x and y have the other sign (RAS in place of LPS)")
+        elif flipped:
+            wrong.append(f"{' and '.join(flipped)} {_have(len(flipped))} the other sign")
+        return ", and ".join(wrong)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Every mark after the cap with every nodule of its scan."""
+
+    nodule: Ints  # row of the nodule
+    mark_xyz: Floats
+    nodule_xyz: Floats
+    squared_radius: Floats
+    n_nodules: int  # in reach: in scans with marks
+
+
+def notes(marks: Mapping[str, Table], lists: Lists, results: Mapping[str, FrocResult]) -> list[str]:
+    """What has to be told beside the scores of submissions, a sentence or two each."""
+    told = [swapped(lists.nodules, lists.excluded), submissions.apart(marks)]
+    for name, own in marks.items():
+        # Parts of one submission are told once, not each by itself.
+        few = "" if told[1] else coverage(own, lists.nodules, results[name])
+        wrong = coordinates(own, lists.nodules, results[name])
+        told += [f"{name}: {text}" for text in (few, wrong) if text]
+    return [text for text in told if text]
+
+
+def swapped(nodules: Table, excluded: Table) -> str:
+    """A note where reference nodules and excluded findings seem to be swapped, else "".
+
+    LUNA16 has many findings around every nodule, so if they are given as nodules they hold nearly
+    all excluded ones, and are more.
+    """
+    n_nodules, n_excluded = len(nodules["x"]), len(excluded["x"])
+    uids = {uid: i for i, uid in enumerate(dict.fromkeys([*excluded["seriesuid"]]))}
+    inner, outer = _side_by_side(_scan_of(excluded, uids), _scan_of(nodules, uids), len(uids))
+    delta = _xyz(excluded)[:, inner] - _xyz(nodules)[:, outer]
+    inside = (delta * delta).sum(axis=0) < _squared_radius(nodules)[outer]
+    n_inside = len(np.unique(inner[inside]))
+    if n_excluded < FEWEST or n_nodules <= n_excluded or n_inside < WITHIN * n_excluded:
+        return ""
+    return (
+        f"{n_inside:,} of {n_excluded:,} excluded findings lie within reference nodules, and of "
+        f"these there are {n_nodules:,}. Are the lists swapped? LUNA16's annotations.csv is for "
+        "--annotations, and annotations_excluded.csv, the longer one, for --excluded"
+    )
+
+
+def coverage(marks: Table, nodules: Table, result: FrocResult) -> str:
+    """A note where most nodules lie in scans without any mark, else ""."""
+    marked = set(np.asarray(marks["seriesuid"], dtype=object).tolist())
+    uids = np.asarray(nodules["seriesuid"], dtype=object)[result.nodule_listed].tolist()
+    reached = sum(uid in marked for uid in uids)
+    if not marked or reached >= REACHED * result.n_nodules:
+        return ""
+    return (
+        f"marks lie in only {len(marked):,} of the {result.n_scans:,} listed scans, so at most "
+        f"{reached:,} of {result.n_nodules:,} nodules can be hit. If it was made for these scans "
+        "alone, list them alone in --scans; if other files hold the rest, give all with --together"
+    )
+
+
+def coordinates(marks: Table, nodules: Table, result: FrocResult) -> str:
+    """A note where hardly any nodule is hit: which mistake would explain it; else ""."""
+    pairs = _pairs(marks, nodules, result)
+    found, reach = result.counts.tp, pairs.n_nodules
+    if not reach or found >= HARDLY * reach:
+        return ""
+    hits = {mistake: _hit(pairs, mistake) for mistake in usual_mistakes()}
+    best = max(hits, key=lambda mistake: hits[mistake])  # the first, so the simplest, of equals
+    start = (
+        f"{found:,} of {reach:,} nodules in scans with marks are hit by "
+        f"{result.counts.marks_after_cap:,} marks. "
+    )
+    if hits[best] > max(2 * found, HARDLY * reach):
+        return (
+            f"{start}If {best.describe()} in the submission, {hits[best]:,} would be. Nothing was "
+            "changed: coordinates must be world mm, LPS, as in annotations.csv"
+        )
+    return start + _without_geometry(marks, nodules) if reach >= FEWEST else ""
+
+
+def _without_geometry(marks: Table, nodules: Table) -> str:
+    """What the marks' numbers alone tell, where no mistake of axes or units explains them."""
+    xyz, centres = _xyz(marks), _xyz(nodules)
+    if (xyz >= 0).all() and (centres < 0).any():
+        are_whole = (xyz == np.round(xyz)).all() and (xyz < LARGEST_MATRIX).all()
+        what = "whole numbers from 0 on, as voxel indices are" if are_whole else "never below 0"
+        also = "" if are_whole else ", as voxel indices or mm from the volume's corner are"
+        return (
+            f"Their coordinates are {what}{also}; what they would hit cannot be tried without the "
+            "scans' headers. World mm = Offset + TransformMatrix x (voxel index x ElementSpacing)"
+        )
+    return (
+        "Axes negated or in another order, cm and m don't explain it: look at the ids, and whether "
+        "the coordinates are world mm, LPS, of these scans"
+    )
+
+
+def usual_mistakes() -> Iterator[Mistake]:
+    """Axes in every order and sign, the likely ones first; cm, m and micrometres."""
+    orders = sorted(permutations(range(3)), key=lambda axes: (axes != (0, 1, 2), axes != (2, 1, 0)))
+    signs = sorted(product((1, -1), repeat=3), key=lambda s: (s != (1, 1, 1), s != (-1, -1, 1)))
+    for axes, flips in product(orders, signs):
+        mistake = Mistake(axes, flips)
+        if mistake.describe():
+            yield mistake
+    for scale, unit in UNITS:
+        for flips in signs[:2]:
+            yield Mistake((0, 1, 2), flips, scale, unit)
+
+
+def _hit(pairs: _Pairs, mistake: Mistake) -> int:
+    """Nodules that the marks hit once a mistake is taken back."""
+    factors = np.array(mistake.signs) * mistake.scale
+    squares = np.zeros(len(pairs.nodule))
+    with np.errstate(over="ignore"):  # 1e300 mm is far from everything
+        for axis, column in enumerate(mistake.axes):
+            delta = factors[axis] * pairs.mark_xyz[column] - pairs.nodule_xyz[axis]
+            squares += delta * delta
+    return len(np.unique(pairs.nodule[squares < pairs.squared_radius]))
+
+
+def _pairs(marks: Table, nodules: Table, result: FrocResult) -> _Pairs:
+    """Marks after the cap and listed nodules, by scan, side by side."""
+    index = {uid: i for i, uid in enumerate(result.scans)}
+    kept = np.flatnonzero(result.mark_status != "capped")
+    mark, nodule = _side_by_side(
+        _scan_of(marks, index)[kept], _scan_of(nodules, index), len(result.scans)
+    )
+    return _Pairs(
+        nodule,
+        _xyz(marks)[:, kept[mark]],
+        _xyz(nodules)[:, nodule],
+        _squared_radius(nodules)[nodule],
+        len(np.unique(nodule)),
+    )
+
+
+def _side_by_side(one_scan: Ints, other_scan: Ints, n_scans: int) -> tuple[Ints, Ints]:
+    """Every row of one table with every row of the other of the same scan; -1 is no scan."""
+    order = np.argsort(one_scan, kind="stable")
+    starts = np.searchsorted(one_scan[order], np.arange(n_scans + 1))
+    listed = np.flatnonzero(other_scan >= 0)
+    first, many = starts[other_scan[listed]], np.diff(starts)[other_scan[listed]]
+    within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+    return order[np.repeat(first, many) + within], np.repeat(listed, many)
+
+
+def _squared_radius(findings: Table) -> Floats:
+    diameter = np.asarray(findings["diameter_mm"], float)
+    radius = np.where(diameter < 0, UNKNOWN_DIAMETER_MM, diameter) / 2
+    return np.asarray(radius * radius)
+
+
+def _scan_of(table: Table, index: Mapping[str, int]) -> Ints:
+    uids = np.asarray(table["seriesuid"], dtype=object).tolist()
+    return np.fromiter((index.get(uid, -1) for uid in uids), np.int64, len(uids))
+
+
+def _xyz(table: Table) -> NDArray[np.float64]:
+    """Coordinates as (3, n)."""
+    return np.stack([np.asarray(table[name], float) for name in AXES])
+
+
+def _order(axes: Triple) -> list[str]:
+    """Names of the axes as the submission's columns hold them."""
+    return [AXES[axes.index(column)] for column in range(3)]
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
