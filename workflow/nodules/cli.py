@@ -231,6 +231,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 def _require(package: str, option: str) -> None:
     """UserError where a package that an option needs was not installed with the command."""
+    from nodules.base.files import UserError
+
     if find_spec(package) is None:
         raise UserError(f"{option} needs {package}. Install it: pip install {package}")
 
