@@ -18,7 +18,8 @@ from reliability.killing import command, project
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1800)]
 
-LONG = {"make_phantom", "prepare_slices", "train_unet", "train_presence"}
+TRAININGS = {"train_unet", "train_presence", "train_malignancy", "train_maskrcnn"}
+LONG = {"make_phantom", "prepare_slices"} | TRAININGS
 
 
 def planned(arguments: list[str]) -> dict[str, int]:
@@ -36,7 +37,16 @@ KEYS = {
     "scoring={bootstrap: 200}": ("score_detections", LONG),
     "report={gallery: 2}": ("draw_gallery", LONG),
     "candidates={pixel_threshold: 0.05}": ("detect_unet", LONG - {"train_presence"}),
+    "maskrcnn={pixel_threshold: 0.05}": ("detect_maskrcnn", LONG),
     "presence={learning_rate: 0.01}": ("train_presence", LONG - {"train_presence"}),
+    "malignancy={batch: 5}": ("train_malignancy", LONG - {"train_malignancy"}),
+    "malignancy={vote: majority}": ("evaluate_malignancy", LONG),
+    "crops={mm: 30}": ("train_presence", LONG - {"train_presence", "train_malignancy"}),
+    # What a run is asked for decides no network: none is trained again, and none is lost.
+    "tasks=[presence]": ("summarise_run", LONG),
+    "tasks=[malignancy]": ("summarise_run", LONG),
+    "maskrcnn={enabled: false}": ("summarise_run", LONG),
+    "slices={png: all}": ("write_pngs", LONG),
     "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
     "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
     "seed=3": ("make_phantom", set()),
@@ -61,10 +71,16 @@ def test_a_key_reruns_what_it_decides(undisturbed, record_property, key):
 EDITS = {
     "nodules/prepare/lungs.py": ("prepare_slices", {"make_phantom"}),
     "nodules/learning/tasks/slices.py": ("train_unet", {"make_phantom", "prepare_slices"}),
+    "nodules/learning/networks/maskrcnn.py": ("train_maskrcnn", LONG - {"train_maskrcnn"}),
+    "nodules/inference/detection.py": ("detect_unet", LONG - {"train_presence"}),
+    "nodules/inference/candidates.py": ("classify_candidates", LONG),
+    "nodules/findings/candidate_hits.py": ("match_candidates", LONG - {"train_presence"}),
+    "nodules/evaluation/froc.py": ("score_detections", LONG),
     "nodules/evaluation/detection.py": ("score_detections", LONG),
     "nodules/report/figures/trends.py": ("draw_trends", LONG | {"score_detections"}),
+    "nodules/report/figures/explanations.py": ("draw_explanations", LONG | {"explain_nodules"}),
     "scripts/detect_unet.py": ("detect_unet", {"make_phantom", "prepare_slices", "train_unet"}),
-    "nodules/evaluation/froc_text.py": ("draw_scores", LONG),
+    "nodules/base/messages.py": (None, LONG),
     "nodules/base/files.py": (None, LONG),
     "nodules/base/tables.py": (None, LONG),
     "nodules/cli.py": (None, LONG),
@@ -168,3 +184,20 @@ def test_changed_data_reruns_what_reads_it(luna16, record_property, what):
             path.write_bytes(content)
     assert expected <= set(jobs) and bool(jobs) == bool(expected), jobs
     record_property("stale", "data: what reads it runs again" if jobs else "data: nothing runs")
+
+
+def test_a_corrected_annotation_cuts_no_scan(luna16, record_property):
+    """A dry run shows what may follow the check; what does follow only a run can tell."""
+    folder, run = luna16
+    path = folder / "annotations.csv"
+    text = path.read_text()
+    try:
+        path.write_text(text + "2.25.3,1,1,1,4\n")
+        done = subprocess.run(run, capture_output=True, text=True)
+    finally:
+        path.write_text(text)
+        subprocess.run(run, capture_output=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    jobs = set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", done.stderr, re.M))
+    assert {"check_scans", "draw_masks"} <= jobs and "prepare_slices" not in jobs, jobs
+    record_property("stale", "data: a corrected annotation draws masks anew and cuts no scan")

@@ -135,8 +135,10 @@ def test_snakefile_is_a_table_of_contents() -> None:
 
 
 @each_script
-def test_script_is_thin(script: Path) -> None:
+def test_script_is_thin_and_says_what_it_makes(script: Path) -> None:
     assert lines(script) <= 60, "move what it does into the library"
+    (main,) = (f for f in functions(script) if f.name == "main")
+    assert ast.get_docstring(main), "main has no docstring"
 
 
 @each_module

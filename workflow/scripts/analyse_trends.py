@@ -8,6 +8,7 @@ from nodules.findings.matches import with_matches
 
 
 def main(snakemake):
+    """Trends over slices, and confidence against Dice and against being right."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     scores = tables.read_all(inputs.scores, "slice_scores")
     given = trends.Predictions(

@@ -10,6 +10,7 @@ log = logging.getLogger("nodules")
 
 
 def main(snakemake):
+    """One offline HTML file, by a Snakemake of its own over finished files."""
     inputs, params = snakemake.input, snakemake.params
     style = next(path for path in inputs.captions if path.endswith(".css"))
     with atomic(snakemake.output[0]) as temporary:

@@ -5,6 +5,7 @@ from nodules.datasets import check, lidc
 
 
 def main(snakemake):
+    """The scan sheet, the defects and LUNA16's lists, all checked."""
     params = snakemake.params
     headers, patients = snakemake.input.headers, lidc.patients()
     checked = check.check_folder(params.folder, headers, patients, snakemake.threads, progress=True)

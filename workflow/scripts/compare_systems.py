@@ -14,6 +14,7 @@ from nodules.evaluation.statements import comparison
 
 
 def main(snakemake):
+    """Paired differences, confidences raw and calibrated, time and memory."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     division = tables.read(inputs.folds, "folds")
     truth = tables.read_all(inputs.scores, "slice_scores")

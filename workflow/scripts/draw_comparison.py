@@ -6,6 +6,7 @@ from nodules.report.figures.comparison import confidence_by_system, system_costs
 
 
 def main(snakemake):
+    """Two figures of the two stages beside Mask R-CNN."""
     inputs, output = snakemake.input, snakemake.output
     slices = tables.read(inputs.slices, "comparison_slices")
     comparison = tables.read(inputs.comparison, "comparison")

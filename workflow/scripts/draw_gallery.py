@@ -9,6 +9,7 @@ from nodules.report import gallery, plotting
 
 
 def main(snakemake):
+    """One picture of each kind, with a few cases."""
     inputs = snakemake.input
     folds = tables.read(inputs.folds, "folds")
     part = gallery.part_of(folds)

@@ -7,6 +7,7 @@ from nodules.report.figures import malignancy
 
 
 def main(snakemake):
+    """Three figures of benign or malignant."""
     inputs, output = snakemake.input, snakemake.output
     nodules = tables.read(inputs.nodules, "malignancy_nodules")
     curves = tables.read(inputs.curves, "malignancy_curves")

@@ -10,6 +10,7 @@ from nodules.prepare import masks
 
 
 def main(snakemake):
+    """Masks on the native grid and on that of the slices."""
     inputs, uid = snakemake.input, snakemake.wildcards.uid
     scans = tables.read(inputs.scans, "scans")
     scan = scans[scans["seriesuid"] == uid].iloc[0]

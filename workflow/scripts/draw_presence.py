@@ -7,6 +7,7 @@ from nodules.report.figures import presence
 
 
 def main(snakemake):
+    """Two figures of the presence ResNet50 on candidates."""
     inputs, output = snakemake.input, snakemake.output
     curves = tables.read(inputs.curves, "presence_curves")
     bins = tables.read(inputs.reliability, "reliability")

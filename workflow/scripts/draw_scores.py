@@ -7,6 +7,7 @@ from nodules.report.figures import detection
 
 
 def main(snakemake):
+    """Two figures of detection and segmentation."""
     inputs, output = snakemake.input, snakemake.output
     froc = tables.read(inputs.froc, "froc")
     segmentation = tables.read(inputs.segmentation, "segmentation")

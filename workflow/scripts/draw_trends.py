@@ -12,6 +12,7 @@ from nodules.report.figures.trends import (
 
 
 def main(snakemake):
+    """Four figures of trends, as published and as they should be read."""
     inputs, output = snakemake.input, snakemake.output
     slices = tables.read(inputs.slices, "trend_slices")
     windows = tables.read(inputs.windows, "trend_windows")

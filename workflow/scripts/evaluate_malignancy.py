@@ -6,6 +6,7 @@ from nodules.evaluation import malignancy
 
 
 def main(snakemake):
+    """Scores of all systems on the same nodules, and their differences."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     nodules, curves, summary = malignancy.score(
         tables.read_all([*inputs.resnet, *inputs.yardsticks], "malignancy_scores"),

@@ -7,6 +7,7 @@ from nodules.findings.matches import with_matches
 
 
 def main(snakemake):
+    """Measures, curves and calibration of each set of scans."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     scores = presence.score(
         with_matches(

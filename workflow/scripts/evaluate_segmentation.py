@@ -10,6 +10,7 @@ from nodules.images.geometry import Geometry
 
 
 def main(snakemake):
+    """Dice and distances of each nodule, and their means by diameter."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     folds = tables.read(inputs.folds, "folds")
     nodules = tables.read(inputs.nodules, "nodules")

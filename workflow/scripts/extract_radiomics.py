@@ -12,6 +12,7 @@ from nodules.images.metaimage import read_volume
 
 
 def main(snakemake):
+    """Features of each nodule, or the reason why it has none."""
     inputs, part = snakemake.input, snakemake.wildcards.part
     uids = folds.part(tables.read(inputs.folds, "folds"), part)
     scans = tables.read(inputs.scans, "scans").set_index("seriesuid")

@@ -5,6 +5,7 @@ from nodules.learning.networks import weights
 
 
 def main(snakemake):
+    """A file that is whole and has the right hash."""
     weights.fetch(snakemake.output[0])
 
 

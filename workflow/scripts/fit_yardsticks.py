@@ -5,6 +5,7 @@ from nodules.findings import yardsticks
 
 
 def main(snakemake):
+    """Scores by models that have not seen the part's patients."""
     inputs, part = snakemake.input, snakemake.wildcards.part
     labels = tables.read(inputs.labels, "malignancy_labels")
     radiomics = tables.read_all(inputs.radiomics, "radiomics")

@@ -6,6 +6,7 @@ from nodules.findings.rule import Rule, attrition
 
 
 def main(snakemake):
+    """Labels by the rule of the config, each with how it was joined."""
     inputs, settings = snakemake.input, snakemake.params.settings
     nodules = tables.read(inputs.nodules, "nodules")
     if inputs.get("contours"):

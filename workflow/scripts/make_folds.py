@@ -5,6 +5,7 @@ from nodules.datasets import folds
 
 
 def main(snakemake):
+    """Which scans each fold leaves out, and which are held out."""
     settings = snakemake.params.settings
     table = folds.assign(
         tables.read(snakemake.input.scans, "scans"),

@@ -7,6 +7,7 @@ from nodules.datasets.phantom.dataset import make_phantom
 
 
 def main(snakemake):
+    """Scans, lists, outlines and ratings."""
     folder = Path(snakemake.output.annotations).parent
     make_phantom(folder, snakemake.params.config, snakemake.threads)
     jobs.log.info("%d phantom scans in %s", len(snakemake.output.headers), folder)

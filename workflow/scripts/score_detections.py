@@ -9,6 +9,7 @@ from nodules.evaluation.sets import of, scans_by_set
 
 
 def main(snakemake):
+    """FROC, CPM and operating points of each system and set, and submissions."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     folds = tables.read(inputs.folds, "folds")
     truth = Truth(

@@ -8,6 +8,7 @@ TOLD = ("detection", "segmentation", "presence", "trends", "malignancy")
 
 
 def main(snakemake):
+    """Table `metrics` and summary.json."""
     inputs, output = snakemake.input, snakemake.output
     # Some have no file where the ResNet50's task gives none.
     found = {

@@ -6,6 +6,7 @@ from nodules.report.pages import malignancy
 
 
 def main(snakemake):
+    """One page from malignancy.json."""
     malignancy.page(read_json(snakemake.input.summary)).write(snakemake.output[0])
 
 

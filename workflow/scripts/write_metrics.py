@@ -6,6 +6,7 @@ from nodules.report.pages import numbers
 
 
 def main(snakemake):
+    """One page from table `metrics` and the statements."""
     inputs = snakemake.input
     metrics = tables.read(inputs.metrics, "metrics")
     # Some have no file where the ResNet50's task gives none, or Mask R-CNN is left out.

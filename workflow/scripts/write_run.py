@@ -7,6 +7,7 @@ from nodules.report.pages import run
 
 
 def main(snakemake):
+    """Two pages: scans used and skipped, config and versions."""
     inputs, output = snakemake.input, snakemake.output
     scans = tables.read(inputs.scans, "scans")
     folds = tables.read(inputs.folds, "folds")

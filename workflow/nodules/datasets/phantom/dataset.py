@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from nodules.base import files, tables
 from nodules.datasets import lidc
 from nodules.datasets.phantom import plan
-from nodules.datasets.phantom.insertion import AGREEING, Nodule, outlines
+from nodules.datasets.phantom.insertion import AGREEING, PaintedNodule, outlines
 from nodules.datasets.phantom.scan import Phantom, Request, choose_shapes, draw_phantom
 from nodules.datasets.scan import Scan
 from nodules.images.geometry import Geometry
@@ -55,7 +55,7 @@ HEADER = {
 
 
 @dataclass(frozen=True)
-class Task:
+class ScanOrder:
     """One scan to make."""
 
     index: int
@@ -79,7 +79,7 @@ def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], proc
     tasks = []
     for i, scan in enumerate(scans):
         rng = seeds.generator(seed, "phantom shapes", i)
-        tasks.append(Task(i, scan, seed, settings, choose_shapes(rng, library, i, settings)))
+        tasks.append(ScanOrder(i, scan, seed, settings, choose_shapes(rng, library, i, settings)))
     if processes > 1:
         # Fresh processes: forks of one that has started threads may hang.
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
@@ -89,15 +89,15 @@ def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], proc
     write_tables(Path(folder), [scan.uid for scan in scans], made)
 
 
-def make_scan(task: Task) -> Rows:
+def make_scan(order: ScanOrder) -> Rows:
     """Draw and write one scan; its rows of the set's tables."""
     cv2.setNumThreads(1)
-    rng = seeds.generator(task.seed, "phantom", task.index)
-    phantom = draw_phantom(rng, task.request, task.config)
-    order = STORED.get(task.index % ORIENTATION_CYCLE, PLAIN)
-    stored = stored_grid(phantom.geometry, *order)
-    write_volume(task.scan, stored_array(phantom.hu, *order), stored)
-    return describe(rng, task.scan.uid, phantom, stored)
+    rng = seeds.generator(order.seed, "phantom", order.index)
+    phantom = draw_phantom(rng, order.request, order.config)
+    axes = STORED.get(order.index % ORIENTATION_CYCLE, PLAIN)
+    stored = stored_grid(phantom.geometry, *axes)
+    write_volume(order.scan, stored_array(phantom.hu, *axes), stored)
+    return describe(rng, order.scan.uid, phantom, stored)
 
 
 def stored_array(array: NDArray, permutation: Flips, flips: Flips) -> NDArray:
@@ -189,7 +189,7 @@ def _contours(
     uid: str,
     annotation: int,
     mask: NDArray[np.bool_],
-    nodule: Nodule,
+    nodule: PaintedNodule,
     grid: Geometry,
     stored: Geometry,
 ) -> Iterable[dict[str, Any]]:

@@ -49,7 +49,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Nodule:
+class PaintedNodule:
     """A nodule at its place: `corner` is the z, y, x index of its patch's first voxel."""
 
     patch: Patch
@@ -110,8 +110,8 @@ def place_nodule(
     vessels: Field,
     geometry: Geometry,
     patch: Patch,
-    others: Sequence["Nodule"],
-) -> Nodule | None:
+    others: Sequence["PaintedNodule"],
+) -> PaintedNodule | None:
     """Find room in a lung, clear of other nodules; None where there is none.
 
     Isolated, at a vessel or at the pleura, by chance; where its kind of place isn't to be had
@@ -134,7 +134,7 @@ def place_nodule(
         choice = np.flatnonzero(clear & suits[place])
         if len(choice):
             z0, y0, x0 = (int(i) for i in corners[rng.choice(choice)])
-            return Nodule(patch, (z0, y0, x0), place, architecture(patch.ratings))
+            return PaintedNodule(patch, (z0, y0, x0), place, architecture(patch.ratings))
     return None
 
 
@@ -144,7 +144,7 @@ def architecture(ratings: Sequence[dict[str, int]]) -> str:
     return ARCHITECTURES[0 if texture > 3.25 else 1 if texture > 2.25 else 2]
 
 
-def paint_nodule(rng: np.random.Generator, hu: Field, nodule: Nodule) -> None:
+def paint_nodule(rng: np.random.Generator, hu: Field, nodule: PaintedNodule) -> None:
     """Brighten the nodule's voxels by its density, in place; a vessel in it stays visible."""
     density = nodule.patch.density
     window = tuple(slice(a, a + n) for a, n in zip(nodule.corner, density.shape, strict=True))
@@ -219,7 +219,7 @@ def _corners(
 
 
 def _apart(
-    corners: NDArray[np.int64], patch: Patch, others: Sequence[Nodule], geometry: Geometry
+    corners: NDArray[np.int64], patch: Patch, others: Sequence[PaintedNodule], geometry: Geometry
 ) -> Bools:
     centres = geometry.to_world(corners + (np.array(patch.density.shape) - 1) / 2)
     apart = np.ones(len(corners), bool)

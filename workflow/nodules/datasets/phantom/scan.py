@@ -12,7 +12,7 @@ from nodules.datasets.phantom.anatomy import Chest, draw_chest
 from nodules.datasets.phantom.fields import Field, blur
 from nodules.datasets.phantom.insertion import (
     AGREEING,
-    Nodule,
+    PaintedNodule,
     draw_patch,
     paint_nodule,
     place_nodule,
@@ -45,8 +45,8 @@ class Phantom:
 
     geometry: Geometry
     hu: NDArray[np.int16]
-    nodules: list[Nodule]
-    findings: list[Nodule]
+    nodules: list[PaintedNodule]
+    findings: list[PaintedNodule]
     junctions: Floats
 
 
@@ -113,8 +113,8 @@ def draw_phantom(rng: np.random.Generator, request: Request, config: Mapping[str
     geometry = draw_grid(rng, config)
     chest = draw_chest(rng, geometry)
     vessels, junctions = draw_vessels(rng, chest)
-    nodules: list[Nodule] = []
-    findings: list[Nodule] = []
+    nodules: list[PaintedNodule] = []
+    findings: list[PaintedNodule] = []
     for shape in request.nodules:
         nodules += _placed(rng, chest, vessels, geometry, shape, None, nodules)
     for shape in request.findings:
@@ -141,8 +141,8 @@ def _placed(
     geometry: Geometry,
     shape: NoduleShape,
     readers: int | None,
-    others: Sequence[Nodule],
-) -> list[Nodule]:
+    others: Sequence[PaintedNodule],
+) -> list[PaintedNodule]:
     """The nodule at its place, or nothing; a few positions between voxels are tried."""
     for _ in range(8):
         patch = draw_patch(rng, shape, geometry, readers)
