@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
 from nodules.datasets import lidc  # noqa: E402
-from nodules.learning.networks.maskrcnn import build_maskrcnn  # noqa: E402
+from nodules.learning.networks import maskrcnn  # noqa: E402
 from nodules.learning.networks.unet import UNet  # noqa: E402
 
 SCANS, SLICES, SIDE = 888, 227_242, 512
@@ -82,23 +82,24 @@ def main() -> None:
         yaml.safe_load((REPOSITORY / f"config/{name}.yaml").read_text())
         for name in ("config", "luna16")
     )
-    baseline = default["baseline"] | config["baseline"]
-    m = build_maskrcnn(baseline, seed=0)
-    unet, resnet, folds = config["unet"], config["resnet"], given.folds
+    instances = default["maskrcnn"] | config["maskrcnn"]
+    m = maskrcnn.build(instances, seed=0)
+    unet, presence, folds = config["unet"], config["presence"], given.folds
     with torch.device("meta"):
         u, r = UNet(unet["filters"], unet["depth"], unet["context"]), resnet50(num_classes=1)
     channels = 1 + 2 * unet["context"]
     shown, learned = operations(u, (4, channels, SIDE, SIDE))
-    answered, taught = operations(r, (4, 3, resnet["crop_px"], resnet["crop_px"]))
-    seen, fitted = operations_of_maskrcnn(m, 1 + 2 * baseline["context"])
+    px = config["crops"]["px"]
+    answered, taught = operations(r, (4, 3, px, px))
+    seen, fitted = operations_of_maskrcnn(m, 1 + 2 * instances["context"])
     positive = slices_with_a_nodule(given.annotations)
     epoch = positive * (1 + unet["empty_slices"]) * unet["repeat"] * (folds - 1) / folds
-    crops = 1186 * (1 + resnet["negatives"]) * (folds - 1) / folds
+    crops = 1186 * (1 + presence["negatives"]) * (folds - 1) / folds
     hour = given.tflops * 1e12 * 3600
     train = epoch * unet["epochs"] * learned / hour
     detect = SLICES / folds * shown / hour
-    resnets = (crops * resnet["epochs"] * taught + SLICES / folds * answered) / hour
-    boxes = epoch * baseline["epochs"] * fitted + SLICES / folds * seen
+    resnets = (crops * presence["epochs"] * taught + SLICES / folds * answered) / hour
+    boxes = epoch * instances["epochs"] * fitted + SLICES / folds * seen
     boxes /= hour * MASKRCNN_RATE
     a_fold = train + detect + resnets + boxes
     rounds = math.ceil(folds / given.gpus)
@@ -111,14 +112,14 @@ def main() -> None:
         "slices trained on": f"{epoch:,.0f} an epoch and fold",
         "train_unet": f"{train:.2f} GPU hours a fold, {train * folds:.1f} in all",
         "detect_unet": f"{detect:.2f} GPU hours a fold, {detect * folds:.1f} in all",
-        "ResNet50, both rules": f"{resnets:.2f} GPU hours a fold, {resnets * folds:.1f} in all",
+        "presence, both rules": f"{resnets:.2f} GPU hours a fold, {resnets * folds:.1f} in all",
         "Mask R-CNN, both rules": f"{boxes:.2f} GPU hours a fold, {boxes * folds:.1f} in all",
         f"on {given.gpus} GPUs": f"{rounds * a_fold:.1f} h in {rounds} rounds",
         "slices and masks": f"{cpu / 3600:.1f} CPU hours",
         f"on {given.cores} cores": f"{cpu / 60 / given.cores:.0f} min",
         "results/slices": f"{SLICES * SIDE**2 / 1e9:.0f} GB",
     }
-    networks = [("unet", u, unet), ("resnet", r, resnet), ("maskrcnn", m, baseline)]
+    networks = [("unet", u, unet), ("presence", r, presence), ("maskrcnn", m, instances)]
     for name, network, settings in networks:
         weights = sum(p.numel() for p in network.parameters()) * 4 / 1e9
         lines[f"results/models/{name}"] = (
