@@ -91,7 +91,7 @@ def test_a_sheared_form_is_refused(file):
         ((344, "B", *b"ni1\0"), r"its voxels are in another file \(.img\)"),
         ((OFFSET, "f", 1e9), "its voxels begin behind its end"),
         ((OFFSET, "f", float("nan")), "its voxels begin behind its end"),
-        ((SROWS, "f", float("nan")), "no affine grid"),
+        ((SROWS, "f", float("nan")), "its axes make no grid"),
         ((UNITS, "B", 1), "are absurd for a chest CT"),
     ],
 )

@@ -15,7 +15,6 @@ from nodules.images.dicom_headers import Frame, label
 from nodules.images.dicom_series import Series
 from nodules.images.geometry import Geometry
 from nodules.images.hounsfield import as_hu, in_patient_order, require_grid
-from nodules.images.itk_files import reason_of
 
 AGAIN = "Copy or send the file again."
 
@@ -110,3 +109,10 @@ def _require_equal(twins: Sequence[tuple[Frame, Frame]], place: str) -> None:
                 f"{label(one)} and {label(other)} lie at the same place and differ",
                 "Keep one of each, or the slices of one reconstruction in a folder of their own.",
             )
+
+
+def reason_of(error: RuntimeError) -> str:
+    """The last line of what ITK says, without its own places in memory and code."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    last = lines[-1] if lines else "no reason given"
+    return last.split("): ")[-1].removeprefix("sitk::ERROR: ").split(' for "')[0].rstrip(".")

@@ -13,18 +13,21 @@ SPACING_MM = (0.1, 10.0)  # as in MetaImage headers: what `luna16 check` takes f
 
 
 def as_hu(values: NDArray, place: str) -> NDArray[np.int16]:
-    """Any real numbers as int16: rounded to the nearest, values beyond int16 clipped.
+    """A volume of real numbers as int16: rounded to the nearest, values beyond int16 clipped.
 
     Raises FileDefect, which names `place`, where a value is no number.
     """
     if values.dtype == np.int16:
         return values
     limits = np.iinfo(np.int16)
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise FileDefect(place, "there are voxels that are not finite", "Replace the file.")
-        values = np.rint(values)
-    return np.clip(values, limits.min, limits.max).astype(np.int16)
+    hu = np.empty(values.shape, np.int16)
+    for plane, out in zip(values, hu, strict=True):  # in the cache, and without copies of it all
+        if values.dtype.kind == "f":
+            if not np.isfinite(plane).all():
+                raise FileDefect(place, "there are voxels that are not finite", "Replace the file.")
+            plane = np.rint(plane)
+        np.copyto(out, np.clip(plane, limits.min, limits.max), casting="unsafe")
+    return hu
 
 
 def in_patient_order(
@@ -37,6 +40,16 @@ def in_patient_order(
     native, permutation, (fz, fy, fx) = geometry.reoriented()
     native = replace(native, direction=native.direction + 0.0)  # a -0 would stand in headers
     return np.ascontiguousarray(stored.transpose(permutation)[::fz, ::fy, ::fx]), native
+
+
+def grid_of(affine: NDArray, shape: tuple[int, int, int], place: str) -> Geometry:
+    """The grid of an affine (4, 4) from index x, y, z to LPS mm; FileDefect where it is none."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or (spacing == 0).any():
+        raise FileDefect(place, "its axes make no grid", "Write or convert the file again.")
+    geometry = Geometry.build(affine[:3, 3], spacing, affine[:3, :3] / spacing, shape)
+    require_grid(geometry, place)
+    return geometry
 
 
 def require_grid(geometry: Geometry, place: str) -> None:

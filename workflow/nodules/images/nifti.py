@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect, require_regular
 from nodules.images.geometry import Geometry
-from nodules.images.hounsfield import as_hu, in_patient_order, require_grid
+from nodules.images.hounsfield import as_hu, grid_of, in_patient_order
 
 AGAIN = "Convert or copy the file again."
 SUFFIXES = (".nii", ".nii.gz")
@@ -148,7 +148,9 @@ def _geometry(fields: dict[str, NDArray], shape: tuple[int, int, int], place: st
             "Convert the scan again from its DICOM files.",
         )
     unit = UNITS_MM.get(int(fields["xyzt_units"][0]) & 7, 1.0)
-    grids = [_grid(TO_LPS @ np.diag([unit, unit, unit, 1]) @ form, shape, place) for form in forms]
+    grids = [
+        grid_of(TO_LPS @ np.diag([unit, unit, unit, 1]) @ form, shape, place) for form in forms
+    ]
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape) - 1)
     apart = np.abs(grids[0].to_world(corners) - grids[-1].to_world(corners)).max()
     if apart > DISAGREE_MM:
@@ -158,16 +160,6 @@ def _geometry(fields: dict[str, NDArray], shape: tuple[int, int, int], place: st
             "Set the code of the wrong one to 0.",
         )
     return grids[0]
-
-
-def _grid(affine: NDArray, shape: tuple[int, int, int], place: str) -> Geometry:
-    """The grid of an affine (4, 4) from index x, y, z to LPS mm."""
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or (spacing == 0).any():
-        raise FileDefect(place, "its sform or qform is no affine grid", AGAIN)
-    geometry = Geometry.build(affine[:3, 3], spacing, affine[:3, :3] / spacing, shape)
-    require_grid(geometry, place)
-    return geometry
 
 
 def _qform(fields: dict[str, NDArray]) -> NDArray:

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect, UserError
 from nodules.base.messages import escaped
-from nodules.images import dicom, dicom_headers, dicom_series, itk_files, metaimage, nifti
+from nodules.images import (
+    dicom,
+    dicom_headers,
+    dicom_series,
+    metaimage,
+    metaimage_local,
+    nifti,
+    nrrd,
+)
 from nodules.images.dicom_headers import Headers
 from nodules.images.dicom_series import Series
 from nodules.images.foreign import is_uid
@@ -29,10 +37,9 @@ from nodules.images.geometry import Geometry
 
 METAIMAGE = ".mhd"
 VOXELS = (".raw", ".zraw")  # of a header that names them
-SUFFIXES = (METAIMAGE, *nifti.SUFFIXES, *itk_files.SUFFIXES)
+SUFFIXES = (METAIMAGE, metaimage_local.SUFFIX, *nifti.SUFFIXES, *nrrd.SUFFIXES)
 FORMS = "a DICOM file, folder or zip, .mhd, .mha, .nii, .nii.gz, .nrrd"
 MOST_ZIP_BYTES = 64 << 30  # uncompressed: a hundred scans and more
-HEAD = 4096  # bytes of a MetaImage header in which LOCAL is looked for
 
 Volume = tuple[NDArray[np.int16], Geometry, list[str]]
 
@@ -162,13 +169,13 @@ def _unpack(archive: Path, folder: Path) -> list[tuple[Path, str]]:
     found, homes = [], dict[str, Path]()
     try:
         with zipfile.ZipFile(archive) as packed:
-            members = [m for m in packed.infolist() if not m.is_dir()]
+            members = [m for m in packed.infolist() if m.filename and not m.is_dir()]
             if sum(member.file_size for member in members) > MOST_ZIP_BYTES:
                 remedy = "Unpack it and name the folder."
                 raise FileDefect(str(archive), "it unpacks to more than 64 GB", remedy)
             for member in members:
                 place, _, name = member.filename.rpartition("/")
-                if name.startswith(".") or "__MACOSX" in place:
+                if not name or name.startswith(".") or "__MACOSX" in place:
                     continue
                 home = homes.setdefault(place, folder / str(len(homes)))
                 home.mkdir(exist_ok=True)
@@ -282,22 +289,12 @@ def _stem(path: Path) -> str:
 
 
 def _read_file(path: Path) -> Volume:
-    """Read a volume file by its suffix."""
-    suffix = suffix_of(path)
-    readers: dict[str, Callable[[Path], tuple[NDArray[np.int16], Geometry]]] = {
-        METAIMAGE: itk_files.read_volume if _holds_its_voxels(path) else metaimage.read_volume
-    }
-    readers |= dict.fromkeys(nifti.SUFFIXES, nifti.read_volume)
-    read_it = readers.get(suffix, itk_files.read_volume)
-    return *read_it(path), []
-
-
-def _holds_its_voxels(path: Path) -> bool:
-    """Whether a MetaImage header names itself as the place of its voxels, as .mha do."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEAD)
-    except OSError:
-        return False
-    lines = (line.replace(b" ", b"") for line in head.splitlines())
-    return any(line == b"ElementDataFile=LOCAL" for line in lines)
+    """Read a volume file by its suffix, a MetaImage header by where its voxels are."""
+    reader: Callable[[Path], tuple[NDArray[np.int16], Geometry]] = metaimage.read_volume
+    if suffix_of(path) in nifti.SUFFIXES:
+        reader = nifti.read_volume
+    elif suffix_of(path) in nrrd.SUFFIXES:
+        reader = nrrd.read_volume
+    elif suffix_of(path) == metaimage_local.SUFFIX or metaimage_local.is_local(path):
+        reader = metaimage_local.read_volume
+    return *reader(path), []
