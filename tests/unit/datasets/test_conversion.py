@@ -56,7 +56,7 @@ def test_a_folder_of_many_goes_on_past_a_defective_one(clinic, tmp_path, capsys)
         "broken.nii": "failed",
     }
     told = capsys.readouterr()
-    assert "3 scans in LUNA16's layout, 1 failed, 1 left out" in told.out
+    assert "scans in LUNA16's layout: 3, failed: 1, left out: 1" in told.out
     assert re.fullmatch(r"luna16: \S+broken.nii: it is no NIfTI file. .*\n", told.err)
     made_uid = reading.made_uid(HU + 2)
     written = sorted(path.name for path in (out / "subset0").iterdir())

@@ -66,6 +66,6 @@ def describe(rows: Sequence[Row]) -> str:
     """How many scans there are now, failed and were left out."""
     count = Counter(row["status"] for row in rows)
     return (
-        f"{count[WRITTEN]} scans in LUNA16's layout, {count[FAILED]} failed, "
-        f"{count[LEFT_OUT]} left out\n"
+        f"scans in LUNA16's layout: {count[WRITTEN]}, failed: {count[FAILED]}, "
+        f"left out: {count[LEFT_OUT]}\n"
     )
