@@ -55,7 +55,21 @@ def test_uneven_steps_are_resampled_on_an_even_grid(tmp_path):
     assert np.allclose(found.geometry.spacing, (*made.PIXEL, 2.5))
     assert worst_hu(found) <= 1
     (note,) = found.notes
-    assert "2.5 to 5 mm, the first between 009.dcm and 010.dcm: resampled every 2.5 mm" in note
+    assert "2.5 to 5 mm, 5 mm from 009.dcm to 010.dcm: resampled every 2.5 mm" in note
+
+
+def test_positions_rounded_by_a_scanner_are_even(tmp_path):
+    places = np.round(made.positions(N, 0.625), 1)
+    found = reading.read(made.write(tmp_path, made.series(HU, places)))
+    assert np.array_equal(found.voxels, HU) and not found.notes
+    assert abs(found.geometry.spacing[2] - 0.625) < 0.1 / (N - 1)
+
+
+def test_small_differences_that_add_up_are_uneven(tmp_path):
+    places = made.positions(60, [2.5] * 30 + [2.54] * 29)
+    found = reading.read(made.write(tmp_path, of_places(places)))
+    assert "uneven steps of 2.5 to 2.54 mm" in found.notes[0]
+    assert worst_hu(found) <= 1
 
 
 def test_slices_of_an_uneven_series_on_the_grid_are_kept_as_they_are(tmp_path):

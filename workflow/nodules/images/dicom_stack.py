@@ -17,7 +17,9 @@ from nodules.images.dicom_series import SAME_PLACE_MM, Series
 from nodules.images.geometry import Geometry
 from nodules.images.hounsfield import SPACING_MM
 
-UNEVEN = (0.01, 0.05)  # of the step, and mm: a step differs where it differs by more than both
+# Of the step, and mm: how far a slice of even steps may lie off its place. Some scanners round
+# positions to 0.1 mm, which makes 0.6 and 0.7 mm of 0.625.
+UNEVEN = (0.01, 0.06)
 DRIFT_MM = 0.01  # sideways from one slice to the next
 DRIFT_IN_ALL_MM = 0.1
 MISSING_RUN = 2  # so many wide gaps in a row are missing slices; more are another step
@@ -131,8 +133,9 @@ def _steps(
     step = float(np.median(gaps[gaps <= 1.2 * gaps.min()]))
     if (gaps <= 1.2 * gaps.min()).sum() < 0.1 * len(gaps):
         step = float(np.median(gaps))  # a stray near-duplicate makes no step
-    limit = max(UNEVEN[0] * step, UNEVEN[1])
-    if np.abs(gaps - step).max() <= limit:
+    number = np.arange(len(depths))
+    off = np.abs(depths - np.polyval(np.polyfit(number, depths, 1), number)).max()
+    if off <= max(UNEVEN[0] * step, UNEVEN[1]):
         return float(depths[-1] / len(gaps)), True
     wide = np.flatnonzero(gaps > 1.5 * step)
     runs = np.split(wide, np.flatnonzero(np.diff(wide) > 1) + 1) if len(wide) else []
@@ -147,10 +150,10 @@ def _steps(
             f"more than {SPACING_MM[1]:g} mm",
             "Choose a series with thinner steps.",
         )
-    odd = int(np.flatnonzero(np.abs(gaps - step) > limit)[0])
+    odd = int(np.abs(gaps - step).argmax())
     notes.append(
-        f"uneven steps of {gaps.min():.4g} to {gaps.max():.4g} mm, the first between "
-        f"{label(frames[odd])} and {label(frames[odd + 1])}: resampled every {step:.4g} mm"
+        f"uneven steps of {gaps.min():.4g} to {gaps.max():.4g} mm, {gaps[odd]:.4g} mm from "
+        f"{label(frames[odd])} to {label(frames[odd + 1])}: resampled every {step:.4g} mm"
     )
     return step, False
 
