@@ -14,7 +14,7 @@ import numpy as np
 
 from nodules import lungs
 from nodules.geometry import Geometry
-from nodules.lungs import Bools, Mask, Volume
+from nodules.lungs import Bools, Mask, Spacing, Volume
 
 SECOND, NONE = "density", "none"  # names of methods, beside those of lungs.METHODS
 
@@ -36,6 +36,7 @@ BODY_SHARE = (0.02, 0.75)  # of the body's cross-section: whole lungs 0.2 to 0.4
 HIGHEST_HU = -400.0  # median: that of lungs is -910 to -780
 SMALLEST_EXTENT_MM = 40.0  # the lungs of a newborn are about 60 high
 OUTSIDE_SHARE = 0.2  # of the mask, beyond the body's hull
+SOLID_SHARE = 0.02  # of the mask, in cores of lung: 0.3 to 0.6 in lungs, none in bowel
 MISSED_LITRES, MISSED_SHARE = 0.02, 0.1  # lung-like cores beside the mask, and their share of it
 
 
@@ -105,7 +106,8 @@ def plausibility(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility
 def quick(volume: Volume, geometry: Geometry) -> Plausibility:
     """Measures of the lungs that the second method finds on a grid of about 4 mm.
 
-    For a check that has the voxels at hand: a twentieth of them is looked at.
+    For a check that has the voxels at hand: a sixteenth of them or less is looked at. It may be
+    given those alone, such as every other pixel of some slices, with the geometry that they have.
     """
     coarse, spacing = _sparse(volume, geometry)
     return _measured(coarse, dense(coarse, spacing), spacing)
@@ -116,8 +118,8 @@ def density(volume: Volume, geometry: Geometry) -> Mask:
     return lungs.refine(dense(*lungs.decimate(volume, geometry)), geometry)
 
 
-def dense(coarse: Volume, spacing: tuple[float, float]) -> Bools:
-    """Lungs by their density, on the coarse grid: int16 HU (z, y, x), mm of z and of the pixels.
+def dense(coarse: Volume, spacing: Spacing) -> Bools:
+    """Lungs by their density, on the coarse grid: int16 HU (z, y, x).
 
     Cores of lung-like HU within the body are grown into the air about them, as far as the cage
     that they span, without airways and without gas that walls part from them.
@@ -126,7 +128,7 @@ def dense(coarse: Volume, spacing: tuple[float, float]) -> Bools:
     inside, core = _inside(averaged, coarse, low, spacing)
     gas = lungs.cores(averaged, (lungs.PADDING_HU, low), spacing)
     outside = _outside(gas, inside)
-    walled, bullae = lungs.by_walls(gas & inside & ~outside, coarse, spacing)
+    walled, bullae = lungs.by_walls(gas & inside & ~outside, coarse, spacing, len(gas))
     gas, core = walled | (outside & inside), core | bullae
     air = (coarse < lungs.AIR_HU) & inside & _cage(core, spacing)
     air &= lungs.dilate(core, spacing, REACH_MM) & ~lungs.dilate(gas, spacing, lungs.GUT_EDGE_MM)
@@ -142,14 +144,17 @@ def _outside(gas: Bools, inside: Bools) -> Bools:
     return np.asarray(np.take(2 * beyond > counts, labels, mode="clip")) & gas
 
 
-def body(coarse: Volume, spacing: tuple[float, float]) -> Bools:
+def body(coarse: Volume, spacing: Spacing) -> Bools:
     """The largest piece of tissue that is thicker than a shell."""
     side = max(1, round(SHELL_MM / spacing[1]))
     tissue = np.empty(coarse.shape, np.uint8)
     for image, out in zip(coarse, tissue, strict=True):
-        solid = cv2.inRange(image, lungs.AIR_HU, np.iinfo(np.int16).max)
-        cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((side, side), np.uint8), dst=out)
-    return lungs.largest(tissue > 0)
+        above = cv2.inRange(image, lungs.AIR_HU, np.iinfo(np.int16).max)
+        cv2.morphologyEx(above, cv2.MORPH_OPEN, np.ones((side, side), np.uint8), dst=out)
+    solid = tissue > 0
+    labels = cc3d.connected_components(solid, connectivity=6)
+    counts = np.bincount(labels[solid], minlength=1)
+    return np.asarray(labels == counts.argmax()) & solid
 
 
 def hull(near: Bools) -> Bools:
@@ -166,7 +171,7 @@ def hull(near: Bools) -> Bools:
     return filled.view(np.bool_)
 
 
-def spread(mask: Bools, spacing: tuple[float, float], below_mm: float, above_mm: float) -> Bools:
+def spread(mask: Bools, spacing: Spacing, below_mm: float, above_mm: float) -> Bools:
     """Each slice with all mask pixels of the slices so far below and above it."""
     near = mask.copy()
     for step in range(1, min(len(mask), int(max(below_mm, above_mm) / spacing[0]) + 1)):
@@ -177,9 +182,7 @@ def spread(mask: Bools, spacing: tuple[float, float], below_mm: float, above_mm:
     return near
 
 
-def _inside(
-    averaged: Volume, coarse: Volume, low: float, spacing: tuple[float, float]
-) -> tuple[Bools, Bools]:
+def _inside(averaged: Volume, coarse: Volume, low: float, spacing: Spacing) -> tuple[Bools, Bools]:
     """The body's hull, and the cores of lung-like density within it that may be lungs.
 
     Those are large beside the largest, and tissue is on all four sides of most of their voxels:
@@ -231,7 +234,7 @@ def gas_below(coarse: Volume) -> float:
     return min(usual, AIR_HU[0] + int(counts.argmax()) * AIR_BIN + AIR_ABOVE)
 
 
-def _cage(core: Bools, spacing: tuple[float, float]) -> Bools:
+def _cage(core: Bools, spacing: Spacing) -> Bools:
     """Where lung may be about its cores: bubbles under the skin of the chest are beyond.
 
     The chest widens downwards, so the slices above a slice have no more than it has.
@@ -250,7 +253,7 @@ def _middle(inside: Bools) -> float:
     return float(np.searchsorted(columns, columns[-1] / 2))
 
 
-def measure(coarse: Volume, found: Bools, spacing: tuple[float, float]) -> Plausibility:
+def measure(coarse: Volume, found: Bools, spacing: Spacing) -> Plausibility:
     """Measures of a mask on the coarse grid, taken on a grid of about MEASURE_MM."""
     step = max(1, round(MEASURE_MM / spacing[0]))
     size = tuple(max(1, round(n * spacing[1] / MEASURE_MM)) for n in coarse.shape[:0:-1])
@@ -263,7 +266,7 @@ def measure(coarse: Volume, found: Bools, spacing: tuple[float, float]) -> Plaus
     return _measured(hu, mask > 0, (spacing[0] * step, MEASURE_MM))
 
 
-def _measured(hu: Volume, found: Bools, spacing: tuple[float, float]) -> Plausibility:
+def _measured(hu: Volume, found: Bools, spacing: Spacing) -> Plausibility:
     """Measures of a mask on a grid of about MEASURE_MM."""
     litre = float(spacing[0] * spacing[1] ** 2) / 1e6
     low = gas_below(hu)
@@ -283,27 +286,30 @@ def _measured(hu: Volume, found: Bools, spacing: tuple[float, float]) -> Plausib
     )
     outside = int(np.count_nonzero(found & ~inside)) / max(1, voxels)
     ends = bool(found[0].any() or found[-1].any())
-    return numbers._replace(reason=_objection(numbers, outside, ends, low))
+    solid = int(np.count_nonzero(found & lung)) / max(1, voxels)
+    gas = numbers.hu < low or (solid < SOLID_SHARE and not ends)
+    return numbers._replace(reason=_objection(numbers, outside, ends, gas))
 
 
-def _objection(found: Plausibility, outside: float, ends: bool, low: float) -> str:
+def _objection(found: Plausibility, outside: float, ends: bool, gas: bool) -> str:
     """The first thing that speaks against lungs, as a sentence, or nothing.
 
-    outside: share of them beyond the body; ends: whether the scan ends within them; low: HU below
-    which there is gas.
+    outside: share of them beyond the body; ends: whether the scan ends within them; gas: whether
+    they are gas and its edges.
     """
     few, most = BODY_SHARE
     if found.litres == 0:
         return f"No lung was found{_beside(found)}."
     if outside > OUTSIDE_SHARE:
         return f"{outside:.0%} of what was found lies outside the body: air around the patient."
-    if found.hu < low:
-        return (
-            f"What was found ({found.litres:.2f} litres) is gas, of stomach, bowel or outside: its "
-            f"median is {found.hu:.0f} HU, that of lungs is about -850 HU."
-        )
     if found.hu > HIGHEST_HU:
         return f"What was found holds no air: its median is {found.hu:.0f} HU, not about -850 HU."
+    if gas:
+        return (
+            f"What was found ({found.litres:.2f} litres, median {found.hu:.0f} HU) is gas, as in "
+            "stomach or bowel: there is none of lung's even density, about -850 HU"
+            f"{_beside(found)}."
+        )
     if found.litres > LARGEST_LITRES:
         return f"{found.litres:.1f} litres were found; lungs hold {LARGEST_LITRES:.0f} at most."
     if not few <= found.body_share <= most:
@@ -328,7 +334,7 @@ def _beside(found: Plausibility) -> str:
     return f", and {found.missed_litres:.2f} litres of lung's density in the body are not among it"
 
 
-def _sparse(volume: Volume, geometry: Geometry) -> tuple[Volume, tuple[float, float]]:
+def _sparse(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
     """A volume on a grid of about MEASURE_MM, of every other pixel of some slices."""
     mm_z, mm_y, mm_x = geometry.spacing_zyx
     step = max(1, round(MEASURE_MM / mm_z))

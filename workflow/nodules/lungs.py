@@ -18,6 +18,7 @@ from nodules.geometry import Geometry
 Mask = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 Volume = NDArray[np.int16]
+Spacing = tuple[float, float]  # mm of z and of the pixels
 
 # The per-slice method's numbers, as published for slices of 512 x 512: pixels and shares of a side.
 ERODE, ERODE_ANCHOR = np.ones((4, 4), np.uint8), (1, 1)
@@ -47,7 +48,7 @@ CORE_MM = 10.0  # a core's surroundings are of its kind: the edge of gas and tis
 CORE_SHARE = 0.1  # of a small part: that of lung is above (0.6 in a whole lung), of bubbles below
 GUT_MM3 = 5000.0  # gas cores of less are bronchi or noise
 GUT_EDGE_MM = 8.0  # from a core of gas to beyond its wall
-GUT_SHELL_MM = (6.0, 10.0)  # where the wall is about a core of gas
+GUT_SHELL_MM = (6.0, 10.0)  # from a core of gas: where its wall is
 GUT_SHELL_SHARE = 0.35  # of that, tissue: 0.47 and more about gut, 0.25 and less about bullae
 
 
@@ -137,25 +138,24 @@ def volume(volume: Volume, geometry: Geometry) -> Mask:
     return refine(enclosed(coarse, spacing), geometry)
 
 
-def enclosed(coarse: Volume, spacing: tuple[float, float]) -> Bools:
-    """Method `volume` on the coarse grid: int16 HU (z, y, x), mm of z and of the pixels."""
+def enclosed(coarse: Volume, spacing: Spacing) -> Bools:
+    """Method `volume` on the coarse grid: int16 HU (z, y, x)."""
     air, middle = _air_inside(coarse, spacing)
     remove_airways(air, spacing, middle)
     return whole(air, coarse, spacing)
 
 
-def whole(air: Bools, coarse: Volume, spacing: tuple[float, float]) -> Bools:
+def whole(air: Bools, coarse: Volume, spacing: Spacing) -> Bools:
     """The parts of `air` that are lungs, each filled and closed over its nodules."""
     lungs = np.zeros(air.shape, np.bool_)
     chest = around(air)
     for box, part in _lung_parts(air[chest], coarse[chest], spacing):
         gut = _gut(part, coarse[chest][box], spacing)
-        if gut is not None:
-            part = largest(part & ~dilate(gut, spacing, GUT_EDGE_MM))
+        if gut.any():
+            apart = part & ~dilate(gut, spacing, GUT_EDGE_MM)
+            part = cc3d.largest_k(apart, k=1, connectivity=6) > 0
         filled = close(fill_voids.fill(part), spacing, CLOSING_MM)
-        if gut is not None:
-            filled &= ~dilate(gut, spacing, CORE_MM / 2)
-        lungs[chest][box] |= filled
+        lungs[chest][box] |= filled & ~dilate(gut, spacing, CORE_MM / 2) if gut.any() else filled
     return lungs
 
 
@@ -170,7 +170,7 @@ def find(method: str, volume: Volume, geometry: Geometry) -> Mask:
     return METHODS[method](volume, geometry)
 
 
-def close(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools:
+def close(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
     """Close a mask with a ball: fill every place that no ball outside the mask reaches.
 
     mask: bool (z, y, x). spacing: mm of z and of the pixels. Beyond the first and the last slice
@@ -183,7 +183,7 @@ def close(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools:
     return closed[reach[0] : -reach[0], reach[1] : -reach[1], reach[1] : -reach[1]]
 
 
-def dilate(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools:
+def dilate(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
     """Voxels whose centre lies within `radius_mm` of a mask voxel's centre.
 
     mask: bool (z, y, x). spacing: mm of z and of the pixels. Distances in a slice are OpenCV's
@@ -239,7 +239,7 @@ def z_step(geometry: Geometry) -> int:
     return max(1, int(GRID_MM / geometry.spacing_zyx[0]))
 
 
-def decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, tuple[float, float]]:
+def decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
     """The volume on square pixels of about GRID_MM, and its spacing (z, pixel) in mm."""
     step, (rows, cols) = z_step(geometry), _coarse_size(geometry)
     _, height, width = volume.shape
@@ -279,7 +279,7 @@ def refine(mask: Bools, geometry: Geometry) -> Mask:
     return fine
 
 
-def _air_inside(coarse: Volume, spacing: tuple[float, float]) -> tuple[Bools, float]:
+def _air_inside(coarse: Volume, spacing: Spacing) -> tuple[Bools, float]:
     """Air that tissue parts from the sides of the image, and the column of the body's middle."""
     tissue = (coarse >= AIR_HU).view(np.uint8)
     size = max(1, round(WALL_MM / spacing[1]))
@@ -294,7 +294,7 @@ def _air_inside(coarse: Volume, spacing: tuple[float, float]) -> tuple[Bools, fl
     )
 
 
-def remove_airways(air: Bools, spacing: tuple[float, float], middle: float) -> None:
+def remove_airways(air: Bools, spacing: Spacing, middle: float) -> None:
     """Take trachea and main bronchi out of `air`, followed slice by slice from the head down."""
     seed, previous, length = None, 0.0, 0.0
     for image in air[::-1]:
@@ -323,7 +323,7 @@ def remove_airways(air: Bools, spacing: tuple[float, float], middle: float) -> N
 
 
 def _lung_parts(
-    air: Bools, coarse: Volume, spacing: tuple[float, float]
+    air: Bools, coarse: Volume, spacing: Spacing
 ) -> Iterator[tuple[tuple[slice, ...], Bools]]:
     """Bounding box and mask of each component that is large enough and is not bowel gas."""
     if not air.any():
@@ -344,79 +344,55 @@ def _lung_parts(
             if counts[label] / len(part) < pixels:
                 continue
             biggest = counts[label]
-        elif counts[label] < SECOND_SHARE * biggest:
-            lung = cores(soft(hu, spacing), LUNG_HU, spacing) & part
-            if lung.sum() < CORE_SHARE * counts[label]:
-                continue
+        small = counts[label] < SECOND_SHARE * biggest
+        if small and cores(soft(hu, spacing), LUNG_HU, spacing)[part].mean() < CORE_SHARE:
+            continue
         yield box, part
 
 
-def soft(coarse: Volume, spacing: tuple[float, float]) -> Volume:
+def soft(coarse: Volume, spacing: Spacing) -> Volume:
     """HU averaged over about SOFT_MM in the slice; int16 (z, y, x)."""
-    size = (_odd(SOFT_MM / spacing[1]),) * 2
+    size = (2 * int(SOFT_MM / spacing[1] / 2) + 1,) * 2
     averaged = np.empty_like(coarse)
     for image, out in zip(coarse, averaged, strict=True):
         cv2.blur(image, size, dst=out)
     return averaged
 
 
-def cores(averaged: Volume, hu: tuple[float, float], spacing: tuple[float, float]) -> Bools:
-    """Voxels all of whose neighbours in a square of CORE_MM have HU between the two, ends apart.
-
-    What lies beyond the image counts as such a neighbour.
-    """
-    element = np.ones((_odd(CORE_MM / spacing[1]),) * 2, np.uint8)
+def cores(averaged: Volume, hu: tuple[float, float], spacing: Spacing) -> Bools:
+    """Voxels in the middle of a square of CORE_MM, all of it between two HU, ends apart."""
+    element = np.ones((2 * int(CORE_MM / spacing[1] / 2) + 1,) * 2, np.uint8)
     found = np.empty(averaged.shape, np.uint8)
     for image, out in zip(averaged, found, strict=True):
         cv2.erode(cv2.inRange(image, hu[0] + 1, hu[1] - 1), element, dst=out)
     return found > 0
 
 
-def _odd(size: float) -> int:
-    """The odd number nearest to `size`, 1 at least."""
-    return 2 * max(0, round((size - 1) / 2)) + 1
+def _gut(part: Bools, coarse: Volume, spacing: Spacing) -> Bools:
+    """Cores of gas in a part that are stomach or bowel, touching it from below."""
+    gas = cores(soft(coarse, spacing), (PADDING_HU, LUNG_HU[0]), spacing) & part
+    volumes = np.cumsum(np.count_nonzero(part, axis=(1, 2)))
+    middle = int(np.searchsorted(volumes, volumes[-1] / 2))
+    # What has its middle in the lower half has about half of its volume there.
+    if np.count_nonzero(gas[:middle]) * spacing[0] * spacing[1] ** 2 < GUT_MM3 / 2:
+        return np.zeros_like(gas)
+    return by_walls(gas, coarse, spacing, middle)[0]
 
 
-def _gut(part: Bools, coarse: Volume, spacing: tuple[float, float]) -> Bools | None:
-    """Cores of gas in a part that are stomach or bowel, touching it from below; or None."""
-    averaged = soft(coarse, spacing)
-    gas = cores(averaged, (PADDING_HU, LUNG_HU[0]), spacing) & part
-    if np.count_nonzero(gas) * spacing[0] * spacing[1] ** 2 < GUT_MM3:
-        return None
-    gut, _ = by_walls(gas, coarse, spacing)
-    gut &= ~_upper(gut, part)
-    return gut if gut.any() else None
-
-
-def _upper(gas: Bools, part: Bools) -> Bools:
-    """Those components of `gas` whose middle is above that of `part`."""
-    below = np.cumsum(np.count_nonzero(part, axis=(1, 2)))
-    labels = cc3d.connected_components(gas, connectivity=6)
-    found = labels[gas]
-    counts = np.maximum(np.bincount(found, minlength=1), 1)
-    heights = np.bincount(found, np.nonzero(gas)[0], minlength=1) / counts
-    return np.asarray((heights > np.searchsorted(below, below[-1] / 2))[labels]) & gas
-
-
-def largest(mask: Bools) -> Bools:
-    """The largest 6-connected component."""
-    labels = cc3d.connected_components(mask, connectivity=6)
-    counts = np.bincount(labels[mask], minlength=1)
-    return np.asarray(labels == counts.argmax()) & mask
-
-
-def by_walls(gas: Bools, coarse: Volume, spacing: tuple[float, float]) -> tuple[Bools, Bools]:
+def by_walls(gas: Bools, coarse: Volume, spacing: Spacing, top: int) -> tuple[Bools, Bools]:
     """The large components of cores of gas: with a wall of tissue about them, and without.
 
-    Those with are gut and airways; those without are bullae, whose walls are far thinner.
+    Those with are gut, airways; those without, bullae. `top`: only what is centred below it.
     """
     labels = cc3d.connected_components(gas, connectivity=6)
     counts = np.bincount(labels[gas], minlength=1)
-    reach = [math.ceil(GUT_SHELL_MM[1] / mm) for mm in (spacing[0], *[spacing[1]] * 2)]
+    reach = tuple(math.ceil(GUT_SHELL_MM[1] / mm) for mm in (spacing[0], *[spacing[1]] * 2))
     walled, free = np.zeros_like(gas), np.zeros_like(gas)
     for label in np.flatnonzero(counts * spacing[0] * spacing[1] ** 2 >= GUT_MM3):
         component = labels == label
-        box = around(component, tuple(reach))
+        if np.nonzero(component)[0].mean() >= top:
+            continue
+        box = around(component, reach)
         inner, outer = (dilate(component[box], spacing, mm) for mm in GUT_SHELL_MM)
         tissue = (coarse[box][outer & ~inner] >= AIR_HU).mean()
         (walled if tissue > GUT_SHELL_SHARE else free)[box] |= component[box]
