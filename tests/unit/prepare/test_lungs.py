@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lungs
+from nodules.prepare import lung_search, lungs
 
 AIR, LUNG, TISSUE = -1000, -850, 40
 SPACING = (2.8, 2.8, 4.0)
@@ -204,6 +204,202 @@ def test_body_without_lungs_gives_an_empty_mask():
     volume = np.where(ball(geometry, (0, 0, 0), (160, 110, 1e9)), TISSUE, AIR).astype(np.int16)
     volume[ball(geometry, (20, -40, 0), (30, 25, 20))] = AIR  # gas in the bowel
     assert not lungs.volume(volume, geometry).any()
+
+
+# Lungs that are open to the outside, and the second method
+
+
+def dice(mask, truth):
+    return 2 * np.count_nonzero(mask & truth) / (np.count_nonzero(mask) + np.count_nonzero(truth))
+
+
+def box(geometry, low, high):
+    """Mask of a cuboid between two corners, in x, y, z."""
+    axes = np.ogrid[tuple(slice(n) for n in geometry.shape)][::-1]
+    places = zip(axes, geometry.origin, geometry.spacing, low, high, strict=True)
+    inside = [(a <= first + n * mm) & (first + n * mm <= b) for n, first, mm, a, b in places]
+    return inside[0] & inside[1] & inside[2]
+
+
+def opened(geometry, kind):
+    """The thorax with its airways joined to the lungs, and a way from the lungs to the outside."""
+    volume, lung = thorax(geometry)
+    volume[box(geometry, (-40, 4, 20), (40, 16, 32))] = AIR  # main bronchi
+    if kind == "stoma":
+        volume[box(geometry, (-2, -200, 108), (8, 10, 114))] = AIR
+    elif kind == "drain":
+        volume[box(geometry, (125, -4, 0), (400, 4, 8))] = AIR
+    elif kind == "thin wall":
+        wide = box(geometry, (-75, -80, -400), (75, 80, 400))
+        for side in (75, -75):
+            wide |= ball(geometry, (side, 0, 10), (60, 80, 1e9))
+        volume[box(geometry, (-400, -400, -40), (400, 400, 70)) & ~wide] = AIR
+    elif kind == "gas under the skin":
+        bubbles = ndimage.gaussian_filter(np.random.default_rng(3).random(volume.shape), (1, 2, 2))
+        bubbles = bubbles > np.quantile(bubbles, 0.6)
+        skin = ball(geometry, (0, 0, 0), (160, 110, 1e9)) & ~ball(
+            geometry, (0, 0, 0), (134, 84, 1e9)
+        )
+        volume[bubbles & skin & box(geometry, (0, -200, -20), (200, 200, 100))] = AIR
+        volume[box(geometry, (126, -3, 0), (140, 3, 8))] = AIR
+    elif kind == "cut at both sides":
+        volume = volume[:, :, volume.shape[2] // 2 - 58 : volume.shape[2] // 2 + 58].copy()
+        lung = lung[:, :, lung.shape[2] // 2 - 58 : lung.shape[2] // 2 + 58]
+    return volume, lung
+
+
+@pytest.mark.parametrize(
+    "kind", ["stoma", "drain", "thin wall", "gas under the skin", "cut at both sides"]
+)
+def test_lungs_that_are_open_to_the_outside_are_found(kind):
+    volume, lung = opened(grid(spacing=(2, 2, 4)), kind)
+    geometry = shaped(volume.shape, (2, 2, 4))
+    assert not lungs.volume(volume, geometry)[lung].any()  # both are lost at once
+    found = lung_search.search("volume", volume, geometry)
+    assert found.method == lung_search.SECOND and found.plausibility.plausible
+    assert found.first.missed_litres > 0.5 and "are not among it" in found.first.reason
+    assert found.mask[lung].mean() > 0.98
+    assert dice(found.mask > 0, lung) > 0.97
+
+
+def test_one_lost_lung_is_missed_though_the_other_is_plausible():
+    geometry = grid()
+    volume, lung = thorax(geometry)
+    volume[box(geometry, (125, -4, 0), (400, 4, 8))] = AIR
+    found = lung_search.search("volume", volume, geometry)
+    assert found.first.litres > 0.8 and "are not among it" in found.first.reason
+    assert found.method == lung_search.SECOND and found.mask[lung].mean() > 0.98
+
+
+@pytest.mark.parametrize("method", lungs.METHODS)
+def test_plausible_lungs_are_those_of_the_method(method):
+    geometry = shaped((12, 512, 512), (0.8, 0.8, 5))
+    volume, _ = thorax(geometry, padding=-2048)
+    found = lung_search.search(method, volume, geometry)
+    assert found.method == method and found.first is found.plausibility
+    np.testing.assert_array_equal(found.mask, lungs.find(method, volume, geometry))
+
+
+@pytest.mark.parametrize("wall", [3, 8])
+def test_gas_of_the_gut_beside_the_lungs_is_left_out(wall):
+    """A stomach full of gas fills the left dome, behind a wall of `wall` mm."""
+    geometry = grid(spacing=(1.5, 1.5, 2))
+    volume, _ = thorax(geometry)
+    whole = lungs.volume(volume, geometry)
+    gas = ball(geometry, (75, 0, -100), (45 - wall, 60 - wall, 60 - wall))
+    volume[gas & (volume > -500)] = AIR
+    for mask in (lungs.volume(volume, geometry), lung_search.density(volume, geometry)):
+        assert mask[gas].mean() < 0.02
+        assert dice(mask > 0, whole > 0) > 0.98
+
+
+@pytest.mark.parametrize("sides", [(1, 0), (0, 1), (1, 1)])
+def test_measures_of_lungs(sides):
+    geometry = grid()
+    volume, lung = thorax(geometry)
+    left = box(geometry, (0, -400, -400), (400, 400, 400))
+    lung &= (left & bool(sides[0])) | (~left & bool(sides[1]))
+    found = lung_search.plausibility(lung.astype(np.uint8), volume, geometry)
+    held = np.flatnonzero(lung.any(axis=(1, 2)))
+    assert found.litres == pytest.approx(lung.sum() * geometry.voxel_mm3 / 1e6, rel=0.02)
+    assert found.extent_mm == pytest.approx((held[-1] - held[0] + 1) * 4, abs=4)
+    assert found.left == pytest.approx(sides[0] / sum(sides), abs=0.03)
+    body = np.pi * 160 * 110 * len(held) * 4
+    assert found.body_share == pytest.approx(lung.sum() * geometry.voxel_mm3 / body, rel=0.05)
+    assert found.hu == pytest.approx(LUNG, abs=15)
+    assert found.plausible == (sides == (1, 1))  # else the other lung is missed
+    assert "litres" in found.statement
+
+
+def test_a_patient_with_one_lung_is_plausible():
+    geometry = grid()
+    volume, lung = thorax(geometry)
+    volume[lung & box(geometry, (0, -400, -400), (400, 400, 400))] = TISSUE
+    found = lung_search.search("volume", volume, geometry)
+    assert found.method == "volume" and found.plausibility.left < 0.02
+
+
+@pytest.mark.parametrize("scale", [0.35, 0.6])
+def test_a_child_is_plausible(scale):
+    geometry = grid(size_mm=(420 * scale, 330 * scale, 260 * scale), spacing=(1.2, 1.2, 1.5))
+    wide = Geometry.build(
+        geometry.origin / scale, geometry.spacing / scale, geometry.direction, geometry.shape
+    )
+    volume, lung = thorax(wide)
+    found = lung_search.search("volume", volume, geometry)
+    assert found.plausibility.plausible and found.mask[lung].mean() > 0.9
+
+
+WRONG = {
+    "nothing": (lambda geometry: box(geometry, (1, 1, 1), (0, 0, 0)), "No lung was found"),
+    "stomach": (lambda geometry: ball(geometry, (60, -30, -105), (30, 25, 12)), "is gas"),
+    "outside": (lambda geometry: box(geometry, (-400, -400, -90), (400, -115, 90)), "outside"),
+    "tissue": (lambda geometry: ball(geometry, (0, -10, 0), (18, 60, 60)), "holds no air"),
+    "everything": (lambda geometry: ball(geometry, (0, 0, 0), (155, 105, 1e9)), "holds no air"),
+    "a corner": (lambda geometry: ball(geometry, (75, 0, 40), (9, 9, 30)), "cross-section"),
+    "a disc": (lambda geometry: ball(geometry, (75, 0, 40), (55, 60, 10)), "newborn"),
+    "a lung": (lambda geometry: ball(geometry, (75, 0, 10), (55, 75, 80)), "not among it"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_no_lung_is_told_in_a_sentence(name):
+    geometry = grid()
+    volume, _ = thorax(geometry)
+    draw, words = WRONG[name]
+    found = lung_search.plausibility(draw(geometry).astype(np.uint8), volume, geometry)
+    assert not found.plausible and found.statement == found.reason
+    assert words in found.reason and found.reason.endswith(".")
+
+
+def test_no_lungs_by_either_method_are_none():
+    geometry = grid()
+    volume = np.where(ball(geometry, (0, 0, 0), (160, 110, 1e9)), TISSUE, AIR).astype(np.int16)
+    volume[ball(geometry, (20, -40, 0), (30, 25, 20))] = AIR  # gas in the bowel
+    found = lung_search.search("volume", volume, geometry)
+    assert found.method == lung_search.NONE and not found.mask.any()
+    assert found.plausibility.reason == "No lung was found."
+    assert not lung_search.quick(volume, geometry).plausible
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 64, 48), (3, 7, 300), (5, 64, 64)])
+@pytest.mark.parametrize("hu", [-3024, -1000, -850, 40, 3071])
+def test_the_search_takes_any_volume(shape, hu):
+    volume, geometry = np.full(shape, hu, np.int16), shaped(shape)
+    found = lung_search.search("volume", volume, geometry)
+    assert found.method == lung_search.NONE and found.mask.shape == shape
+    assert not lung_search.quick(volume, geometry).plausible
+
+
+@pytest.mark.parametrize("spacing", [(2.8, 2.8, 4.0), (0.9, 0.9, 5.0), (3.2, 1.9, 2.0)])
+def test_the_quick_measures_agree(spacing):
+    geometry = grid(spacing=spacing)
+    volume, _ = thorax(geometry, padding=-3024)
+    full = lung_search.search("volume", volume, geometry).plausibility
+    quick = lung_search.quick(volume, geometry)
+    assert quick.plausible
+    assert quick.litres == pytest.approx(full.litres, rel=0.05)
+    assert quick.left == pytest.approx(full.left, abs=0.03)
+    assert quick.body_share == pytest.approx(full.body_share, abs=0.06)
+
+
+def test_hull_and_between():
+    ring = np.zeros((1, 9, 9), np.bool_)
+    ring[0, 1:8, 1:8] = True
+    ring[0, 2:7, 2:7] = False
+    ring[0, 1, 4] = False  # open at the front, in one column
+    assert lung_search.hull(ring)[0, 1:8, 1:8].all() and lung_search.hull(ring).sum() == 49
+    between = lung_search._between(ring, np.full(ring.shape, -1000, np.int16), -960)
+    assert between[0, 2:7, 2:4].all() and between[0, 2:7, 5:7].all()
+    assert not between[0, 1:7, 4].any()
+
+
+def test_gas_is_what_lies_near_the_air_outside():
+    rng = np.random.default_rng(0)
+    for level, low in ((-1000, -960), (-1030, -990), (-900, -960)):
+        hu = rng.normal(level, 4, (4, 30, 30)).astype(np.int16)
+        hu[:, 10:20] = 40
+        assert lung_search.gas_below(hu) == pytest.approx(low, abs=10)
 
 
 # Balls
