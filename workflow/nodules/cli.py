@@ -13,6 +13,7 @@ from pathlib import Path
 from nodules.base.files import UserError, check_target
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
+INTERRUPTED = 130  # as a shell's for what Ctrl-C ended
 MOST_RESAMPLES = 100_000  # as scoring.bootstrap in the workflow's config
 
 SCORE = """\
@@ -160,6 +161,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         status = arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("luna16: stopped; nothing was changed.", file=sys.stderr)
+        return INTERRUPTED
     except UserError as error:
         print(f"luna16: {error}", file=sys.stderr)
         return FAILED
