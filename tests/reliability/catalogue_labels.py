@@ -149,14 +149,14 @@ FITTING = [
     case(
         "lungs for nodules",
         lungs,
-        "its labels fill ",
+        "its labels fill more than 10% of the volume",
         "Store 0 where no nodule is",
         ("2.25.1",),
     ),
     case(
         "nodules cut out",
         lambda volume: (volume == 0).astype(np.uint8),
-        "its labels fill 100%",
+        "its labels fill more than 10% of the volume",
         "Store 0 where no nodule is",
         ("2.25.1",),
     ),

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from helpers.chest import NODULES, SHAPE, SPACING, labels
 from nodules.datasets.label_check import check_labels
-from nodules.datasets.labels import MOST, Labelled, crowded, fit
+from nodules.datasets.labels import Labelled, fit
 from nodules.images.geometry import Geometry
 
 ORIGIN = [-(n - 1) / 2 * SPACING for n in SHAPE[::-1]]
@@ -56,12 +55,6 @@ def test_without_labels_or_nodules_there_is_nothing_to_fit():
     assert fit(nothing, GRID, listed()).told == []
     found = fit(Labelled.of_volume(labels()), GRID, listed(NODULES[:0]))
     assert found.boxes == {} and [told.fatal for told in found.told] == [False]
-
-
-@pytest.mark.parametrize(("share", "said"), [(MOST - 0.05, False), (MOST + 0.05, True)])
-def test_a_volume_full_of_labels_holds_no_nodules(share, said):
-    volume = (np.random.default_rng(1).random(SHAPE) < share).astype(np.int16)
-    assert (crowded(Labelled.of_volume(volume)) is not None) == said
 
 
 def test_a_header_that_is_none_is_told_of_the_scan(tmp_path):

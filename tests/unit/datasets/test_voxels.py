@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from nodules.datasets import labels
 from nodules.datasets.voxels import as_int16, labelled, survey
 from nodules.images.metaimage_header import read_header
 
@@ -70,3 +71,12 @@ def test_labelled_voxels_are_those_above_0(tmp_path):
     low, high, found = labelled(stored(tmp_path, values))
     assert (low, high) == (0, 7)
     assert found.index.tolist() == [[1, 2, 3], [3, 0, 0]] and found.label.tolist() == [7, 2]
+
+
+@pytest.mark.parametrize("block", [8 << 20, 101])
+def test_a_volume_full_of_labels_holds_no_nodules(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("nodules.images.metaimage.BLOCK", block)
+    values = (np.arange(10_000).reshape(10, 20, 50) % 1000 < 1000 * labels.MOST).astype("u1")
+    assert labelled(stored(tmp_path, values))[2] is not None
+    values[-1, -1, -1] = 1
+    assert labelled(stored(tmp_path, values))[2] is None

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nodules.base.files import FileDefect
-from nodules.datasets.labels import crowded, fit
+from nodules.datasets.labels import CROWDED, fit
 from nodules.datasets.luna16_lists import Defect, defect
 from nodules.datasets.voxels import INT16, labelled
 from nodules.images.geometry import Geometry
@@ -42,8 +42,7 @@ def check_labels(
         told.append(defect(path, reason, remedy, uid, fatal=False))
     if told or nodules is None:
         return told
-    found = crowded(voxels)
-    fitting = [found] if found else fit(voxels, grid, nodules).told
+    fitting = [CROWDED] if voxels is None else fit(voxels, grid, nodules).told
     return [defect(path, t.reason, t.remedy, uid, t.fatal) for t in fitting]
 
 

@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 COVERED = 0.5  # share of a nodule's sphere from which on a label lies over it
 SIZES = (0.5, 2.0)  # of a label's diameter to the annotated one; LIDC's own are 0.9 to 1.2
-MOST = 0.2  # share of the volume: more is a picture, or what is left when nodules are cut out
+MOST = 0.1  # share of the volume: more is a picture, or what is left when nodules are cut out
 TURNS = {  # of the array's axes z, y, x
     (True, False, False): "the slices are in reverse order",
     (False, True, False): "the rows are in reverse order",
@@ -110,16 +110,11 @@ def fit(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
     return found
 
 
-def crowded(labels: Labelled) -> Told | None:
-    """What to say where so much is labelled that it cannot be nodules."""
-    share = len(labels.label) / np.prod(labels.shape)
-    if share <= MOST:
-        return None
-    return Told(
-        f"its labels fill {share:.0%} of the volume, which nodules never do",
-        "Store 0 where no nodule is, and the nodules' numbers elsewhere.",
-        fatal=True,
-    )
+CROWDED = Told(
+    f"its labels fill more than {MOST:.0%} of the volume, which nodules never do",
+    "Store 0 where no nodule is, and the nodules' numbers elsewhere.",
+    fatal=True,
+)
 
 
 def _spheres(grid: Geometry, nodules: pd.DataFrame) -> Iterator[_Nodule]:

@@ -129,7 +129,7 @@ def unfitting(
         most = "only " if len(unknown) * 2 > len(set(found)) else ""
         known = len(set(found)) - len(unknown)
         reason = (
-            f"{most}{known} of {len(set(found))} scans are named in any list: the others, such as "
+            f"the lists name {most}{known} of {len(set(found))} scans: the others, such as "
             f"{unknown[0]}, count as scans without a nodule"
         )
         remedy = "List in seriesuids.csv the scans that have none; rename what was renamed."

@@ -61,7 +61,7 @@ def remarks(
     own = sorted(uid for uid in found if uid not in lidc and uid not in given)
     if own and (len(own) > 1 or given):
         reason = (
-            f"{len(own)} scans, such as {own[0]}, are in no list of patients: each counts as a "
+            f"nobody says whose {len(own)} of the scans are, such as {own[0]}: each counts as a "
             "patient of its own, so that two scans of one patient may come to lie in two folds"
         )
         remedy = f"Name their patients in {FILE} (columns {', '.join(COLUMNS)})."

@@ -93,10 +93,10 @@ def survey(header: Header) -> Voxels:
     return Voxels(digest.hexdigest(), low, high, counts, identity)
 
 
-def labelled(header: Header) -> tuple[float, float, Labelled]:
+def labelled(header: Header) -> tuple[float, float, Labelled | None]:
     """Lowest and highest value of a label volume, and its labelled voxels on the stored grid.
 
-    Of what `labels.crowded` refuses the rest is left out. FileDefect as in `survey`.
+    None for these where there are more than `labels.MOST` of all. FileDefect as in `survey`.
     """
     low, high, seen, kept = np.inf, -np.inf, 0, 0
     places: list[NDArray[np.int64]] = []
@@ -109,6 +109,8 @@ def labelled(header: Header) -> tuple[float, float, Labelled]:
             found.append(values[own])
             kept += len(own)
         seen += len(values)
+    if kept > labels.MOST * np.prod(header.shape):
+        return low, high, None
     shorts = [as_int16(part) for part in found]
     return low, high, Labelled.of_flat(np.concatenate(places), np.concatenate(shorts), header.shape)
 
