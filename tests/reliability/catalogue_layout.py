@@ -281,7 +281,7 @@ NAMES_OF_SCANS = [
         "few scans are named",
         few_named,
         NODULES,
-        "the lists name only 1 of 3 scans: the others, such as 000, count as scans without a nodule",
+        "the lists name only 1 of 3 scans: the others, such as 000, count as scans without",
         "List in seriesuids.csv the scans that have none",
         NONE,
     ),

@@ -113,8 +113,8 @@ Check a folder of LUNA16 scans (subset0 .. subset9 and the CSV lists) before hou
 
 Reads every header, every voxel and every list, and prints one message a defect: the file, what is
 wrong, what to do. Voxels must be Hounsfield units, label volumes beside the scans must fit the
-annotated nodules, and patients.csv says whose the scans are. Any part of the ten subsets will do. Exit status: 0 usable, 1 a scan or a list
-cannot be used, 2 there is nothing to check.
+annotated nodules, and patients.csv says whose the scans are. Any part of the ten subsets will do.
+Exit status: 0 usable, 1 a scan or a list cannot be used, 2 there is nothing to check.
 """
 
 
