@@ -17,6 +17,7 @@ from nodules.base.files import UserError
 from nodules.datasets import luna16
 from nodules.datasets.check import Checked, check_folder, messages, require_usable
 from nodules.datasets.hounsfield import Verdict
+from nodules.images import metaimage
 from nodules.images.geometry import Geometry
 
 
@@ -190,6 +191,20 @@ def test_voxels_of_any_block_length_give_the_same_range(folder, monkeypatch):
     expected = check(folder).scans
     monkeypatch.setattr("nodules.images.metaimage.BLOCK", 101)  # odd: blocks end within voxels
     assert check(folder).scans.equals(expected)
+
+
+def test_every_voxel_file_is_read_once(folder, monkeypatch):
+    read = []
+
+    def counted(stream, seen):
+        for block in blocks(stream, seen):
+            read.append(len(block))
+            yield block
+
+    blocks = metaimage._file_blocks
+    monkeypatch.setattr(metaimage, "_file_blocks", counted)
+    check(folder)
+    assert sum(read) == sum(path.stat().st_size for path in folder.glob("subset*/*raw"))
 
 
 def test_the_command_prints_a_summary_and_every_defect(folder, capsys):
