@@ -334,7 +334,7 @@ def altered(case):
 
 
 def as_it_is(scan):
-    """The first method answers as ever; the second agrees; so do the quick measures."""
+    """The first method answers as ever; the second agrees."""
     found = lung_search.search("volume", scan.volume, scan.geometry)
     assert found.method == FIRST and (found.mask == scan.lung).all()
     measures = found.plausibility
@@ -342,8 +342,6 @@ def as_it_is(scan):
     assert 0.4 < measures.left < 0.6 and 0.2 < measures.body_share < 0.5
     assert -900 < measures.hu < -800 and measures.missed_litres < 0.02
     assert dice(lung_search.density(scan.volume, scan.geometry) > 0, scan.lung) > 0.995
-    quick = lung_search.quick(scan.volume, scan.geometry)
-    assert quick.plausible and quick.litres == pytest.approx(measures.litres, rel=0.02)
     assert nodules_within(found.mask, scan.geometry, scan.nodules, None).all()
 
 

@@ -16,6 +16,7 @@ from nodules.datasets.hounsfield import judge
 from nodules.datasets.voxels import survey
 from nodules.images.metaimage import read_volume
 from nodules.images.metaimage_header import read_header
+from nodules.prepare import lung_check
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 THREE = "1.3.6.1.4.1.14519.5.2.1.6279.6001.170706757615202213033480003264"  # LIDC-IDRI-0003
@@ -34,7 +35,8 @@ def seven(shared_data, tmp_path_factory):
 
 
 def check(folder: Path) -> Checked:
-    return check_folder(folder, [s.header for s in luna16.found(folder)], lidc.patients())
+    headers = [s.header for s in luna16.found(folder)]
+    return check_folder(folder, headers, lidc.patients(), further=lung_check.verdicts)
 
 
 def counts(values) -> np.ndarray:

@@ -186,7 +186,8 @@ def filled_lungs() -> NDArray[np.int16]:
     return chest(lung=20)
 
 
-# Unusual, and right: nothing is said of the voxels.
+# Unusual, and right: nothing is said of the voxels. In these, none of lung's density is left:
+LUNGLESS = {"consolidated lungs", "emphysema", "lungs alone, else -1000", "lungs alone, else -2000"}
 SCANS: dict[str, Make] = {
     "as it is": chest,
     "padding of -2048": lambda: padded(chest()),

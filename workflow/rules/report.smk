@@ -84,6 +84,7 @@ rule write_run:
         scans="results/scans/scans.parquet",
         defects="results/scans/defects.parquet",
         folds="results/folds/folds.parquet",
+        lungs=lambda wildcards: expand("results/lungs/{uid}.parquet", uid=scans()),
         code=code("write_run"),
     output:
         scans=shown("results/report/scans.html", RESULTS_AND_RUN, page="2 Scans used and skipped"),

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from nodules.base import jobs, provenance, tables
 from nodules.report.pages import run
 
@@ -12,7 +14,8 @@ def main(snakemake):
     scans = tables.read(inputs.scans, "scans")
     folds = tables.read(inputs.folds, "folds")
     defects = tables.read(inputs.defects, "defects")
-    run.scans(scans, defects, folds).write(output.scans)
+    lungs = pd.concat([tables.read(path, "lungs") for path in inputs.lungs], ignore_index=True)
+    run.scans(scans, defects, folds, lungs).write(output.scans)
     page = run.run(
         Path(inputs.config).read_text(),
         provenance.versions(),

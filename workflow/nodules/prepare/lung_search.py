@@ -6,7 +6,7 @@ instead: nothing else as large has the HU of lung (air outside, gut and trachea 
 cores are found whatever they are connected to. Masks and axes are as in `lungs`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cc3d
 import cv2
@@ -74,6 +74,13 @@ class Lungs(NamedTuple):
     plausibility: Plausibility  # of `mask`, or of the first method's where `method` is NONE
     first: Plausibility  # of what the method asked for found
 
+    def row(self, uid: str) -> dict[str, Any]:
+        """Row of table `lungs` of a scan."""
+        measured = self.plausibility._asdict()
+        del measured["reason"]
+        method = "" if self.method == NONE else self.method
+        return {"seriesuid": uid, "method": method, **measured, "objection": self.first.reason}
+
 
 def search(method: str, volume: Volume, geometry: Geometry) -> Lungs:
     """Lungs by the method asked for; by density where its lungs are implausible; else none.
@@ -101,16 +108,6 @@ def plausibility(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility
     """Measures of any lung mask: uint8 (z, y, x), as the int16 HU of `volume`, on `geometry`."""
     coarse, spacing = lungs.decimate(volume, geometry)
     return measure(coarse, lungs.shrink(mask, geometry), spacing)
-
-
-def quick(volume: Volume, geometry: Geometry) -> Plausibility:
-    """Measures of the lungs that the second method finds on a grid of about 4 mm.
-
-    For a check that has the voxels at hand: a sixteenth of them or less is looked at. It may be
-    given those alone, such as every other pixel of some slices, with the geometry that they have.
-    """
-    coarse, spacing = _sparse(volume, geometry)
-    return _measured(coarse, dense(coarse, spacing), spacing)
 
 
 def density(volume: Volume, geometry: Geometry) -> Mask:
@@ -332,18 +329,3 @@ def _beside(found: Plausibility) -> str:
     if found.missed_litres <= MISSED_LITRES:
         return ""
     return f", and {found.missed_litres:.2f} litres of lung's density in the body are not among it"
-
-
-def _sparse(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
-    """A volume on a grid of about MEASURE_MM, of every other pixel of some slices."""
-    mm_z, mm_y, mm_x = geometry.spacing_zyx
-    step = max(1, round(MEASURE_MM / mm_z))
-    _, height, width = volume.shape
-    size = tuple(max(1, round(n * mm / MEASURE_MM)) for n, mm in ((width, mm_x), (height, mm_y)))
-    stride = 2 if min(mm_y, mm_x) < MEASURE_MM / 4 else 1
-    chosen = volume[::step, ::stride, ::stride]
-    coarse = np.empty((len(chosen), *size[::-1]), np.int16)
-    for image, out in zip(chosen, coarse, strict=True):
-        image = np.ascontiguousarray(image)
-        cv2.resize(image, size, dst=out, interpolation=cv2.INTER_AREA)
-    return coarse, (mm_z * step, MEASURE_MM)
