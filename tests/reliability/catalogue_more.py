@@ -60,7 +60,7 @@ SUBMISSIONS: dict[str, tuple[bytes, str, str]] = {
             "2.25.1.0": "without the trailing '.0'",
             "2.25.1.mhd": "without the file's ending",
             "2.25.1.nii.gz": "without the file's ending",
-            "2.25.1_0000.nii.gz": "without the file's ending and nnU-Net's '_0000'",
+            "2.25.1_0000.nii.gz": "without the file's ending and the channel number '_0000'",
             "subset0/2.25.1.mhd": "without folders and the file's ending",
             "'2.25.1'": "without quotes",
             '"=""2.25.1"""': "without quotes",

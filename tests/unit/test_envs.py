@@ -167,10 +167,11 @@ def unprovided(modules: set[str], *extras: str) -> set[str]:
 def test_the_light_installation_has_what_the_command_imports() -> None:
     door = closure.third_party(closure.LIBRARY / "cli.py")
     # LIDC is read and lungs are looked for where all of these are; tests/install tries it without.
-    whole = {"cc3d", "cv2", "fill_voids", "scipy"}
+    whole = {"cv2", "fill_voids", "scipy"}
     assert unprovided(door, "figures") == whole
     assert unprovided(door) == {"matplotlib", *whole}
-    assert {r.name for r in asked()} == {"isal", "numpy", "pandas", "pyarrow", "tqdm"}
+    few = {"connected-components-3d", "isal", "numpy", "pandas", "pyarrow", "tqdm"}
+    assert {r.name for r in asked()} == few
 
 
 def test_the_whole_installation_has_what_the_library_imports() -> None:

@@ -190,7 +190,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 def _whole_installation() -> "tuple[dict[str, str], Further] | tuple[None, None]":
     """LIDC's patient of each scan, and the look for lungs; the light installation has neither."""
-    if not all(map(find_spec, ("pylidc", "cc3d", "cv2", "fill_voids"))):
+    if not all(map(find_spec, ("pylidc", "cv2", "fill_voids"))):
         return None, None
     from nodules.datasets import lidc
     from nodules.prepare import lung_check

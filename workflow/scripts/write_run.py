@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from nodules.base import jobs, provenance, tables
 from nodules.report.pages import run
 
@@ -14,7 +12,7 @@ def main(snakemake):
     scans = tables.read(inputs.scans, "scans")
     folds = tables.read(inputs.folds, "folds")
     defects = tables.read(inputs.defects, "defects")
-    lungs = pd.concat([tables.read(path, "lungs") for path in inputs.lungs], ignore_index=True)
+    lungs = tables.read_all(inputs.lungs, "lungs")
     run.scans(scans, defects, folds, lungs).write(output.scans)
     page = run.run(
         Path(inputs.config).read_text(),

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import cc3d
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from nodules.images.geometry import Geometry
 from nodules.images.spheres import Box, corner_of, sphere
@@ -205,7 +205,7 @@ def _within(index: Ints, ball: Box) -> NDArray[np.bool_]:
 def _connected(index: Ints) -> list[Ints]:
     """Voxels in their connected parts, corners counting as contact."""
     mask, corner = _box(index)
-    parts, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    parts = cc3d.connected_components(mask, connectivity=26)
     number = parts[tuple((index - np.array(corner)).T)]
     return [index[number == k] for k in range(1, int(number.max()) + 1)]
 
