@@ -34,4 +34,6 @@ def write_folder(folder: Path) -> Path:
     text = "seriesuid,coordX,coordY,coordZ,class\n2.25.1,0,0,0,1\n2.25.9,0,0,0,0\n"
     (folder / "candidates_V2.csv").write_text(text)
     (folder / "seriesuids.csv").write_text("2.25.1\n2.25.2\n2.25.3\n")
+    rows = "2.25.1,one\n2.25.2,two\n2.25.3,three\n"
+    (folder / "patients.csv").write_text("seriesuid,patient\n" + rows)
     return folder

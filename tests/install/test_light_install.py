@@ -81,6 +81,7 @@ def test_it_checks_a_folder_and_scores_a_submission(installed, tmp_path):
     checked = run(tmp_path, installed / "luna16", "check", folder)
     assert checked.returncode == 0, checked.stderr
     assert "3 scans, 0 of them unusable" in checked.stdout
+    assert "note: lungs were not looked for" in checked.stdout
     (folder / "marks.csv").write_text(MARKS)
     (folder / "nodules.csv").write_text(HEAD + "2.25.1,-1,0,0,5\n")
     score = [installed / "luna16", "score", "marks.csv", "--annotations", "nodules.csv"]

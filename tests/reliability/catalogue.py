@@ -1,7 +1,7 @@
 """What the catalogues of defective input share: how a case is written, and the usual remedies.
 
 A case's damage is done to the folder of `luna16_folder.write_folder`: scans 2.25.1 (raw) and
-2.25.2 (zraw) in subset0, 2.25.3 (flipped) in subset4, and the four lists.
+2.25.2 (zraw) in subset0, 2.25.3 (flipped) in subset4, and the five lists.
 """
 
 import os
@@ -14,6 +14,9 @@ DATA = "subset0/2.25.1.raw"
 
 ARCHIVE_HEADER = "Restore the header from LUNA16's archive."
 ARCHIVE_DATA = "Copy or unpack the file again from LUNA16's archive."
+# Of scans that are not LUNA16's, as those of the folder.
+AGAIN_HEADER = "Write the header again, as whoever converted the scan did: convert it once more."
+AGAIN_DATA = "Copy the file again from where the scan was converted, or convert it once more."
 LINE = "Correct or remove the line."
 EXPORT = "Export it again."
 NAMED = "The first line must name the columns, separated by commas."

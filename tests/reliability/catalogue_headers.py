@@ -3,15 +3,15 @@
 import os
 
 from helpers.luna16_folder import write_scan
-from reliability.catalogue import ARCHIVE_HEADER, Case, header_line, pipe
+from reliability.catalogue import AGAIN_HEADER, Case, header_line, pipe
 
 
-def header(name: str, key: str, line: str, reason: str, remedy: str = ARCHIVE_HEADER) -> Case:
+def header(name: str, key: str, line: str, reason: str, remedy: str = AGAIN_HEADER) -> Case:
     """A case of one header line."""
     return Case(name, header_line(key, line), "subset0/2.25.1.mhd", reason, remedy)
 
 
-def whole_header(name: str, content: bytes, reason: str, remedy: str = ARCHIVE_HEADER) -> Case:
+def whole_header(name: str, content: bytes, reason: str, remedy: str = AGAIN_HEADER) -> Case:
     """A case in which a header's bytes are others altogether."""
     return Case(
         name,

@@ -53,7 +53,7 @@ LISTS = [
         lambda f: (f / NODULES).unlink(),
         NODULES,
         "the file is missing",
-        "Copy LUNA16's",
+        "with the columns seriesuid,coordX",
         ALL,
     ),
     Case(
@@ -61,7 +61,7 @@ LISTS = [
         lambda f: (f / EXCLUDED).unlink(),
         EXCLUDED,
         "the file is missing",
-        "Copy LUNA16's",
+        "with the columns seriesuid,coordX",
         ALL,
     ),
     Case(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.luna16_folder import write_scan
-from reliability.catalogue import ARCHIVE_DATA, COUNT, DATA, NONE, Case, header_line, pipe
+from reliability.catalogue import AGAIN_DATA, COUNT, DATA, NONE, Case, header_line, pipe
 
 
 def raw(content: bytes) -> Callable[[Path], object]:
@@ -84,7 +84,7 @@ def labels(change: Callable[[Path], None]) -> Callable[[Path], None]:
     return damage
 
 
-RESCALE = "apply the rescale slope and intercept"
+RESCALE = "apply DICOM's RescaleSlope and RescaleIntercept once"
 GOOD = np.arange(-500, COUNT - 500, dtype="<i2").tobytes()
 CORRUPT = bytearray(zlib.compress(GOOD))
 CORRUPT[-1] ^= 1  # its checksum
@@ -93,44 +93,44 @@ PACKED = "subset0/2.25.2.zraw"
 SECOND = ("2.25.2",)
 
 VOXELS = [
-    Case("no voxel file", lambda f: (f / DATA).unlink(), DATA, "cannot be read", ARCHIVE_DATA),
-    Case("no bytes", raw(b""), DATA, "0 bytes long where its header says 864", ARCHIVE_DATA),
-    Case("a byte short", raw(GOOD[:-1]), DATA, "863 bytes long where its", ARCHIVE_DATA),
-    Case("a byte long", raw(GOOD + b"\0"), DATA, "865 bytes long where its", ARCHIVE_DATA),
+    Case("no voxel file", lambda f: (f / DATA).unlink(), DATA, "cannot be read", AGAIN_DATA),
+    Case("no bytes", raw(b""), DATA, "0 bytes long where its header says 864", AGAIN_DATA),
+    Case("a byte short", raw(GOOD[:-1]), DATA, "863 bytes long where its", AGAIN_DATA),
+    Case("a byte long", raw(GOOD + b"\0"), DATA, "865 bytes long where its", AGAIN_DATA),
     Case(
         "a slice fewer than the header says",
         header_line("DimSize", "DimSize = 8 9 7"),
         DATA,
         "864 bytes long where its header says 1008",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case(
         "a slice more than the header says",
         header_line("DimSize", "DimSize = 8 9 5"),
         DATA,
         "864 bytes long where its header says 720",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case(
         "another type than the header says",
         header_line("ElementType", "ElementType = MET_INT"),
         DATA,
         "864 bytes long where its header says 1728",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case(
         "a folder for a voxel file",
         lambda f: ((f / DATA).unlink(), (f / DATA).mkdir()),
         DATA,
         "",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case(
         "zlib cut off",
         zraw(zlib.compress(GOOD)[:40]),
         PACKED,
         "fewer than its",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -138,7 +138,7 @@ VOXELS = [
         zraw(zlib.compress(GOOD)[:-4]),
         PACKED,
         "its checksum is missing",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -146,7 +146,7 @@ VOXELS = [
         zraw(bytes(CORRUPT)),
         PACKED,
         "not intact zlib data",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -154,7 +154,7 @@ VOXELS = [
         zraw(b"no zlib at all"),
         PACKED,
         "not intact zlib data",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -162,7 +162,7 @@ VOXELS = [
         zraw(zlib.compress(GOOD[:-2])),
         PACKED,
         "2 bytes of voxels fewer",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -170,7 +170,7 @@ VOXELS = [
         zraw(zlib.compress(GOOD + b"\0")),
         PACKED,
         "holds more voxels",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -178,7 +178,7 @@ VOXELS = [
         zraw(zlib.compress(bytes(1 << 30), 9)),
         PACKED,
         "holds more voxels",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -186,7 +186,7 @@ VOXELS = [
         zraw(zlib.compress(GOOD) + b"\0"),
         PACKED,
         "goes on after the end",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -194,7 +194,7 @@ VOXELS = [
         header_line("CompressedData", "CompressedData = False", "subset0/2.25.2.mhd"),
         PACKED,
         "bytes long where its header says 864",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
         SECOND,
     ),
     Case(
@@ -202,7 +202,7 @@ VOXELS = [
         header_line("CompressedData", "CompressedData = True"),
         DATA,
         "not intact zlib data",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case("all one value", raw(b"\1\0" * COUNT), DATA, "all voxels are 1", "Replace the file."),
     Case("all zero", raw(bytes(2 * COUNT)), DATA, "all voxels are 0", "Replace the file."),
@@ -237,14 +237,14 @@ VOXELS = [
         labels(lambda path: (path.parent / "2.25.7.raw").unlink()),
         "subset0/2.25.7.raw",
         "cannot be read",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case(
         "a pipe for a voxel file",
         pipe(DATA),
         DATA,
         "cannot be read (it is not a regular file)",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     *(
         Case(
@@ -268,7 +268,7 @@ VOXELS = [
         labels(lambda path: pipe("2.25.7.raw")(path.parent)),
         "subset0/2.25.7.raw",
         "cannot be read (it is not a regular file)",
-        ARCHIVE_DATA,
+        AGAIN_DATA,
     ),
     Case(
         "labels that are a link to nothing",

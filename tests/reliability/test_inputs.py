@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from helpers.chest import labelled
 from helpers.luna16_folder import write_folder
 from nodules import cli
 from nodules.base import configuration
@@ -16,12 +17,26 @@ from reliability.catalogue import ALL, Case
 from reliability.catalogue_dialects import DIALECTS, FINE_DIALECTS
 from reliability.catalogue_folders import FINE, FOLDERS
 from reliability.catalogue_headers import HEADERS
+from reliability.catalogue_hounsfield import HOUNSFIELD, LUNGLESS, SCANS, right
+from reliability.catalogue_labels import FINE as FINE_LABELS
+from reliability.catalogue_labels import FITTING
+from reliability.catalogue_layout import LAYOUTS, NAMES_OF_SCANS, OWN, SAME
 from reliability.catalogue_lists import LISTS
 from reliability.catalogue_more import CONFIGS, SUBMISSIONS, WEIGHTS
 from reliability.catalogue_scores import SCORES
 from reliability.catalogue_voxels import VOXELS
 
-CASES = {"headers": HEADERS, "voxels": VOXELS, "lists": LISTS + DIALECTS, "folders": FOLDERS}
+CASES = {
+    "headers": HEADERS,
+    "voxels": VOXELS,
+    "lists": LISTS + DIALECTS,
+    "folders": [*FOLDERS, *LAYOUTS],
+    "values that are not HU": HOUNSFIELD,
+    "labels": FITTING,
+    "names and patients": NAMES_OF_SCANS,
+    "the same scan twice": SAME,
+    "remedies": OWN,
+}
 TAKEN = FINE | FINE_DIALECTS
 EACH = [
     pytest.param(group, case, id=f"{group}: {case.name}")
@@ -71,6 +86,32 @@ def test_unusual_but_right_input_is_taken(folder, capsys, record_property, name)
     assert status == 0 and lines[-1] == "3 nodules in 2 scans"
     assert all(re.match("note: .*(not there|no scan in)", line) for line in lines[:-5]), lines
     record_property("input", "unusual but right: taken")
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_unusual_but_right_scans_are_taken(folder, capsys, record_property, name):
+    right(name)(folder)
+    status, lines = check(folder, capsys)
+    assert status == 0, lines
+    told = [line for line in lines if "2.25.1" in line]
+    assert len(told) == (name in LUNGLESS) and all("no sign of lungs" in line for line in told), (
+        lines
+    )
+    record_property("input", "unusual but right scans: taken")
+
+
+@pytest.mark.parametrize("name", FINE_LABELS)
+def test_labels_that_fit_are_taken(folder, capsys, record_property, name):
+    labelled(FINE_LABELS[name])(folder)
+    status, lines = check(folder, capsys)
+    assert status == 0 and not [line for line in lines if "2.25.1" in line], lines
+    record_property("input", "labels: taken")
+
+
+def test_there_are_more_than_three_hundred_cases_and_no_two_have_one_name():
+    names = [(group, case.name) for group, cases in CASES.items() for case in cases]
+    assert len(names) == len(set(names)) and len(SCANS) >= 25
+    assert len(names) + len(SUBMISSIONS) + len(CONFIGS) + len(WEIGHTS) > 300
 
 
 @pytest.mark.parametrize("place", ["nowhere", "annotations.csv", "subset0"])

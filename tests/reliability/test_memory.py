@@ -30,9 +30,9 @@ MEASURED = """
 import pathlib, sys
 sys.path[:0] = {path!r}
 from reliability import jobs_alone
-from nodules import discovery
+from nodules.datasets import luna16
 folder = pathlib.Path({folder!r})
-(scan,) = discovery.found(folder)
+(scan,) = luna16.found(folder)
 jobs_alone.{job}
 print(pathlib.Path("/proc/self/status").read_text())
 """

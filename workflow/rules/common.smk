@@ -10,7 +10,7 @@ ROOT = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=str(ROOT / "workflow"))
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from nodules.base import closure, configuration, tables
+from nodules.base import closure, configuration, installation, tables
 from nodules.base.resources import NOTICE, hours, memory, minutes
 from nodules.datasets import folds, luna16
 from nodules.datasets.phantom import plan
@@ -21,7 +21,7 @@ configuration.check(config, workflow.configfiles)
 
 
 # With --sdm apptainer every job runs in this image, which Containerfile says how to build.
-container: str(ROOT / "luna16-nodules.sif")
+container: installation.image(ROOT, workflow.deployment_settings.deployment_method)
 
 
 wildcard_constraints:

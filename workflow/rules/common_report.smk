@@ -4,6 +4,8 @@ from nodules.report.catalogue import TITLES, figures_of
 FIGURES = figures_of(config["tasks"], MASKRCNN)
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
+# The comparison of systems: its table, and what it states.
+COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
 RESULTS_AND_RUN = "1 Results and run"
 
 

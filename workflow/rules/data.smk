@@ -17,6 +17,7 @@ if PHANTOM:
             excluded="results/phantom/annotations_excluded.csv",
             locations="results/phantom/candidates_V2.csv",
             uids="results/phantom/seriesuids.csv",
+            patients="results/phantom/patients.csv",
             findings="results/phantom/findings.csv",
             contours="results/phantom/contours.parquet",
             ratings="results/phantom/ratings.parquet",
@@ -36,6 +37,9 @@ if PHANTOM:
             "../scripts/make_phantom.py"
 
 
+# Paths of the lists by name; archives unpack some into a folder of their own.
+LISTS = luna16.list_files(DATA)
+
 # A voxel file that is missing stops the plan, unless bad scans are skipped: then it is a defect.
 MUST_EXIST = PHANTOM or config["data"]["on_bad_scan"] == "stop"
 
@@ -45,12 +49,12 @@ checkpoint check_scans:
         headers=[scan.header for scan in FOUND],
         voxels=[scan.data for scan in FOUND if MUST_EXIST or Path(scan.data).exists()],
         labels=[f for scan in FOUND for f in scan.labels if MUST_EXIST or Path(f).exists()],
-        annotations=f"{DATA}/annotations.csv",
-        excluded=f"{DATA}/annotations_excluded.csv",
+        annotations=str(LISTS["annotations.csv"]),
+        excluded=str(LISTS["annotations_excluded.csv"]),
         optional=[
-            f"{DATA}/{name}"
-            for name in ("candidates_V2.csv", "seriesuids.csv")
-            if PHANTOM or Path(DATA, name).is_file()
+            str(LISTS[name])
+            for name in ("candidates_V2.csv", "seriesuids.csv", "patients.csv")
+            if PHANTOM or LISTS[name].is_file()
         ],
         code=code("check_scans"),
     output:
@@ -70,7 +74,7 @@ checkpoint check_scans:
         mem_mb=memory(4000),
         runtime=hours(4),
     params:
-        folder=lambda wildcards, input: str(Path(input.annotations).parent),
+        folder=DATA,
         on_bad_scan=config["data"]["on_bad_scan"],
         # Headers that may not be named here, and are checked all the same.
         misfits=0 if PHANTOM else len(luna16.misfits(DATA)),

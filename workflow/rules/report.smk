@@ -39,8 +39,7 @@ rule write_metrics:
         metrics="results/evaluation/metrics.parquet",
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
-        comparison=["results/evaluation/comparison.parquet"] * (MASKRCNN and PRESENCE),
-        statements=["results/evaluation/comparison.json"] * (MASKRCNN and PRESENCE),
+        comparison=COMPARISON if MASKRCNN and PRESENCE else [],
         code=code("write_metrics"),
     output:
         shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),
@@ -84,6 +83,7 @@ rule write_run:
         scans="results/scans/scans.parquet",
         defects="results/scans/defects.parquet",
         folds="results/folds/folds.parquet",
+        lungs=lambda wildcards: expand("results/lungs/{uid}.parquet", uid=scans()),
         code=code("write_run"),
     output:
         scans=shown("results/report/scans.html", RESULTS_AND_RUN, page="2 Scans used and skipped"),

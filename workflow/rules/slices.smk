@@ -1,7 +1,8 @@
 """Slices and masks: each scan's stack of lung-isolated slices, and its nodules' reference masks.
 
 Requires: results/scans/{scans,nodules}.parquet, each scan's header and voxel file.
-Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/masks/{uid}.parquet;
+Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/lungs/{uid}.parquet,
+          results/masks/{uid}.parquet;
           results/slices/png/{uid} where PNGs are asked for.
 """
 
@@ -15,6 +16,7 @@ rule prepare_slices:
     output:
         stack="results/slices/{uid}.npy",
         table="results/slices/{uid}.parquet",
+        lungs="results/lungs/{uid}.parquet",
     log:
         "results/logs/prepare_slices/{uid}.log",
     benchmark:

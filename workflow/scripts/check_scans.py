@@ -2,13 +2,20 @@
 
 from nodules.base import jobs, tables
 from nodules.datasets import check, lidc
+from nodules.prepare import lung_check
 
 
 def main(snakemake):
     """The scan sheet, the defects and LUNA16's lists, all checked."""
     params = snakemake.params
-    headers, patients = snakemake.input.headers, lidc.patients()
-    checked = check.check_folder(params.folder, headers, patients, snakemake.threads, progress=True)
+    checked = check.check_folder(
+        params.folder,
+        snakemake.input.headers,
+        lidc.patients(),
+        snakemake.threads,
+        progress=True,
+        further=lung_check.verdicts,
+    )
     for line in check.messages(checked):
         jobs.log.warning(line)
     jobs.log.info(check.describe(checked).rstrip())

@@ -32,6 +32,8 @@ def main(snakemake):
     tables.write(snakemake.output.masks, "regions", drawn.rows)
     counts = Counter(drawn.sources.values())
     jobs.log.info("%s: readers' masks from %s.", uid, dict(counts) or "no nodule")
+    for reason in drawn.told:
+        jobs.log.warning("%s: label volume: %s.", uid, reason)
     if counts["sphere"]:
         jobs.log.warning(
             "%s: %d of %d nodules have no reader outline; their sphere stands in for it.",

@@ -5,7 +5,7 @@ import cv2
 from nodules.base import jobs, tables
 from nodules.base.files import write_array
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lungs, slices
+from nodules.prepare import lung_search, slices
 
 
 def main(snakemake):
@@ -14,13 +14,15 @@ def main(snakemake):
     uid, method = snakemake.wildcards.uid, snakemake.params.lungs
     settings = slices.SliceSettings(**snakemake.params.settings)
     volume, geometry = read_volume(snakemake.input.header)
-    mask = lungs.find(method, volume, geometry)
-    if not any(image.any() for image in mask):
-        jobs.log.warning("%s: no lungs found by '%s'; whole slices are kept.", uid, method)
-    stack, grid, crop = slices.cut(volume, geometry, mask, settings)
+    lungs = lung_search.search(method, volume, geometry)
+    if lungs.first.reason:
+        jobs.log.warning("%s, lungs by '%s': %s", uid, method, lungs.first.reason)
+    jobs.log.info("%s, lungs by '%s': %s", uid, lungs.method, lungs.plausibility.statement)
+    stack, grid, crop = slices.cut(volume, geometry, lungs.mask, settings)
     write_array(snakemake.output.stack, stack)
-    table = slices.describe(uid, geometry, mask, grid, crop)
+    table = slices.describe(uid, geometry, lungs.mask, grid, crop)
     tables.write(snakemake.output.table, "slices", table)
+    tables.write(snakemake.output.lungs, "lungs", tables.frame("lungs", [lungs.row(uid)]))
 
 
 jobs.run(main, snakemake)

@@ -13,8 +13,8 @@ def main(snakemake):
     told = [read_json(inputs[n]) if inputs.get(n) else None for n in ("trends", "explanations")]
     compared = None
     if inputs.comparison:
-        table = tables.read_all(inputs.comparison, "comparison")
-        compared = table, read_json(inputs.statements[0])
+        table, statements = inputs.comparison
+        compared = tables.read(table, "comparison"), read_json(statements)
     numbers.page(metrics, *told, compared).write(snakemake.output[0])
 
 

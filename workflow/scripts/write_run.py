@@ -12,7 +12,8 @@ def main(snakemake):
     scans = tables.read(inputs.scans, "scans")
     folds = tables.read(inputs.folds, "folds")
     defects = tables.read(inputs.defects, "defects")
-    run.scans(scans, defects, folds).write(output.scans)
+    lungs = tables.read_all(inputs.lungs, "lungs")
+    run.scans(scans, defects, folds, lungs).write(output.scans)
     page = run.run(
         Path(inputs.config).read_text(),
         provenance.versions(),

@@ -16,6 +16,8 @@ from nodules.base import tables
 from nodules.base.files import UserError
 from nodules.datasets import lidc, luna16
 from nodules.datasets.check import Checked, check_folder, messages, require_usable
+from nodules.datasets.hounsfield import Verdict
+from nodules.images import metaimage
 from nodules.images.geometry import Geometry
 
 
@@ -155,23 +157,55 @@ def test_skip_leaves_bad_scans_out_and_stops_where_none_is_left(folder):
 
 def test_skip_stops_where_no_scan_has_a_truth(folder):
     (folder / "annotations.csv").unlink()
-    with pytest.raises(UserError, match=r"annotations\.csv: the file is missing\. Copy"):
+    with pytest.raises(UserError, match=r"annotations\.csv: the file is missing\. Write"):
         require_usable(check(folder), "skip")
 
 
 def test_a_label_volume_beside_a_scan_is_no_scan(folder):
-    labels = sitk.Cast(sitk.ReadImage(str(header(folder))) > 0, sitk.sitkUInt8)
+    voxels = np.zeros((6, 9, 8), np.uint8)
+    voxels[2:4, 2:4, 1:4] = 1  # the nodule of 5 mm at -1, 0, 0
+    labels = sitk.GetImageFromArray(voxels)
+    labels.CopyInformation(sitk.ReadImage(str(header(folder))))
     path = header(folder).with_stem("2.25.1_nodules")
     sitk.WriteImage(labels, str(path), useCompression=True)
-    sheet = check(folder).scans
-    assert sheet["labels"].tolist() == [str(path), "", ""]
-    assert set(sheet["status"]) == {"ok"}
+    checked = check(folder)
+    assert checked.scans["labels"].tolist() == [str(path), "", ""]
+    assert fatal(checked) == [] and not any(str(path) in line for line in messages(checked))
+
+
+def test_what_is_further_known_of_a_scan_is_a_defect_of_it(folder):
+    """Such as lungs that were not found; asked for scans alone that can be read."""
+    constant(folder)
+    asked = []
+
+    def further(path):
+        asked.append(path.stem)
+        return [Verdict("no lung was found", "Look at it.", path.stem == "2.25.2")]
+
+    checked = check(folder, further=further)
+    assert asked == ["2.25.2", "2.25.3"]
+    assert fatal(checked) == ["2.25.1: all voxels are 1", "2.25.2: no lung was found"]
+    assert checked.scans["status"].tolist() == ["skipped", "skipped", "ok"]
 
 
 def test_voxels_of_any_block_length_give_the_same_range(folder, monkeypatch):
     expected = check(folder).scans
     monkeypatch.setattr("nodules.images.metaimage.BLOCK", 101)  # odd: blocks end within voxels
     assert check(folder).scans.equals(expected)
+
+
+def test_every_voxel_file_is_read_once(folder, monkeypatch):
+    read = []
+
+    def counted(stream, seen):
+        for block in blocks(stream, seen):
+            read.append(len(block))
+            yield block
+
+    blocks = metaimage._file_blocks
+    monkeypatch.setattr(metaimage, "_file_blocks", counted)
+    check(folder)
+    assert sum(read) == sum(path.stat().st_size for path in folder.glob("subset*/*raw"))
 
 
 def test_the_command_prints_a_summary_and_every_defect(folder, capsys):

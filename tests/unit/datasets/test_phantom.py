@@ -18,6 +18,7 @@ from nodules.datasets.lidc import ContourMm, NoduleShape, ReaderShape
 from nodules.datasets.phantom import anatomy, dataset, insertion, plan, scan, vessels
 from nodules.datasets.scan import Scan
 from nodules.images.geometry import Geometry
+from nodules.images.spheres import sphere
 from nodules.prepare import masks
 
 TEXTURES = (5, 5, 5, 3, 1)
@@ -183,7 +184,7 @@ def test_nodules_lie_in_the_lungs(scans: list[Scan], csv: Callable) -> None:
         array, grid = native(one)
         for row in nodules[nodules["seriesuid"] == one.uid].itertuples():
             centre = (row.coordX, row.coordY, row.coordZ)
-            ball, (z, y, x) = masks.sphere(grid, centre, row.diameter_mm + 12)
+            ball, (z, y, x) = sphere(grid, centre, row.diameter_mm + 12)
             around = array[z : z + len(ball), y : y + ball.shape[1], x : x + ball.shape[2]][ball]
             assert grid.contains(centre)
             # Lung is around each, even around one in a narrow corner at the pleura.

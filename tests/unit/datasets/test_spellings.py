@@ -19,7 +19,7 @@ LISTED = ["42", "104", "1.2.30", "LIDC-IDRI-7", "scan_2020"]
         ("1.2.30.nii.gz", "1.2.30", "without the file's ending"),
         ("scan_2020.NRRD", "scan_2020", "without the file's ending"),
         ("042.mhd", "42", "without the file's ending and leading zeros"),
-        ("42_0000.nii.gz", "42", "without the file's ending and nnU-Net's '_0000'"),
+        ("42_0000.nii.gz", "42", "without the file's ending and the channel number '_0000'"),
         ("subset0/1.2.30.mhd", "1.2.30", "without folders and the file's ending"),
         ("42.0", "42", "without the trailing '.0'"),
         ("1.04E+02", "104", "in all their digits"),

@@ -49,6 +49,16 @@ def test_world_points_are_those_of_itk(grid, index):
     np.testing.assert_allclose(grid.to_world(index), expected, rtol=0, atol=1e-6)
 
 
+@given(grids(), st.tuples(*[st.integers(1, 7)] * 3))
+def test_a_thinned_grid_has_the_voxels_of_a_thinned_array(grid, steps):
+    z, y, x = np.indices(grid.shape)[(slice(None), *(slice(None, None, n) for n in steps))]
+    thin = grid.thinned(steps)
+    assert thin.shape == z.shape
+    expected = grid.to_world(np.stack([z, y, x], -1))
+    found = thin.to_world(np.moveaxis(np.indices(thin.shape), 0, -1))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
 @given(grids())
 def test_many_points_at_once_equal_each_alone(grid):
     index = np.arange(24.0).reshape(2, 4, 3)

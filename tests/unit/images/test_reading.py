@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from helpers import dicom_files as made
 from nodules.base.files import UserError
-from nodules.images import hounsfield, metaimage, metaimage_local, nrrd, reading
+from nodules.images import metaimage, metaimage_local, nrrd, reading, volume
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_writing import write_volume
 
@@ -252,9 +252,9 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_values_become_hu_by_rounding_and_clipping():
     values = np.array([-1000.5, -1000.4, 1.5, 1e9, -1e9]).reshape(5, 1, 1)
-    assert hounsfield.as_hu(values, "x").ravel().tolist() == [-1000, -1000, 2, 32767, -32768]
+    assert volume.as_hu(values, "x").ravel().tolist() == [-1000, -1000, 2, 32767, -32768]
     with pytest.raises(UserError, match="x: there are voxels that are not finite"):
-        hounsfield.as_hu(np.full((1, 1, 1), np.nan), "x")
+        volume.as_hu(np.full((1, 1, 1), np.nan), "x")
 
 
 def test_zips_and_volumes_in_a_folder_are_found(tmp_path):

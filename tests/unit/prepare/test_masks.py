@@ -14,6 +14,7 @@ from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
 from nodules.images.metaimage_header import read_header
+from nodules.images.spheres import sphere, window
 from nodules.prepare import masks
 from nodules.stats.overlap import dice
 
@@ -73,7 +74,7 @@ def test_a_sphere_has_its_volume_on_any_grid(radius, spacing, offset, angle):
     shape = (int(40 / step) + 2, int(40 / pixel) + 2, int(40 / pixel) + 2)
     grid = Geometry.build((0, 0, 0), (pixel, pixel, step), direction, shape)
     centre = grid.to_world(np.array(shape) // 2 + np.array(offset))
-    mask, _ = masks.sphere(grid, centre, 2 * radius)
+    mask, _ = sphere(grid, centre, 2 * radius)
     volume = mask.sum() * grid.voxel_mm3
     assert volume == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.05)
 
@@ -82,9 +83,9 @@ def test_a_sphere_has_its_volume_on_any_grid(radius, spacing, offset, angle):
 def test_a_sphere_holds_the_voxels_within_its_radius_and_no_farther_ones(index, diameter, order):
     grid = turned(order, (-1, 1, -1))
     centre = grid.to_world(index)
-    mask, corner = masks.sphere(grid, centre, diameter)
+    mask, corner = sphere(grid, centre, diameter)
     whole = np.zeros(grid.shape, bool)
-    whole[masks._window(corner, mask.shape)] = mask
+    whole[window(corner, mask.shape)] = mask
     world = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1))
     distance = np.linalg.norm(world - centre, axis=-1)
     assert distance[whole].max() <= distance[~whole].min() + 1e-4
@@ -95,15 +96,15 @@ def test_a_sphere_holds_the_voxels_within_its_radius_and_no_farther_ones(index, 
 
 def test_even_a_sphere_between_two_slices_has_a_voxel():
     grid = turned(spacing=(0.7, 0.7, 5))
-    assert masks.sphere(grid, grid.to_world((10.5, 20, 20)), 3.25)[0].any()
+    assert sphere(grid, grid.to_world((10.5, 20, 20)), 3.25)[0].any()
 
 
 def test_a_sphere_is_cut_at_the_edge_and_empty_outside():
     grid = turned()
-    half, corner = masks.sphere(grid, grid.to_world((-0.5, 30, 25)), 12)
-    full, _ = masks.sphere(grid, grid.to_world((19.5, 30, 25)), 12)
+    half, corner = sphere(grid, grid.to_world((-0.5, 30, 25)), 12)
+    full, _ = sphere(grid, grid.to_world((19.5, 30, 25)), 12)
     assert corner[0] == 0 and half.sum() == pytest.approx(full.sum() / 2, abs=3)
-    assert not masks.sphere(grid, (1e4, 0, 0), 12)[0].any()
+    assert not sphere(grid, (1e4, 0, 0), 12)[0].any()
 
 
 @given(st.integers(1, 5), st.sampled_from([0.25, 0.5, 0.75, 1.0]))
@@ -142,7 +143,7 @@ def test_readers_drawn_on_any_stored_grid_lie_at_the_nodule_in_the_world(order, 
     stored = turned(order, signs)
     native = stored.reoriented()[0]
     centre = stored.to_world((21.3, 28.8, 24.1))
-    balls = [masks.sphere(stored, centre, d) for d in (9.0, 10.0, 11.0)]
+    balls = [sphere(stored, centre, d) for d in (9.0, 10.0, 11.0)]
     contours = contour_table(*(outlines_of(ball, k) for k, ball in enumerate(balls, 1)))
     drawn = masks.draw_scan("1.2", stored, native, nodules((*centre, 10.0)), contours)
     assert drawn.sources == {1: "outlines"}
@@ -166,7 +167,7 @@ def test_transfer_to_the_slices_keeps_place_and_volume(y0, x0, zoom, index):
     side = int(56 * zoom)
     slices = native.resampled((0, y0, x0), (40, 56, 56), (40, side, side))
     centre = native.to_world(index)
-    ball = masks.sphere(native, centre, 12)
+    ball = sphere(native, centre, 12)
     mask, corner = masks.transferred(ball, native, slices)
     assume(mask.any())
     volume = mask.sum() * slices.voxel_mm3
@@ -178,7 +179,7 @@ def test_transfer_to_the_slices_keeps_place_and_volume(y0, x0, zoom, index):
 
 def test_transfer_to_the_same_grid_changes_nothing():
     native = turned()
-    ball = masks.sphere(native, native.to_world((20, 30, 25)), 11)
+    ball = sphere(native, native.to_world((20, 30, 25)), 11)
     rows = [
         list(regions.encode("1.2", "readers", "native", 1, *box))
         for box in (ball, masks.transferred(ball, native, native))
@@ -188,7 +189,7 @@ def test_transfer_to_the_same_grid_changes_nothing():
 
 def test_transfer_of_what_lies_outside_the_crop_is_empty():
     native = turned()
-    ball = masks.sphere(native, native.to_world((20, 8, 8)), 6)
+    ball = sphere(native, native.to_world((20, 8, 8)), 6)
     slices = native.resampled((0, 30, 30), (40, 20, 20), (40, 64, 64))
     assert not masks.transferred(ball, native, slices)[0].any()
 
@@ -196,7 +197,7 @@ def test_transfer_of_what_lies_outside_the_crop_is_empty():
 def test_nodules_without_an_outline_get_their_sphere_and_it_is_said():
     stored = turned()
     near, far = stored.to_world((20, 20, 15)), stored.to_world((20, 42, 38))
-    contours = contour_table(outlines_of(masks.sphere(stored, near, 9), 7))
+    contours = contour_table(outlines_of(sphere(stored, near, 9), 7))
     drawn = masks.draw_scan("1.2", stored, stored, nodules((*near, 9), (*far, 7)), contours)
     assert drawn.sources == {1: "outlines", 2: "sphere"}
     kinds = {kind: painted(drawn, kind, "native", stored.shape) for kind in ("readers", "sphere")}
@@ -211,11 +212,11 @@ def test_a_label_volume_outranks_the_readers():
     one, two = (native.to_world(middle + side * np.array((6, 8, 6))) for side in (-1, 1))
     labels = np.zeros(native.shape, np.int16)
     for value, centre in ((9, one), (4, two)):
-        mask, corner = masks.sphere(native, centre, 8)
-        labels[masks._window(corner, mask.shape)][mask] = value
+        mask, corner = sphere(native, centre, 8)
+        labels[window(corner, mask.shape)][mask] = value
     upper = np.arange(native.shape[0])[:, None, None] > round(native.to_index(one)[0])
     labels[(labels == 9) & upper] = 2
-    contours = contour_table(outlines_of(masks.sphere(stored, one, 5), 1))
+    contours = contour_table(outlines_of(sphere(stored, one, 5), 1))
     listed = nodules((*one, 8.0), (*two, 8.0), (*native.to_world((1, 1, 1)), 4.0))
     drawn = masks.draw_scan("1.2", stored, native, listed, contours, labels)
     assert drawn.sources == {1: "labels", 2: "labels", 3: "sphere"}

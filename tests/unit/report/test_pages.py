@@ -89,10 +89,28 @@ def test_a_skipped_scan_is_listed_with_its_reason() -> None:
     defect = {"file": "a.mhd", "seriesuid": "2.25.2", "reason": "data file is short"}
     defects = tables.frame("defects", [defect | {"remedy": "download it again", "fatal": True}])
     fold = {"seriesuid": "2.25.1", "patient": "p", "subset": 3, "n_nodules": 0, "fold": -1}
-    html = run.scans(sheet, defects, tables.frame("folds", [fold])).html()
+    lungs = tables.frame("lungs", [lung_row("2.25.1")])
+    html = run.scans(sheet, defects, tables.frame("folds", [fold]), lungs).html()
     assert "1 of 2 scans found are used, with 0 reference nodules; 1 of them have none" in html
     assert html.count("data file is short") == 2
     assert "download it again" in html
+
+
+def lung_row(uid: str, method: str = "volume", objection: str = "") -> dict:
+    measures = {"extent_mm": 250.0, "left": 0.5, "body_share": 0.3, "hu": -850.0}
+    row = {"seriesuid": uid, "method": method, "litres": 4.2, "missed_litres": 0.0}
+    return row | measures | {"objection": objection}
+
+
+def test_lungs_found_at_the_second_try_or_not_at_all_are_listed_with_the_reason() -> None:
+    rows = [lung_row("2.25.1"), lung_row("2.25.2", "density", "0.20 litres are gas.")]
+    rows.append(lung_row("2.25.3", "", "No lung was found."))
+    empty = (tables.frame(name, []) for name in ("scans", "defects", "folds"))
+    html = run.scans(*empty, tables.frame("lungs", rows)).html()
+    assert "Found in 1 of 3 scans by the config&#x27;s method, 4.2 to 4.2 litres" in html
+    assert "by their density in 1" in html and "not found in 1, which keep" in html
+    assert html.count("<td>2.25.1</td>") == 0
+    assert "0.20 litres are gas." in html and "<td>no method</td>" in html
 
 
 def test_the_run_is_described_and_its_config_escaped() -> None:

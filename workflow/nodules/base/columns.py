@@ -63,7 +63,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     # One row per scan found, good or bad.
     "scans": (
         UID,
-        Column("patient", STR, "", "LIDC patient; the UID itself where the patient is unknown"),
+        Column("patient", STR, "", "by patients.csv, else by LIDC; the UID itself where unknown"),
         Column("subset", INT, "", "LUNA16 subset 0-9"),
         Column("header", STR, "", "path of the .mhd header"),
         Column("data", STR, "", "path of the voxel file"),
@@ -73,7 +73,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("hu_min", INT, "HU", "lowest voxel value"),
         Column("hu_max", INT, "HU", "highest voxel value"),
         Column("bytes", INT, "bytes", "size of the voxel file"),
-        Column("sha256", STR, "", "hash of the voxel file"),
+        Column("sha256", STR, "", "hash of the voxel file as it is stored, compressed or not"),
         Column("n_nodules", INT, "", "reference nodules of the scan"),
     ),
     # One row per defect of the input.
@@ -92,6 +92,20 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "excluded": (UID, *POINT, DIAMETER),
     "locations": (UID, *POINT, Column("label", INT, "", "1 nodule, 0 not (candidates_V2)")),
+    # One row: how a scan's lungs were found, and what they measure.
+    "lungs": (
+        UID,
+        Column(
+            "method", STR, "", "that found them: the config's, else density; empty where none did"
+        ),
+        Column("litres", REAL, "l", "their volume"),
+        Column("extent_mm", REAL, "mm", "from their lowest to their highest slice"),
+        Column("left", REAL, "", "share of the volume on the left of the body's middle"),
+        Column("body_share", REAL, "", "share of the body's volume in the slices with lung"),
+        Column("hu", REAL, "HU", "median"),
+        Column("missed_litres", REAL, "l", "of lung's density in the body, and not among them"),
+        Column("objection", STR, "", "why those of the config's method cannot be right, or empty"),
+    ),
     # Reader contours, one row per reader, nodule and slice; indices on the grid as stored on disk.
     "contours": (
         UID,

@@ -1,39 +1,53 @@
 """The scan sheet: every scan found, checked before hours of work, and every defect of the input."""
 
-import hashlib
-import logging
 import math
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from nodules.base import tables
 from nodules.base.files import FileDefect, UserError
 from nodules.base.messages import escaped, shown
-from nodules.datasets import luna16_lists, points_csv
-from nodules.datasets.luna16 import label_volume, misfit, misfits, remarks
-from nodules.datasets.luna16_lists import Defect, defect
+from nodules.datasets import (
+    duplicates,
+    hounsfield,
+    layout,
+    luna16,
+    luna16_lists,
+    patients,
+    points_csv,
+)
+from nodules.datasets.hounsfield import Verdict
+from nodules.datasets.label_check import check_labels
+from nodules.datasets.luna16_lists import LISTS, Defect, defect
 from nodules.datasets.scan import SUBSETS
+from nodules.datasets.voxels import Identity, Voxels, survey
 from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
-from nodules.images.metaimage import voxel_blocks
 from nodules.images.metaimage_header import Header, examine
 
 AIR_HU = -500  # every chest CT holds air, at -1000 HU
 LOWEST_HU = -4096  # scanners pad with -2000 to -3024
 HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale reach some more
-INT16 = np.iinfo(np.int16)  # what every later stage reads HU and labels as
+SHORT = "Store Hounsfield units as LUNA16 does: MET_SHORT."
 
-log = logging.getLogger("nodules")
+# What a later look at a scan, given its header, says of it: "no lung was found", fatal or not.
+Further = Callable[[Path], Iterable[Verdict]]
+
+
+class Scanned(NamedTuple):
+    """One scan's row of table `scans`, its defects, and what its voxels are known by."""
+
+    row: dict[str, Any]
+    defects: list[Defect]
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True)
@@ -50,240 +64,169 @@ class Checked:
 def check_folder(
     folder: str | Path,
     headers: Sequence[str | Path],
-    patients: Mapping[str, str],
+    of_lidc: Mapping[str, str] | None,
     threads: int = 1,
     progress: bool = False,
+    further: Further | None = None,
 ) -> Checked:
     """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
 
-    Headers in the folder that no run may take, which `discovery.found` leaves out, are checked too.
+    Headers in the folder that no run may take, which `luna16.found` leaves out, are checked too.
     Reads every voxel: about a second per GB and thread beside the disk's time, 100 MB a thread.
     A scan with a fatal defect has the status `skipped`.
-    patients: whose each scan is, by UID (`lidc.patients`); another scan is a patient of its own.
+    of_lidc: whose each scan of LIDC-IDRI is, by UID (`lidc.patients`); None: LIDC is not known.
+    further: what else is to be known of a scan that can be read, such as where its lungs are.
     """
     root, paths = Path(folder), [Path(header) for header in headers]
-    paths += [odd.path for odd in misfits(root) if odd.path not in paths]
+    paths += [odd.path for odd in luna16.misfits(root) if odd.path not in paths]
     found = {path.stem for path in paths if is_uid(path.stem)}
-    read = {name: luna16_lists.read_list(root, name, found) for name in luna16_lists.LISTS}
+    files = luna16.list_files(root)
+    read = {name: luna16_lists.read_list(root, name, found) for name in LISTS}
     defects = [d for _, own in read.values() for d in own]
     rows = {name: own for name, (own, _) in read.items()}
+    nodules = luna16_lists.as_table("nodules", rows["nodules"], found)
+
+    of_scan = dict(iter(nodules.groupby("seriesuid")))
+
+    def check(path: Path) -> Scanned:
+        return check_scan(path, of_scan.get(path.stem, nodules.iloc[:0]), further)
+
     with ThreadPoolExecutor(threads) as pool:
-        checked = tqdm(
-            pool.map(check_scan, paths),
-            "check scans",
-            len(paths),
-            unit="scan",
-            disable=not progress,
+        checked = list(
+            tqdm(
+                pool.map(check, paths),
+                "check scans",
+                len(paths),
+                unit="scan",
+                disable=not progress,
+            )
         )
-        sheet = []
-        for row, own in checked:
-            sheet.append(row)
-            defects += own
-    defects += [defect(odd.path, odd.reason, odd.remedy, fatal=False) for odd in remarks(root)]
-    defects += _missing(root, paths) + _twice(paths) + _unlisted(root, found)
-    defects += _same_voxels(sheet) + _misplaced(root, rows, sheet)
-    _complete(sheet, rows["nodules"], defects, patients)
+    sheet = [one.row for one in checked]
+    defects += [d for one in checked for d in one.defects]
+    defects += [
+        defect(odd.path, odd.reason, odd.remedy, odd.uid, fatal=bool(odd.uid))
+        for odd in luna16.remarks(root)
+    ]
+    defects += _missing(root, paths) + duplicates.same_uid(paths)
+    defects += duplicates.same_voxels(sheet, {o.row["header"]: o.identity for o in checked})
+    defects += _misplaced(files, rows, sheet) + _unnamed(files, rows, found)
+    defects += _give_patients(files[patients.FILE], sheet, found, of_lidc)
+    _complete(sheet, rows["nodules"], defects)
     return Checked(
         tables.frame("scans", sheet),
         tables.frame("defects", defects),
-        *(
-            luna16_lists.as_table(name, rows[name], found)
-            for name in ("nodules", "excluded", "locations")
-        ),
+        nodules,
+        *(luna16_lists.as_table(name, rows[name], found) for name in ("excluded", "locations")),
     )
 
 
-def check_scan(header_path: str | Path) -> tuple[dict[str, Any], list[Defect]]:
+def check_scan(
+    header_path: str | Path, nodules: pd.DataFrame | None = None, further: Further | None = None
+) -> Scanned:
     """Check one scan: its row of table `scans`, as stored on disk, and its defects.
 
     Where the header cannot be used the grid is missing, where the voxels cannot, HU and hash.
+    nodules: the annotated ones, which a label volume beside the scan should fit.
     """
     path = Path(header_path)
     uid = shown(path.stem)
     row: dict[str, Any] = dict.fromkeys(tables.columns("scans"))
-    row |= {"seriesuid": uid, "patient": uid, "subset": _subset(path), "header": escaped(str(path))}
-    row |= {"data": "", "labels": "", "status": "ok", "sha256": "", "n_nodules": 0}
-    if odd := misfit(path):
-        return row, [defect(odd.path, odd.reason, odd.remedy, uid)]
+    row |= {"seriesuid": uid, "patient": uid, "header": escaped(str(path)), "data": ""}
+    row |= {"subset": layout.subset_of(path), "labels": "", "status": "ok", "sha256": ""}
+    row["n_nodules"] = 0
+    if odd := luna16.misfit(path):
+        return Scanned(row, [defect(odd.path, odd.reason, odd.remedy, uid)])
     header, problems = examine(path)
     if header is None:
-        return row, [defect(path, p.reason, p.remedy, uid) for p in problems]
-    row |= {"data": str(header.data), **header.geometry.to_row()}
-    defects = _check_labels(header, row)
+        return Scanned(row, [defect(path, p.reason, p.remedy, uid) for p in problems])
+    row |= {"data": escaped(str(header.data)), **header.geometry.to_row()}
+    defects = []
+    if labels := luna16.label_volume(path):
+        row["labels"] = escaped(str(labels))
+        defects += check_labels(labels, header.geometry, uid, nodules)
     try:
-        columns, low, high = _read_voxels(header)
+        voxels = survey(header)
     except FileDefect as error:
-        defects.append(defect(error.place, error.reason, error.remedy, uid))
-    else:
-        row |= columns
-        defects += _check_values(header, uid, low, high)
-    return row, defects
+        return Scanned(row, [*defects, defect(error.place, error.reason, error.remedy, uid)])
+    row |= {"bytes": header.data.stat().st_size, **voxels.columns()}
+    defects += [
+        defect(header.data, told.reason, told.remedy, uid, told.fatal)
+        for told in judge_values(header, voxels)
+    ]
+    if further is not None and not any(d["fatal"] for d in defects):
+        defects += [defect(path, t.reason, t.remedy, uid, t.fatal) for t in further(path)]
+    return Scanned(row, defects, voxels.identity)
 
 
-def _subset(path: Path) -> int:
-    """Number of the subset whose folder a header is in, -1 for another folder."""
-    return next((k for k in SUBSETS if path.parent.name == f"subset{k}"), -1)
-
-
-def _read_voxels(header: Header) -> tuple[dict[str, Any], float, float]:
-    """Columns bytes, sha256, hu_min and hu_max, and the lowest and highest value, in one pass.
-
-    The columns are empty where a value is no HU: not finite, or beyond 16 bits.
-    """
-    digest = hashlib.sha256()
-    low, high = _range(header, digest.update)
-    is_hu = low >= INT16.min and high <= INT16.max  # not a number is neither
-    columns = {
-        "bytes": header.data.stat().st_size,
-        "sha256": digest.hexdigest(),
-        "hu_min": math.floor(low) if is_hu else None,
-        "hu_max": math.ceil(high) if is_hu else None,
-    }
-    return columns, low, high
-
-
-def _range(header: Header, seen: Callable[[bytes], object] | None = None) -> tuple[float, float]:
-    """Lowest and highest value of a volume; not a number where one of its values is none."""
-    ranges = [(v.min(), v.max()) for v in _values(header, seen)]
-    # Not a number stays so through NumPy's minimum and maximum, not through Python's.
-    low, high = (np.array(column, np.float64) for column in zip(*ranges, strict=True))
-    return float(low.min()), float(high.max())
-
-
-def _values(header: Header, seen: Callable[[bytes], object] | None) -> Iterator[NDArray]:
-    """The voxels of a scan, a few million at a time; blocks need not end at a whole voxel."""
-    size, rest = header.element.itemsize, b""
-    for block in voxel_blocks(header, seen):
-        joined = rest + block if rest else block
-        whole = len(joined) // size
-        rest = joined[whole * size :]
-        if whole:
-            yield np.frombuffer(joined, header.element, whole)
-
-
-def _check_values(header: Header, uid: str, low: float, high: float) -> list[Defect]:
-    """Defects of the voxels' type and range; padding is as low as -3024, metal over 3071 HU."""
-    told: list[tuple[str, str, bool]] = []
+def judge_values(header: Header, voxels: Voxels) -> list[Verdict]:
+    """What is wrong with the voxels' type, range and heaps; the first thing alone."""
+    low, high = voxels.low, voxels.high
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return [Verdict("there are voxels that are not finite", "Replace the file.", True)]
+    if low == high:
+        return [Verdict(f"all voxels are {low:g}", "Replace the file.", True)]
+    if span := hounsfield.of_range(low, high):
+        return [span]
     if header.element.kind == "u" or header.element.itemsize < 2:
-        remedy = "Store Hounsfield units as LUNA16 does: MET_SHORT."
-        told.append((f"ElementType {header.element.name} cannot hold HU", remedy, True))
-    elif not (math.isfinite(low) and math.isfinite(high)):
-        told.append(("there are voxels that are not finite", "Replace the file.", True))
-    elif low < INT16.min or high > INT16.max:
+        look = hounsfield.of_unsigned(voxels.counts) if header.element.itemsize == 2 else ""
+        reason = f"ElementType {header.element.name} cannot hold HU{look and ': ' + look}"
+        return [Verdict(reason, SHORT, True)]
+    if not voxels.is_int16:
         reason = f"voxels from {low:g} to {high:g}, more than 16 bits hold, so these are not HU"
-        remedy = "Store Hounsfield units as LUNA16 does: MET_SHORT."
-        told.append((reason, remedy, True))
-    elif low == high:
-        told.append((f"all voxels are {low:g}", "Replace the file.", True))
-    elif low > AIR_HU:
-        remedy = "Store Hounsfield units: apply the rescale slope and intercept."
-        told.append((f"no air: the lowest voxel is {low:g}, so these are not HU", remedy, True))
-    elif low < LOWEST_HU:
-        remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
-        if high > HIGHEST_HU:
-            # Padding alone is only low, metal alone only high; swapped bytes go all the way.
-            told.append((f"voxels from {low:g} to {high:g}, so these are not HU", remedy, True))
-        else:
-            told.append((f"unusually low: the lowest voxel is {low:g} HU", remedy, False))
-    return [defect(header.data, reason, remedy, uid, fatal) for reason, remedy, fatal in told]
+        return [Verdict(reason, SHORT, True)]
+    found = hounsfield.judge(voxels.counts)
+    if found is not None and found.fatal:
+        return [found]
+    return [v for v in (_range(low, high), found) if v is not None][:1]
 
 
-def _check_labels(header: Header, row: dict[str, Any]) -> list[Defect]:
-    """Set `labels` where a label volume lies beside the scan; defects where it does not fit."""
-    path = label_volume(header.path)
-    if path is None:
-        return []
-    row["labels"] = str(path)
-    labels, problems = examine(path)
-    uid, remedy = row["seriesuid"], "Store the labels on the scan's own grid, or remove them."
-    if labels is None:
-        return [defect(path, p.reason, p.remedy, uid) for p in problems]
-    told = []
-    if not _same_grid(labels.geometry, header.geometry):
-        told.append(defect(path, "the label volume has another grid than its scan", remedy, uid))
-    if labels.element.kind == "f":
-        told.append(defect(path, "labels are not whole numbers", remedy, uid))
-    try:
-        low, high = _range(labels)
-    except FileDefect as error:
-        return [*told, defect(error.place, error.reason, error.remedy, uid)]
-    remedy = "Number the nodules from 1 on; 0 is what is none."
-    if low < 0:
-        told.append(defect(path, f"the label {low:g} is below 0", remedy, uid))
-    if high > INT16.max:
-        # Stored labels are read as int16, which would make all of these one.
-        told.append(defect(path, f"the label {high:g} is above {INT16.max}", remedy, uid))
-    if low == high == 0:
-        reason = "there is no label in it: the readers' contours count instead"
-        remedy = "Nothing to do, unless the scan's nodules should be labelled."
-        told.append(defect(path, reason, remedy, uid, fatal=False))
-    return told
-
-
-def _same_grid(one: Geometry, other: Geometry) -> bool:
-    """Whether two grids have the same shape and no voxel is 0.01 mm away from its like."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(one.shape) - 1)
-    return one.shape == other.shape and bool(
-        np.abs(one.to_world(corners) - other.to_world(corners)).max() < 0.01
-    )
+def _range(low: float, high: float) -> Verdict | None:
+    """What is wrong with the lowest and highest value; padding is as low as -3024, metal high."""
+    if low > AIR_HU:
+        reason = f"no air: the lowest voxel is {low:g}, so these are not HU"
+        return Verdict(reason, hounsfield.RESCALE, True)
+    if low >= LOWEST_HU:
+        return None
+    remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
+    if high > HIGHEST_HU:
+        # Padding alone is only low, metal alone only high; swapped bytes go all the way.
+        return Verdict(f"voxels from {low:g} to {high:g}, so these are not HU", remedy, True)
+    return Verdict(f"unusually low: the lowest voxel is {low:g} HU", remedy, False)
 
 
 def _missing(root: Path, paths: Iterable[Path]) -> list[Defect]:
     """One defect, not fatal, that names the subsets without a scan."""
-    there = {_subset(path) for path in paths}
+    there = {layout.subset_of(path) for path in paths}
     names = [f"subset{k}" for k in SUBSETS if k not in there]
     remedy = "Unpack them to use their scans."
     return [defect(root, f"no scan in {', '.join(names)}", remedy, fatal=False)] if names else []
 
 
-def _twice(paths: Sequence[Path]) -> list[Defect]:
-    """A defect for every header whose UID another one has too."""
-    number = Counter(path.stem for path in paths)
-    return [
-        defect(path, "another subset holds a scan of this UID", "Keep one of them.", path.stem)
-        for path in paths
-        if number[path.stem] > 1
-    ]
-
-
-def _same_voxels(sheet: Sequence[dict[str, Any]]) -> list[Defect]:
-    """A defect for every scan whose voxel file equals that of a scan with another UID."""
-    owners: dict[str, set[str]] = {}
-    for row in sheet:
-        owners.setdefault(row["sha256"], set()).add(row["seriesuid"])
-    return [
-        defect(
-            row["data"],
-            f"the same voxels as scan {other}",
-            "Restore the right voxel file of each, and check ElementDataFile in the headers.",
-            row["seriesuid"],
-        )
-        for row in sheet
-        for other in sorted(owners[row["sha256"]] - {row["seriesuid"]})[:1]
-        if row["sha256"]
-    ]
-
-
-def _unlisted(root: Path, found: set[str]) -> list[Defect]:
-    """Defects of seriesuids.csv, where there is one, and of the scans that it does not list."""
-    path = root / "seriesuids.csv"
+def _unnamed(
+    files: Mapping[str, Path], rows: Mapping[str, pd.DataFrame], found: set[str]
+) -> list[Defect]:
+    """Defects of seriesuids.csv, where there is one, and of scans that it or no list names."""
+    path, nodules = files["seriesuids.csv"], files[LISTS["nodules"].file]
+    named = {uid for own in rows.values() for uid in own["seriesuid"]}
     if not os.path.lexists(path):
-        return []
+        return luna16_lists.unfitting(nodules, rows["nodules"], found, named)
     try:
         luna16_lists.require_readable(path)
         listed = set(points_csv.read_scans(path))
     except FileDefect as error:
         return [defect(error.place, error.reason, error.remedy)]
-    told = [
-        defect(
-            path,
-            f"scan {uid} is not listed, so its nodules are in no annotations either",
-            "Add it to the lists, with its nodules, or remove the scan.",
-            uid,
-            fatal=False,
-        )
-        for uid in sorted(found - listed)
-    ]
+    told = luna16_lists.unfitting(nodules, rows["nodules"], found, named | listed)
+    if not any(d["fatal"] for d in told):
+        told += [
+            defect(
+                path,
+                f"scan {uid} is not listed, so its nodules are in no annotations either",
+                "Add it to the lists, with its nodules, or remove the scan.",
+                uid,
+                fatal=False,
+            )
+            for uid in sorted(found - listed)
+        ]
     if listed - found:
         reason = f"{len(listed - found)} of its {len(listed)} scans are not there"
         told.append(defect(path, reason, "Nothing to do, unless they should be used.", fatal=False))
@@ -291,35 +234,41 @@ def _unlisted(root: Path, found: set[str]) -> list[Defect]:
 
 
 def _misplaced(
-    root: Path, rows: dict[str, pd.DataFrame], sheet: list[dict[str, Any]]
+    files: Mapping[str, Path], rows: Mapping[str, pd.DataFrame], sheet: list[dict[str, Any]]
 ) -> list[Defect]:
     """Defects of the lists against the scans: nodules outside or twice, scans not there."""
     found = [row["seriesuid"] for row in sheet]
     geometries = {row["seriesuid"]: Geometry.from_row(row) for row in sheet if row["shape"]}
-    told = luna16_lists.repeated(root / luna16_lists.LISTS["nodules"].file, rows["nodules"])
-    for name, source in luna16_lists.LISTS.items():
-        path = root / source.file
+    told = luna16_lists.repeated(files[LISTS["nodules"].file], rows["nodules"])
+    for name, source in LISTS.items():
+        path = files[source.file]
         told += luna16_lists.outside(path, rows[name], geometries, fatal=name == "nodules")
-        told += luna16_lists.absent(path, rows[name], found) + luna16_lists.nameless(
-            source, path, rows[name]
-        )
+        told += luna16_lists.absent(path, rows[name], found)
+        told += luna16_lists.nameless(source, path, rows[name])
     return told
 
 
-def _complete(
+def _give_patients(
+    path: Path,
     sheet: list[dict[str, Any]],
-    nodules: pd.DataFrame,
-    defects: list[Defect],
-    patients: Mapping[str, str],
-) -> None:
-    """Set patient, n_nodules and status of every row of the sheet."""
+    found: set[str],
+    of_lidc: Mapping[str, str] | None,
+) -> list[Defect]:
+    """Set column patient: by patients.csv, else LIDC's, else the scan itself; defects of it."""
+    given, told = patients.read(path, found)
+    for row in sheet:
+        uid = row["seriesuid"]
+        row["patient"] = given.get(uid, (of_lidc or {}).get(uid, uid))
+    return told + patients.remarks(path, found, given, of_lidc)
+
+
+def _complete(sheet: list[dict[str, Any]], nodules: pd.DataFrame, defects: list[Defect]) -> None:
+    """Set n_nodules and status of every row of the sheet."""
     counts = nodules["seriesuid"].value_counts()
     bad = {d["seriesuid"] for d in defects if d["fatal"]}
     for row in sheet:
-        uid = row["seriesuid"]
-        row["patient"] = patients.get(uid, uid)
-        row["n_nodules"] = int(counts.get(uid, 0))
-        row["status"] = "skipped" if uid in bad else "ok"
+        row["n_nodules"] = int(counts.get(row["seriesuid"], 0))
+        row["status"] = "skipped" if row["seriesuid"] in bad else "ok"
 
 
 def messages(checked: Checked) -> list[str]:

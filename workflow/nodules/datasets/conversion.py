@@ -40,11 +40,15 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Job:
-    """Where scans are written to, and how: see `convert`."""
+    """Where scans are written to, and how: see `convert`.
+
+    further: what else is asked of a scan, such as where its lungs are.
+    """
 
     out: Path
     subset: int = 0
     wanted: tuple[str, ...] = ()
+    further: check.Further | None = None
 
     @property
     def unfinished(self) -> Path:
@@ -193,7 +197,7 @@ def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[
     """
     draft = job.unfinished / f"{found.uid}.mhd"
     write_volume(draft, draft.with_suffix(".raw"), found.voxels, found.geometry)
-    _, defects = check.check_scan(draft)
+    defects = check.check_scan(draft, further=job.further).defects
     fatal = [d for d in defects if d["fatal"]]
     if fatal:
         raise UnusableScan(f"{fatal[0]['reason']}. {fatal[0]['remedy']}")

@@ -6,32 +6,41 @@ Runs while the Snakefile is read, so it imports nothing heavy and reads no voxel
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nodules.base.files import FileDefect, UserError, require_regular
 from nodules.base.messages import escaped
-from nodules.datasets.scan import SUBSETS, Scan
-from nodules.images.foreign import is_path, is_uid, is_voxel_name
+from nodules.datasets import layout
+from nodules.datasets.scan import Oddity, Scan
+from nodules.images import remedies
+from nodules.images.foreign import is_luna16, is_path, is_uid, is_voxel_name
 
 LABEL_SUFFIXES = ("_nodules", "_nodule_labels")
+# Of scans and masks, as other tools write them.
+OTHER_FORMATS = (
+    ".nii.gz",
+    ".nii",
+    ".mha",
+    ".nrrd",
+    ".nhdr",
+    ".hdr",
+    ".mgz",
+    ".gipl",
+    ".dcm",
+    ".mhd.gz",
+)
 HEADER_BYTES = 65_536  # a longer header is refused
 LISTS = ("annotations.csv", "annotations_excluded.csv")  # those that no run can do without
 NAME = "Name the header as LUNA16 does: <seriesuid>.mhd."
-
-
-class Oddity(NamedTuple):
-    """A file or folder that looks as if it belonged to the scans: what it is, what to do."""
-
-    path: Path
-    reason: str
-    remedy: str
+LABEL_NAME = "Name labels <seriesuid>_nodules.mhd, and the header of a scan <seriesuid>.mhd."
 
 
 def found(folder: str | os.PathLike[str]) -> list[Scan]:
     """Real scans below `folder`: every subset0..9/<uid>.mhd, by subset and UID.
 
-    Any part of the ten subsets will do. `data` is the file that the header names, or the header
-    itself where it names none in its own folder. Left out are `misfits` and what `remarks` tells.
+    Any part of the ten subsets will do, wherever `layout.subset_folders` finds it. `data` is the
+    file that the header names, or the header itself where it names none in its own folder. Left
+    out are `misfits` and what `remarks` tells.
     Raises UserError where there is no folder or no scan in it.
     """
     root = Path(folder)
@@ -45,16 +54,16 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
         raise UserError(f"{place}: no such folder. Set luna16_dir to the folder of subset0 .. 9.")
     scans = [
         Scan(header.stem, subset, str(header), str(data_file(header)), label_files(header))
-        for subset in SUBSETS
-        for header in _headers(root, subset)
+        for subset, header in _headers(root)
         if misfit(header) is None
     ]
     for odd in misfits(root) if not scans else []:
         raise FileDefect(str(odd.path), odd.reason, odd.remedy)
     if not scans:
         raise UserError(
-            f"{escaped(str(root))}: no subset0 .. subset9 with .mhd files in it. Unpack LUNA16's "
-            "subset*.zip there, or set luna16_dir to the folder above the subsets."
+            f"{escaped(str(root))}: no subset0 .. subset9 with .mhd files in it. "
+            f"{layout.hint(root)}Unpack LUNA16's subset*.zip there, or set luna16_dir to the "
+            "folder above the subsets."
         )
     return scans
 
@@ -71,11 +80,11 @@ def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
             "that cannot be printed for something else. Rename the folder, or name a link to it."
         )
     scans = found(folder)
-    for path in (Path(folder, name) for name in LISTS):
+    for path in (list_files(folder)[name] for name in LISTS):
         try:
             require_regular(path)
         except OSError as error:
-            remedy = f"Copy LUNA16's {path.name} there."
+            remedy = missing_list(path.name, any(is_luna16(scan.uid) for scan in scans))
             raise FileDefect(str(path), f"cannot be read ({error.strerror})", remedy) from error
     if config["data"]["on_bad_scan"] == "stop":
         bad = [*misfits(folder), *_missing(scans)]
@@ -86,13 +95,29 @@ def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
     return scans
 
 
+def list_files(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Where each list is, or would be, by its name: annotations.csv, patients.csv, ..."""
+    return {name: layout.list_file(Path(folder), name) for name in layout.FILES}
+
+
+def missing_list(name: str, of_luna16: bool) -> str:
+    """What to do about a list that is not there, for LUNA16's scans and for others."""
+    if of_luna16:
+        return f"Copy LUNA16's {name} there."
+    return (
+        f"Write {name} with the columns seriesuid,coordX,coordY,coordZ,diameter_mm in world mm; "
+        "its header alone says that there are none."
+    )
+
+
 def misfit(header: Path) -> Oddity | None:
     """Why a header below a subset is one that no run may take, or None.
 
     Its name becomes the name of results, and Snakemake would wait for a pipe to be written to.
     """
     if not is_uid(header.stem):
-        return Oddity(header, "the file's name is not a series UID", NAME)
+        remedy = LABEL_NAME if is_uid(header.stem.partition("_")[0]) else NAME
+        return Oddity(header, "the file's name is not a series UID", remedy)
     try:
         require_regular(header)
     except OSError as error:
@@ -103,21 +128,22 @@ def misfit(header: Path) -> Oddity | None:
 
 def misfits(folder: str | os.PathLike[str]) -> list[Oddity]:
     """Headers that are no scans because of what `misfit` says; each is a scan that is lost."""
-    headers = (header for subset in SUBSETS for header in _headers(Path(folder), subset))
-    return [odd for odd in map(misfit, headers) if odd is not None]
+    found = (misfit(header) for _, header in _headers(Path(folder)))
+    return [odd for odd in found if odd is not None]
 
 
 def remarks(folder: str | os.PathLike[str]) -> list[Oddity]:
-    """What looks like a scan or a subset, is left out, and harms nothing else."""
-    told = []
-    for subset in (Path(folder, f"subset{k}") for k in SUBSETS):
+    """What looks like a scan, labels, a list or a subset, and is left out or taken all the same."""
+    told = layout.remarks(Path(folder))
+    for subset in _folders(Path(folder)):
         try:
-            paths = sorted(subset.iterdir()) if os.path.lexists(subset) else []
+            names = sorted(p.name for p in subset.iterdir()) if os.path.lexists(subset) else []
         except OSError as error:
             reason = f"no folder of scans, and left out ({error.strerror})"
             told.append(Oddity(subset, reason, "Unpack the subset's scans into a folder there."))
             continue
-        for path in (p for p in paths if not p.name.startswith(".")):
+        paths = [subset / name for name in names if not name.startswith(".")]
+        for path in paths:
             scan = _labelled(path)
             if path.suffix.lower() == ".mhd" and path.suffix != ".mhd":
                 remedy = "Write the suffix in small letters to use the scan."
@@ -125,6 +151,7 @@ def remarks(folder: str | os.PathLike[str]) -> list[Oddity]:
             elif path.suffix == ".mhd" and scan and not os.path.lexists(scan):
                 remedy = "Copy the scan there, or remove the labels."
                 told.append(Oddity(path, "left out: labels without their scan", remedy))
+        told += _other_formats(paths) + _without_header(paths)
     return told
 
 
@@ -166,17 +193,57 @@ def data_file(header: Path) -> Path:
     return header
 
 
-def _headers(root: Path, subset: int) -> list[Path]:
-    """Headers of a subset that are no label volumes, by name.
+def _folders(root: Path) -> list[Path]:
+    """Folders that hold scans, by subset."""
+    return [folder for folders in layout.subset_folders(root).values() for folder in folders]
 
-    Hidden files are none: systems leave `._<name>` beside files that they copied.
-    """
-    try:
-        paths = sorted((root / f"subset{subset}").iterdir())
-    except OSError:  # `remarks` tells it
+
+def _headers(root: Path) -> Iterator[tuple[int, Path]]:
+    """Subset and path of each header that is no label volume, by subset and name."""
+    for subset, folders in layout.subset_folders(root).items():
+        for folder in folders:
+            try:
+                names = sorted(filter(layout.is_header, (p.name for p in folder.iterdir())))
+            except OSError:  # `remarks` tells it
+                continue
+            for path in (folder / name for name in names):
+                if _labelled(path) is None:
+                    yield subset, path
+
+
+def _other_formats(paths: Iterable[Path]) -> list[Oddity]:
+    """Files in formats that nobody here reads: labels of a scan harm it, others are left out."""
+    told, others = [], []
+    for path in paths:
+        suffix = next((s for s in OTHER_FORMATS if path.name.lower().endswith(s)), None)
+        if suffix is None:
+            continue
+        stem = path.name[: -len(suffix)]
+        header = _labelled(path.with_name(f"{stem}.mhd"))
+        if header is not None and os.path.lexists(header) and label_volume(header) is None:
+            reason = f"labels are read as .mhd only, not as {suffix}"
+            remedy = f"Convert them to {stem}.mhd, or remove them: then readers' contours count."
+            told.append(Oddity(path, reason, remedy, header.stem))
+        else:
+            others.append(path)
+    if others:
+        more = f" and {len(others) - 1} more files" if len(others) > 1 else ""
+        reason = f"left out{more}: scans and labels are read as .mhd only"
+        remedy = "Convert each to <seriesuid>.mhd, labels to <seriesuid>_nodules.mhd, to use it."
+        told.append(Oddity(others[0], reason, remedy))
+    return told
+
+
+def _without_header(paths: Iterable[Path]) -> list[Oddity]:
+    """Voxel files of which no header knows, as one remark."""
+    known = {data_file(path) for path in paths if path.name.endswith(".mhd")}
+    lost = [p for p in paths if p.suffix in (".raw", ".zraw") and p not in known]
+    lost = [p for p in lost if not os.path.lexists(p.with_suffix(".mhd"))]
+    if not lost:
         return []
-    mine = (p for p in paths if p.name.endswith(".mhd") and not p.name.startswith("."))
-    return [path for path in mine if _labelled(path) is None]
+    more = f", as that of {len(lost) - 1} more" if len(lost) > 1 else ""
+    reason = f"left out: its header is missing{more}"
+    return [Oddity(lost[0], reason, "Copy the .mhd file there to use the scan.")]
 
 
 def _labelled(header: Path) -> Path | None:
@@ -197,5 +264,5 @@ def _missing(scans: Iterable[Scan]) -> Iterator[Oddity]:
     for scan in scans:
         for path in (Path(name) for name in (scan.data, *scan.labels)):
             if not path.exists():
-                remedy = "Copy or unpack it again from LUNA16's archive."
+                remedy = remedies.restore_data(Path(scan.header))
                 yield Oddity(path, f"the file of scan {scan.uid} is missing", remedy)

@@ -12,7 +12,9 @@ from nodules.base import tables
 from nodules.base.files import FileDefect, require_regular
 from nodules.base.messages import escaped, shown
 from nodules.datasets import points_csv
-from nodules.images.foreign import is_uid
+from nodules.datasets.layout import list_file
+from nodules.datasets.luna16 import missing_list
+from nodules.images.foreign import is_luna16, is_uid
 from nodules.images.geometry import Geometry
 
 MAX_DIAMETER_MM = 100.0  # LUNA16's largest has 32 mm, its largest excluded finding 38 mm
@@ -56,10 +58,10 @@ def read_list(folder: Path, name: str, found: Collection[str]) -> tuple[pd.DataF
     no truth, so theirs are not.
     """
     source = LISTS[name]
-    path = folder / source.file
+    path = list_file(folder, source.file)
     empty = pd.DataFrame(columns=["seriesuid", "x", "y", "z", source.value, "line"])
     if not os.path.lexists(path):  # a link to nothing is told, and not taken for absent
-        remedy = f"Copy LUNA16's {source.file} there."
+        remedy = missing_list(source.file, any(map(is_luna16, found)))
         return empty, [defect(path, "the file is missing", remedy)] if source.required else []
     bad: list[points_csv.BadRow] = []
     try:
@@ -110,6 +112,64 @@ def absent(path: Path, rows: pd.DataFrame, found: Collection[str]) -> list[Defec
         f"{len(others)} of {len(rows)} rows belong to {others.nunique()} scans that are not there"
     )
     return [defect(path, reason, "Nothing to do, unless those scans should be used.", fatal=False)]
+
+
+def unfitting(
+    path: Path, nodules: pd.DataFrame, found: Collection[str], named: Collection[str]
+) -> list[Defect]:
+    """What to say of scans that no list names although there are nodules: all, most, or some.
+
+    named: UIDs in any of the lists, seriesuids.csv too. Of LUNA16 each scan is in one, also
+    without nodules; so scans of which none is named are other scans, or renamed ones.
+    """
+    unknown = sorted(set(found) - set(named))
+    if nodules.empty or not unknown:
+        return []
+    if len(unknown) < len(set(found)):
+        most = "only " if len(unknown) * 2 > len(set(found)) else ""
+        known = len(set(found)) - len(unknown)
+        reason = (
+            f"the lists name {most}{known} of {len(set(found))} scans: the others, such as "
+            f"{unknown[0]}, count as scans without a nodule"
+        )
+        remedy = "List in seriesuids.csv the scans that have none; rename what was renamed."
+        return [defect(path, reason, remedy, fatal=False)]
+    reason = (
+        f"none of its {len(nodules)} nodules belongs to one of the {len(unknown)} scans here, and "
+        f"no list names one of them: {_likely(nodules, unknown)}"
+    )
+    remedy = (
+        "Name the headers as the lists name the scans, or put this data set's own lists there. "
+        "Where no scan has a nodule, list the scans in seriesuids.csv."
+    )
+    return [defect(path, reason, remedy)]
+
+
+def _likely(nodules: pd.DataFrame, unknown: Collection[str]) -> str:
+    """Why the lists name other scans, as far as the names tell."""
+    listed = sorted(set(nodules["seriesuid"]))
+    plain = {_plain(uid): uid for uid in listed}
+    near = next((uid for uid in unknown if _plain(uid) in plain), None)
+    first = sorted(unknown)[0]
+    if near is not None:
+        return f"scan '{near}' is spelled '{shown(plain[_plain(near)])}' in the list"
+    if any(map(is_luna16, listed)) and not any(map(is_luna16, unknown)):
+        return (
+            f"the list is LUNA16's, the scans are named otherwise ('{first}'); renamed files, or "
+            "another data set's"
+        )
+    return (
+        f"the scans are named like '{first}', the list's like '{shown(listed[0])}'; renamed files, "
+        "or another data set's list"
+    )
+
+
+def _plain(uid: str) -> str:
+    """A UID without what spreadsheets and scripts add or drop: zeros in front, suffixes, quotes."""
+    name = uid.strip().strip("'\"").lower()
+    for suffix in (".mhd", ".raw", ".zraw", ".0"):
+        name = name.removesuffix(suffix)
+    return name.lstrip("0")
 
 
 def nameless(source: List, path: Path, rows: pd.DataFrame) -> list[Defect]:

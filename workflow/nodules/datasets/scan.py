@@ -1,5 +1,6 @@
 """One scan of a data set: its UID, its subset and its files."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 SUBSETS = range(10)
@@ -16,3 +17,15 @@ class Scan(NamedTuple):
     header: str
     data: str
     labels: tuple[str, ...] = ()
+
+
+class Oddity(NamedTuple):
+    """A file or folder that looks as if it belonged to the scans: what it is, what to do.
+
+    uid: of the scan that cannot be used because of it; "" where it harms none.
+    """
+
+    path: Path
+    reason: str
+    remedy: str
+    uid: str = ""

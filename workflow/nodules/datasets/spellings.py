@@ -42,7 +42,7 @@ FORMS = (
     Form("quotes", lambda text: _QUOTED.sub("", text)),
     Form("blanks or hidden characters", lambda text: _UNSEEN.sub("", text)),
     Form("the file's ending", lambda text: _ENDING.sub("", text)),
-    Form("nnU-Net's '_0000'", lambda text: text.removesuffix("_0000")),
+    Form("the channel number '_0000'", lambda text: text.removesuffix("_0000")),
     Form("the trailing '.0'", lambda text: re.sub(r"(?<=\d)\.0+$", "", text)),
     Form(
         "thousands separators",

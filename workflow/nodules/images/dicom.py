@@ -14,7 +14,7 @@ from nodules.images import dicom_stack, resampling
 from nodules.images.dicom_headers import Frame, label
 from nodules.images.dicom_series import Series
 from nodules.images.geometry import Geometry
-from nodules.images.hounsfield import as_hu, in_patient_order, require_grid
+from nodules.images.volume import as_hu, in_patient_order, require_grid
 
 AGAIN = "Copy or send the file again."
 

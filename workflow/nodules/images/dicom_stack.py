@@ -15,7 +15,7 @@ from nodules.base.files import FileDefect
 from nodules.images.dicom_headers import Frame, label, labels
 from nodules.images.dicom_series import SAME_PLACE_MM, Series
 from nodules.images.geometry import Geometry
-from nodules.images.hounsfield import SPACING_MM
+from nodules.images.volume import SPACING_MM
 
 # Of the step, and mm: how far a slice of even steps may lie off its place. Some scanners round
 # positions to 0.1 mm, which makes 0.6 and 0.7 mm of 0.625.

@@ -8,6 +8,8 @@ import re
 # Digits between single dots, as DICOM has it: `..` would be a folder of its own, and results are
 # named after UIDs. The wildcard `uid` of all rules is this pattern.
 UID = r"[0-9]+(?:\.[0-9]+)*"
+# Of The Cancer Imaging Archive, from which LUNA16 has all its scans.
+ARCHIVE = "1.3.6.1.4.1.14519.5.2.1."
 MAX_UID = 64  # DICOM's longest
 MAX_NAME = 255  # bytes of a file's name on Linux
 
@@ -18,6 +20,11 @@ _READ_BY_SNAKEMAKE = "{}<>"
 def is_uid(text: str) -> bool:
     """Whether a text is a series UID, and so may become a path, a wildcard or a shell word."""
     return len(text) <= MAX_UID and re.fullmatch(UID, text) is not None
+
+
+def is_luna16(stem: str) -> bool:
+    """Whether a file's name, without suffix, is of LUNA16's scans and not of somebody's own."""
+    return stem.startswith(ARCHIVE)
 
 
 def is_path(text: str) -> bool:

@@ -109,6 +109,12 @@ class Geometry:
         fz, fy, fx = (int(signs[2]), int(signs[1]), int(signs[0]))
         return geometry, (pz, py, px), (fz, fy, fx)
 
+    def thinned(self, steps: ArrayLike) -> "Geometry":
+        """The grid of `array[::steps[0], ::steps[1], ::steps[2]]`; steps and axes (z, y, x)."""
+        shape = -(-np.array(self.shape) // np.asarray(steps))
+        spacing = self.spacing * np.asarray(steps)[::-1]
+        return Geometry.build(self.origin, spacing, self.direction, shape)
+
     def resampled(
         self, corner: ArrayLike, extent: ArrayLike, shape: tuple[int, int, int]
     ) -> "Geometry":

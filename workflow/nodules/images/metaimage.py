@@ -1,7 +1,7 @@
 """A scan's voxels: read, checked for completeness, and brought into the order of the patient."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -9,13 +9,21 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect, require_regular
+from nodules.images import remedies
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_header import Header, read_header
 
-__all__ = ["Header", "geometry", "read_header", "read_stored", "read_volume", "voxel_blocks"]
+__all__ = [
+    "Header",
+    "geometry",
+    "read_header",
+    "read_stored",
+    "read_thinned",
+    "read_volume",
+    "voxel_blocks",
+]
 
 BLOCK = 8 << 20  # bytes handled at once: large against a call's cost, small against a scan
-RESTORE = "Copy or unpack the file again from LUNA16's archive."
 
 
 def geometry(header: Header) -> Geometry:
@@ -35,6 +43,38 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
     stored = read_stored(header)
     volume = stored.transpose(permutation)[::fz, ::fy, ::fx]
     return np.ascontiguousarray(volume), native
+
+
+def read_thinned(
+    path: str | os.PathLike[str], mm: Sequence[float]
+) -> tuple[NDArray[np.int16], Geometry]:
+    """Read voxels for a quick look, no further apart than `mm` (z, y, x, as stored).
+
+    Each is as stored, none a mean. Otherwise as `read_volume`; memory is taken for these alone.
+    """
+    header = read_header(path)
+    steps = np.maximum(1, mm // header.geometry.spacing_zyx).astype(int)
+    thin = header.geometry.thinned(steps)
+    stored = np.empty(thin.shape, header.element)
+    for index, image in enumerate(_images(header)):
+        if index % steps[0] == 0:
+            stored[index // steps[0]] = image[:: steps[1], :: steps[2]]
+    native, permutation, (fz, fy, fx) = thin.reoriented()
+    volume = _as_int16(stored).transpose(permutation)[::fz, ::fy, ::fx]
+    return np.ascontiguousarray(volume), native
+
+
+def _images(header: Header) -> Iterator[NDArray]:
+    """The stored slices, one after the other."""
+    size = header.voxel_bytes // header.shape[0]
+    held = bytearray()
+    for block in voxel_blocks(header):
+        held += block
+        whole = len(held) // size * size
+        for start in range(0, whole, size):
+            image = np.frombuffer(bytes(held[start : start + size]), header.element)
+            yield image.reshape(header.shape[1:])
+        del held[:whole]
 
 
 def read_stored(header: Header) -> NDArray[np.int16]:
@@ -102,7 +142,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _fail(header: Header, reason: str) -> NoReturn:
-    raise FileDefect(str(header.data), reason, RESTORE)
+    raise FileDefect(str(header.data), reason, remedies.restore_data(header.path))
 
 
 def _as_int16(voxels: NDArray) -> NDArray[np.int16]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nodules.base.files import UserError, require_regular
 from nodules.base.messages import escaped, shown
+from nodules.images import remedies
 from nodules.images.foreign import decimal, is_voxel_name
 from nodules.images.geometry import Geometry
 
@@ -34,7 +35,7 @@ MAX_ORIGIN_MM = 10_000.0
 ORTHONORMAL = 1e-3  # largest error of direction^T direction; headers are rounded to some digits
 
 Fields = dict[str, str]
-RESTORE = "Restore the header from LUNA16's archive."
+RESTORE = remedies.HEADER  # `examine` says instead what holds for a scan that is not LUNA16's
 RIGHT_ONE = "Keep the right one of the two."
 
 
@@ -102,16 +103,22 @@ def examine(path: str | os.PathLike[str]) -> tuple[Header | None, list[Problem]]
     try:
         fields = _fields(Path(path))
     except _Defect as defect:
-        return None, [defect.problem]
+        return None, [_fitting(defect.problem, Path(path))]
     for name, parse in PARSERS.items():
         try:
             values[name] = parse(fields)
         except _Defect as defect:
-            problems.append(defect.problem)
+            problems.append(_fitting(defect.problem, Path(path)))
     if problems:
         return None, problems
     values["data"] = Path(path).parent / values["data"]
     return Header(**values), []
+
+
+def _fitting(problem: Problem, path: Path) -> Problem:
+    """A problem with the remedy that there is for this scan."""
+    own = remedies.restore_header(path)
+    return Problem(problem.reason, own if problem.remedy == RESTORE else problem.remedy)
 
 
 def _fields(path: Path) -> Fields:

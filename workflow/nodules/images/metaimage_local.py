@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect, UserError, require_regular
-from nodules.images import metaimage, metaimage_header
+from nodules.images import metaimage
 from nodules.images.geometry import Geometry
 
 SUFFIX = ".mha"
@@ -57,6 +57,4 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
             told = str(error)
             for temporary in (header, data):
                 told = told.replace(str(temporary), str(path))
-            for meant_for_luna16 in (metaimage.RESTORE, metaimage_header.RESTORE):
-                told = told.replace(meant_for_luna16, remedy)
             raise UserError(told) from error

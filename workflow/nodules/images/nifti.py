@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect, require_regular
 from nodules.images.geometry import Geometry
-from nodules.images.hounsfield import as_hu, grid_of, in_patient_order
+from nodules.images.volume import as_hu, grid_of, in_patient_order
 
 AGAIN = "Convert or copy the file again."
 SUFFIXES = (".nii", ".nii.gz")

@@ -16,7 +16,7 @@ from nodules.base.files import FileDefect, require_regular
 from nodules.base.messages import shown
 from nodules.images.foreign import decimal, is_voxel_name
 from nodules.images.geometry import Geometry
-from nodules.images.hounsfield import as_hu, grid_of, in_patient_order
+from nodules.images.volume import as_hu, grid_of, in_patient_order
 
 AGAIN = "Write or copy the file again."
 SUFFIXES = (".nrrd", ".nhdr")

@@ -107,23 +107,31 @@ def run(
     network = build(shape, derive(seed, *names, "weights"), *weights)
     history = train(network, task, plan, machine.device)
     tables.write(job.output.history, "history", history)
-    facts = dict(job.params.facts)
-    bundle.save(
-        job.output.model,
-        network,
-        {
-            "model": model,
-            "network": {"name": settings.network, "settings": shape},
-            "input": facts.pop("input"),
-            "output": facts.pop("output"),
-            "trained_on": facts
-            | {"masks": job.params.kind, "fold": fold, "member": plan.member, "seed": seed}
-            | {"scans": len(training), "scans_left_out": len(left_out)}
-            | {"settings": asdict(settings)},
-            "made_with": {"commit": provenance.commit(Path(__file__).parent)}
-            | provenance.versions(("numpy", "torch", "torchvision")),
-        },
-    )
+    counts = {"scans": len(training), "scans_left_out": len(left_out)}
+    bundle.save(job.output.model, network, manifest(job.params, plan, settings, counts))
+
+
+def manifest(
+    params: Any, plan: Plan, settings: TrainingSettings, counts: dict[str, int]
+) -> dict[str, Any]:
+    """What a bundle says of its network: how it is built and fed, what it was trained on and with.
+
+    params: of the rule, with kind and facts (input, output, and more of the data).
+    """
+    told = dict(params.facts)
+    shape = bundle.shape_of(settings.network, settings)
+    commit = provenance.commit(Path(__file__).parent)
+    return {
+        "model": plan.model,
+        "network": {"name": settings.network, "settings": shape},
+        "input": told.pop("input"),
+        "output": told.pop("output"),
+        "trained_on": told
+        | {"masks": params.kind, "fold": plan.fold, "member": plan.member, "seed": plan.seed}
+        | counts
+        | {"settings": asdict(settings)},
+        "made_with": {"commit": commit} | provenance.versions(("numpy", "torch", "torchvision")),
+    }
 
 
 def data_of(inputs: Any) -> list[str]:

@@ -18,6 +18,7 @@ from nodules.images.geometry import Geometry
 Mask = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 Volume = NDArray[np.int16]
+Spacing = tuple[float, float]  # mm of z and of the pixels
 
 # The per-slice method's numbers, as published for slices of 512 x 512: pixels and shares of a side.
 ERODE, ERODE_ANCHOR = np.ones((4, 4), np.uint8), (1, 1)
@@ -36,7 +37,19 @@ AIRWAY_MM2 = (40.0, 700.0)  # cross-section of a trachea or main bronchus
 AIRWAY_MM = 25.0  # what is followed over less is a bubble, and the search goes on
 MIDLINE_MM = 30.0  # a trachea lies nearer to the body's middle
 SMALLEST_SHARE = 0.02  # of the largest part's volume: smaller parts are not lung
+SECOND_SHARE = 0.25  # of the largest part's volume: smaller parts must have cores of lung
 SMALLEST_MM2 = 600.0  # mean cross-section of the largest part: below, there is no lung
+
+# What lung is made of, once averaged over SOFT_MM: vessels and noise are gone, walls are not.
+SOFT_MM = 6.0
+LUNG_HU = (-960, -500)  # below is gas (outside, gut, trachea), above is tissue
+PADDING_HU = -1500  # below is no HU: it fills what the scanner did not see
+CORE_MM = 10.0  # a core's surroundings are of its kind: the edge of gas and tissue is thinner
+CORE_SHARE = 0.1  # of a small part: that of lung is above (0.6 in a whole lung), of bubbles below
+GUT_MM3 = 5000.0  # gas cores of less are bronchi or noise
+GUT_EDGE_MM = 8.0  # from a core of gas to beyond its wall
+GUT_SHELL_MM = (6.0, 10.0)  # from a core of gas: where its wall is
+GUT_SHELL_SHARE = 0.35  # of that, tissue: 0.47 and more about gut, 0.25 and less about bullae
 
 
 def two_means_threshold(pixels: NDArray[np.int16]) -> float:
@@ -121,14 +134,29 @@ def volume(volume: Volume, geometry: Geometry) -> Mask:
     a grid of about 2 mm. Each lung is filled and closed with a ball of 15 mm radius, so that
     nodules up to about 30 mm at the pleura, at vessels and at the hilum are inside.
     """
-    coarse, spacing = _decimate(volume, geometry)
+    coarse, spacing = decimate(volume, geometry)
+    return refine(enclosed(coarse, spacing), geometry)
+
+
+def enclosed(coarse: Volume, spacing: Spacing) -> Bools:
+    """Method `volume` on the coarse grid: int16 HU (z, y, x)."""
     air, middle = _air_inside(coarse, spacing)
-    _remove_airways(air, spacing, middle)
+    remove_airways(air, spacing, middle)
+    return whole(air, coarse, spacing)
+
+
+def whole(air: Bools, coarse: Volume, spacing: Spacing) -> Bools:
+    """The parts of `air` that are lungs, each filled and closed over its nodules."""
     lungs = np.zeros(air.shape, np.bool_)
-    chest = _around(air)
+    chest = around(air)
     for box, part in _lung_parts(air[chest], coarse[chest], spacing):
-        lungs[chest][box] |= close(fill_voids.fill(part), spacing, CLOSING_MM)
-    return _refine(lungs, volume.shape, _z_step(geometry))
+        gut = _gut(part, coarse[chest][box], spacing)
+        if gut.any():
+            apart = part & ~dilate(gut, spacing, GUT_EDGE_MM)
+            part = cc3d.largest_k(apart, k=1, connectivity=6) > 0
+        filled = close(fill_voids.fill(part), spacing, CLOSING_MM)
+        lungs[chest][box] |= filled & ~dilate(gut, spacing, CORE_MM / 2) if gut.any() else filled
+    return lungs
 
 
 METHODS: dict[str, Callable[[Volume, Geometry], Mask]] = {
@@ -142,7 +170,7 @@ def find(method: str, volume: Volume, geometry: Geometry) -> Mask:
     return METHODS[method](volume, geometry)
 
 
-def close(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools:
+def close(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
     """Close a mask with a ball: fill every place that no ball outside the mask reaches.
 
     mask: bool (z, y, x). spacing: mm of z and of the pixels. Beyond the first and the last slice
@@ -155,14 +183,14 @@ def close(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools:
     return closed[reach[0] : -reach[0], reach[1] : -reach[1], reach[1] : -reach[1]]
 
 
-def dilate(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools:
+def dilate(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
     """Voxels whose centre lies within `radius_mm` of a mask voxel's centre.
 
     mask: bool (z, y, x). spacing: mm of z and of the pixels. Distances in a slice are OpenCV's
     (5 x 5 mask, off by 2 % at most); across slices they are added by Pythagoras.
     """
     near = np.zeros(mask.shape, np.bool_)
-    box = _around(mask, tuple(math.ceil(radius_mm / mm) for mm in (spacing[0], *[spacing[1]] * 2)))
+    box = around(mask, tuple(math.ceil(radius_mm / mm) for mm in (spacing[0], *[spacing[1]] * 2)))
     distance = np.full(mask[box].shape, np.inf, np.float32)
     for image, out in zip(mask[box], distance, strict=True):
         if image.any():
@@ -176,7 +204,7 @@ def dilate(mask: Bools, spacing: tuple[float, float], radius_mm: float) -> Bools
     return near
 
 
-def _around(mask: Bools, reach: tuple[int, ...] = (0, 0, 0)) -> tuple[slice, ...]:
+def around(mask: Bools, reach: tuple[int, ...] = (0, 0, 0)) -> tuple[slice, ...]:
     """Box of a mask and `reach` voxels around it, within the array; empty for an empty mask."""
     front, side = np.any(mask, axis=0), np.any(mask, axis=2)
     found = (np.any(side, axis=1), np.any(front, axis=1), np.any(front, axis=0))
@@ -192,23 +220,28 @@ def grow(mask: Mask, geometry: Geometry, margin_mm: float) -> Mask:
 
     mask: uint8 (z, y, x) on `geometry`; returns the same.
     """
-    step, (rows, cols) = _z_step(geometry), _coarse_size(geometry)
+    spacing = (geometry.spacing_zyx[0] * z_step(geometry), GRID_MM)
+    return refine(dilate(shrink(mask, geometry), spacing, margin_mm), geometry)
+
+
+def shrink(mask: Mask, geometry: Geometry) -> Bools:
+    """A native mask on the coarse grid."""
+    step, (rows, cols) = z_step(geometry), _coarse_size(geometry)
     chosen = mask[_first_slice(len(mask), step) :: step]
     coarse = np.empty((len(chosen), rows, cols), np.uint8)
     for image, out in zip(chosen, coarse, strict=True):
         cv2.resize(image, (cols, rows), dst=out, interpolation=cv2.INTER_NEAREST)
-    spacing = (geometry.spacing_zyx[0] * step, GRID_MM)
-    return _refine(dilate(coarse.view(np.bool_), spacing, margin_mm), mask.shape, step)
+    return coarse > 0
 
 
-def _z_step(geometry: Geometry) -> int:
+def z_step(geometry: Geometry) -> int:
     """Of how many native slices the 3-D method looks at one."""
     return max(1, int(GRID_MM / geometry.spacing_zyx[0]))
 
 
-def _decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, tuple[float, float]]:
+def decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
     """The volume on square pixels of about GRID_MM, and its spacing (z, pixel) in mm."""
-    step, (rows, cols) = _z_step(geometry), _coarse_size(geometry)
+    step, (rows, cols) = z_step(geometry), _coarse_size(geometry)
     _, height, width = volume.shape
     kernel = [2 * (n // (2 * small)) + 1 for n, small in ((width, cols), (height, rows))]
     chosen = volume[_first_slice(len(volume), step) :: step]
@@ -229,8 +262,9 @@ def _first_slice(slices: int, step: int) -> int:
     return min((step - 1) // 2, slices - 1)
 
 
-def _refine(mask: Bools, shape: tuple[int, ...], step: int) -> Mask:
+def refine(mask: Bools, geometry: Geometry) -> Mask:
     """The coarse mask on the native grid: linear between pixel centres and between slices."""
+    shape, step = geometry.shape, z_step(geometry)
     fine = np.empty(shape, np.uint8)
     grey = mask.view(np.uint8) * np.uint8(255)
     positions = (np.arange(shape[0]) - _first_slice(shape[0], step)) / step
@@ -245,7 +279,7 @@ def _refine(mask: Bools, shape: tuple[int, ...], step: int) -> Mask:
     return fine
 
 
-def _air_inside(coarse: Volume, spacing: tuple[float, float]) -> tuple[Bools, float]:
+def _air_inside(coarse: Volume, spacing: Spacing) -> tuple[Bools, float]:
     """Air that tissue parts from the sides of the image, and the column of the body's middle."""
     tissue = (coarse >= AIR_HU).view(np.uint8)
     size = max(1, round(WALL_MM / spacing[1]))
@@ -260,7 +294,7 @@ def _air_inside(coarse: Volume, spacing: tuple[float, float]) -> tuple[Bools, fl
     )
 
 
-def _remove_airways(air: Bools, spacing: tuple[float, float], middle: float) -> None:
+def remove_airways(air: Bools, spacing: Spacing, middle: float) -> None:
     """Take trachea and main bronchi out of `air`, followed slice by slice from the head down."""
     seed, previous, length = None, 0.0, 0.0
     for image in air[::-1]:
@@ -289,25 +323,77 @@ def _remove_airways(air: Bools, spacing: tuple[float, float], middle: float) -> 
 
 
 def _lung_parts(
-    air: Bools, coarse: Volume, spacing: tuple[float, float]
+    air: Bools, coarse: Volume, spacing: Spacing
 ) -> Iterator[tuple[tuple[slice, ...], Bools]]:
     """Bounding box and mask of each component that is large enough and is not bowel gas."""
     if not air.any():
         return
     labels = cc3d.connected_components(air, connectivity=6)
-    stats = cc3d.statistics(labels)
-    counts = stats["voxel_counts"].astype(float)
-    counts[0] = 0
-    largest = None
+    counts = np.bincount(labels[air]).astype(float)
+    biggest = None
+    pixels = SMALLEST_MM2 / spacing[1] ** 2
     for label in np.argsort(-counts):
-        if counts[label] == 0 or (largest and counts[label] < SMALLEST_SHARE * largest):
+        if counts[label] < (SMALLEST_SHARE * biggest if biggest else pixels):
             return
-        box = stats["bounding_boxes"][label]
-        part = labels[box] == label
-        if coarse[box][part].mean() < GAS_HU:
+        everywhere = labels == label
+        box = around(everywhere)
+        part, hu = everywhere[box], coarse[box]
+        if hu[part].mean() < GAS_HU:
             continue
-        if largest is None:
-            if counts[label] / len(part) * spacing[1] ** 2 < SMALLEST_MM2:
+        if biggest is None:
+            if counts[label] / len(part) < pixels:
                 continue
-            largest = counts[label]
+            biggest = counts[label]
+        small = counts[label] < SECOND_SHARE * biggest
+        if small and cores(soft(hu, spacing), LUNG_HU, spacing)[part].mean() < CORE_SHARE:
+            continue
         yield box, part
+
+
+def soft(coarse: Volume, spacing: Spacing) -> Volume:
+    """HU averaged over about SOFT_MM in the slice; int16 (z, y, x)."""
+    size = (2 * int(SOFT_MM / spacing[1] / 2) + 1,) * 2
+    averaged = np.empty_like(coarse)
+    for image, out in zip(coarse, averaged, strict=True):
+        cv2.blur(image, size, dst=out)
+    return averaged
+
+
+def cores(averaged: Volume, hu: tuple[float, float], spacing: Spacing) -> Bools:
+    """Voxels in the middle of a square of CORE_MM, all of it between two HU, ends apart."""
+    element = np.ones((2 * int(CORE_MM / spacing[1] / 2) + 1,) * 2, np.uint8)
+    found = np.empty(averaged.shape, np.uint8)
+    for image, out in zip(averaged, found, strict=True):
+        cv2.erode(cv2.inRange(image, hu[0] + 1, hu[1] - 1), element, dst=out)
+    return found > 0
+
+
+def _gut(part: Bools, coarse: Volume, spacing: Spacing) -> Bools:
+    """Cores of gas in a part that are stomach or bowel, touching it from below."""
+    gas = cores(soft(coarse, spacing), (PADDING_HU, LUNG_HU[0]), spacing) & part
+    volumes = np.cumsum(np.count_nonzero(part, axis=(1, 2)))
+    middle = int(np.searchsorted(volumes, volumes[-1] / 2))
+    # What has its middle in the lower half has about half of its volume there.
+    if np.count_nonzero(gas[:middle]) * spacing[0] * spacing[1] ** 2 < GUT_MM3 / 2:
+        return np.zeros_like(gas)
+    return by_walls(gas, coarse, spacing, middle)[0]
+
+
+def by_walls(gas: Bools, coarse: Volume, spacing: Spacing, top: int) -> tuple[Bools, Bools]:
+    """The large components of cores of gas: with a wall of tissue about them, and without.
+
+    Those with are gut, airways; those without, bullae. `top`: only what is centred below it.
+    """
+    labels = cc3d.connected_components(gas, connectivity=6)
+    counts = np.bincount(labels[gas], minlength=1)
+    reach = tuple(math.ceil(GUT_SHELL_MM[1] / mm) for mm in (spacing[0], *[spacing[1]] * 2))
+    walled, free = np.zeros_like(gas), np.zeros_like(gas)
+    for label in np.flatnonzero(counts * spacing[0] * spacing[1] ** 2 >= GUT_MM3):
+        component = labels == label
+        if np.nonzero(component)[0].mean() >= top:
+            continue
+        box = around(component, reach)
+        inner, outer = (dilate(component[box], spacing, mm) for mm in GUT_SHELL_MM)
+        tissue = (coarse[box][outer & ~inner] >= AIR_HU).mean()
+        (walled if tissue > GUT_SHELL_SHARE else free)[box] |= component[box]
+    return walled, free

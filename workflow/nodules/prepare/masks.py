@@ -11,16 +11,14 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from nodules.base import tables
+from nodules.datasets.labels import Fit, Labelled, fit
 from nodules.datasets.outlines import link
 from nodules.images import regions
 from nodules.images.geometry import Geometry
-
-Bools = NDArray[np.bool_]
-Corner = tuple[int, int, int]
-Box = tuple[Bools, Corner]
+from nodules.images.spheres import Bools, Corner, clipped, corner_of, sphere, window
+from nodules.images.spheres import Box as Box  # others know it by this name
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,12 @@ class Drawn:
     """A scan's masks as table `regions`, and for each nodule where its `readers` mask is from.
 
     sources: {nodule: "outlines", "labels" or "sphere", the last for want of anything better}.
+    told: what is to be said of the label volume, where there is one.
     """
 
     rows: pd.DataFrame
     sources: dict[int, str]
+    told: list[str]
 
 
 def draw_scan(
@@ -47,11 +47,11 @@ def draw_scan(
 
     stored: the scan's grid as on disk; slices: the grid of its stored slices.
     nodules, contours: the scan's rows of the tables of these names.
-    labels: nodule label volume on the native grid; a nodule that it holds is taken from it and
-    not from the readers.
+    labels: nodule label volume on the native grid; a nodule of which it holds a label that fits
+    (`labels.fit`) is taken from it and not from the readers.
     """
     native, _, _ = stored.reoriented()
-    by_label = {} if labels is None else _labelled(labels, native, nodules)
+    by_label = Fit() if labels is None else fit(Labelled.of_volume(labels), native, nodules)
     outlined = _outlined(stored, native, nodules, contours)
     rows: list[dict[str, Any]] = []
     sources: dict[int, str] = {}
@@ -59,8 +59,8 @@ def draw_scan(
         ball = sphere(native, centre, diameter)
         each = outlined.get(nodule, [])
         truth, sources[nodule] = ball, "sphere"
-        if nodule in by_label:
-            truth, sources[nodule] = by_label[nodule], "labels"
+        if nodule in by_label.boxes:
+            truth, sources[nodule] = by_label.boxes[nodule], "labels"
         elif each:
             truth, sources[nodule] = (
                 (consensus([m for m, _ in each], agreement), each[0][1]),
@@ -75,7 +75,7 @@ def draw_scan(
         ]
         for kind, grid, (mask, corner) in drawn:
             rows.extend(regions.encode(uid, kind, grid, nodule, mask, corner))
-    return Drawn(tables.frame("regions", rows), sources)
+    return Drawn(tables.frame("regions", rows), sources, [told.reason for told in by_label.told])
 
 
 def annotations(
@@ -87,28 +87,6 @@ def annotations(
     """
     _, owner = _linked(stored, stored.reoriented()[0], nodules, contours)
     return {n: [a for a, o in owner.items() if o == n] for n in sorted(set(owner.values()) - {0})}
-
-
-def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> Box:
-    """The voxels nearest to a world point (x, y, z), as many as a sphere's volume takes.
-
-    They are the voxels whose centres lie within diameter / 2, but for the last few: with slices
-    2.5 mm apart that rule alone is over 5 % off the volume of an 8 mm nodule, and may leave a
-    small one without any voxel. The box is cut at the grid's edges and may be empty.
-    """
-    radius = diameter_mm / 2
-    corners = np.array(centre) + radius * (2 * np.indices((2, 2, 2)).reshape(3, 8).T - 1)
-    index = geometry.to_index(corners)
-    low = np.floor(index.min(axis=0)).astype(int) - 1
-    high = np.ceil(index.max(axis=0)).astype(int) + 2
-    voxels = np.moveaxis(np.indices(high - low), 0, -1) + low
-    squared = ((geometry.to_world(voxels) - np.array(centre)) ** 2).sum(axis=-1)
-    count = max(round(4 / 3 * np.pi * radius**3 / geometry.voxel_mm3), 1)
-    # Rounded, so that voxels at one distance are ranked by index and not by the last bit.
-    nearest = np.argsort(squared.round(6), axis=None, kind="stable")[:count]
-    mask = np.zeros(squared.shape, bool)
-    mask.flat[nearest] = True
-    return _clipped((mask, _corner(low)), geometry.shape)
 
 
 def consensus(masks: Sequence[Bools], agreement: float = 0.5) -> Bools:
@@ -135,14 +113,14 @@ def filled(outlines: pd.DataFrame) -> Box:
         cv2.polylines(polygon, [corners], True, 0)
         layer = inside[round(z) - low[0]]
         layer[polygon > 0] = adds
-    return inside.astype(bool), _corner(low)
+    return inside.astype(bool), corner_of(low)
 
 
 def together(boxes: Sequence[Box]) -> list[Box]:
     """The same masks, all in the one box that holds every one of them."""
     low = np.min([corner for _, corner in boxes], axis=0)
     high = np.max([np.add(corner, mask.shape) for mask, corner in boxes], axis=0)
-    return [(_cut(box, low, high), _corner(low)) for box in boxes]
+    return [(_cut(box, low, high), corner_of(low)) for box in boxes]
 
 
 def reoriented(box: Box, stored: Geometry) -> Box:
@@ -151,7 +129,7 @@ def reoriented(box: Box, stored: Geometry) -> Box:
     mask, corner = box
     ends = np.array([corner, np.add(corner, mask.shape) - 1])
     low = np.rint(native.to_index(stored.to_world(ends))).min(axis=0)
-    return _turned(mask, permutation, flips), _corner(low)
+    return _turned(mask, permutation, flips), corner_of(low)
 
 
 def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
@@ -167,7 +145,7 @@ def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
     first = np.maximum(np.floor(ends[0]), 0).astype(int)
     last = np.minimum(np.ceil(ends[1]), np.array(slices.shape) - 1).astype(int)
     if mask.size == 0 or (last < first).any():
-        return np.zeros((0, 0, 0), bool), _corner(first)
+        return np.zeros((0, 0, 0), bool), corner_of(first)
     at, step = native.to_index(slices.to_world([first, first + 1])) - low
     back = np.array([[step[2] - at[2], 0, at[2]], [0, step[1] - at[1], at[1]]])
     size = (int(last[2] - first[2] + 1), int(last[1] - first[1] + 1))
@@ -176,31 +154,7 @@ def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
         for layer in padded[1:-1]
     ]
     inside = np.array(layers) >= 0.5
-    return _clipped((inside, (corner[0], int(first[1]), int(first[2]))), slices.shape)
-
-
-def _labelled(
-    volume: NDArray[np.integer], native: Geometry, nodules: pd.DataFrame
-) -> dict[int, Box]:
-    """Nodules with their masks in a label volume: the labels that each one's sphere overlaps most.
-
-    A label belongs to the nodule whose sphere holds most of its voxels; a nodule may own several.
-    """
-    held: dict[int, tuple[int, int]] = {}
-    for nodule, centre, diameter in _references(nodules):
-        ball, corner = sphere(native, centre, diameter)
-        part = volume[_window(corner, ball.shape)]
-        counts = np.bincount(part[ball], minlength=2)
-        for label in (np.flatnonzero(counts[1:]) + 1).tolist():
-            held[label] = max(held.get(label, (0, 0)), (int(counts[label]), nodule))
-    boxes = ndimage.find_objects(volume)
-    found: dict[int, Box] = {}
-    for nodule in sorted({owner for _, owner in held.values()}):
-        own = [label for label, (_, owner) in held.items() if owner == nodule]
-        parts = [(volume[boxes[n - 1]] == n, _corner([s.start for s in boxes[n - 1]])) for n in own]
-        masks = together(parts)
-        found[nodule] = (np.any([mask for mask, _ in masks], axis=0), masks[0][1])
-    return found
+    return clipped((inside, (corner[0], int(first[1]), int(first[2]))), slices.shape)
 
 
 def _outlined(
@@ -269,22 +223,5 @@ def _cut(box: Box, low: NDArray[np.int64], high: NDArray[np.int64]) -> Bools:
     """A mask in a larger box from `low` up to, not including, `high`."""
     mask, corner = box
     whole = np.zeros(high - low, bool)
-    whole[_window(np.subtract(corner, low), mask.shape)] = mask
+    whole[window(np.subtract(corner, low), mask.shape)] = mask
     return whole
-
-
-def _clipped(box: Box, shape: Corner) -> Box:
-    """The part of a mask that lies on a grid of this shape."""
-    mask, corner = box
-    first = np.clip(np.negative(corner), 0, mask.shape)
-    last = np.clip(np.subtract(shape, corner), first, mask.shape)
-    return mask[_window(first, last - first)], _corner(np.add(corner, first))
-
-
-def _window(corner: Sequence[int] | NDArray, shape: Sequence[int]) -> tuple[slice, ...]:
-    return tuple(slice(int(c), int(c) + n) for c, n in zip(corner, shape, strict=True))
-
-
-def _corner(index: Sequence[Any] | NDArray) -> Corner:
-    z, y, x = (int(i) for i in index)
-    return z, y, x

@@ -61,9 +61,9 @@ def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], proc
     """Write every scan that `discovery.planned` names, and the set's tables, into a folder.
 
     Written: headers and voxels; annotations.csv, annotations_excluded.csv, candidates_V2.csv and
-    seriesuids.csv in LUNA16's formats; contours.parquet and ratings.parquet (tables `contours`,
-    `ratings`); findings.csv, which tells how each nodule was made. The files depend on the
-    config's seed and section `phantom` alone, not on the number of processes.
+    seriesuids.csv in LUNA16's formats; patients.csv; contours.parquet and ratings.parquet (tables
+    `contours`, `ratings`); findings.csv, which tells how each nodule was made. The files depend on
+    the config's seed and section `phantom` alone, not on the number of processes.
     """
     library = lidc.nodule_library()
     seed, settings = config["seed"], config["phantom"]
@@ -147,6 +147,9 @@ def write_tables(folder: Path, uids: Iterable[str], made: list[Rows]) -> None:
         )
         files.write_text(folder / f"{name}.csv", text)
     files.write_text(folder / "seriesuids.csv", "".join(f"{uid}\n" for uid in sorted(uids)))
+    # Nobody is scanned twice here.
+    whose = "".join(f"{uid},{uid}\n" for uid in sorted(uids))
+    files.write_text(folder / "patients.csv", f"seriesuid,patient\n{whose}")
     for name in ("contours", "ratings"):
         tables.write(folder / f"{name}.parquet", name, [r for rows in made for r in rows[name]])
 

@@ -10,8 +10,10 @@ from nodules.evaluation.names import TEST
 from nodules.report.pages.page import Page
 
 
-def scans(sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame) -> Page:
-    """The page of scans used and skipped. Tables `scans`, `defects`, `folds`."""
+def scans(
+    sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame, lungs: pd.DataFrame
+) -> Page:
+    """The page of scans used and skipped. Tables `scans`, `defects`, `folds`, and all `lungs`."""
     page = Page("Scans used and skipped")
     used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
     page.text(
@@ -38,6 +40,10 @@ def scans(sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame) -> Pa
             for row in defects.itertuples()
         ]
     )
+    page.heading("Lungs")
+    page.text(_lungs_found(lungs))
+    odd = lungs[lungs["objection"] != ""]
+    page.table([_lung_row(row) for row in odd.itertuples()], numbers=["litres"])
     page.heading("Folds")
     page.text("A fold is the set of scans that its networks have not seen; test is held out.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
@@ -66,6 +72,31 @@ def run(config: str, versions: Mapping[str, str], commit: str, data_hash: str) -
 def _why(defects: pd.DataFrame, uid: object) -> str:
     own = defects[(defects["seriesuid"] == uid) & defects["fatal"]]
     return "; ".join(own["reason"])
+
+
+def _lungs_found(lungs: pd.DataFrame) -> str:
+    """How many scans' lungs were found at the first try, at the second, and not at all."""
+    first = lungs[lungs["objection"] == ""]
+    lost = int((lungs["method"] == "").sum())
+    text = f"Found in {len(first):,} of {len(lungs):,} scans by the config's method"
+    if len(first):
+        low, middle, high = first["litres"].quantile([0, 0.5, 1])
+        text += f", {low:.1f} to {high:.1f} litres, median {middle:.1f}"
+    second = len(lungs) - len(first) - lost
+    return text + (
+        f"; by their density in {second:,}, where that method's cannot be right; not found in "
+        f"{lost:,}, which keep their whole slices."
+    )
+
+
+def _lung_row(row: Any) -> dict[str, Any]:
+    """A scan whose lungs the config's method did not find; `row` of table `lungs`."""
+    return {
+        "scan": row.seriesuid,
+        "why": row.objection,
+        "found by": row.method or "no method",
+        "litres": f"{row.litres:.2f}" if row.method else "",
+    }
 
 
 def _fold_rows(folds: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,64 @@
+"""A label volume beside a scan, as a file and against what is annotated."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nodules.base.files import FileDefect
+from nodules.datasets.labels import CROWDED, fit
+from nodules.datasets.luna16_lists import Defect, defect
+from nodules.datasets.voxels import INT16, labelled
+from nodules.images.geometry import Geometry
+from nodules.images.metaimage_header import examine
+
+
+def check_labels(
+    path: Path, grid: Geometry, uid: str, nodules: pd.DataFrame | None = None
+) -> list[Defect]:
+    """Defects of a label volume beside a scan with this stored grid.
+
+    nodules: the scan's annotated ones (nodule, x, y, z, diameter_mm), which its labels should fit;
+    None where nobody knows them.
+    """
+    labels, problems = examine(path)
+    remedy = "Store the labels on the scan's own grid, or remove them."
+    if labels is None:
+        return [defect(path, p.reason, p.remedy, uid) for p in problems]
+    told = []
+    if not _same_grid(labels.geometry, grid):
+        told.append(defect(path, "the label volume has another grid than its scan", remedy, uid))
+    if labels.element.kind == "f":
+        told.append(defect(path, "labels are not whole numbers", remedy, uid))
+    try:
+        low, high, voxels = labelled(labels)
+    except FileDefect as error:
+        return [*told, defect(error.place, error.reason, error.remedy, uid)]
+    told += [defect(path, reason, remedy, uid) for reason, remedy in _numbers(low, high)]
+    if low == high == 0:
+        reason = "there is no label in it: the readers' contours count instead"
+        remedy = "Nothing to do, unless the scan's nodules should be labelled."
+        told.append(defect(path, reason, remedy, uid, fatal=False))
+    if told or nodules is None:
+        return told
+    fitting = [CROWDED] if voxels is None else fit(voxels, grid, nodules).told
+    return [defect(path, t.reason, t.remedy, uid, t.fatal) for t in fitting]
+
+
+def _numbers(low: float, high: float) -> Iterator[tuple[str, str]]:
+    """What is wrong with the lowest and the highest label, and what to do."""
+    remedy = "Number the nodules from 1 on; 0 is what is none."
+    if not low >= 0:
+        yield f"the label {low:g} is below 0", remedy
+    if high > INT16.max:
+        # Stored labels are read as int16, which would make all of these one.
+        yield f"the label {high:g} is above {INT16.max}", remedy
+
+
+def _same_grid(one: Geometry, other: Geometry) -> bool:
+    """Whether two grids have the same shape and no voxel is 0.01 mm away from its like."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(one.shape) - 1)
+    return one.shape == other.shape and bool(
+        np.abs(one.to_world(corners) - other.to_world(corners)).max() < 0.01
+    )

@@ -1,0 +1,118 @@
+"""Whose scan is whose: LIDC's patients, and `patients.csv` beside the scans for all others.
+
+Scans of one patient belong on one side of every split, and nobody but the owner of the data knows
+which those are: a series UID does not tell.
+"""
+
+import csv
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from nodules.base.files import FileDefect
+from nodules.base.messages import shown
+from nodules.datasets.luna16_lists import CORRECT, Defect, defect, require_readable
+
+COLUMNS = ("seriesuid", "patient")
+FILE = "patients.csv"
+
+
+def read(path: Path, found: Collection[str]) -> tuple[dict[str, str], list[Defect]]:
+    """Patient of each scan by `patients.csv`, and what is wrong with it; empty without the file.
+
+    A bad row is fatal to its scan where that is in `found`; a file that cannot be read to all.
+    """
+    if not os.path.lexists(path):
+        return {}, []
+    try:
+        rows = _rows(path)
+    except FileDefect as error:
+        return {}, [defect(error.place, error.reason, error.remedy)]
+    given: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    told = []
+    for line, uid, patient in rows:
+        reason = ""
+        if not uid or not patient:
+            reason = f"the {'patient' if uid else 'seriesuid'} is empty"
+        elif uid in given:
+            same = given[uid] == patient
+            reason = f"the scan is listed on line {lines[uid]}, " + (
+                "with the same patient" if same else f"as patient '{shown(given[uid])}'"
+            )
+        fatal = bool(reason) and uid in found and given.get(uid) != patient
+        if reason:
+            told.append(defect(f"{path}, line {line}", reason, CORRECT, uid, fatal))
+        else:
+            given[uid], lines[uid] = patient, line
+    unknown = [uid for uid in given if uid not in found]
+    if unknown:
+        reason = f"{len(unknown)} of {len(given)} rows name no scan that is here, such as "
+        remedy = "Nothing to do, unless they should be scans of this folder, by another name."
+        told.append(defect(path, f"{reason}'{shown(unknown[0])}'", remedy, fatal=False))
+    return given, told
+
+
+def remarks(
+    path: Path, found: Collection[str], given: Mapping[str, str], of_lidc: Mapping[str, str] | None
+) -> list[Defect]:
+    """Notes on the scans whose patient nobody gave, and where the list and LIDC disagree.
+
+    of_lidc: LIDC's patients by scan; None where they are not known, and so nothing can be said.
+    """
+    told: list[Defect] = []
+    if of_lidc is None:
+        return told
+    own = sorted(uid for uid in found if uid not in of_lidc and uid not in given)
+    if own and (len(own) > 1 or given):
+        reason = (
+            f"nobody says whose {len(own)} of the scans are, such as {own[0]}: each counts as a "
+            "patient of its own, so that two scans of one patient may come to lie in two folds"
+        )
+        remedy = f"Name their patients in {FILE} (columns {', '.join(COLUMNS)})."
+        told.append(defect(path, reason, remedy, fatal=False))
+    others = sorted(u for u in set(found) & set(given) & set(of_lidc) if _parted(u, given, of_lidc))
+    if others:
+        reason = (
+            f"{len(others)} scans, such as {others[0]}, have another patient than scans that are "
+            f"the same patient's by LIDC, or share one with another's"
+        )
+        told.append(defect(path, reason, "This file counts; compare it with LIDC.", fatal=False))
+    return told
+
+
+def _parted(uid: str, given: Mapping[str, str], of_lidc: Mapping[str, str]) -> bool:
+    """Whether the list puts a scan together with others than LIDC does, of scans in both."""
+    both = [other for other in given if other in of_lidc]
+    by_list = {other for other in both if given[other] == given[uid]}
+    return by_list != {other for other in both if of_lidc[other] == of_lidc[uid]}
+
+
+def _rows(path: Path) -> list[tuple[int, str, str]]:
+    """Line, seriesuid and patient of each row."""
+    require_readable(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.reader(stream)
+            numbered = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+    except OSError as error:
+        raise FileDefect(
+            str(path), f"cannot be read ({error.strerror})", "Check the path."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = f"is not CSV text in UTF-8 ({error})"
+        raise FileDefect(str(path), reason, "Export it again.") from error
+    if not numbered:
+        raise FileDefect(str(path), "the file is empty", f"Its header is {','.join(COLUMNS)}.")
+    names = [name.strip().lower() for name in numbered[0][1]]
+    for name in COLUMNS:
+        if names.count(name) != 1:
+            reason = f"there is no column '{name}'" if name not in names else f"two are '{name}'"
+            remedy = f"The first line must name the columns {' and '.join(COLUMNS)}, by commas."
+            raise FileDefect(f"{path}, line {numbered[0][0]}", reason, remedy)
+    for line, row in numbered[1:]:
+        if len(row) != len(names):
+            reason = f"{len(row)} fields where line {numbered[0][0]} has {len(names)}"
+            raise FileDefect(f"{path}, line {line}", reason, "Complete or remove the line.")
+    uid, patient = (names.index(name) for name in COLUMNS)
+    return [(line, row[uid].strip(), row[patient].strip()) for line, row in numbered[1:]]

@@ -1,0 +1,331 @@
+"""Lungs that are held against what lungs look like, and looked for in a second way where they fail.
+
+The methods of `lungs` find air that tissue encloses. A stoma, a drain, gas under the skin or a thin
+chest wall opens that enclosure, and both lungs are gone at once. The second method asks for density
+instead: nothing else as large has the HU of lung (air outside, gut and trachea are gas), so its
+cores are found whatever they are connected to. Masks and axes are as in `lungs`.
+"""
+
+from typing import Any, NamedTuple
+
+import cc3d
+import cv2
+import numpy as np
+
+from nodules.images.geometry import Geometry
+from nodules.prepare import lungs
+from nodules.prepare.lungs import Bools, Mask, Spacing, Volume
+
+SECOND, NONE = "density", "none"  # names of methods, beside those of lungs.METHODS
+
+SHELL_MM = 4.0  # thinner tissue is no part of the body: table, blanket, and the thinnest wall
+OBLIQUE_MM = 10.0  # the body's outline is taken over so many mm in z, for ribs are oblique
+CORE_SMALLEST = 0.015  # of the largest core's volume: smaller cores are blankets and bowel
+CORE_EVEN_HU = 50.0  # median deviation in a small core: lung's 20 to 35, 60 in bubbles and stool
+ENCLOSED_SHARE = 0.5  # of a core's voxels, with tissue on all four sides
+AIR_HU, AIR_BIN = (-1100, -975), 10  # where the air outside is looked for; a histogram's bin
+AIR_SHARE, AIR_ABOVE = 0.01, 40  # of all voxels, else there is none; from its level up to the limit
+CAGE_MM = 6.0  # lung goes no further in a slice beyond the hull of its cores,
+CAGE_Z_MM = (5.0, 30.0)  # of those in this slice and in the slices so far below and above
+REACH_MM = 25.0  # nor from its cores: the sharp edge over the diaphragm is about so deep
+
+# Plausibility, on a grid of about 4 mm.
+MEASURE_MM = 4.0
+LARGEST_LITRES = 12.0  # the largest lungs of healthy people hold about 10
+BODY_SHARE = (0.02, 0.75)  # of the body's cross-section: whole lungs 0.2 to 0.45, one lung 0.1
+HIGHEST_HU = -400.0  # median: that of lungs is -910 to -780
+SMALLEST_EXTENT_MM = 40.0  # the lungs of a newborn are about 60 high
+OUTSIDE_SHARE = 0.2  # of the mask, beyond the body's hull
+SOLID_SHARE = 0.02  # of the mask, in cores of lung: 0.3 to 0.6 in lungs, none in bowel
+MISSED_LITRES, MISSED_SHARE = 0.02, 0.1  # lung-like cores beside the mask, and their share of it
+
+
+class Plausibility(NamedTuple):
+    """What a lung mask measures, and what speaks against it."""
+
+    litres: float
+    extent_mm: float  # along z, from the first to the last slice with lung
+    left: float  # share of its volume that lies left of the body's middle (the patient's left)
+    body_share: float  # of the body's volume, in the slices that hold lung
+    hu: float  # median within the mask
+    missed_litres: float  # cores of lung-like density within the body that are not in the mask
+    reason: str  # why it cannot be right, as a sentence; empty where nothing speaks against it
+
+    @property
+    def plausible(self) -> bool:
+        """Whether nothing speaks against the mask."""
+        return not self.reason
+
+    @property
+    def statement(self) -> str:
+        """One sentence: the reason, or the measures."""
+        return self.reason or (
+            f"Lungs of {self.litres:.2f} litres over {self.extent_mm:.0f} mm, "
+            f"{self.left:.0%} of them on the left, {self.body_share:.0%} of the body there, "
+            f"median {self.hu:.0f} HU."
+        )
+
+
+class Lungs(NamedTuple):
+    """Lungs, and how they were found."""
+
+    mask: Mask  # uint8 (z, y, x); empty where `method` is NONE
+    method: str  # the method asked for, SECOND, or NONE where neither gave plausible lungs
+    plausibility: Plausibility  # of `mask`, or of the first method's where `method` is NONE
+    first: Plausibility  # of what the method asked for found
+
+    def row(self, uid: str) -> dict[str, Any]:
+        """Row of table `lungs` of a scan."""
+        measured = self.plausibility._asdict()
+        del measured["reason"]
+        method = "" if self.method == NONE else self.method
+        return {"seriesuid": uid, "method": method, **measured, "objection": self.first.reason}
+
+
+def search(method: str, volume: Volume, geometry: Geometry) -> Lungs:
+    """Lungs by the method asked for; by density where its lungs are implausible; else none.
+
+    method: a key of `lungs.METHODS`. volume: int16 HU (z, y, x) on `geometry`. Where the first
+    method's lungs are plausible, the mask is exactly that of `lungs.find`.
+    """
+    coarse, spacing = lungs.decimate(volume, geometry)
+    if method == "volume":
+        mask, found = None, lungs.enclosed(coarse, spacing)
+    else:
+        mask = lungs.find(method, volume, geometry)
+        found = lungs.shrink(mask, geometry)
+    first = measure(coarse, found, spacing)
+    if first.plausible:
+        return Lungs(lungs.refine(found, geometry) if mask is None else mask, method, first, first)
+    found = dense(coarse, spacing)
+    second = measure(coarse, found, spacing)
+    if second.plausible:
+        return Lungs(lungs.refine(found, geometry), SECOND, second, first)
+    return Lungs(np.zeros(volume.shape, np.uint8), NONE, first, first)
+
+
+def plausibility(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility:
+    """Measures of any lung mask: uint8 (z, y, x), as the int16 HU of `volume`, on `geometry`."""
+    coarse, spacing = lungs.decimate(volume, geometry)
+    return measure(coarse, lungs.shrink(mask, geometry), spacing)
+
+
+def density(volume: Volume, geometry: Geometry) -> Mask:
+    """The second method's lung mask: uint8 (z, y, x) of int16 HU."""
+    return lungs.refine(dense(*lungs.decimate(volume, geometry)), geometry)
+
+
+def dense(coarse: Volume, spacing: Spacing) -> Bools:
+    """Lungs by their density, on the coarse grid: int16 HU (z, y, x).
+
+    Cores of lung-like HU within the body are grown into the air about them, as far as the cage
+    that they span, without airways and without gas that walls part from them.
+    """
+    averaged, low = lungs.soft(coarse, spacing), gas_below(coarse)
+    inside, core = _inside(averaged, coarse, low, spacing)
+    gas = lungs.cores(averaged, (lungs.PADDING_HU, low), spacing)
+    outside = _outside(gas, inside)
+    walled, bullae = lungs.by_walls(gas & inside & ~outside, coarse, spacing, len(gas))
+    gas, core = walled | (outside & inside), core | bullae
+    air = (coarse < lungs.AIR_HU) & inside & _cage(core, spacing)
+    air &= lungs.dilate(core, spacing, REACH_MM) & ~lungs.dilate(gas, spacing, lungs.GUT_EDGE_MM)
+    lungs.remove_airways(air, spacing, _middle(inside))
+    return lungs.whole(air, coarse, spacing) & ~lungs.dilate(gas, spacing, lungs.CORE_MM / 2)
+
+
+def _outside(gas: Bools, inside: Bools) -> Bools:
+    """Those components of cores of gas that lie beyond the body for the most part."""
+    labels = cc3d.connected_components(gas, connectivity=6)
+    counts = np.bincount(labels[gas], minlength=1)
+    beyond = np.bincount(labels[gas & ~inside], minlength=len(counts))
+    return np.asarray(np.take(2 * beyond > counts, labels, mode="clip")) & gas
+
+
+def body(coarse: Volume, spacing: Spacing) -> Bools:
+    """The largest piece of tissue that is thicker than a shell."""
+    side = max(1, round(SHELL_MM / spacing[1]))
+    tissue = np.empty(coarse.shape, np.uint8)
+    for image, out in zip(coarse, tissue, strict=True):
+        above = cv2.inRange(image, lungs.AIR_HU, np.iinfo(np.int16).max)
+        cv2.morphologyEx(above, cv2.MORPH_OPEN, np.ones((side, side), np.uint8), dst=out)
+    solid = tissue > 0
+    labels = cc3d.connected_components(solid, connectivity=6)
+    counts = np.bincount(labels[solid], minlength=1)
+    return np.asarray(labels == counts.argmax()) & solid
+
+
+def hull(near: Bools) -> Bools:
+    """Per slice, the convex hull of all mask pixels."""
+    # The first and the last pixel of each row span the hull: a few hundred points, not thousands.
+    first = near.argmax(axis=2)
+    last = near.shape[2] - 1 - near[:, :, ::-1].argmax(axis=2)
+    filled = np.zeros(near.shape, np.uint8)
+    for image, left, right, out in zip(near, first, last, filled, strict=True):
+        (y,) = np.nonzero(image.any(axis=1))
+        if len(y):
+            points = np.stack([np.concatenate([left[y], right[y]]), np.concatenate([y, y])], 1)
+            cv2.fillConvexPoly(out, cv2.convexHull(points.astype(np.int32)), 1)
+    return filled.view(np.bool_)
+
+
+def spread(mask: Bools, spacing: Spacing, below_mm: float, above_mm: float) -> Bools:
+    """Each slice with all mask pixels of the slices so far below and above it."""
+    near = mask.copy()
+    for step in range(1, min(len(mask), int(max(below_mm, above_mm) / spacing[0]) + 1)):
+        if step * spacing[0] <= below_mm:
+            near[step:] |= mask[:-step]
+        if step * spacing[0] <= above_mm:
+            near[:-step] |= mask[step:]
+    return near
+
+
+def _inside(averaged: Volume, coarse: Volume, low: float, spacing: Spacing) -> tuple[Bools, Bools]:
+    """The body's hull, and the cores of lung-like density within it that may be lungs.
+
+    Those are large beside the largest, and tissue is on all four sides of most of their voxels:
+    a blanket below the chin or in an armpit is in the hull, yet open to one side. Small ones must
+    be even, too, which bubbles under the skin are not.
+    """
+    tissue = spread(body(coarse, spacing), spacing, OBLIQUE_MM, OBLIQUE_MM)
+    inside = hull(tissue)
+    core = lungs.cores(averaged, (low, lungs.LUNG_HU[1]), spacing) & inside
+    between = _between(tissue, averaged, low)
+    labels = cc3d.connected_components(core, connectivity=6)
+    counts = np.bincount(labels[core], minlength=1)
+    held = np.bincount(labels[core & between], minlength=len(counts))
+    chosen = (counts >= max(1, CORE_SMALLEST * counts.max())) & (held >= ENCLOSED_SHARE * counts)
+    chosen[0] = False
+    for label in np.flatnonzero(chosen & (counts < lungs.SECOND_SHARE * counts.max())):
+        hu = coarse[labels == label]
+        chosen[label] = np.median(np.abs(hu - np.median(hu))) < CORE_EVEN_HU
+    return inside, np.asarray(np.take(chosen, labels, mode="clip"))
+
+
+def _between(tissue: Bools, averaged: Volume, low: float) -> Bools:
+    """Pixels with tissue before and behind them, in their row and in their column.
+
+    A pixel at the image's edge that is no gas counts as tissue, for a scan cropped to the lungs.
+    """
+    wall = tissue.copy()
+    for edge in ((slice(None), (0, -1)), (slice(None), slice(None), (0, -1))):
+        wall[edge] |= averaged[edge] > low
+    between = np.ones(wall.shape, np.bool_)
+    for axis in (1, 2):
+        place = np.arange(wall.shape[axis]).reshape(-1, *(1,) * (2 - axis))
+        first = wall.argmax(axis=axis)
+        last = wall.shape[axis] - 1 - np.flip(wall, axis).argmax(axis=axis)
+        between &= (place > np.expand_dims(first, axis)) & (place < np.expand_dims(last, axis))
+    return between
+
+
+def gas_below(coarse: Volume) -> float:
+    """HU below which there is gas: above that of the air in this scan, which may lie below -1000.
+
+    Never above the usual limit, for a scan cropped to the lungs shows no air but theirs.
+    """
+    usual = lungs.LUNG_HU[0]
+    air = coarse[(coarse > AIR_HU[0]) & (coarse < AIR_HU[1])]
+    if air.size < AIR_SHARE * coarse.size:
+        return usual
+    counts = np.bincount((air - AIR_HU[0]) // AIR_BIN)
+    return min(usual, AIR_HU[0] + int(counts.argmax()) * AIR_BIN + AIR_ABOVE)
+
+
+def _cage(core: Bools, spacing: Spacing) -> Bools:
+    """Where lung may be about its cores: bubbles under the skin of the chest are beyond.
+
+    The chest widens downwards, so the slices above a slice have no more than it has.
+    """
+    reach = round(CAGE_MM / spacing[1])
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
+    cage = hull(spread(core, spacing, *CAGE_Z_MM)).view(np.uint8)
+    for image in cage:
+        cv2.dilate(image, disc, dst=image)
+    return cage > 0
+
+
+def _middle(inside: Bools) -> float:
+    """The column with half of the body on either side."""
+    columns = np.cumsum(np.count_nonzero(inside, axis=(0, 1)))
+    return float(np.searchsorted(columns, columns[-1] / 2))
+
+
+def measure(coarse: Volume, found: Bools, spacing: Spacing) -> Plausibility:
+    """Measures of a mask on the coarse grid, taken on a grid of about MEASURE_MM."""
+    step = max(1, round(MEASURE_MM / spacing[0]))
+    size = tuple(max(1, round(n * spacing[1] / MEASURE_MM)) for n in coarse.shape[:0:-1])
+    hu = np.empty((len(coarse[::step]), *size[::-1]), np.int16)
+    mask = np.empty(hu.shape, np.uint8)
+    for z in range(len(hu)):
+        cv2.resize(coarse[z * step], size, dst=hu[z], interpolation=cv2.INTER_AREA)
+        shown = found[z * step].view(np.uint8)
+        cv2.resize(shown, size, dst=mask[z], interpolation=cv2.INTER_NEAREST)
+    return _measured(hu, mask > 0, (spacing[0] * step, MEASURE_MM))
+
+
+def _measured(hu: Volume, found: Bools, spacing: Spacing) -> Plausibility:
+    """Measures of a mask on a grid of about MEASURE_MM."""
+    litre = float(spacing[0] * spacing[1] ** 2) / 1e6
+    low = gas_below(hu)
+    inside, lung = _inside(lungs.soft(hu, spacing), hu, low, spacing)
+    held = np.flatnonzero(found.any(axis=(1, 2)))
+    voxels = int(np.count_nonzero(found))
+    middle = round(_middle(inside))
+    around = int(np.count_nonzero((inside | found)[held]))
+    numbers = Plausibility(
+        litres=voxels * litre,
+        extent_mm=float((held[-1] - held[0] + 1) * spacing[0]) if len(held) else 0.0,
+        left=int(np.count_nonzero(found[:, :, middle:])) / voxels if voxels else 0.0,
+        body_share=voxels / around if around else 0.0,
+        hu=float(np.median(hu[found])) if voxels else 0.0,
+        missed_litres=int(np.count_nonzero(lung & ~found)) * litre,
+        reason="",
+    )
+    outside = int(np.count_nonzero(found & ~inside)) / max(1, voxels)
+    ends = bool(found[0].any() or found[-1].any())
+    solid = int(np.count_nonzero(found & lung)) / max(1, voxels)
+    gas = numbers.hu < low or (solid < SOLID_SHARE and not ends)
+    return numbers._replace(reason=_objection(numbers, outside, ends, gas))
+
+
+def _objection(found: Plausibility, outside: float, ends: bool, gas: bool) -> str:
+    """The first thing that speaks against lungs, as a sentence, or nothing.
+
+    outside: share of them beyond the body; ends: whether the scan ends within them; gas: whether
+    they are gas and its edges.
+    """
+    few, most = BODY_SHARE
+    if found.litres == 0:
+        return f"No lung was found{_beside(found)}."
+    if outside > OUTSIDE_SHARE:
+        return f"{outside:.0%} of what was found lies outside the body: air around the patient."
+    if found.hu > HIGHEST_HU:
+        return f"What was found holds no air: its median is {found.hu:.0f} HU, not about -850 HU."
+    if gas:
+        return (
+            f"What was found ({found.litres:.2f} litres, median {found.hu:.0f} HU) is gas, as in "
+            "stomach or bowel: there is none of lung's even density, about -850 HU"
+            f"{_beside(found)}."
+        )
+    if found.litres > LARGEST_LITRES:
+        return f"{found.litres:.1f} litres were found; lungs hold {LARGEST_LITRES:.0f} at most."
+    if not few <= found.body_share <= most:
+        return (
+            f"What was found is {found.body_share:.1%} of the body's cross-section, where lungs "
+            f"are {few:.0%} to {most:.0%}{_beside(found)}."
+        )
+    if found.extent_mm < SMALLEST_EXTENT_MM and not ends:
+        return (
+            f"What was found is {found.extent_mm:.0f} mm high, less than a newborn's lungs "
+            f"({SMALLEST_EXTENT_MM:.0f} mm or more), though the scan goes on above and below."
+        )
+    if found.missed_litres > max(MISSED_LITRES, MISSED_SHARE * found.litres):
+        return f"{found.litres:.2f} litres were found{_beside(found)}."
+    return ""
+
+
+def _beside(found: Plausibility) -> str:
+    """What of lung's density was left out, as the end of a sentence."""
+    if found.missed_litres <= MISSED_LITRES:
+        return ""
+    return f", and {found.missed_litres:.2f} litres of lung's density in the body are not among it"
