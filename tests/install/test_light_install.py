@@ -90,6 +90,9 @@ def test_it_checks_a_folder_and_scores_a_submission(installed, tmp_path):
     assert (scored.returncode, scored.stderr) == (0, "")
     assert re.search(r" 1  nodules hit \(TP\)", scored.stdout)
     assert (folder / "score.json").is_file()
+    converted = run(folder, installed / "luna16", "convert", ".", "--list")
+    assert converted.returncode == 2
+    assert re.match(r"luna16: luna16 convert needs \w+\. Install it: pip", converted.stderr)
     drawn = run(folder, *score, "--figure", "froc.svg")
     assert drawn.returncode == 2
     told = "luna16: --figure needs matplotlib. Install it: pip install matplotlib\n"

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from nodules.base.files import UserError
-from nodules.datasets.phantom.dataset import write_volume
-from nodules.datasets.scan import Scan
 from nodules.images.geometry import Geometry
+from nodules.images.metaimage_writing import write_volume
 from reliability import whole
 from reliability.killing import resume, start
 from reliability.writers import WRITERS
@@ -62,10 +61,10 @@ def test_a_full_disk_is_named_and_the_old_file_stays(disk, record_property, name
 @pytest.mark.parametrize("suffix", ["raw", "zraw"])
 def test_a_scan_that_does_not_fit_is_named_and_not_there(disk, record_property, suffix):
     header, data = (str(disk.folder / f"subset0/2.25.1.{end}") for end in ("mhd", suffix))
-    scan = Scan("2.25.1", 0, header, data)
     voxels = np.random.default_rng(0).integers(-32768, 32767, (60, 100, 100), np.int16)
     with pytest.raises(UserError, match=f"{suffix}: the disk is full"):
-        write_volume(scan, voxels, Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), voxels.shape))
+        grid = Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), voxels.shape)
+        write_volume(header, data, voxels, grid)
     assert not list(disk.folder.rglob("2.25.1.*")), "a scan of which a part was written"
     record_property("fault", "disk full while a scan is written: named, no part of it is there")
 

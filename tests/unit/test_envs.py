@@ -168,8 +168,8 @@ def test_the_light_installation_has_what_the_command_imports() -> None:
     door = closure.third_party(closure.LIBRARY / "cli.py")
     # LIDC is read and lungs are looked for where all of these are; tests/install tries it without.
     whole = {"cv2", "fill_voids", "scipy"}
-    assert unprovided(door, "figures") == whole
-    assert unprovided(door) == {"matplotlib", *whole}
+    assert unprovided(door, "convert", "figures") == whole
+    assert unprovided(door) == {"SimpleITK", "matplotlib", "pydicom", *whole}
     few = {"connected-components-3d", "isal", "numpy", "pandas", "pyarrow", "tqdm"}
     assert {r.name for r in asked()} == few
 

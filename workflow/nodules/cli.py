@@ -198,9 +198,100 @@ def _whole_installation() -> "tuple[dict[str, str], Further] | tuple[None, None]
     return lidc.patients(), lung_check.verdicts
 
 
+CONVERT = """\
+Write chest CTs of any form in LUNA16's layout: DIR/subset0/<series UID>.mhd and .raw.
+
+SCAN is a DICOM folder (nested, files of any name), a zip of one, a DICOM file with many frames, or
+a .mhd, .mha, .nii, .nii.gz or .nrrd. A folder may hold many scans: each DICOM study and each such
+file is one. HU and world coordinates (mm, LPS) are the same whatever the form.
+
+Of a study's series one is taken: axial, of the whole length, with the thinnest steps, most slices,
+a kernel for lungs, in this order. --list shows all series with the reasons, --series takes
+another. Series are never stacked. Missing slices, unequal slices at one place and damaged files
+are refused, a sentence each. A tilted gantry and uneven steps are resampled onto a straight, even
+grid, equal duplicates left out; the notes say so.
+
+  DIR/converted.csv   a row a scan: source, status, UID, size, spacing, range of HU, notes
+  DIR/series.csv      a row a series: what it is, and why it was chosen or not
+
+A scan without a series UID gets one made of its voxels. A defective scan does not stop the others.
+Started again, only what is missing or has changed is done.
+"""
+CONVERT_EXAMPLES = """\
+examples:
+  luna16 convert patient7/ --list
+  luna16 convert patient7/ --series 1.2.840.113619.2.55.3.4271 --out luna16
+  luna16 convert clinic/ more.zip study.nii.gz --out luna16 && luna16 check luna16
+
+`luna16 check` and the workflow also want the nodules: annotations.csv and annotations_excluded.csv
+in DIR, with the columns seriesuid,coordX,coordY,coordZ,diameter_mm. --empty-lists writes them
+without rows, which says that the scans hold no nodules.
+Exit status: 0 every scan is there, 1 one or more could not be converted, 2 the command line is
+wrong or DIR cannot be written, 130 interrupted.
+"""
+
+
+def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 convert`."""
+    parser = commands.add_parser(
+        "convert",
+        help="write DICOM, NIfTI or NRRD scans in LUNA16's layout",
+        description=CONVERT,
+        epilog=CONVERT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("scans", nargs="+", type=Path, metavar="SCAN", help="folder, zip or file")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", type=Path, metavar="DIR", help="folder to write subset0 into")
+    target.add_argument("--list", action="store_true", help="show the series and write nothing")
+    add(
+        "--series",
+        action="append",
+        default=[],
+        metavar="UID",
+        help="take this series and leave out studies without it; may be given again",
+    )
+    add("--subset", type=int, default=0, choices=range(10), metavar="K", help="0 to 9 (default 0)")
+    add("--empty-lists", action="store_true", help="say that the scans hold no nodules")
+    parser.set_defaults(run=run_convert)
+
+
+def run_convert(arguments: argparse.Namespace) -> int:
+    """Convert scans, a line each; 1 where one could not be converted."""
+    for package in ("pydicom", "SimpleITK"):
+        _require(package, "luna16 convert")
+    from nodules.datasets import conversion, conversion_text
+
+    if arguments.list:
+        text, status = conversion_text.listed(arguments.scans, arguments.series)
+        _print(text)
+        return status
+    _, lungs = _whole_installation()
+    job = conversion.Job(arguments.out, arguments.subset, tuple(arguments.series), lungs)
+    rows = conversion.convert(arguments.scans, job, _tell_converted)
+    if arguments.empty_lists:
+        conversion.write_empty_lists(arguments.out)
+    _print(conversion_text.describe(rows))
+    return int(any(row["status"] == conversion.FAILED for row in rows))
+
+
+def _tell_converted(row: dict[str, str], new: bool) -> None:
+    """Print one scan's line as soon as it is known; what failed goes to stderr."""
+    from nodules.datasets import conversion, conversion_text
+
+    text = conversion_text.line(row, new)
+    if row["status"] == conversion.FAILED:
+        print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
+    else:
+        _print(f"{text}\n")
+        sys.stdout.flush()
+
+
 SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None], ...] = (
     add_score,
     add_check,
+    add_convert,
 )
 
 

@@ -1,7 +1,6 @@
 """The phantom as a folder in LUNA16's own layout and formats, with its readers' outlines."""
 
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nodules.base import files, tables
 from nodules.datasets import lidc
@@ -21,6 +20,7 @@ from nodules.datasets.phantom.insertion import AGREEING, PaintedNodule, outlines
 from nodules.datasets.phantom.scan import Phantom, Request, choose_shapes, draw_phantom
 from nodules.datasets.scan import Scan
 from nodules.images.geometry import Geometry
+from nodules.images.metaimage_writing import write_volume
 from nodules.stats import seeds
 
 Floats = NDArray[np.float64]
@@ -44,14 +44,6 @@ STORED: dict[int, tuple[Flips, Flips]] = {
     6: ((0, 2, 1), (1, 1, 1)),  # columns before rows
 }
 ORIENTATION_CYCLE = 7
-# First lines of each header; MetaImage wants ElementDataFile last.
-HEADER = {
-    "ObjectType": "Image",
-    "NDims": 3,
-    "BinaryData": True,
-    "BinaryDataByteOrderMSB": False,
-    "CompressedData": False,
-}
 
 
 @dataclass(frozen=True)
@@ -96,7 +88,8 @@ def make_scan(order: ScanOrder) -> Rows:
     phantom = draw_phantom(rng, order.request, order.config)
     axes = STORED.get(order.index % ORIENTATION_CYCLE, PLAIN)
     stored = stored_grid(phantom.geometry, *axes)
-    write_volume(order.scan, stored_array(phantom.hu, *axes), stored)
+    voxels = stored_array(phantom.hu, *axes)
+    write_volume(order.scan.header, order.scan.data, voxels, stored)
     return describe(rng, order.scan.uid, phantom, stored)
 
 
@@ -119,33 +112,6 @@ def stored_grid(geometry: Geometry, permutation: Flips, flips: Flips) -> Geometr
         turned[:, axes],
         shape[list(permutation)],
     )
-
-
-def write_volume(scan: Scan, array: NDArray[np.int16], geometry: Geometry) -> None:
-    """Write voxels, then the header that makes them a scan, each whole or not at all.
-
-    Not by SimpleITK, which on a full disk writes a part of the voxels and says nothing.
-    """
-    header, data = Path(scan.header), Path(scan.data)
-    voxels, fields = array.astype("<i2").tobytes(), dict(HEADER)
-    if data.suffix == ".zraw":
-        voxels = zlib.compress(voxels)
-        fields |= {"CompressedData": True, "CompressedDataSize": len(voxels)}
-    fields |= {
-        "TransformMatrix": _numbers(geometry.direction.T),  # an axis after the other
-        "Offset": _numbers(geometry.origin),
-        "ElementSpacing": _numbers(geometry.spacing),
-        "DimSize": _numbers(geometry.shape[::-1]),
-        "ElementType": "MET_SHORT",
-        "ElementDataFile": data.name,
-    }
-    files.write_bytes(data, voxels)
-    files.write_text(header, "".join(f"{key} = {value}\n" for key, value in fields.items()))
-
-
-def _numbers(values: ArrayLike) -> str:
-    """Numbers as a header has them, to the last bit."""
-    return " ".join(str(value) for value in np.asarray(values).ravel().tolist())
 
 
 def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geometry) -> Rows:

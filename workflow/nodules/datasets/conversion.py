@@ -1,0 +1,278 @@
+"""Scans of any form in LUNA16's layout: read, checked, written whole, and told in two tables."""
+
+import contextlib
+import csv
+import filecmp
+import hashlib
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nodules.base import files
+from nodules.base.files import UserError
+from nodules.base.messages import escaped
+from nodules.datasets import check
+from nodules.datasets.luna16 import data_file
+from nodules.datasets.luna16_lists import LISTS
+from nodules.datasets.scan import SUBSETS
+from nodules.images import reading
+from nodules.images.dicom_series import Series
+from nodules.images.metaimage_writing import write_volume
+from nodules.images.reading import Found, Reading
+
+SCANS, SERIES = "converted.csv", "series.csv"
+SCAN_COLUMNS = (
+    *("source", "name", "status", "seriesuid", "file", "form", "slices", "rows", "columns"),
+    *("x_mm", "y_mm", "z_mm", "hu_min", "hu_max", "notes", "stamp"),
+)
+SERIES_COLUMNS = (
+    *("source", "series", "chosen", "reason", "modality", "description", "kernel", "slices"),
+    *("rows", "columns", "pixel_mm", "step_mm", "thickness_mm"),
+)
+WRITTEN, FAILED, LEFT_OUT = "written", "failed", "left out"
+UNFINISHED = ".converting"  # a folder in which scans are written and checked first
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where scans are written to, and how: see `convert`.
+
+    further: what else is asked of a scan, such as where its lungs are.
+    """
+
+    out: Path
+    subset: int = 0
+    wanted: tuple[str, ...] = ()
+    further: check.Further | None = None
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder in which scans are written and checked before they are put in place."""
+        return self.out / UNFINISHED
+
+
+class UnusableScan(Exception):
+    """What `luna16 check` would say against a scan, or a scan of its UID that is there."""
+
+
+def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], object]) -> list[Row]:
+    """Write the scans of files, folders and zips as `out/subset<k>/<uid>.mhd` and `.raw`.
+
+    Every scan found is a row of `out/converted.csv`, every DICOM series one of `out/series.csv`;
+    rows of earlier calls stay. A scan that was written before from the same files is left as it
+    is; one that cannot be read is a row with the reason, and the next is gone on with.
+    tell: is given each row as soon as it is known, and whether it is new.
+    Returns the rows of these sources. Raises UserError where nothing can be written.
+    """
+    sources = list(sources)
+    for source in sources:
+        if source.is_dir() and job.out.resolve().is_relative_to(source.resolve()):
+            raise UserError(
+                f"{escaped(str(job.out))}: it lies within {escaped(str(source))}, which is read. "
+                "Name a folder outside."
+            )
+    shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
+    rows = []
+    try:
+        for source in expanded(sources):
+            for row, new in _of_source(source, job):
+                rows.append(row)
+                _keep(job.out / SCANS, SCAN_COLUMNS, [row])
+                tell(row, new)
+    finally:
+        shutil.rmtree(job.unfinished, ignore_errors=True)
+    return rows
+
+
+def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
+    """A row for each scan of a source, and whether anything was done for it."""
+    place = str(source.absolute())
+    table = [row for row in read_table(job.out / SCANS) if row["source"] == place]
+    old = {row["name"]: row for row in table}
+    with contextlib.ExitStack() as stack:
+        try:
+            scans = stack.enter_context(reading.opened(source, job.wanted))
+        except UserError as error:
+            yield _row(place, source.name, FAILED, notes=str(error)), True
+            return
+        _keep(job.out / SERIES, SERIES_COLUMNS, series_rows(place, scans))
+        _forget(job.out / SCANS, [row for row in table if row["status"] != WRITTEN])
+        for scan in scans:
+            yield _converted(scan, place, old.get(scan.name), job)
+
+
+def expanded(sources: Iterable[Path]) -> Iterator[Path]:
+    """Each source, and each zip below a folder; a folder that holds nothing but zips is not one."""
+    for source in sources:
+        inside = [Path(place, n) for place, _, names in os.walk(source) for n in sorted(names)]
+        zips = sorted(path for path in inside if reading.is_zip(path))
+        if len(zips) < len(inside) or not zips:
+            yield source
+        yield from zips
+
+
+def write_empty_lists(out: Path) -> list[Path]:
+    """Write the lists that a run cannot do without, without rows, where there are none."""
+    written = []
+    for source in LISTS.values():
+        path = out / source.file
+        if source.required and not os.path.lexists(path):
+            files.write_text(path, f"seriesuid,coordX,coordY,coordZ,{source.value}\n")
+            written.append(path)
+    return written
+
+
+def series_rows(source: str, scans: Iterable[Found]) -> list[Row]:
+    """Rows of the table of series: what each is, and why it was chosen or not."""
+    return [
+        _series_row(source, series, reason, series is scan.chosen)
+        for scan in scans
+        for series, reason in scan.series
+    ]
+
+
+def _series_row(source: str, series: Series, reason: str, chosen: bool) -> Row:
+    first = series.first
+    rows, columns = first.shape
+    numbers = {
+        "pixel_mm": None if first.spacing is None else first.spacing[1],
+        "step_mm": series.step,
+        "thickness_mm": first.thickness,
+    }
+    return {
+        "source": source,
+        "series": series.name,
+        "chosen": "yes" if chosen else "no",
+        "reason": reason,
+        "modality": first.modality,
+        "description": escaped(first.description),
+        "kernel": escaped(first.kernel),
+        "slices": str(len(series.frames)),
+        "rows": str(rows),
+        "columns": str(columns),
+        **{name: _shown(value) for name, value in numbers.items()},
+    }
+
+
+def _converted(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[Row, bool]:
+    """The row of one scan, and whether anything was done for it."""
+    stamp = _stamp(scan, Path(place))
+    if earlier and (earlier["status"], earlier["stamp"]) == (WRITTEN, stamp):
+        header = job.out / earlier["file"]
+        if header.is_file() and header.with_suffix(".raw").is_file():
+            return earlier, False
+    if not scan.is_ct:
+        return _row(place, scan.name, LEFT_OUT, notes=scan.problem), True
+    try:
+        found = scan.read()
+    except UserError as error:
+        return _row(place, scan.name, FAILED, notes=str(error)), True
+    try:
+        header, notes = _written(found, earlier, job)
+    except UnusableScan as error:
+        return _row(place, scan.name, FAILED, found.uid, notes=f"{place}: {error}"), True
+    if earlier and earlier["file"] and earlier["seriesuid"] != found.uid:
+        notes = [*notes, f"{earlier['file']}, of the file as it was before, is still there"]
+    x, y, z = (f"{value:.6g}" for value in found.geometry.spacing)
+    slices, rows, columns = (str(n) for n in found.geometry.shape)
+    known = {
+        **{"file": str(header.relative_to(job.out)), "form": found.form, "stamp": stamp},
+        **{"slices": slices, "rows": rows, "columns": columns},
+        **{"x_mm": x, "y_mm": y, "z_mm": z},
+        **{"hu_min": str(found.voxels.min()), "hu_max": str(found.voxels.max())},
+        "notes": "; ".join([*found.notes, *notes]),
+    }
+    return _row(place, scan.name, WRITTEN, found.uid, **known), True
+
+
+def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[str]]:
+    """The header of a scan that was written, checked and put in place; what the check remarks.
+
+    Raises UnusableScan where the check refuses it, or another scan of this UID is there.
+    """
+    draft = job.unfinished / f"{found.uid}.mhd"
+    write_volume(draft, draft.with_suffix(".raw"), found.voxels, found.geometry)
+    defects = check.check_scan(draft, further=job.further).defects
+    fatal = [d for d in defects if d["fatal"]]
+    if fatal:
+        raise UnusableScan(f"{fatal[0]['reason']}. {fatal[0]['remedy']}")
+    notes = [str(d["reason"]) for d in defects]
+    own = (job.out / f"subset{k}" / draft.name for k in SUBSETS)
+    there = next((path for path in own if os.path.lexists(path)), None)
+    header = there or job.out / f"subset{job.subset}" / draft.name
+    if there is not None and not (earlier and earlier["seriesuid"] == found.uid):
+        if _same(draft, there):
+            return there, [*notes, "the same scan was there before"]
+        raise UnusableScan(
+            f"another scan of the UID {found.uid} is at {there}. Remove the wrong one of the two."
+        )
+    header.parent.mkdir(parents=True, exist_ok=True)
+    header.unlink(missing_ok=True)  # never the old header with new voxels
+    for suffix in (".raw", ".mhd"):  # the header last: it makes a scan
+        draft.with_suffix(suffix).replace(header.with_suffix(suffix))
+    return header, notes
+
+
+def _same(draft: Path, there: Path) -> bool:
+    """Whether two scans have equal headers and voxel files."""
+    pairs = ((draft, there), (draft.with_suffix(".raw"), there.with_suffix(".raw")))
+    return all(b.is_file() and filecmp.cmp(a, b, shallow=False) for a, b in pairs)
+
+
+def _stamp(scan: Found, source: Path) -> str:
+    """A short text that changes when a file that a scan is read from does."""
+    paths = [source] if source.is_file() else list(scan.files)
+    paths += [data_file(path) for path in paths if path.suffix.lower() == reading.METAIMAGE]
+    digest = hashlib.sha256(scan.name.encode())
+    for path in sorted(set(paths)):
+        known = path.stat()
+        digest.update(f"{path} {known.st_size} {known.st_mtime_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()[:16]
+
+
+def _row(place: str, name: str, status: str, uid: str = "", **known: str) -> Row:
+    """A row of the table of scans; what is not known is empty."""
+    row = dict.fromkeys(SCAN_COLUMNS, "")
+    row |= {"source": place, "name": name, "status": status, "seriesuid": uid}
+    return row | {key: escaped(value) for key, value in known.items()}
+
+
+def _shown(value: float | None) -> str:
+    """A number for a table; nothing for one that is not known."""
+    return "" if value is None or value != value else f"{value:.6g}"
+
+
+def read_table(path: Path) -> list[Row]:
+    """The rows of one of the two tables; none where it is not there or of another kind."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        rows = list(csv.DictReader(stream))
+    columns = SCAN_COLUMNS if path.name == SCANS else SERIES_COLUMNS
+    return [row for row in rows if all(row.get(name) is not None for name in columns)]
+
+
+def _keep(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Put rows into a table, in place of those of the same source and scan or series."""
+    key = columns[:2]
+    kept = {tuple(row[name] for name in key): row for row in [*read_table(path), *rows]}
+    _write_table(path, columns, kept.values())
+
+
+def _forget(path: Path, rows: Sequence[Row]) -> None:
+    """Take rows out of the table of scans."""
+    if rows:
+        _write_table(path, SCAN_COLUMNS, [row for row in read_table(path) if row not in rows])
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))

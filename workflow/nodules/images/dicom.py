@@ -1,0 +1,118 @@
+"""A DICOM series as one volume of HU: pixels decoded, scaled slice by slice, set on a grid."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from nodules.base.files import FileDefect
+from nodules.images import dicom_stack, resampling
+from nodules.images.dicom_headers import Frame, label
+from nodules.images.dicom_series import Series
+from nodules.images.geometry import Geometry
+from nodules.images.volume import as_hu, in_patient_order, require_grid
+
+AGAIN = "Copy or send the file again."
+
+Floats32 = NDArray[np.float32]
+
+
+def read_series(series: Series) -> tuple[NDArray[np.int16], Geometry, list[str]]:
+    """Read a usable series: int16 HU (z, y, x) on its grid nearest to LPS, the grid, and notes.
+
+    Notes tell what was done to the slices: equal duplicates left out, resampled for uneven steps
+    or a gantry tilt. Raises FileDefect for missing slices, damaged files, unequal duplicates.
+    """
+    stack = dicom_stack.arrange(series)
+    place = f"series {series.name}"
+    require_grid(stack.geometry, place)
+    slices = read_frames(stack.frames)
+    _require_equal(stack.twins, place)
+    geometry = stack.geometry
+    if not (stack.straight and stack.even):
+        slices, geometry = resampling.straightened(slices, stack.depths, stack.sideways, geometry)
+    volume, native = in_patient_order(as_hu(slices, place), geometry)
+    return volume, native, stack.notes
+
+
+def read_frames(frames: Sequence[Frame]) -> Floats32:
+    """HU of frames in their order, (n, y, x), each by its own slope and intercept.
+
+    Whole numbers below 2^24 and the fractions of usual slopes are exact in float32.
+    """
+    slices = np.empty((len(frames), *frames[0].shape), np.float32)
+    places: dict[Path, list[int]] = defaultdict(list)
+    for i, frame in enumerate(frames):
+        places[frame.path].append(i)
+    for indices in places.values():
+        own = [frames[i] for i in indices]
+        decoded = _decoded(own)
+        for i, frame in zip(indices, own, strict=True):
+            slices[i] = decoded[frame.index]
+    return slices
+
+
+def _decoded(frames: Sequence[Frame]) -> Floats32:
+    """HU of all frames of a file, (count, y, x); `frames` are some of them."""
+    first = frames[0]
+    if not all(np.isfinite([f.slope, f.intercept]).all() and f.slope != 0 for f in frames):
+        raise FileDefect(first.name, "its rescale slope is 0", "Restore the slope of the scanner.")
+    scales = {(frame.slope, frame.intercept) for frame in frames}
+    if len(scales) > 1:
+        return _by_pydicom(frames)  # SimpleITK takes the first frame's scale for all
+    reader = sitk.ImageFileReader()
+    # Of a slope that is no whole number SimpleITK would cut the decimals off.
+    reader.SetOutputPixelType(sitk.sitkFloat32)
+    reader.SetFileName(str(first.path))
+    try:
+        decoded = sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        reason = f"its pixels cannot be decoded ({reason_of(error)})"
+        raise FileDefect(first.name, reason, AGAIN) from error
+    return _of_right_shape(decoded.reshape(-1, *decoded.shape[-2:]), first)
+
+
+def _by_pydicom(frames: Sequence[Frame]) -> Floats32:
+    """As `_decoded`, each frame by its own scale; pydicom alone decodes plain and RLE pixels."""
+    first = frames[0]
+    try:
+        stored = pydicom.dcmread(first.path).pixel_array
+    except Exception as error:  # each decoder raises its own
+        reason = f"its pixels cannot be decoded ({str(error).splitlines()[0][:80]})"
+        remedy = "Store it without compression, for its frames differ in rescale slope."
+        raise FileDefect(first.name, reason, remedy) from error
+    decoded = _of_right_shape(stored.astype(np.float32), first)
+    for frame in frames:
+        decoded[frame.index] = decoded[frame.index] * frame.slope + frame.intercept
+    return decoded
+
+
+def _of_right_shape(decoded: Floats32, frame: Frame) -> Floats32:
+    """The frames of a file; FileDefect where they are others than its header says."""
+    if decoded.shape != (frame.count, *frame.shape):
+        said, found = ("x".join(map(str, s)) for s in ((frame.count, *frame.shape), decoded.shape))
+        raise FileDefect(frame.name, f"its pixels are {found}, its header says {said}", AGAIN)
+    return decoded
+
+
+def _require_equal(twins: Sequence[tuple[Frame, Frame]], place: str) -> None:
+    """FileDefect unless the slices of each pair at one place hold the same pixels."""
+    for one, other in twins:
+        a, b = (read_frames([frame])[0] for frame in (one, other))
+        if not np.array_equal(a, b):
+            raise FileDefect(
+                place,
+                f"{label(one)} and {label(other)} lie at the same place and differ",
+                "Keep one of each, or the slices of one reconstruction in a folder of their own.",
+            )
+
+
+def reason_of(error: RuntimeError) -> str:
+    """The last line of what ITK says, without its own places in memory and code."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    last = lines[-1] if lines else "no reason given"
+    return last.split("): ")[-1].removeprefix("sitk::ERROR: ").split(' for "')[0].rstrip(".")

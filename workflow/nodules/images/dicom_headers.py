@@ -1,0 +1,249 @@
+"""DICOM headers: one pass over files of any name, nothing of their pixels read.
+
+A file is DICOM by its content, never by its name. Every image, and every frame of a multi-frame
+file, becomes a Frame; what is no image (reports, segmentations) becomes one without a place.
+"""
+
+import os
+import struct
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.config import disable_value_validation
+
+DICOMDIR = "1.2.840.10008.1.3.10"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+IMPLICIT = "1.2.840.10008.1.2"
+CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1")  # with .2.2, legacy
+UNDEFINED = 0xFFFFFFFF  # the length of compressed pixels
+LONG_VR = (b"OB", b"OW", b"OF", b"OD", b"UN")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One slice as its header describes it; a missing value is "", None or not a number.
+
+    name:        the file as a message shows it.
+    index:       number of the frame in its file, from 0, of `count`.
+    shape:       rows, columns.
+    spacing:     (2,) mm between rows, between columns.
+    orientation: (2, 3) LPS unit vectors along a row, along a column.
+    position:    (3,) LPS mm of the centre of the first pixel.
+    slope, intercept: HU = stored * slope + intercept.
+    defect:      what is wrong with the file, "" for nothing.
+    """
+
+    path: Path
+    name: str
+    index: int
+    count: int
+    study: str
+    series: str
+    frame_of_reference: str
+    modality: str
+    image_type: tuple[str, ...]
+    description: str
+    kernel: str
+    acquisition: str
+    instance: int
+    samples: int
+    shape: tuple[int, int]
+    spacing: Floats | None
+    orientation: Floats | None
+    position: Floats | None
+    thickness: float
+    slope: float
+    intercept: float
+    defect: str
+
+
+@dataclass(frozen=True, eq=False)
+class Headers:
+    """The frames found; names of damaged DICOM files with the reason; number of other files."""
+
+    frames: list[Frame]
+    damaged: list[tuple[str, str]]
+    junk: int
+
+
+def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
+    """Read the headers of files (path, and name in messages), in order.
+
+    A DICOMDIR is passed over: it names other files, which are looked at themselves.
+    """
+    frames: list[Frame] = []
+    damaged: list[tuple[str, str]] = []
+    junk = 0
+    for path, name in files:
+        try:
+            with path.open("rb") as stream:
+                if not _looks_like_dicom(stream):
+                    junk += 1
+                    continue
+                frames += _frames(stream, path, name)
+        except OSError as error:
+            damaged.append((name, f"cannot be read ({error.strerror})"))
+        except Exception as error:  # pydicom lets through what its parsers of values raise
+            damaged.append((name, f"its header is damaged ({str(error).splitlines()[0][:80]})"))
+    return Headers(frames, damaged, junk)
+
+
+def is_dicom(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's first bytes are those of DICOM."""
+    try:
+        with Path(path).open("rb") as stream:
+            return _looks_like_dicom(stream)
+    except OSError:
+        return False
+
+
+def _looks_like_dicom(stream: BinaryIO) -> bool:
+    """Whether a preamble stands there, or, without one, an element of group 8 of plausible form."""
+    head = stream.read(132)
+    stream.seek(0)
+    if head[128:] == b"DICM":
+        return True
+    group, element = struct.unpack("<HH", head[:4].ljust(4, b"\xff"))
+    plain = head[4:6].isalpha() and head[4:6].isupper()  # explicit VR
+    short = len(head) > 8 and struct.unpack("<I", head[4:8])[0] < 256  # implicit VR
+    return group == 8 and element <= 0x0018 and (plain or short)
+
+
+def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
+    """The frames of one file."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")  # each odd value is judged here, or not used
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+        meta = dataset.file_meta
+        if str(meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR:
+            return []
+        if "SeriesInstanceUID" not in dataset and "Rows" not in dataset:
+            raise EOFError("it ends early")
+        syntax = str(meta.get("TransferSyntaxUID", IMPLICIT))
+        defect = _cut_short(stream, dataset, syntax)
+        common = _common(dataset) | {"path": path, "name": name, "defect": defect}
+        shared, own = _groups(dataset)
+        count = max(int(_number(dataset, "NumberOfFrames", 1)), 1)
+        if count == 1 and not own:
+            return [Frame(index=0, count=1, **common, **_place([dataset]))]
+        sources = [[*own[i : i + 1], shared, dataset] for i in range(count)]
+        return [
+            Frame(index=i, count=count, **common, **_place(source))
+            for i, source in enumerate(sources)
+        ]
+
+
+def _common(dataset: Any) -> dict[str, Any]:
+    """What all frames of a file share."""
+    modality = _text(dataset, "Modality")
+    if not modality and _text(dataset, "SOPClassUID").startswith(CT_CLASSES):
+        modality = "CT"
+    return {
+        "study": _text(dataset, "StudyInstanceUID"),
+        "series": _text(dataset, "SeriesInstanceUID"),
+        "frame_of_reference": _text(dataset, "FrameOfReferenceUID"),
+        "modality": modality,
+        "image_type": tuple(word.upper() for word in _words(dataset, "ImageType")),
+        "description": _text(dataset, "SeriesDescription"),
+        "kernel": "/".join(_words(dataset, "ConvolutionKernel")),
+        "acquisition": _text(dataset, "AcquisitionNumber"),
+        "instance": int(_number(dataset, "InstanceNumber", 0)),
+        "samples": int(_number(dataset, "SamplesPerPixel", 1)),
+        "shape": (int(_number(dataset, "Rows", 0)), int(_number(dataset, "Columns", 0))),
+    }
+
+
+def _groups(dataset: Any) -> tuple[Any, list[Any]]:
+    """Functional groups of an enhanced image: those that all frames share, and each frame's."""
+    shared = dataset.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
+    return shared[0], list(dataset.get("PerFrameFunctionalGroupsSequence") or ())
+
+
+def _place(sources: list[Any]) -> dict[str, Any]:
+    """Where a frame lies and how it is scaled, from the first of its sources that tells."""
+
+    def find(sequence: str, key: str, count: int) -> Floats | None:
+        for source in sources:
+            for place in (*(source.get(sequence) or ())[:1], source):
+                if (found := _reals(place, key, count)) is not None:
+                    return found
+        return None
+
+    orientation = find("PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    thickness = find("PixelMeasuresSequence", "SliceThickness", 1)
+    slope = find("PixelValueTransformationSequence", "RescaleSlope", 1)
+    intercept = find("PixelValueTransformationSequence", "RescaleIntercept", 1)
+    return {
+        "spacing": find("PixelMeasuresSequence", "PixelSpacing", 2),
+        "orientation": None if orientation is None else orientation.reshape(2, 3),
+        "position": find("PlanePositionSequence", "ImagePositionPatient", 3),
+        "thickness": float("nan") if thickness is None else float(thickness[0]),
+        "slope": 1.0 if slope is None else float(slope[0]),
+        "intercept": 0.0 if intercept is None else float(intercept[0]),
+    }
+
+
+def _text(dataset: Any, key: str) -> str:
+    value = dataset.get(key)
+    return "" if value is None else str(value).strip()
+
+
+def _words(dataset: Any, key: str) -> list[str]:
+    """The values of an element that may have one or several."""
+    value = dataset.get(key) or ()
+    return [str(word).strip() for word in ([value] if isinstance(value, str) else value)]
+
+
+def _number(dataset: Any, key: str, default: float) -> float:
+    found = _reals(dataset, key, 1)
+    return default if found is None else float(found[0])
+
+
+def _reals(dataset: Any, key: str, count: int) -> Floats | None:
+    """`count` finite numbers of an element, or None."""
+    try:
+        values = np.atleast_1d(np.asarray(dataset.get(key), float))
+    except (TypeError, ValueError):
+        return None
+    return values if values.shape == (count,) and np.isfinite(values).all() else None
+
+
+def _cut_short(stream: BinaryIO, dataset: Any, syntax: str) -> str:
+    """Why the pixels behind a header cannot all be there, or "".
+
+    The stream stands at their element, which stop_before_pixels leaves unread.
+    """
+    if "Rows" not in dataset or syntax == DEFLATED:
+        return ""
+    head = stream.read(12)
+    if len(head) < 12:
+        return "the file ends before its pixels"
+    if head[:4] not in (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00"):
+        return ""  # another byte order: left to who reads the pixels
+    explicit = head[4:6] in LONG_VR
+    length = struct.unpack("<I", head[8:12] if explicit else head[4:8])[0]
+    here = stream.tell() - (0 if explicit else 4)
+    missing = here + length - stream.seek(0, os.SEEK_END)
+    if length == UNDEFINED or missing <= 0:
+        return ""
+    return f"the file is cut short: {missing} of {length} bytes of its pixels are missing"
+
+
+def label(frame: Frame) -> str:
+    """A frame's name in a message: its file, and its number in a file of many."""
+    return frame.name if frame.count == 1 else f"{frame.name}, frame {frame.index + 1}"
+
+
+def labels(frames: Iterable[Frame], most: int = 3) -> str:
+    """The names of some frames in a message: the first few, and how many more."""
+    said = [label(frame) for frame in frames]
+    more = f" and {len(said) - most} more" if len(said) > most else ""
+    return ", ".join(said[:most]) + more

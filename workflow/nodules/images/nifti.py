@@ -1,0 +1,181 @@
+"""NIfTI files (.nii, .nii.gz): voxels as HU, and where they lie, from sform or qform.
+
+Source: the header files nifti1.h and nifti2.h of the NIfTI Data Format Working Group. World points
+there are RAS; they become LPS here and nowhere else.
+"""
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from isal import igzip, isal_zlib
+from numpy.typing import NDArray
+
+from nodules.base.files import FileDefect, require_regular
+from nodules.images.geometry import Geometry
+from nodules.images.volume import as_hu, grid_of, in_patient_order
+
+AGAIN = "Convert or copy the file again."
+SUFFIXES = (".nii", ".nii.gz")
+MAX_VOXELS = 2**30
+DISAGREE_MM = 0.5  # a qform's quaternion has the precision of single numbers
+TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
+TYPES |= {1024: "i8", 1280: "u8"}
+UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, m, mm, micrometre
+# The fields that are used: name, type, offset in NIfTI-1, offset in NIfTI-2, whose numbers are
+# twice as long where `wide` says so.
+FIELDS = (
+    ("dim", "i2", 8, 40, 16, "i8"),
+    ("datatype", "i2", 2, 70, 12, "i2"),
+    ("pixdim", "f4", 8, 76, 104, "f8"),
+    ("vox_offset", "f4", 1, 108, 168, "i8"),
+    ("scl_slope", "f4", 1, 112, 176, "f8"),
+    ("scl_inter", "f4", 1, 116, 184, "f8"),
+    ("xyzt_units", "u1", 1, 123, 500, "i4"),
+    ("qform_code", "i2", 1, 252, 344, "i4"),
+    ("sform_code", "i2", 1, 254, 348, "i4"),
+    ("quatern", "f4", 3, 256, 352, "f8"),
+    ("qoffset", "f4", 3, 268, 376, "f8"),
+    ("srow", "f4", 12, 280, 400, "f8"),
+)
+SIZES = {348: b"n+1\0", 540: b"n+2\0\r\n\x1a\n"}
+MAGIC_AT = {348: 344, 540: 4}
+TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What a NIfTI header says: the stored grid, the voxels' type, scale and place in the file."""
+
+    geometry: Geometry
+    element: np.dtype[Any]
+    offset: int
+    slope: float
+    intercept: float
+
+
+def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
+    """Read a scan: int16 (z, y, x) of HU on its grid nearest to LPS, and that grid.
+
+    Raises FileDefect where the file is cut short, of another kind, or says not where it lies.
+    """
+    content = _content(Path(path))
+    header = _header(content, str(path))
+    nz, ny, nx = header.geometry.shape
+    end = header.offset + nz * ny * nx * header.element.itemsize
+    if len(content) < end:
+        raise FileDefect(str(path), f"{end - len(content)} bytes of voxels are missing", AGAIN)
+    stored = np.frombuffer(content, header.element, nz * ny * nx, header.offset)
+    values = stored.reshape(nz, ny, nx)
+    if (header.slope, header.intercept) != (1.0, 0.0):
+        values = values * header.slope + header.intercept
+    return in_patient_order(as_hu(values, str(path)), header.geometry)
+
+
+def _content(path: Path) -> bytes:
+    """All bytes of the file, uncompressed."""
+    try:
+        require_regular(path)
+        if path.suffix.lower() != ".gz":
+            return path.read_bytes()
+        with igzip.open(path, "rb") as stream:
+            return stream.read()
+    except (EOFError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc]
+        raise FileDefect(str(path), f"not intact gzip data ({error})", AGAIN) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FileDefect(str(path), f"cannot be read ({reason})", AGAIN) from error
+
+
+def _header(content: bytes, place: str) -> Header:
+    """The header of a NIfTI-1 or NIfTI-2 file of either byte order."""
+    fields = _fields(content, place)
+    dim = fields["dim"]
+    if not 3 <= dim[0] <= 7 or (dim[4 : dim[0] + 1] > 1).any():
+        raise FileDefect(place, "it is not one 3-D volume", "Store the scan as one 3-D volume.")
+    nx, ny, nz = (int(n) for n in dim[1:4])
+    if min(nx, ny, nz) < 1 or nx * ny * nz > MAX_VOXELS:
+        raise FileDefect(place, f"its size {nx} x {ny} x {nz} is absurd for a chest CT", AGAIN)
+    code = int(fields["datatype"][0])
+    if code not in TYPES:
+        remedy = "Store HU as 16-bit whole numbers."
+        raise FileDefect(place, f"its voxels have the type {code}, which is no HU", remedy)
+    slope, intercept = float(fields["scl_slope"][0]), float(fields["scl_inter"][0])
+    if slope == 0 or not np.isfinite([slope, intercept]).all():  # 0: not scaled
+        slope, intercept = 1.0, 0.0
+    offset = float(fields["vox_offset"][0])
+    if not 0 <= offset <= len(content):
+        raise FileDefect(place, "its voxels begin behind its end", AGAIN)
+    geometry = _geometry(fields, (nz, ny, nx), place)
+    element = np.dtype(("<" if fields["dim"].dtype.str[0] == "<" else ">") + TYPES[code])
+    return Header(geometry, element, max(int(offset), fields["size"][0]), slope, intercept)
+
+
+def _fields(content: bytes, place: str) -> dict[str, NDArray]:
+    """The used fields of a header, each as an array."""
+    for order in "<>":
+        size = int(np.frombuffer(content[:4].ljust(4, b"\0"), f"{order}i4")[0])
+        if size not in SIZES:
+            continue
+        magic = content[MAGIC_AT[size] :][: len(SIZES[size])]
+        if magic in (b"ni1\0", b"ni2\0\r\n\x1a\n"):
+            remedy = "Store header and voxels in one .nii."
+            raise FileDefect(place, "its voxels are in another file (.img)", remedy)
+        if magic != SIZES[size] or len(content) < size:
+            break
+        found = {"size": np.array([size + 4])}  # four bytes that announce extensions
+        for name, kind, count, first, second, wide in FIELDS:
+            at, own = (first, kind) if size == 348 else (second, wide)
+            found[name] = np.frombuffer(content, np.dtype(order + own), count, at)
+        return found
+    raise FileDefect(place, "it is no NIfTI file", AGAIN)
+
+
+def _geometry(fields: dict[str, NDArray], shape: tuple[int, int, int], place: str) -> Geometry:
+    """The stored grid in LPS: by the sform, else by the qform; where both are, they must agree."""
+    forms = []
+    if fields["sform_code"][0] > 0:
+        forms.append(np.vstack([fields["srow"].astype(float).reshape(3, 4), [0, 0, 0, 1]]))
+    if fields["qform_code"][0] > 0:
+        forms.append(_qform(fields))
+    if not forms:
+        raise FileDefect(
+            place,
+            "it has neither sform nor qform, so it says not where its voxels lie",
+            "Convert the scan again from its DICOM files.",
+        )
+    unit = UNITS_MM.get(int(fields["xyzt_units"][0]) & 7, 1.0)
+    grids = [
+        grid_of(TO_LPS @ np.diag([unit, unit, unit, 1]) @ form, shape, place) for form in forms
+    ]
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(shape) - 1)
+    apart = np.abs(grids[0].to_world(corners) - grids[-1].to_world(corners)).max()
+    if apart > DISAGREE_MM:
+        raise FileDefect(
+            place,
+            f"its sform and its qform disagree by {apart:.1f} mm",
+            "Set the code of the wrong one to 0.",
+        )
+    return grids[0]
+
+
+def _qform(fields: dict[str, NDArray]) -> NDArray:
+    """The affine (4, 4) of a qform: nifti1.h, METHOD 2."""
+    b, c, d = (float(value) for value in fields["quatern"])
+    a = np.sqrt(max(1.0 - b * b - c * c - d * d, 0.0))
+    rotation = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+    pixdim = fields["pixdim"].astype(float)
+    scale = pixdim[1:4] * [1.0, 1.0, -1.0 if pixdim[0] < 0 else 1.0]
+    affine = np.eye(4)
+    affine[:3, :3] = rotation * scale
+    affine[:3, 3] = fields["qoffset"]
+    return affine

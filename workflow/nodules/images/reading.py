@@ -1,0 +1,300 @@
+"""Any chest CT in: DICOM folders and zips, MetaImage, NIfTI, NRRD.
+
+`opened` finds the scans of a file or folder; `read` is the short way for one. Whatever a scan is
+stored as, its HU and world points are the same.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.base.files import FileDefect, UserError
+from nodules.base.messages import escaped
+from nodules.images import (
+    dicom,
+    dicom_headers,
+    dicom_series,
+    metaimage,
+    metaimage_local,
+    nifti,
+    nrrd,
+)
+from nodules.images.dicom_headers import Headers
+from nodules.images.dicom_series import Series
+from nodules.images.foreign import is_uid
+from nodules.images.geometry import Geometry
+
+METAIMAGE = ".mhd"
+VOXELS = (".raw", ".zraw")  # of a header that names them
+SUFFIXES = (METAIMAGE, metaimage_local.SUFFIX, *nifti.SUFFIXES, *nrrd.SUFFIXES)
+FORMS = "a DICOM file, folder or zip, .mhd, .mha, .nii, .nii.gz, .nrrd"
+MOST_ZIP_BYTES = 64 << 30  # uncompressed: a hundred scans and more
+
+Volume = tuple[NDArray[np.int16], Geometry, list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A scan: its voxels as int16 HU (z, y, x) on the grid nearest to LPS.
+
+    uid:   DICOM's series UID, a file's name where that is a UID, else made of the voxels.
+    notes: what was done to it, and what of the source was left out; a sentence each.
+    """
+
+    uid: str
+    voxels: NDArray[np.int16]
+    geometry: Geometry
+    form: str
+    source: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A scan that a source holds, not read yet.
+
+    name:    the file, or the series UID.
+    files:   what it is read from.
+    series:  of DICOM: each series of the study, with the reason for or against it.
+    chosen:  of DICOM: the series that is read.
+    problem: why it cannot be read, "" for nothing.
+    is_ct:   whether the scan is one that should be there: no study of X-rays, say.
+    """
+
+    source: str
+    name: str
+    form: str
+    files: tuple[Path, ...]
+    series: tuple[tuple[Series, str], ...] = ()
+    chosen: Series | None = None
+    problem: str = ""
+    is_ct: bool = True
+    notes: tuple[str, ...] = field(default=())
+
+    def read(self) -> Reading:
+        """Read the voxels. Raises UserError where they cannot be read."""
+        if self.problem:
+            raise UserError(f"{self.source}: {self.problem}")
+        if self.chosen is not None:
+            try:
+                voxels, geometry, notes = dicom.read_series(self.chosen)
+            except FileDefect as error:
+                place = f"{self.source}, {error.place}"
+                reason = "; ".join([error.reason, *self.notes])
+                raise FileDefect(place, reason, error.remedy) from error
+            uid = self.chosen.first.series
+        else:
+            voxels, geometry, notes = _read_file(self.files[0])
+            uid = _stem(self.files[0])
+        uid = uid if is_uid(uid) else made_uid(voxels)
+        notes = [*notes, *self.notes]
+        return Reading(uid, voxels, geometry, self.form, self.source, tuple(notes))
+
+
+def read(path: str | os.PathLike[str], series: str = "") -> Reading:
+    """Read the one scan that a file, folder or zip holds.
+
+    series: UID of the series to take, where DICOM holds several.
+    Raises UserError where there is none or more than one, or where it cannot be read.
+    """
+    with opened(path, [series] if series else []) as found:
+        scans = [scan for scan in found if scan.is_ct] or found
+        if len(scans) > 1:
+            held = ", ".join(scan.name for scan in scans[:3])
+            raise UserError(f"{path}: it holds {len(scans)} scans ({held}). Name one of them.")
+        return scans[0].read()
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str], wanted: Iterable[str] = ()) -> Iterator[list[Found]]:
+    """The scans of a file, folder or zip, one a DICOM study; readable within the `with` block.
+
+    A zip is unpacked into a temporary folder, under names of ours. Zips within a folder are
+    sources of their own. wanted: UIDs of series to take; studies without any of them are left out.
+    Raises UserError where no scan is found.
+    """
+    root, wanted = Path(path), tuple(wanted)
+    if not root.exists():
+        raise UserError(f"{escaped(str(root))}: no such file or folder. Check the path.")
+    with contextlib.ExitStack() as stack:
+        if is_zip(root):
+            unpacked = stack.enter_context(tempfile.TemporaryDirectory(prefix="luna16-"))
+            files = _unpack(root, Path(unpacked))
+        elif root.is_dir():
+            files = _listed(root)
+        else:
+            files = [(root, root.name)]
+        yield _found(root, files, wanted)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is a zip, by its name and content."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def made_uid(voxels: NDArray[np.int16]) -> str:
+    """A UID for a scan without one, the same for the same voxels: 2.25 and a number."""
+    digest = hashlib.sha256(repr(voxels.shape).encode())
+    digest.update(np.ascontiguousarray(voxels, "<i2").tobytes())
+    return f"2.25.{int.from_bytes(digest.digest()[:16], 'big')}"
+
+
+def _listed(folder: Path) -> list[tuple[Path, str]]:
+    """Regular files below a folder, by name; hidden ones and zips are left out."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__MACOSX")
+        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+            if path.is_file() and not is_zip(path):
+                found.append((path, str(path.relative_to(folder))))
+    return found
+
+
+def _unpack(archive: Path, folder: Path) -> list[tuple[Path, str]]:
+    """Files of a zip, unpacked as 0/name, 1/name, ...: a member's own path is never followed.
+
+    Members of one folder stay together, for headers that name a voxel file beside them.
+    """
+    found, homes = [], dict[str, Path]()
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            members = [m for m in packed.infolist() if m.filename and not m.is_dir()]
+            if sum(member.file_size for member in members) > MOST_ZIP_BYTES:
+                remedy = "Unpack it and name the folder."
+                raise FileDefect(str(archive), "it unpacks to more than 64 GB", remedy)
+            for member in members:
+                place, _, name = member.filename.rpartition("/")
+                if not name or name.startswith(".") or "__MACOSX" in place:
+                    continue
+                home = homes.setdefault(place, folder / str(len(homes)))
+                home.mkdir(exist_ok=True)
+                target = home / name
+                with packed.open(member) as stream, target.open("xb") as out:
+                    shutil.copyfileobj(stream, out, 1 << 20)
+                found.append((target, member.filename))
+    except (RuntimeError, NotImplementedError) as error:  # a password, or an unknown method
+        told = "is encrypted" if "encrypted" in str(error) else "is packed by an unknown method"
+        remedy = "Unpack it yourself and name the folder."
+        raise FileDefect(str(archive), f"the zip {told}", remedy) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        remedy = "Copy or pack it again."
+        raise FileDefect(str(archive), f"not an intact zip ({error})", remedy) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of the temporary folder
+            raise
+        reason = f"a member cannot be unpacked ({error.strerror})"
+        raise FileDefect(str(archive), reason, "Unpack it and name the folder.") from error
+    return found
+
+
+def _found(root: Path, files: list[tuple[Path, str]], wanted: tuple[str, ...]) -> list[Found]:
+    """The scans among files: one a volume file, one a DICOM study."""
+    volumes = [(path, name) for path, name in files if suffix_of(path)]
+    scans = []
+    if not wanted:
+        for path, name in volumes:
+            source = str(root) if path == root else f"{root}/{name}"
+            scans.append(Found(source, name, suffix_of(path), (path,)))
+    rest = [
+        (path, name)
+        for path, name in files
+        if not suffix_of(path) and path.suffix.lower() not in VOXELS
+    ]
+    headers = dicom_headers.read_headers(rest)
+    scans += _studies(root, headers, wanted)
+    if scans:
+        return scans
+    place = escaped(str(root))
+    if headers.damaged:
+        name, reason = headers.damaged[0]
+        raise FileDefect(f"{root}, {name}", reason, "Copy or send the file again.")
+    if wanted:
+        raise UserError(
+            f"{place}: no series {', '.join(wanted)} in it. "
+            "`luna16 convert --list` names its series."
+        )
+    if root.is_dir():
+        raise UserError(f"{place}: no scan among its {len(files)} files. Name {FORMS}.")
+    raise UserError(f"{place}: neither DICOM nor a volume. Name {FORMS}.")
+
+
+def _studies(root: Path, headers: Headers, wanted: tuple[str, ...]) -> list[Found]:
+    """A Found for each study among DICOM headers."""
+    studies: dict[str, list[Series]] = {}
+    for series in dicom_series.group(headers.frames):
+        studies.setdefault(series.first.study, []).append(series)
+    notes = []
+    if headers.damaged:
+        name, reason = headers.damaged[0]
+        more = f" and {len(headers.damaged) - 1} more" if len(headers.damaged) > 1 else ""
+        notes.append(f"left out: {name}{more}: {reason}")
+    found = []
+    for own in studies.values():
+        if wanted and not any(series.is_in(wanted) for series in own):
+            continue
+        found.append(_study(root, own, wanted, tuple(notes)))
+    return found
+
+
+def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[str, ...]) -> Found:
+    """One study: the chosen series, or the problem why there is none."""
+    problem = ""
+    try:
+        chosen, reasons = dicom_series.choose(own, wanted)
+    except UserError as error:
+        chosen, problem = None, str(error)
+        reasons = {s.name: dicom_series.unusable(s) or "as good as another" for s in own}
+    if chosen is None and not problem:
+        told = [s for s in own if s.is_in(wanted)] or own
+        worst = max(told, key=lambda s: (s.first.modality == "CT", len(s.frames)))
+        more = f"; none of its {len(own)} series is one" if len(own) > 1 and not wanted else ""
+        problem = (
+            f"series {worst.name}: {reasons[worst.name]}{more}. Name a chest CT of at least "
+            f"{dicom_series.FEWEST} slices."
+        )
+    frames = chosen.frames if chosen else own[0].frames
+    return Found(
+        source=str(root),
+        name=chosen.name if chosen else own[0].name,
+        form="DICOM",
+        files=tuple(dict.fromkeys(frame.path for frame in frames)),
+        series=tuple((series, reasons[series.name]) for series in own),
+        chosen=chosen,
+        problem=problem,
+        is_ct=any(series.first.modality == "CT" for series in own),
+        notes=notes,
+    )
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix of a volume file in small letters, "" for another file."""
+    name = path.name.lower()
+    return next((suffix for suffix in sorted(SUFFIXES, key=len) if name.endswith(suffix)), "")
+
+
+def _stem(path: Path) -> str:
+    """A volume file's name without its suffix."""
+    return path.name[: -len(suffix_of(path))]
+
+
+def _read_file(path: Path) -> Volume:
+    """Read a volume file by its suffix, a MetaImage header by where its voxels are."""
+    reader: Callable[[Path], tuple[NDArray[np.int16], Geometry]] = metaimage.read_volume
+    if suffix_of(path) in nifti.SUFFIXES:
+        reader = nifti.read_volume
+    elif suffix_of(path) in nrrd.SUFFIXES:
+        reader = nrrd.read_volume
+    elif suffix_of(path) == metaimage_local.SUFFIX or metaimage_local.is_local(path):
+        reader = metaimage_local.read_volume
+    return *reader(path), []

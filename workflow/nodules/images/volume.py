@@ -1,0 +1,72 @@
+"""Values of any type as Hounsfield units, and any stored grid in the order of the patient."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.base.files import FileDefect
+from nodules.images.geometry import Geometry
+
+ORTHONORMAL = 1e-3  # largest error of direction^T direction, as in MetaImage headers
+SPACING_MM = (0.1, 10.0)  # as in MetaImage headers: what `luna16 check` takes for a chest CT
+
+
+def as_hu(values: NDArray, place: str) -> NDArray[np.int16]:
+    """A volume of real numbers as int16: rounded to the nearest, values beyond int16 clipped.
+
+    Raises FileDefect, which names `place`, where a value is no number.
+    """
+    if values.dtype == np.int16:
+        return values
+    limits = np.iinfo(np.int16)
+    hu = np.empty(values.shape, np.int16)
+    for plane, out in zip(values, hu, strict=True):  # in the cache, and without copies of it all
+        if values.dtype.kind == "f":
+            if not np.isfinite(plane).all():
+                raise FileDefect(place, "there are voxels that are not finite", "Replace the file.")
+            plane = np.rint(plane)
+        np.copyto(out, np.clip(plane, limits.min, limits.max), casting="unsafe")
+    return hu
+
+
+def in_patient_order(
+    stored: NDArray[np.int16], geometry: Geometry
+) -> tuple[NDArray[np.int16], Geometry]:
+    """A stored volume (z, y, x), permuted and flipped to lie nearest to LPS, and its grid.
+
+    No voxel leaves its place in the world; axis 0 then runs from feet to head.
+    """
+    native, permutation, (fz, fy, fx) = geometry.reoriented()
+    native = replace(native, direction=native.direction + 0.0)  # a -0 would stand in headers
+    return np.ascontiguousarray(stored.transpose(permutation)[::fz, ::fy, ::fx]), native
+
+
+def grid_of(affine: NDArray, shape: tuple[int, int, int], place: str) -> Geometry:
+    """The grid of an affine (4, 4) from index x, y, z to LPS mm; FileDefect where it is none."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or (spacing == 0).any():
+        raise FileDefect(place, "its axes make no grid", "Write or convert the file again.")
+    geometry = Geometry.build(affine[:3, 3], spacing, affine[:3, :3] / spacing, shape)
+    require_grid(geometry, place)
+    return geometry
+
+
+def require_grid(geometry: Geometry, place: str) -> None:
+    """Raise FileDefect unless a grid's axes are at right angles and its spacing that of a CT."""
+    error = np.abs(geometry.direction.T @ geometry.direction - np.eye(3)).max()
+    if not error <= ORTHONORMAL:  # not a number is not, either
+        raise FileDefect(
+            place,
+            "its axes are not at right angles, so that its grid is sheared",
+            "Resample the scan onto a straight grid.",
+        )
+    low, high = SPACING_MM
+    if (geometry.spacing < low).any() or (geometry.spacing > high).any():
+        x, y, z = geometry.spacing
+        raise FileDefect(
+            place,
+            f"its voxels of {x:g} x {y:g} x {z:g} mm are absurd for a chest CT "
+            f"({low:g} to {high:g} mm)",
+            "Write the scan again with its spacing in mm.",
+        )
