@@ -1,7 +1,7 @@
 """NRRD files (.nrrd, .nhdr): voxels as HU, and where they lie.
 
 Source: "Definition of NRRD File Format" of the teem project. Read without ITK, which takes a file
-without a space for LPS, and which a damaged header can bring down.
+without a space for LPS and says nothing.
 """
 
 import os
