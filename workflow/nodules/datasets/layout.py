@@ -113,8 +113,8 @@ def hint(root: Path) -> str:
 
 
 KINDS = {
-    "There are DICOM files in it: convert each series to .mhd first. ": (".dcm", ".ima"),
-    "Scans are read as .mhd only: convert what lies there. ": (
+    "There are DICOM files in it: 'luna16 convert' makes scans of them. ": (".dcm", ".ima"),
+    "Scans are read as .mhd only: give what lies there to 'luna16 convert'. ": (
         ".nii",
         ".gz",
         ".mha",
