@@ -2,7 +2,7 @@
 
 import os
 
-from helpers.luna16_folder import write_scan
+from helpers.luna16_folder import HEAD, write_scan
 from reliability.catalogue import AGAIN_HEADER, Case, header_line, pipe
 
 
@@ -84,6 +84,60 @@ HEADERS = [
         "ElementSpacing = 2 2 250",
         "absurd for a chest CT (0.1 to 10 mm)",
         TRUE_SPACING,
+    ),
+    header("four dimensions", "NDims", "NDims = 4", "NDims = 4 is not 3", "one 3-D volume"),
+    *(
+        header(
+            f"lengths in {units}",
+            "ElementSpacing",
+            f"DistanceUnits = {units}\nElementSpacing = 2 2 2",
+            f"DistanceUnits = {units}, and everything here is in mm",
+            "Write ElementSpacing and Offset in mm, and DistanceUnits = mm.",
+        )
+        for units in ("cm", "um")
+    ),
+    *(
+        header(
+            f"a rescaling by its {part}",
+            "ElementType",
+            f"ElementToIntensityFunction{part} = {value}\nElementType = MET_SHORT",
+            f"ElementToIntensityFunction{part} = {value}: the stored values are not HU yet",
+            f"Store the rescaled values, and ElementToIntensityFunction{part} = {right}.",
+        )
+        for part, value, right in (("Slope", "0.5", "1"), ("Offset", "-1024", "0"))
+    ),
+    header(
+        "a direction over three lines",
+        "TransformMatrix",
+        "TransformMatrix = 1 0 0\n0 1 0\n0 0 1",
+        "is not 'key = value' ('0 1 0')",
+    ),
+    header(
+        "slices of a tilted gantry",
+        "TransformMatrix",
+        "TransformMatrix = 1 0 0 0 1 0 0 0.2588 0.9659",
+        "is not three unit vectors at right angles",
+        AXES,
+    ),
+    Case(
+        "a header that was lost",
+        lambda f: (
+            header_line("ElementSpacing", "ElementSpacing = 1 1 1")(f),
+            header_line("Offset", "Offset = 0 0 0")(f),
+            (f / "annotations.csv").write_text(HEAD + "2.25.1,3,3,3,5\n2.25.2,1,2,3,4\n"),
+        ),
+        "subset0/2.25.1.mhd",
+        "ElementSpacing = 1 1 1 and Offset = 0 0 0, as where a scan's header was lost",
+        "Compare the spacing with the scan's own",
+        (),
+    ),
+    Case(
+        "spacing in the order z, y, x",
+        header_line("ElementSpacing", "ElementSpacing = 2.5 2 2"),
+        "subset0/2.25.1.mhd",
+        "ElementSpacing = 2.5 2 2: pixels that are not square, and slices as far apart",
+        "Write it in the order x, y, z, if it is z, y, x",
+        (),
     ),
     header("spacing NaN", "ElementSpacing", "ElementSpacing = 2 2 nan", "2 2 nan is not finite"),
     header("spacing in words", "ElementSpacing", "ElementSpacing = a b c", "not a list of numbers"),

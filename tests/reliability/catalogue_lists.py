@@ -262,6 +262,14 @@ LISTS = [
         NONE,
     ),
     Case(
+        "a nodule twice, rounded",
+        append(NODULES, "2.25.1,-1.004,0.3,0,5.1"),
+        f"{NODULES}, line 6",
+        "the nodule lies within 1 mm of that on line 3, and both count",
+        "Remove one of the lines, if they are one nodule.",
+        NONE,
+    ),
+    Case(
         "a nodule of an unknown scan",
         append(NODULES, "../../etc,0,0,0,5"),
         NODULES,

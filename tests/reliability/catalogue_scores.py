@@ -133,6 +133,19 @@ SCORES = {
         0,
         "note: mine: marks lie in only 1 of the 3 listed scans, so at most 1 of 3 nodules",
     ),
+    "a nodule twice, rounded": Score(
+        both(append(NODULES, "2.25.1,-1.004,0.3,0,5.1"), mine(HITS)),
+        (),
+        0,
+        "note: reference nodules within 1 mm of another that is listed before them: 1, the first "
+        "in scan 2.25.1. Each counts as a nodule of its own",
+    ),
+    "no ranking": Score(
+        mine("2.25.1,-1,0,0,1\n" + "".join(f"2.25.2,{x},2,3,1\n" for x in range(5))),
+        (),
+        0,
+        "note: mine: all 6 marks have the probability 1. The score ranks marks by it",
+    ),
     "RAS": Score(
         marks(lambda p: [-p[0], -p[1], p[2]]),
         (),

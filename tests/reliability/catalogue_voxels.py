@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from helpers import chest
 from helpers.luna16_folder import write_scan
 from reliability.catalogue import AGAIN_DATA, COUNT, DATA, NONE, Case, header_line, pipe
 
@@ -22,6 +24,17 @@ def zraw(content: bytes) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         header_line("CompressedDataSize", "", "subset0/2.25.2.mhd")(folder)
         (folder / "subset0/2.25.2.zraw").write_bytes(content)
+
+    return damage
+
+
+def planes(change: Callable[[NDArray[np.int16]], object]) -> Callable[[Path], None]:
+    """Store the first scan as a drawn chest some of whose slices are changed."""
+
+    def damage(folder: Path) -> None:
+        voxels = chest.chest()
+        change(voxels)
+        chest.write(folder, voxels)
 
     return damage
 
@@ -276,6 +289,35 @@ VOXELS = [
         LABELS,
         "the header cannot be read (No such file or directory)",
         "Check the path and permissions.",
+    ),
+    *(
+        Case(
+            f"slices of zeros {where}",
+            planes(lambda v, part=part: v[part].fill(0)),
+            DATA,
+            f"{number} of 24 slices are 0 throughout, as where a copy ended",
+            "Copy the file again; where the scan was padded, store air, -1000 HU, and not 0.",
+        )
+        for where, part, number in (
+            ("at the end", slice(10, None), 14),
+            ("amid the scan", slice(7, 9), 2),
+        )
+    ),
+    Case(
+        "a slice twice",
+        planes(lambda v: v[10].__setitem__(..., v[9])),
+        DATA,
+        "1 of 24 slices have the voxels of the one before",
+        "Look whether slices were converted twice",
+        NONE,
+    ),
+    Case(
+        "every slice twice",
+        planes(lambda v: v[1::2].__setitem__(..., v[::2])),
+        DATA,
+        "12 of 24 slices have the voxels of the one before",
+        "Look whether slices were converted twice",
+        NONE,
     ),
     Case("a label below 0", labelled(1, -3), LABELS, "the label -3 is below 0", FROM_1),
     Case("a label of 40000", labelled(1, 40_000), LABELS, "label 40000 is above 32767", FROM_1),

@@ -152,6 +152,14 @@ def test_missing_voxels_stop_the_plan_or_are_left_to_the_check(luna16: Path) -> 
     assert len(ready(str(luna16), SKIPPING)) == 1
 
 
+@pytest.mark.parametrize("name", ["subset0/1.2.mhd", "annotations.csv"])
+def test_a_file_from_the_future_stops_the_plan_whatever_is_skipped(luna16: Path, name: str) -> None:
+    os.utime(luna16 / name, (time.time() + 3600,) * 2)
+    for settings in (SETTINGS, SKIPPING):
+        with pytest.raises(UserError, match=rf"{name}: its time lies in the future: Snakemake"):
+            ready(str(luna16), settings)
+
+
 @pytest.mark.parametrize("settings", [SETTINGS, SKIPPING])
 def test_without_a_list_of_nodules_nothing_is_planned(luna16: Path, settings: dict) -> None:
     (luna16 / "annotations.csv").unlink()

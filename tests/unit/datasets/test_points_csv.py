@@ -175,3 +175,18 @@ def test_bad_rows_can_be_listed_instead(tmp_path):
         (5, "", "the seriesuid is empty"),
         (6, "1.2.4", "coordX 'inf' is not a finite number"),
     ]
+
+
+def test_twins_are_rows_within_a_millimetre_along_each_axis_in_one_scan():
+    rows = [
+        ("1", 0, 0, 0),
+        ("2", 0, 0, 0),
+        ("1", -0.9, 0.9, 0),
+        ("1", 0, 0, 1),
+        ("1", 0, 0, -1e300),
+    ]
+    rows += [("1", 0, 0, 0), ("2", 5, 5, 5), ("2", 5.5, 4.1, 5)]
+    uids, *xyz = zip(*rows, strict=True)
+    findings = {"seriesuid": uids, **dict(zip("xyz", xyz, strict=True))}
+    assert points_csv.twins(findings) == [(2, 0), (5, 0), (7, 6)]
+    assert points_csv.twins({name: [] for name in ("seriesuid", *"xyz")}) == []

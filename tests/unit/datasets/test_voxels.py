@@ -80,3 +80,18 @@ def test_a_volume_full_of_labels_holds_no_nodules(tmp_path, monkeypatch, block):
     assert labelled(stored(tmp_path, values))[2] is not None
     values[-1, -1, -1] = 1
     assert labelled(stored(tmp_path, values))[2] is None
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("block", [8 << 20, 101, 2400])
+def test_planes_of_zeros_and_planes_again_are_counted(tmp_path, monkeypatch, block, compressed):
+    monkeypatch.setattr("nodules.images.metaimage.BLOCK", block)  # blocks end within planes
+    values = np.concatenate([VALUES[[0, 1, 1, 2]], np.zeros((3, 40, 30)), VALUES[3:]]).astype("i2")
+    planes = survey(stored(tmp_path, values, compressed=compressed)).planes
+    assert (planes.total, planes.empty, planes.again) == (9, 3, 1)
+
+
+def test_padding_is_no_plane_again(tmp_path):
+    values = np.concatenate([VALUES[:2], np.full((3, 40, 30), -2048)]).astype("i2")
+    planes = survey(stored(tmp_path, values)).planes
+    assert (planes.total, planes.empty, planes.again) == (5, 0, 0)

@@ -24,7 +24,7 @@ from nodules.datasets import (
     patients,
     points_csv,
 )
-from nodules.datasets.hounsfield import Verdict
+from nodules.datasets.hounsfield import LOWEST, Verdict
 from nodules.datasets.label_check import check_labels
 from nodules.datasets.luna16_lists import LISTS, Defect, defect
 from nodules.datasets.scan import SUBSETS
@@ -36,6 +36,7 @@ from nodules.images.metaimage_header import Header, examine
 AIR_HU = -500  # every chest CT holds air, at -1000 HU
 LOWEST_HU = -4096  # scanners pad with -2000 to -3024
 HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale reach some more
+MASKED = 0.1  # share of 0 in the slices with lungs, where all else was set to 0; of a CT, some 0.01
 SHORT = "Store Hounsfield units as LUNA16 does: MET_SHORT."
 
 # What a later look at a scan, given its header, says of it: "no lung was found", fatal or not.
@@ -140,7 +141,7 @@ def check_scan(
     if header is None:
         return Scanned(row, [defect(path, p.reason, p.remedy, uid) for p in problems])
     row |= {"data": escaped(str(header.data)), **header.geometry.to_row()}
-    defects = []
+    defects = [defect(path, t.reason, t.remedy, uid, t.fatal) for t in judge_grid(header)]
     if labels := luna16.label_volume(path):
         row["labels"] = escaped(str(labels))
         defects += check_labels(labels, header.geometry, uid, nodules)
@@ -156,6 +157,24 @@ def check_scan(
     if further is not None and not any(d["fatal"] for d in defects):
         defects += [defect(path, t.reason, t.remedy, uid, t.fatal) for t in further(path)]
     return Scanned(row, defects, voxels.identity)
+
+
+def judge_grid(header: Header) -> list[Verdict]:
+    """What is odd about the grid: what an array gets whose header was lost, or mixed up."""
+    spacing = header.spacing
+    if (spacing == 1).all() and (header.origin == 0).all():
+        reason = "ElementSpacing = 1 1 1 and Offset = 0 0 0, as where a scan's header was lost"
+        remedy = "Compare the spacing with the scan's own; nothing to do where it was resampled so."
+        return [Verdict(reason, remedy, False)]
+    # A CT's pixels are square; the axis nearest to the body's is the one across the slices.
+    across = int(np.abs(header.direction[2]).argmax())
+    one, other = np.delete(spacing, across)
+    if one != other and spacing[across] in (one, other):
+        numbers = " ".join(f"{number:g}" for number in spacing)
+        reason = f"ElementSpacing = {numbers}: pixels that are not square, and slices as far apart"
+        remedy = "Write it in the order x, y, z, if it is z, y, x, as arrays have it."
+        return [Verdict(reason, remedy, False)]
+    return []
 
 
 def judge_values(header: Header, voxels: Voxels) -> list[Verdict]:
@@ -177,7 +196,28 @@ def judge_values(header: Header, voxels: Voxels) -> list[Verdict]:
     found = hounsfield.judge(voxels.counts)
     if found is not None and found.fatal:
         return [found]
-    return [v for v in (_range(low, high), found) if v is not None][:1]
+    told = (_planes(voxels), _range(low, high), found)
+    fatal_first = sorted((v for v in told if v is not None), key=lambda v: not v.fatal)
+    return fatal_first[:1]
+
+
+def _planes(voxels: Voxels) -> Verdict | None:
+    """What is wrong with planes that are 0 throughout, or the one before again.
+
+    Lungs cut out of a scan whose rest is 0 have such planes, too, and much of 0 in the others.
+    """
+    planes = voxels.planes
+    others = (planes.total - planes.empty) * planes.size
+    zeros = voxels.counts[-LOWEST] - planes.empty * planes.size
+    if planes.empty and zeros < MASKED * others:
+        reason = f"{planes.empty} of {planes.total} slices are 0 throughout, as where a copy ended"
+        remedy = "Copy the file again; where the scan was padded, store air, -1000 HU, and not 0."
+        return Verdict(reason, remedy, True)
+    if planes.again:
+        reason = f"{planes.again} of {planes.total} slices have the voxels of the one before"
+        remedy = "Look whether slices were converted twice: all behind them would lie too high."
+        return Verdict(reason, remedy, False)
+    return None
 
 
 def _range(low: float, high: float) -> Verdict | None:

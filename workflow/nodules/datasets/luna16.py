@@ -4,6 +4,7 @@ Runs while the Snakefile is read, so it imports nothing heavy and reads no voxel
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ OTHER_FORMATS = (
     ".mhd.gz",
 )
 HEADER_BYTES = 65_536  # a longer header is refused
+AHEAD_S = 5  # clocks of a network's machines differ by less
 LISTS = ("annotations.csv", "annotations_excluded.csv")  # those that no run can do without
 NAME = "Name the header as LUNA16 does: <seriesuid>.mhd."
 LABEL_NAME = "Name labels <seriesuid>_nodules.mhd, and the header of a scan <seriesuid>.mhd."
@@ -52,11 +54,7 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
     if not root.is_dir():
         place = escaped(str(root))
         raise UserError(f"{place}: no such folder. Set luna16_dir to the folder of subset0 .. 9.")
-    scans = [
-        Scan(header.stem, subset, str(header), str(data_file(header)), label_files(header))
-        for subset, header in _headers(root)
-        if misfit(header) is None
-    ]
+    scans = _scans(root)
     for odd in misfits(root) if not scans else []:
         raise FileDefect(str(odd.path), odd.reason, odd.remedy)
     if not scans:
@@ -71,8 +69,9 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
 def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
     """The scans that Snakemake may be told of: their files' names mean what they say.
 
-    Raises UserError where the folder or the lists of nodules cannot be used; with
-    data.on_bad_scan `stop` also for the first header that no run may take or file that is missing.
+    Raises UserError where the folder or the lists of nodules cannot be used, or a file's time lies
+    in the future; with data.on_bad_scan `stop` also for the first header that no run may take or
+    file that is missing.
     """
     if not is_path(folder):
         raise UserError(
@@ -86,6 +85,8 @@ def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
         except OSError as error:
             remedy = missing_list(path.name, any(is_luna16(scan.uid) for scan in scans))
             raise FileDefect(str(path), f"cannot be read ({error.strerror})", remedy) from error
+    for odd in ahead(folder, scans):  # Snakemake would delete what is made of it, skipped or not
+        raise FileDefect(str(odd.path), odd.reason, odd.remedy)
     if config["data"]["on_bad_scan"] == "stop":
         bad = [*misfits(folder), *_missing(scans)]
         more = f" `luna16 check` names all {len(bad)} such files." if len(bad) > 1 else ""
@@ -93,6 +94,20 @@ def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
             remedy = f"{odd.remedy} Or set data.on_bad_scan to skip.{more}"
             raise FileDefect(str(odd.path), odd.reason, remedy)
     return scans
+
+
+def ahead(folder: str | os.PathLike[str], scans: Iterable[Scan]) -> list[Oddity]:
+    """Files whose time lies in the future, told as one: Snakemake deletes older results."""
+    files = [Path(name) for s in scans for name in (s.header, s.data, *s.labels)]
+    files += list_files(folder).values()
+    latest = time.time() + AHEAD_S
+    early = [path for path in files if path.exists() and path.stat().st_mtime > latest]
+    if not early:
+        return []
+    more = f", as that of {len(early) - 1:,} more files" if len(early) > 1 else ""
+    reason = f"its time lies in the future{more}: Snakemake would delete what is made of it"
+    remedy = "Set the machine's clock right, or give the files the present time with `touch`."
+    return [Oddity(early[0], reason, remedy)]
 
 
 def list_files(folder: str | os.PathLike[str]) -> dict[str, Path]:
@@ -134,7 +149,7 @@ def misfits(folder: str | os.PathLike[str]) -> list[Oddity]:
 
 def remarks(folder: str | os.PathLike[str]) -> list[Oddity]:
     """What looks like a scan, labels, a list or a subset, and is left out or taken all the same."""
-    told = layout.remarks(Path(folder))
+    told = layout.remarks(Path(folder)) + ahead(folder, _scans(Path(folder)))
     for subset in _folders(Path(folder)):
         try:
             names = sorted(p.name for p in subset.iterdir()) if os.path.lexists(subset) else []
@@ -209,6 +224,15 @@ def _headers(root: Path) -> Iterator[tuple[int, Path]]:
             for path in (folder / name for name in names):
                 if _labelled(path) is None:
                     yield subset, path
+
+
+def _scans(root: Path) -> list[Scan]:
+    """The scans below a folder, by subset and UID."""
+    return [
+        Scan(header.stem, subset, str(header), str(data_file(header)), label_files(header))
+        for subset, header in _headers(root)
+        if misfit(header) is None
+    ]
 
 
 def _other_formats(paths: Iterable[Path]) -> list[Oddity]:

@@ -191,18 +191,19 @@ def nameless(source: List, path: Path, rows: pd.DataFrame) -> list[Defect]:
 
 
 def repeated(path: Path, nodules: pd.DataFrame) -> list[Defect]:
-    """A defect, not fatal, for every reference nodule that is listed before, number for number."""
-    again = nodules[nodules.duplicated(["seriesuid", "x", "y", "z", "diameter_mm"])]
-    return [
-        defect(
-            f"{path}, line {row.line}",
-            "the same nodule is listed on an earlier line, and counts twice",
-            "Remove the line.",
-            row.seriesuid,
-            fatal=False,
-        )
-        for row in again.itertuples()
-    ]
+    """A defect, not fatal, for every reference nodule that is listed before, or nearly so."""
+    told = []
+    columns = ["x", "y", "z", "diameter_mm"]
+    for row, before in points_csv.twins(nodules):
+        one, other = nodules.iloc[row], nodules.iloc[before]
+        if (one[columns] == other[columns]).all():
+            reason = "the same nodule is listed on an earlier line, and counts twice"
+            remedy = "Remove the line."
+        else:
+            reason = f"the nodule lies within 1 mm of that on line {other.line}, and both count"
+            remedy = "Remove one of the lines, if they are one nodule."
+        told.append(defect(f"{path}, line {one.line}", reason, remedy, one.seriesuid, fatal=False))
+    return told
 
 
 def outside(

@@ -8,9 +8,10 @@ import csv
 import math
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from io import StringIO
+from itertools import product
 from typing import Any, NoReturn
 
 import numpy as np
@@ -27,6 +28,7 @@ Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (flo
 
 MAX_DIAMETER_MM = 100.0  # as in nodules.lists, which is too heavy to import here
 COORDINATES = {"coordX": "x", "coordY": "y", "coordZ": "z"}  # world mm, as in the table 'nodules'
+SAME_MM = 1.0  # no two nodules of LUNA16 lie closer than 5.9 mm; no voxel of it is finer than 0.4
 LINE = "Correct or remove the line."
 PLAIN_NUMBERS = "Write plain numbers with a decimal point, such as -1234.5."
 
@@ -58,6 +60,25 @@ def require_measured(path: PathLike, findings: Columns, lines: Collection[int], 
     for value, line in zip(findings["diameter_mm"], lines, strict=True):
         if value > MAX_DIAMETER_MM or (value == 0 and not zero):
             _fail(path, line, f"diameter_mm {value:g} is impossible", LINE)
+
+
+def twins(findings: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Rows that lie, along each axis, within a millimetre of an earlier row of their scan, with it.
+
+    findings: columns seriesuid, x, y, z; the nodules of a list, not its excluded findings, which
+    several readers marked and which do lie so close.
+    """
+    first: dict[tuple[Any, ...], int] = {}  # by scan and cube of a millimetre
+    found = []
+    xyz = np.stack([np.asarray(findings[axis], np.float64) for axis in "xyz"], axis=1)
+    for row, uid in enumerate(findings["seriesuid"]):
+        cube = np.floor(xyz[row] / SAME_MM)
+        beside = (first.get((uid, *(cube + step))) for step in product((0, -1, 1), repeat=3))
+        near = [i for i in beside if i is not None and (abs(xyz[i] - xyz[row]) < SAME_MM).all()]
+        if near:
+            found.append((row, min(near)))
+        first.setdefault((uid, *cube), row)
+    return found
 
 
 def _is_uid(text: str) -> bool:

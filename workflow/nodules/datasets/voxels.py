@@ -32,6 +32,46 @@ class Identity(NamedTuple):
     number: int
 
 
+@dataclass
+class Planes:
+    """The planes of the stored grid, looked at while the voxels pass by in pieces of any length.
+
+    size: voxels of a plane. total, empty, again: planes seen; those that are 0 throughout, as no
+    CT is; those with the voxels of the plane before, unless these are one value throughout.
+    """
+
+    size: int
+    total: int = 0
+    empty: int = 0
+    again: int = 0
+    _place: int = 0
+    _crc: int = 0
+    _value: int | None = None  # the one value of the plane so far, if it has but one
+    _before: int | None = None
+
+    def add(self, shorts: NDArray[np.int16]) -> None:
+        """Look at the next voxels."""
+        while len(shorts):
+            part, shorts = np.split(shorts, [self.size - self._place])
+            if self._place == 0:
+                self._crc, self._value = 0, int(part[0])
+            # The middle is asked first: it rules out nearly every plane at once.
+            if self._value is not None and (
+                part[len(part) // 2] != self._value or (part != self._value).any()
+            ):
+                self._value = None
+            self._crc = isal_zlib.crc32(part.view(np.uint8).data, self._crc)
+            self._place += len(part)
+            if self._place == self.size:
+                self._end()
+
+    def _end(self) -> None:
+        self.total += 1
+        self.empty += self._value == 0
+        self.again += self._value is None and self._crc == self._before
+        self._before, self._place = self._crc, 0
+
+
 @dataclass(frozen=True)
 class Voxels:
     """What one pass over a voxel file tells.
@@ -40,6 +80,7 @@ class Voxels:
     low, high: lowest and highest value; not a number where one of the values is none.
     counts:  of the values as int16, clipped; of unsigned 16-bit ones, of their bits.
     identity: of values that are HU, for finding the same scan twice.
+    planes:  how many there are, are 0 throughout, are the one before again.
     """
 
     sha256: str
@@ -47,6 +88,7 @@ class Voxels:
     high: float
     counts: Counts
     identity: Identity
+    planes: Planes
 
     @property
     def is_int16(self) -> bool:
@@ -67,6 +109,7 @@ def survey(header: Header) -> Voxels:
     digest = hashlib.sha256()
     by_bits = np.zeros(VALUES, np.int64)  # index 0 is the value 0, 65535 is -1
     crc, low, high = 0, np.inf, -np.inf
+    planes = Planes(header.shape[1] * header.shape[2])
     for values in _values(header, digest.update):
         if values.dtype.kind in "iu" and values.dtype.itemsize == 2:
             shorts = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
@@ -81,6 +124,7 @@ def survey(header: Header) -> Voxels:
             )
             shorts = as_int16(values)
         crc = isal_zlib.crc32(shorts.view(np.uint8).data, crc)
+        planes.add(shorts.view(np.int16))
         by_bits += _counted(shorts)
     counts = np.roll(by_bits, VALUES // 2)
     if header.element.itemsize == 2:
@@ -89,7 +133,7 @@ def survey(header: Header) -> Voxels:
         low, high = float(seen[0] + first), float(seen[-1] + first)
     content = hashlib.blake2b(counts.tobytes(), digest_size=16).hexdigest()
     identity = Identity(content, f"{content} {crc:08x} {header.shape}", int(counts.sum()))
-    return Voxels(digest.hexdigest(), low, high, counts, identity)
+    return Voxels(digest.hexdigest(), low, high, counts, identity, planes)
 
 
 def labelled(header: Header) -> tuple[float, float, Labelled | None]:

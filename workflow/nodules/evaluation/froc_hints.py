@@ -4,7 +4,7 @@ Where hardly any mark hits, the usual mistakes of coordinates are tried: each gi
 nodules that its marks would hit, by the official rule and under the same cap.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nodules.base.messages import shown
 from nodules.datasets import submissions
+from nodules.datasets.points_csv import twins
 from nodules.datasets.submissions import Lists
 from nodules.evaluation.froc import Floats, FrocResult, Ints
 from nodules.findings.hits import UNKNOWN_DIAMETER_MM
@@ -66,11 +68,12 @@ class _Pairs:
 def notes(marks: Mapping[str, Table], lists: Lists, results: Mapping[str, FrocResult]) -> list[str]:
     """What has to be told beside the scores of submissions, a sentence or two each."""
     told = [swapped(lists.nodules, lists.excluded), submissions.apart(marks)]
+    told.append(repeated(lists.nodules, lists.scans))
     for name, own in marks.items():
         # Parts of one submission are told once, not each by itself.
         few = "" if told[1] else coverage(own, lists.nodules, results[name])
         wrong = coordinates(own, lists.nodules, results[name])
-        told += [f"{name}: {text}" for text in (few, wrong) if text]
+        told += [f"{name}: {text}" for text in (few, wrong or unranked(own)) if text]
     return [text for text in told if text]
 
 
@@ -92,6 +95,30 @@ def swapped(nodules: Table, excluded: Table) -> str:
         f"{n_inside:,} of {n_excluded:,} excluded findings lie within reference nodules, and of "
         f"these there are {n_nodules:,}. Are the lists swapped? LUNA16's annotations.csv is for "
         "--annotations, and annotations_excluded.csv, the longer one, for --excluded"
+    )
+
+
+def repeated(nodules: Table, scans: Collection[str]) -> str:
+    """A note where reference nodules of listed scans are listed twice or nearly so, else ""."""
+    listed = set(scans)
+    again = [row for row, _ in twins(nodules) if nodules["seriesuid"][row] in listed]
+    if not again:
+        return ""
+    return (
+        f"reference nodules within 1 mm of another that is listed before them: {len(again):,}, the "
+        f"first in scan {shown(nodules['seriesuid'][again[0]])}. Each counts as a nodule of its "
+        "own, as by the official rules; where two are one, remove a line"
+    )
+
+
+def unranked(marks: Table) -> str:
+    """A note where all marks have one probability, so that nothing ranks them, else ""."""
+    probability = np.asarray(marks["probability"])
+    if len(probability) < FEWEST or (probability != probability[0]).any():
+        return ""
+    return (
+        f"all {len(probability):,} marks have the probability {probability[0]:g}. The score ranks "
+        "marks by it: without a rank there is one point of the FROC, and a line to it"
     )
 
 

@@ -220,6 +220,13 @@ def _shape(fields: Fields) -> tuple[int, int, int]:
 
 
 def _spacing(fields: Fields) -> NDArray[np.float64]:
+    # MetaIO knows um, mm, cm and ?, and hands the numbers on as they are.
+    units = fields.get("DistanceUnits", "")
+    if units not in ("", "?", "mm"):
+        _fail(
+            f"DistanceUnits = {shown(units)}, and everything here is in mm",
+            "Write ElementSpacing and Offset in mm, and DistanceUnits = mm.",
+        )
     key, spacing = _reals(fields, 3, "ElementSpacing")
     low, high = SPACING_MM
     if (spacing < low).any() or (spacing > high).any():
@@ -251,13 +258,24 @@ def _direction(fields: Fields) -> NDArray[np.float64]:
 
 
 def _element(fields: Fields) -> np.dtype[Any]:
-    key, name = _value(fields, "ElementType")
-    if name not in ELEMENT_TYPES:
-        _fail(f"{key} = {shown(name)} is unknown", f"Store {', '.join(ELEMENT_TYPES)}.")
+    key, kind = _value(fields, "ElementType")
+    if kind not in ELEMENT_TYPES:
+        _fail(f"{key} = {shown(kind)} is unknown", f"Store {', '.join(ELEMENT_TYPES)}.")
     if fields.get("ElementNumberOfChannels", "1") != "1":
         _fail("ElementNumberOfChannels is not 1", "Store one value per voxel.")
+    for name, default in (("Slope", 1.0), ("Offset", 0.0)):
+        _require_stored_values(fields, f"ElementToIntensityFunction{name}", default)
     big_endian = _flag(fields, False, "BinaryDataByteOrderMSB", "ElementByteOrderMSB")
-    return np.dtype(ELEMENT_TYPES[name]).newbyteorder(">" if big_endian else "<")
+    return np.dtype(ELEMENT_TYPES[kind]).newbyteorder(">" if big_endian else "<")
+
+
+def _require_stored_values(fields: Fields, key: str, default: float) -> None:
+    """Refuse a rescaling that the header asks for and that readers do not apply."""
+    if key in fields and _reals(fields, 1, key)[1][0] != default:
+        _fail(
+            f"{key} = {shown(fields[key])}: the stored values are not HU yet",
+            f"Store the rescaled values, and {key} = {default:g}.",
+        )
 
 
 def _data(fields: Fields) -> str:
