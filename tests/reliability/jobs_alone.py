@@ -10,6 +10,7 @@ from nodules.base import tables
 from nodules.datasets import lidc, luna16
 from nodules.datasets.check import check_folder, require_usable
 from nodules.datasets.scan import Scan
+from nodules.prepare import lung_check
 
 SLICES = {"size": 64, "window": [-1000, 400], "margin_mm": 5, "isolate": True, "fill": 170}
 
@@ -29,7 +30,7 @@ def run(rule: str, log: Path, **job: Any) -> None:
 def check(folder: Path, results: Path) -> None:
     """Check a folder of scans as rule check_scans does, and store its tables."""
     headers = [scan.header for scan in luna16.found(folder)]
-    checked = check_folder(folder, headers, lidc.patients())
+    checked = check_folder(folder, headers, lidc.patients(), further=lung_check.verdicts)
     require_usable(checked, "stop")
     for name in ("scans", "defects", "nodules", "excluded", "locations"):
         tables.write(results / f"{name}.parquet", name, getattr(checked, name))
@@ -44,6 +45,7 @@ def prepare(results: Path, scan: Scan) -> None:
         output=Names(
             stack=results / f"slices/{scan.uid}.npy",
             table=results / f"slices/{scan.uid}.parquet",
+            lungs=results / f"lungs/{scan.uid}.parquet",
         ),
         params=Names(lungs="volume", settings=SLICES),
         wildcards=Names(uid=scan.uid),
