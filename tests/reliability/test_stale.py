@@ -50,7 +50,7 @@ KEYS = {
     "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
     "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
     "seed=3": ("make_phantom", set()),
-    "luna16_dir=elsewhere": ("write_config", LONG | {"detect_unet", "score_detections"}),
+    "report={gallery: 2}": ("write_config", LONG | {"detect_unet", "score_detections"}),
 }
 
 

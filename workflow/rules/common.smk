@@ -58,8 +58,8 @@ RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"
 # The U-Net's candidates: what they hit, and what the ResNet50 says of them.
 MATCHES = expand("results/detection/unet/{part}/matches.parquet", part=PARTS)
 CLASSIFIED = expand(names.SYSTEMS["unet_resnet"].scores.path, part=PARTS)
-# An input of every rule that sees scans: they are looked at anew once the check is done, and where
-# it found what it had found before, no network is trained again.
+# Rules that see scans take this as an input. They are looked at anew once the check is done, and
+# where it found what it had found before, no network is trained again.
 CHECKED = ancient("results/scans/scans.parquet")
 
 

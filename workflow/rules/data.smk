@@ -74,7 +74,7 @@ checkpoint check_scans:
         mem_mb=memory(4000),
         runtime=hours(4),
     params:
-        folder=DATA,
+        folder=lambda wildcards: DATA,
         on_bad_scan=config["data"]["on_bad_scan"],
         # Headers that may not be named here, and are checked all the same.
         misfits=0 if PHANTOM else len(luna16.misfits(DATA)),

@@ -41,6 +41,18 @@ def run(*words, expect: int) -> None:
     assert cli.main(["convert", *map(str, words)]) == expect
 
 
+def test_a_header_without_its_voxels_does_not_stop_the_others(tmp_path, capsys):
+    image = sitk.GetImageFromArray(HU)
+    image.SetSpacing((0.7, 0.8, 2.5))
+    sitk.WriteImage(image, str(tmp_path / "good.nii.gz"))
+    sitk.WriteImage(image, str(tmp_path / "alone.mhd"))
+    (tmp_path / "alone.raw").unlink()
+    run(tmp_path / "alone.mhd", tmp_path / "good.nii.gz", "--out", tmp_path / "out", expect=1)
+    found = statuses(tmp_path / "out")
+    assert found == {"alone.mhd": "failed", "good.nii.gz": "written"}
+    assert "alone.raw" in capsys.readouterr().err
+
+
 def statuses(out) -> dict[str, str]:
     return {row["name"]: row["status"] for row in conversion.read_table(out / conversion.SCANS)}
 

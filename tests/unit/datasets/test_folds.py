@@ -161,9 +161,19 @@ def test_without_a_test_subset_every_scan_is_in_a_fold():
 
 def test_folds_are_planned_as_they_will_be_numbered() -> None:
     kfold = {"scheme": "kfold", "n": 3, "test_subset": 9}
-    assert folds.planned(kfold, [0, 9]) == [0, 1, 2] and folds.held_out(kfold) == 9
+    assert folds.planned(kfold, [0, 9, 0, 3]) == [0, 1, 2] and folds.held_out(kfold) == 9
+    assert folds.planned(kfold, []) == [0, 1, 2]
     official = {"scheme": "official", "n": 3, "test_subset": 9}
     assert folds.planned(official, [7, 2, 7]) == [2, 7] and folds.held_out(official) is None
+
+
+@pytest.mark.parametrize(
+    ("subsets", "message"),
+    [([0, 1, 2], "no usable scan in subset9 .there are: 0, 1, 2"), ([0, 9, 9], "only 1 scans")],
+)
+def test_folds_that_cannot_be_made_are_refused_before_any_scan_is_read(subsets, message):
+    with pytest.raises(UserError, match=message):
+        folds.planned({"scheme": "kfold", "n": 3, "test_subset": 9}, subsets)
 
 
 def test_a_planned_fold_without_a_usable_scan_is_named_with_its_subset():

@@ -105,7 +105,7 @@ def test_marks_beyond_the_cap_would_not_hit_either(lists):
     many = {
         name: np.repeat(column, 150) for name, column in nodule.items() if name != "diameter_mm"
     }
-    many |= {"x": np.r_[-many["x"][:1], many["x"][1:] + 50]}
+    many |= {"x": np.r_[-many["x"][:1], many["x"][1:] + np.linspace(50, 60, 149)]}
     own = Lists(lists.scans, nodule, lists.excluded)
     assert told(own, mine=many | {"probability": np.linspace(0, 1, 150)}) == []
     assert "1 would be" in told(own, mine=many | {"probability": np.linspace(1, 0, 150)})[0]

@@ -21,8 +21,8 @@ SMALLEST_ANCHOR = 1.5
 START_WEIGHTS = ("random", "imagenet")  # every other name is a path
 # Keys of earlier versions, and what they are called now.
 RENAMED = {
-    "resnet": "presence (and crops)",
-    "resnet.task": "tasks: [presence, malignancy]",
+    "resnet": "presence",
+    "resnet.task": "tasks, a list such as [presence, malignancy]",
     "resnet.crop_mm": "crops.mm",
     "resnet.crop_px": "crops.px",
     "resnet.augment": "crops.augment",
@@ -208,6 +208,11 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_weights(f"{section}.weights", weights)
     if config["data"]["source"] == "phantom":
         yield from _of_folds(config["folds"], config["phantom"]["scans"])
+        if config["luna16_dir"]:
+            yield (
+                "luna16_dir: is named, but with data.source phantom no scan of it is read;"
+                " add --configfile config/luna16.yaml"
+            )
     if config["data"]["source"] == "luna16" and not config["luna16_dir"]:
         yield (
             "luna16_dir: name the folder that holds subset0 .. subset9, for example"

@@ -37,6 +37,7 @@ AIR_HU = -500  # every chest CT holds air, at -1000 HU
 LOWEST_HU = -4096  # scanners pad with -2000 to -3024
 HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale reach some more
 MASKED = 0.1  # share of 0 in the slices with lungs, where all else was set to 0; of a CT, some 0.01
+MOST_TOLD = 20  # defects of a file, each in a sentence
 SHORT = "Store Hounsfield units as LUNA16 does: MET_SHORT."
 
 # What a later look at a scan, given its header, says of it: "no lung was found", fatal or not.
@@ -312,12 +313,20 @@ def _complete(sheet: list[dict[str, Any]], nodules: pd.DataFrame, defects: list[
 
 
 def messages(checked: Checked) -> list[str]:
-    """One sentence a defect, the fatal ones last, where they are seen."""
-    ordered = checked.defects.sort_values("fatal", kind="stable")
-    return [
-        f"{'error' if d.fatal else 'note'}: {d.file}: {d.reason}. {d.remedy}"
-        for d in ordered.itertuples()
-    ]
+    """One sentence a defect, the fatal ones last, where they are seen.
+
+    Of a file with many, such as a list in another's place, the first MOST_TOLD and their number.
+    """
+    told = []
+    for fatal, level in ((False, "note"), (True, "error")):
+        defects = checked.defects[checked.defects["fatal"] == fatal]
+        files = defects["file"].str.split(", line ", n=1).str[0]
+        for file, own in defects.groupby(files, sort=False):
+            shown_ones = own.head(MOST_TOLD)
+            told += [f"{level}: {d.file}: {d.reason}. {d.remedy}" for d in shown_ones.itertuples()]
+            if rest := len(own) - len(shown_ones):
+                told.append(f"{level}: {file}: {rest:,} more of this file. Mend these first.")
+    return told
 
 
 def require_usable(checked: Checked, on_bad_scan: str) -> None:

@@ -230,7 +230,10 @@ def _stamp(scan: Found, source: Path) -> str:
     paths += [data_file(path) for path in paths if path.suffix.lower() == reading.METAIMAGE]
     digest = hashlib.sha256(scan.name.encode())
     for path in sorted(set(paths)):
-        known = path.stat()
+        try:
+            known = path.stat()
+        except OSError:
+            continue  # what is missing is told by whoever reads it
         digest.update(f"{path} {known.st_size} {known.st_mtime_ns}\n".encode(errors="replace"))
     return digest.hexdigest()[:16]
 

@@ -22,9 +22,22 @@ log = logging.getLogger("nodules")
 
 
 def planned(settings: Mapping[str, Any], subsets: Iterable[int]) -> list[int]:
-    """Numbers of the folds that `assign` will make of scans in these subsets."""
-    official = settings["scheme"] == "official"
-    return sorted(set(subsets)) if official else list(range(settings["n"]))
+    """Numbers of the folds that `assign` will make of scans, given the subset of each.
+
+    Raises UserError where it is plain before any scan is read that they cannot be divided so.
+    """
+    found, n, test_subset = list(subsets), settings["n"], settings["test_subset"]
+    if settings["scheme"] == "official":
+        return sorted(set(found))
+    if found:  # none is looked for where only figures are drawn
+        _require_held_out(test_subset, found)
+        rest = sum(subset != test_subset for subset in found)
+        if rest < n:
+            raise UserError(
+                f"folds.n {n}: only {rest} scans outside the test subset. Use fewer folds, as with "
+                f'--config folds="{{n: {max(rest, 2)}}}", or add scans.'
+            )
+    return list(range(n))
 
 
 def held_out(settings: Mapping[str, Any]) -> int | None:
@@ -143,13 +156,7 @@ def _kfold(
     scans: pd.DataFrame, n: int, test_subset: int | None, random: np.random.Generator
 ) -> pd.DataFrame:
     held_out = scans["subset"] == test_subset
-    if test_subset is not None and not held_out.any():
-        found = ", ".join(map(str, sorted(set(scans["subset"]))))
-        raise UserError(
-            f"folds.test_subset {test_subset}: no usable scan in subset{test_subset} (there are: "
-            f"{found}). Add that subset, or set folds.test_subset to one of these, or to null to "
-            "hold out none."
-        )
+    _require_held_out(test_subset, scans["subset"])
     same_patient = scans["patient"].isin(scans.loc[held_out, "patient"]) & ~held_out
     for uid in scans.loc[same_patient, "seriesuid"]:
         log.warning("Scan %s is not used: its patient is also in the test subset.", uid)
@@ -180,3 +187,14 @@ def _balanced(scans: pd.DataFrame, n: int, random: np.random.Generator) -> np.nd
         sizes[fold] += size
         chosen[patient] = fold
     return scans["patient"].map(chosen).to_numpy()
+
+
+def _require_held_out(test_subset: int | None, subsets: Iterable[int]) -> None:
+    """Raise UserError where no scan lies in the subset that is to be held out."""
+    found = sorted(set(subsets))
+    if test_subset is not None and test_subset not in found:
+        raise UserError(
+            f"folds.test_subset {test_subset}: no usable scan in subset{test_subset} (there are: "
+            f"{', '.join(map(str, found))}). Add that subset, or set folds.test_subset to one of "
+            "these, or to null to hold out none."
+        )

@@ -4,13 +4,13 @@ Scans of one patient belong on one side of every split, and nobody but the owner
 which those are: a series UID does not tell.
 """
 
-import csv
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from nodules.base.files import FileDefect
 from nodules.base.messages import shown
+from nodules.datasets.csv_text import read_sheet
 from nodules.datasets.luna16_lists import CORRECT, Defect, defect, require_readable
 
 COLUMNS = ("seriesuid", "patient")
@@ -91,28 +91,6 @@ def _parted(uid: str, given: Mapping[str, str], of_lidc: Mapping[str, str]) -> b
 def _rows(path: Path) -> list[tuple[int, str, str]]:
     """Line, seriesuid and patient of each row."""
     require_readable(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.reader(stream)
-            numbered = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except OSError as error:
-        raise FileDefect(
-            str(path), f"cannot be read ({error.strerror})", "Check the path."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        reason = f"is not CSV text in UTF-8 ({error})"
-        raise FileDefect(str(path), reason, "Export it again.") from error
-    if not numbered:
-        raise FileDefect(str(path), "the file is empty", f"Its header is {','.join(COLUMNS)}.")
-    names = [name.strip().lower() for name in numbered[0][1]]
-    for name in COLUMNS:
-        if names.count(name) != 1:
-            reason = f"there is no column '{name}'" if name not in names else f"two are '{name}'"
-            remedy = f"The first line must name the columns {' and '.join(COLUMNS)}, by commas."
-            raise FileDefect(f"{path}, line {numbered[0][0]}", reason, remedy)
-    for line, row in numbered[1:]:
-        if len(row) != len(names):
-            reason = f"{len(row)} fields where line {numbered[0][0]} has {len(names)}"
-            raise FileDefect(f"{path}, line {line}", reason, "Complete or remove the line.")
-    uid, patient = (names.index(name) for name in COLUMNS)
-    return [(line, row[uid].strip(), row[patient].strip()) for line, row in numbered[1:]]
+    sheet = read_sheet(path)
+    uids, patients = (map(str.strip, sheet.column(name)) for name in COLUMNS)
+    return list(zip(sheet.lines, uids, patients, strict=True))

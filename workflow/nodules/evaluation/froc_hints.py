@@ -10,6 +10,7 @@ from itertools import permutations, product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base.messages import shown
@@ -73,7 +74,8 @@ def notes(marks: Mapping[str, Table], lists: Lists, results: Mapping[str, FrocRe
         # Parts of one submission are told once, not each by itself.
         few = "" if told[1] else coverage(own, lists.nodules, results[name])
         wrong = coordinates(own, lists.nodules, results[name])
-        told += [f"{name}: {text}" for text in (few, wrong or unranked(own)) if text]
+        also = doubled(own)
+        told += [f"{name}: {text}" for text in (few, wrong or unranked(own), also) if text]
     return [text for text in told if text]
 
 
@@ -119,6 +121,22 @@ def unranked(marks: Table) -> str:
     return (
         f"all {len(probability):,} marks have the probability {probability[0]:g}. The score ranks "
         "marks by it: without a rank there is one point of the FROC, and a line to it"
+    )
+
+
+def doubled(marks: Table) -> str:
+    """A note where there is no mark, or where marks stand at the very place of another, else ""."""
+    size = len(marks["probability"])
+    if not size:
+        return "there is no mark in it, only a header"
+    columns = {name: np.asarray(marks[name]) for name in ("seriesuid", *AXES)}
+    again = int(pd.DataFrame(columns).duplicated().sum())
+    if not again:
+        return ""
+    return (
+        f"{again:,} of {size:,} marks stand at the very place of another mark. Of those on no "
+        "nodule each counts as a false positive, as by the official rules; was a file joined to "
+        "itself?"
     )
 
 
