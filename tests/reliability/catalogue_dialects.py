@@ -148,6 +148,8 @@ FINE_DIALECTS: dict[str, Callable[[Path], object]] = {
     "UTF-16": rewrite(NODULES, recoded("utf-16")),
     "UTF-16 without its mark": rewrite(NODULES, recoded("utf-16-le")),
     "scans in UTF-16": rewrite(SCANS, recoded("utf-16")),
+    "patients with semicolons": rewrite("patients.csv", lambda b: b.replace(b",", b";")),
+    "patients in UTF-16": rewrite("patients.csv", recoded("utf-16")),
     "semicolons": rewrite(NODULES, lambda b: b.replace(b",", b";")),
     "tabs": rewrite(NODULES, lambda b: b.replace(b",", b"\t")),
     "bars": rewrite(EXCLUDED, lambda b: b.replace(b",", b"|")),

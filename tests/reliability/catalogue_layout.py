@@ -336,7 +336,7 @@ NAMES_OF_SCANS = [
         edit(PATIENTS, "patient", "subject"),
         f"{PATIENTS}, line 1",
         "there is no column 'patient'",
-        "The first line must name the columns seriesuid and patient",
+        "The first line must name the columns, separated by commas.",
         ALL,
     ),
     Case(
@@ -352,7 +352,7 @@ NAMES_OF_SCANS = [
         lambda f: (f / PATIENTS).write_text(""),
         PATIENTS,
         "the file is empty",
-        "Its header is seriesuid,patient.",
+        "Even a list without rows needs its header.",
         ALL,
     ),
     Case(
@@ -364,11 +364,11 @@ NAMES_OF_SCANS = [
         ALL,
     ),
     Case(
-        "patients in UTF-16",
-        lambda f: (f / PATIENTS).write_text("seriesuid,patient\n", encoding="utf-16"),
+        "patients in a spreadsheet",
+        lambda f: (f / PATIENTS).write_bytes(b"PK\x03\x04[Content_Types].xml"),
         PATIENTS,
-        "is not CSV text in UTF-8",
-        "Export it again.",
+        "is a spreadsheet, no CSV text",
+        "Save the table as CSV",
         ALL,
     ),
 ]

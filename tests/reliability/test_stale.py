@@ -50,7 +50,6 @@ KEYS = {
     "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
     "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
     "seed=3": ("make_phantom", set()),
-    "report={gallery: 2}": ("write_config", LONG | {"detect_unet", "score_detections"}),
 }
 
 
@@ -69,7 +68,7 @@ def test_a_key_reruns_what_it_decides(undisturbed, record_property, key):
 
 # A file of the library, a rule that has to run again (or none), and long ones that must not.
 EDITS = {
-    "nodules/prepare/lungs.py": ("prepare_slices", {"make_phantom"}),
+    "nodules/prepare/slices.py": ("prepare_slices", {"make_phantom"}),
     "nodules/learning/tasks/slices.py": ("train_unet", {"make_phantom", "prepare_slices"}),
     "nodules/learning/networks/maskrcnn.py": ("train_maskrcnn", LONG - {"train_maskrcnn"}),
     "nodules/inference/detection.py": ("detect_unet", LONG - {"train_presence"}),
@@ -161,11 +160,11 @@ def change_voxels(folder: Path) -> None:
 
 def add_nodule(folder: Path) -> None:
     with (folder / "annotations.csv").open("a") as stream:
-        stream.write("2.25.3,1,1,1,4\n")
+        stream.write("2.25.1,1,1,1,4\n")
 
 
 DATA = {
-    "one voxel": (change_voxels, {"check_scans", "prepare_slices"}),
+    "one voxel": (change_voxels, {"check_scans"}),
     "one more nodule": (add_nodule, {"check_scans", "draw_masks"}),
     "a note beside the data": (lambda folder: (folder / "notes.txt").write_text("x"), set()),
 }
@@ -186,18 +185,33 @@ def test_changed_data_reruns_what_reads_it(luna16, record_property, what):
     record_property("stale", "data: what reads it runs again" if jobs else "data: nothing runs")
 
 
-def test_a_corrected_annotation_cuts_no_scan(luna16, record_property):
-    """A dry run shows what may follow the check; what does follow only a run can tell."""
-    folder, run = luna16
-    path = folder / "annotations.csv"
-    text = path.read_text()
+def run_with(path: Path, content: bytes, run: list[str]) -> list[str]:
+    """Rules of the jobs that a run with another content of a file of the data has."""
+    kept = path.read_bytes()
     try:
-        path.write_text(text + "2.25.3,1,1,1,4\n")
+        path.write_bytes(content)
         done = subprocess.run(run, capture_output=True, text=True)
     finally:
-        path.write_text(text)
+        path.write_bytes(kept)
         subprocess.run(run, capture_output=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    jobs = set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", done.stderr, re.M))
-    assert {"check_scans", "draw_masks"} <= jobs and "prepare_slices" not in jobs, jobs
+    return re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", done.stderr, re.M)
+
+
+# A dry run shows what may follow the check; what does follow only a run can tell.
+def test_a_changed_voxel_cuts_its_own_scan_alone(luna16, record_property):
+    folder, run = luna16
+    path = folder / "subset0/2.25.1.raw"
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    jobs = run_with(path, content, run)
+    assert "check_scans" in jobs and jobs.count("prepare_slices") == 1, jobs
+    record_property("stale", "data: a changed voxel cuts its own scan again")
+
+
+def test_a_corrected_annotation_cuts_no_scan(luna16, record_property):
+    folder, run = luna16
+    path = folder / "annotations.csv"
+    jobs = run_with(path, path.read_bytes() + b"2.25.1,1,1,1,4\n", run)
+    assert {"check_scans", "draw_masks"} <= set(jobs) and "prepare_slices" not in jobs, jobs
     record_property("stale", "data: a corrected annotation draws masks anew and cuts no scan")

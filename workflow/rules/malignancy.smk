@@ -110,6 +110,7 @@ rule classify_nodules:
 rule explain_nodules:
     input:
         **networks_unseen("malignancy", EXPLAINED, MEMBERS),
+        checked=CHECKED,
         stacks=stacks(EXPLAINED),
         folds="results/folds/folds.parquet",
         labels="results/malignancy/labels.parquet",

@@ -43,6 +43,7 @@ rule train_maskrcnn:
 rule detect_maskrcnn:
     input:
         **networks_unseen("maskrcnn"),
+        checked=CHECKED,
         stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
         code=code("detect_maskrcnn", config["maskrcnn"]["network"]),

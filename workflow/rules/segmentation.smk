@@ -44,6 +44,7 @@ rule train_unet:
 rule detect_unet:
     input:
         **networks_unseen("unet"),
+        checked=CHECKED,
         stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
         code=code("detect_unet", config["unet"]["network"]),
@@ -94,6 +95,7 @@ rule match_candidates:
 rule score_slices:
     input:
         **networks_unseen("unet"),
+        checked=CHECKED,
         stacks=stacks("{part}"),
         folds="results/folds/folds.parquet",
         peaks="results/detection/unet/{part}/peaks.parquet",

@@ -142,9 +142,15 @@ def test_mistakes_are_all_different_and_the_likely_ones_come_first():
 
 def test_no_marks_and_no_nodules_are_no_crash(lists, marks):
     nothing = {name: column[:0] for name, column in marks.items()}
-    assert told(lists, mine=nothing) == []
+    assert told(lists, mine=nothing) == ["mine: there is no mark in it, only a header"]
     without = {name: column[:0] for name, column in lists.nodules.items()}
     assert told(Lists(lists.scans, without, lists.excluded), mine=marks) == []
+
+
+def test_marks_that_stand_twice_are_told(lists, marks):
+    joined = {name: np.concatenate([column, column[:7]]) for name, column in marks.items()}
+    (note,) = told(lists, mine=joined)
+    assert note.startswith("mine: 7 of 1,661 marks stand at the very place of another mark.")
 
 
 @pytest.fixture(scope="module")
