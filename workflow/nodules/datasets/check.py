@@ -74,7 +74,7 @@ def check_folder(
     """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
 
     Headers in the folder that no run may take, which `luna16.found` leaves out, are checked too.
-    Reads every voxel: two to four seconds per GB and thread beside the disk's time, 200 MB a thread.
+    Reads every voxel: some four seconds per GB and thread beside the disk's time, 200 MB a thread.
     A scan with a fatal defect has the status `skipped`.
     of_lidc: whose each scan of LIDC-IDRI is, by UID (`lidc.patients`); None: LIDC is not known.
     further: what else is to be known of a scan that can be read, such as where its lungs are.
