@@ -85,15 +85,16 @@ def test_a_job_per_scan_stays_within_what_its_rule_asks_for(longest, record_prop
 TRAINING = """
 import pathlib, sys
 sys.path[:0] = {path!r}
-from nodules.segmentation import SliceTask
-from nodules.stacks import open_stacks
-from nodules.training import EpochSamples, Plan, batches
+from helpers.settings import UNET
+from nodules.learning.loop import EpochSamples, batches
+from nodules.learning.state import Plan
+from nodules.learning.tasks.slices import SliceTask
+from nodules.prepare.stacks import open_stacks
 import torch
 folder = pathlib.Path({folder!r})
 uids = ["2.25.%d" % i for i in range({scans})]
 stacks = open_stacks([str(p) for p in folder.rglob("*.*")], uids, "readers")
-settings = dict(context=1, repeat=1, empty_slices=1.0, patch=0, augment=True)
-task = SliceTask(stacks[:-1], stacks[-1:], settings, 1, 0)
+task = SliceTask(stacks[:-1], stacks[-1:], UNET, 1, 0)
 plan = Plan("unet", 0, 1, 4, 0.1, "constant", 1, folder, "x")
 samples = EpochSamples(task, plan, 1)
 for inputs, targets in batches(samples, plan, 0, torch.device("cpu")):
