@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from helpers.score_command import LISTS, score_in
 from nodules import cli
 
 FILES = {
@@ -27,21 +28,12 @@ FILES = {
     "column.csv": "SeriesInstanceUID\na\nb\n",
     "fields.csv": "1.2,x\n1.3,y\n",
 }
-LISTS = ("--annotations", "annotations.csv", "--excluded", "excluded.csv", "--scans", "scans.csv")
 
 
 @pytest.fixture
 def score(tmp_path, monkeypatch, capsys):
     """Run `luna16 score` on the small files; gives status, stdout and stderr."""
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        status = cli.main(["score", *LISTS, *arguments])
-        return status, *capsys.readouterr()
-
-    return run
+    return score_in(tmp_path, FILES, monkeypatch, capsys)
 
 
 def test_prints_counts_rates_and_denominators(score):

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from helpers.score_command import LISTS, score_in
 from nodules import cli
 
 FINDINGS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
@@ -32,21 +33,12 @@ FILES = {
     "padded_scans.csv": "042\n007\n104\n",
     "both_scans.csv": "42\n7\n104\n042\n007\n",
 }
-LISTS = ("--annotations", "annotations.csv", "--excluded", "excluded.csv", "--scans", "scans.csv")
 
 
 @pytest.fixture
 def score(tmp_path, monkeypatch, capsys):
     """Run `luna16 score` on the small files; gives status, stdout and stderr."""
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        status = cli.main(["score", *LISTS, "--bootstrap", "0", *arguments])
-        return status, *capsys.readouterr()
-
-    return run
+    return score_in(tmp_path, FILES, monkeypatch, capsys, (*LISTS, "--bootstrap", "0"))
 
 
 @pytest.mark.parametrize("scans", ["scans.csv", "padded_scans.csv", "both_scans.csv"])

@@ -18,6 +18,7 @@ from nodules.learning.networks.maskrcnn import (
     painted,
     with_fixed_statistics,
 )
+from nodules.learning.tasks.shared import PixelTally
 from nodules.learning.tasks.slices import Slice, SliceTask, SliceTaskSettings
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import derive
@@ -70,23 +71,13 @@ class InstanceTask(SliceTask):
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
         torch.manual_seed(derive(self.seed, "maskrcnn", self.fold, "validation"))
-        loss = overlap = total = truth_px = confidence = 0.0
+        tally = PixelTally()
         for stack, z in self.validation:
             inputs, labels = self._shown(stack, z, device)
             compute = partial(self.loss, network, inputs, labels)
-            loss += with_fixed_statistics(network, compute).item()
-            probability, truth = self._painted(network, inputs), labels[0, 0] > 0
-            predicted = probability >= 0.5
-            overlap += 2 * (predicted & truth).sum().item()
-            total += predicted.sum().item() + truth.sum().item()
-            confidence += (probability * truth).sum().item()
-            truth_px += truth.sum().item()
-        count = len(self.validation)
-        return Validation(
-            loss / count if count else float("nan"),
-            overlap / total if total else float("nan"),
-            confidence / truth_px if truth_px else float("nan"),
-        )
+            loss = with_fixed_statistics(network, compute).item()
+            tally.add(loss, self._painted(network, inputs), labels[0, 0] > 0)
+        return tally.validation()
 
     def answer(
         self, network: nn.Module, stack: Stack, z: int, device: torch.device

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -18,7 +17,12 @@ from nodules.datasets import folds
 from nodules.findings.rule import CLASSES, NAMES
 from nodules.learning.loop import Validation
 from nodules.learning.networks.asking import logits_of, nodule_logits
-from nodules.learning.tasks.shared import CropSettings, draw_montage, training_crop
+from nodules.learning.tasks.shared import (
+    CropSettings,
+    draw_montage,
+    training_crop,
+    validation_of,
+)
 from nodules.prepare.crops import CropSample
 from nodules.prepare.nodules import Nodule, gather
 from nodules.prepare.stacks import Stack
@@ -126,14 +130,7 @@ class NoduleTask:
         if not self.validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         logits = nodule_logits(network, self.left_out, self.validation, self.settings.size, device)
-        labels = np.array([n.label for n in self.validation])
-        loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
-        mixed = 0 < labels.mean() < 1
-        return Validation(
-            float(loss),
-            float(roc_auc_score(labels, logits)) if mixed else float("nan"),
-            float(sigmoid(logits[labels == 1]).mean()) if labels.any() else float("nan"),
-        )
+        return validation_of(logits, np.array([n.label for n in self.validation]))
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
         """Montage of left-out nodules with the network's answer; malignant ones in orange."""

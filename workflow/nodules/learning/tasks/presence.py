@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -24,6 +23,7 @@ from nodules.learning.tasks.shared import (
     CropSettings,
     draw_montage,
     training_crop,
+    validation_of,
 )
 from nodules.prepare.crops import (
     SLICES_PER_CANDIDATE,
@@ -164,14 +164,7 @@ class CropTask:
         if not self.validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         logits = crop_logits([network], self.left_out, self.validation, self.settings.size, device)
-        labels = np.array([c.label for c in self.validation])
-        loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
-        mixed = 0 < labels.mean() < 1
-        return Validation(
-            float(loss),
-            float(roc_auc_score(labels, logits)) if mixed else float("nan"),
-            float(sigmoid(logits[labels == 1]).mean()) if labels.any() else float("nan"),
-        )
+        return validation_of(logits, np.array([c.label for c in self.validation]))
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
         """Montage of left-out crops with the network's answer."""

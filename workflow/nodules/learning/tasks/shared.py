@@ -8,11 +8,15 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from nodules.base.files import write_bytes
+from nodules.learning.loop import Validation
 from nodules.learning.state import TrainingSettings
 from nodules.prepare.crops import PLAIN, CropSample, CropSize, Place, crop, random_view
 from nodules.prepare.stacks import Stack
+from nodules.stats.logits import sigmoid
 
 EMPTY_ALONE = 128  # slices in an epoch where no training scan has a nodule
 TRUTH_BGR, UNET_BGR = (0, 159, 230), (233, 180, 86)  # Okabe-Ito orange and sky blue
@@ -22,6 +26,53 @@ WITHOUT_NODULES = (
     " 'none'. If that is no intention, look at annotations.csv, or use fewer folds or more scans."
 )
 SHIFT_SHARE = 0.08  # of the crop's side: how far a training crop may be off its centre
+
+
+NAN = float("nan")
+
+
+def validation_of(logits: NDArray[np.float64], labels: NDArray[Any]) -> Validation:
+    """Mean cross-entropy, AUC and mean probability of the positive; (n,) logits and labels 0 or 1.
+
+    Without one of the two classes there is no AUC.
+    """
+    loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
+    mixed = 0 < labels.mean() < 1
+    return Validation(
+        float(loss),
+        float(roc_auc_score(labels, logits)) if mixed else NAN,
+        float(sigmoid(logits[labels == 1]).mean()) if labels.any() else NAN,
+    )
+
+
+@dataclass
+class PixelTally:
+    """Sums over slices, for the loss, the pixels' Dice at 0.5 and the probability in nodules."""
+
+    slices: int = 0
+    loss: float = 0.0
+    overlap: float = 0.0
+    total: float = 0.0
+    confidence: float = 0.0
+    truth: float = 0.0
+
+    def add(self, loss: float, probability: Tensor, truth: Tensor) -> None:
+        """Add a slice: probability 0 to 1 and truth, bool, of its pixels (y, x)."""
+        predicted = probability >= 0.5
+        self.slices += 1
+        self.loss += loss
+        self.overlap += 2 * (predicted & truth).sum().item()
+        self.total += predicted.sum().item() + truth.sum().item()
+        self.confidence += (probability * truth).sum().item()
+        self.truth += truth.sum().item()
+
+    def validation(self) -> Validation:
+        """The means; NaN where there is nothing to take one of."""
+        return Validation(
+            self.loss / self.slices if self.slices else NAN,
+            self.overlap / self.total if self.total else NAN,
+            self.confidence / self.truth if self.truth else NAN,
+        )
 
 
 @dataclass(frozen=True)

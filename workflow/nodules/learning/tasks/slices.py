@@ -17,7 +17,7 @@ from nodules.base.files import UserError, write_bytes
 from nodules.learning.loop import Validation
 from nodules.learning.networks.asking import slice_logits
 from nodules.learning.state import TrainingSettings
-from nodules.learning.tasks.shared import EMPTY_ALONE, WITHOUT_NODULES, overlay, rows_of
+from nodules.learning.tasks.shared import EMPTY_ALONE, WITHOUT_NODULES, PixelTally, overlay, rows_of
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
 
@@ -119,23 +119,13 @@ class SliceTask:
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
-        loss = overlap = total = truth_px = confidence = 0.0
+        tally = PixelTally()
         for stack, z in self.validation:
             logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
             truth = torch.from_numpy((stack.labels(z) > 0).astype(np.float32)).to(device)
-            loss += binary_cross_entropy_with_logits(logits, truth).item()
-            probability = logits.sigmoid()
-            predicted = probability >= 0.5
-            overlap += 2 * (predicted & (truth > 0)).sum().item()
-            total += predicted.sum().item() + truth.sum().item()
-            confidence += (probability * truth).sum().item()
-            truth_px += truth.sum().item()
-        count = len(self.validation)
-        return Validation(
-            loss / count if count else float("nan"),
-            overlap / total if total else float("nan"),
-            confidence / truth_px if truth_px else float("nan"),
-        )
+            loss = binary_cross_entropy_with_logits(logits, truth)
+            tally.add(loss.item(), logits.sigmoid(), truth > 0)
+        return tally.validation()
 
     def answer(
         self, network: nn.Module, stack: Stack, z: int, device: torch.device
