@@ -12,6 +12,7 @@ from nodules.base.files import FileDefect, require_regular
 from nodules.images import remedies
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_header import Header, read_header
+from nodules.images.volume import as_hu, in_patient_order
 
 __all__ = [
     "Header",
@@ -39,10 +40,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
     Raises UserError for a defective header or voxel file.
     """
     header = read_header(path)
-    native, permutation, (fz, fy, fx) = header.geometry.reoriented()
-    stored = read_stored(header)
-    volume = stored.transpose(permutation)[::fz, ::fy, ::fx]
-    return np.ascontiguousarray(volume), native
+    return in_patient_order(read_stored(header), header.geometry)
 
 
 def read_thinned(
@@ -59,9 +57,7 @@ def read_thinned(
     for index, image in enumerate(_images(header)):
         if index % steps[0] == 0:
             stored[index // steps[0]] = image[:: steps[1], :: steps[2]]
-    native, permutation, (fz, fy, fx) = thin.reoriented()
-    volume = _as_int16(stored).transpose(permutation)[::fz, ::fy, ::fx]
-    return np.ascontiguousarray(volume), native
+    return in_patient_order(as_hu(stored, str(header.data)), thin)
 
 
 def _images(header: Header) -> Iterator[NDArray]:
@@ -85,7 +81,7 @@ def read_stored(header: Header) -> NDArray[np.int16]:
     for block in voxel_blocks(header):
         buffer[filled : filled + len(block)] = np.frombuffer(block, np.uint8)
         filled += len(block)
-    return _as_int16(voxels)
+    return as_hu(voxels, str(header.data))
 
 
 def voxel_blocks(header: Header, seen: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
@@ -143,13 +139,3 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _fail(header: Header, reason: str) -> NoReturn:
     raise FileDefect(str(header.data), reason, remedies.restore_data(header.path))
-
-
-def _as_int16(voxels: NDArray) -> NDArray[np.int16]:
-    """Clip and convert to int16 in the machine's byte order; floats are rounded."""
-    if voxels.dtype == np.int16:
-        return voxels
-    limits = np.iinfo(np.int16)
-    if voxels.dtype.kind == "f":
-        voxels = np.rint(voxels)
-    return np.clip(voxels, limits.min, limits.max).astype(np.int16)
