@@ -107,8 +107,8 @@ def test_lungs_found_at_the_second_try_or_not_at_all_are_listed_with_the_reason(
     rows.append(lung_row("2.25.3", "", "No lung was found."))
     empty = (tables.frame(name, []) for name in ("scans", "defects", "folds"))
     html = run.scans(*empty, tables.frame("lungs", rows)).html()
-    assert "Found in 1 of 3 scans by the config&#x27;s method, 4.2 to 4.2 litres" in html
-    assert "by their density in 1" in html and "not found in 1, which keep" in html
+    assert "method found lungs in 1 of 3 scans (4.2 to 4.2 litres, median 4.2)." in html
+    assert "In 1 they were found by their density" in html and "In 1 no lungs were found" in html
     assert html.count("<td>2.25.1</td>") == 0
     assert "0.20 litres are gas." in html and "<td>no method</td>" in html
 

@@ -43,7 +43,8 @@ def scans(
     page.heading("Lungs")
     page.text(_lungs_found(lungs))
     odd = lungs[lungs["objection"] != ""]
-    page.table([_lung_row(row) for row in odd.itertuples()], numbers=["litres"])
+    if len(odd):
+        page.table([_lung_row(row) for row in odd.itertuples()], numbers=["litres"])
     page.heading("Folds")
     page.text("A fold is the set of scans that its networks have not seen; test is held out.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
@@ -75,17 +76,23 @@ def _why(defects: pd.DataFrame, uid: object) -> str:
 
 
 def _lungs_found(lungs: pd.DataFrame) -> str:
-    """How many scans' lungs were found at the first try, at the second, and not at all."""
+    """In how many scans lungs were found, at the first try, at the second, and not at all."""
     first = lungs[lungs["objection"] == ""]
     lost = int((lungs["method"] == "").sum())
-    text = f"Found in {len(first):,} of {len(lungs):,} scans by the config's method"
+    if second := len(lungs) - len(first) - lost:
+        again = (
+            f" In {second:,} they were found by their density, since its result cannot be right."
+        )
+    else:
+        again = ""
+    size = ""
     if len(first):
         low, middle, high = first["litres"].quantile([0, 0.5, 1])
-        text += f", {low:.1f} to {high:.1f} litres, median {middle:.1f}"
-    second = len(lungs) - len(first) - lost
-    return text + (
-        f"; by their density in {second:,}, where that method's cannot be right; not found in "
-        f"{lost:,}, which keep their whole slices."
+        size = f" ({low:.1f} to {high:.1f} litres, median {middle:.1f})"
+    none = f" In {lost:,} no lungs were found, so their whole slices are kept." if lost else ""
+    return (
+        f"The config's method found lungs in {len(first):,} of {len(lungs):,} scans{size}."
+        f"{again}{none}"
     )
 
 
