@@ -169,7 +169,7 @@ def test_folds_are_planned_as_they_will_be_numbered() -> None:
 
 @pytest.mark.parametrize(
     ("subsets", "message"),
-    [([0, 1, 2], "no usable scan in subset9 .there are: 0, 1, 2"), ([0, 9, 9], "only 1 scans")],
+    [([0, 1, 2], "no usable scan in subset9 .there are: 0, 1, 2"), ([0, 9, 9], "only 1 scan ")],
 )
 def test_folds_that_cannot_be_made_are_refused_before_any_scan_is_read(subsets, message):
     with pytest.raises(UserError, match=message):

@@ -7,7 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from nodules.datasets import labels
-from nodules.datasets.voxels import as_int16, labelled, survey
+from nodules.datasets.voxels import Thinned, as_int16, labelled, survey
+from nodules.images.metaimage import read_volume
 from nodules.images.metaimage_header import read_header
 
 VALUES = np.random.default_rng(3).integers(-3000, 3000, (5, 40, 30))
@@ -29,6 +30,28 @@ def test_range_counts_and_hash(tmp_path, monkeypatch, kind, block):
     bits = values.view("i2").astype(int) if kind == "u2" else VALUES
     assert (voxels.counts == np.bincount(bits.ravel() + 32768, minlength=65536)).all()
     assert voxels.sha256 == hashlib.sha256((tmp_path / "1.2.raw").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["i2", "i4"])
+@pytest.mark.parametrize("compressed", [False, True], ids=["raw", "zraw"])
+@pytest.mark.parametrize("direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), (0, -1, 0, 0, 0, 1, -1, 0, 0)])
+@pytest.mark.parametrize("mm", [(0.1, 0.1, 0.1), (2.2, 3.1, 1.9), (1e3, 1e3, 1e3)])
+def test_thinned_voxels_are_those_of_the_volume_at_their_places(
+    tmp_path, monkeypatch, kind, compressed, direction, mm
+):
+    monkeypatch.setattr("nodules.images.metaimage.BLOCK", 1001)  # blocks end within planes
+    image = sitk.GetImageFromArray(VALUES.astype(kind))
+    image.SetDirection(direction)
+    sitk.WriteImage(image, str(tmp_path / "1.2.mhd"), useCompression=compressed)
+    header = read_header(tmp_path / "1.2.mhd")
+    thinned = Thinned(header.geometry, mm)
+    survey(header, thinned)
+    thin, grid = thinned.volume()
+    whole, native = read_volume(tmp_path / "1.2.mhd")
+    world = grid.to_world(np.moveaxis(np.indices(thin.shape), 0, -1))
+    index = np.rint(native.to_index(world)).astype(int)
+    assert np.array_equal(thin, whole[tuple(np.moveaxis(index, -1, 0))])
+    assert thin.shape == grid.shape and (thin.size == whole.size) == (mm[0] < 1)
 
 
 def test_big_endian_values_are_counted_as_they_are(tmp_path):

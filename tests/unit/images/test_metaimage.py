@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nodules.base.files import UserError
 from nodules.images import metaimage
-from nodules.images.metaimage import read_thinned, read_volume
+from nodules.images.metaimage import read_volume
 from nodules.images.metaimage_header import examine, read_header
 
 # Turned by 20 degrees about x, then 10 about z: nearest to the identity, but nowhere equal to it.
@@ -67,18 +67,6 @@ def test_every_flip_and_permutation_is_brought_into_lps(tmp_path, order, flip):
     assert np.allclose(native.origin, truth.GetOrigin())
     assert np.allclose(native.spacing, truth.GetSpacing())
     assert np.allclose(native.direction, np.eye(3))
-
-
-@pytest.mark.parametrize("compressed", [False, True], ids=["raw", "zraw"])
-@pytest.mark.parametrize("order", PERMUTATIONS[:3], ids=lambda d: "xyz"[d[0].argmax()] + "..")
-@pytest.mark.parametrize("mm", [(0.1, 0.1, 0.1), (2.2, 3.1, 1.9)])
-def test_thinned_voxels_are_those_of_the_volume_at_their_places(tmp_path, order, mm, compressed):
-    path = written(tmp_path, image(order @ FLIPS[1]), compressed)
-    whole, native = read_volume(path)
-    thin, grid = read_thinned(path, mm)
-    index = np.rint(native.to_index(grid.to_world(np.moveaxis(np.indices(thin.shape), 0, -1))))
-    assert np.array_equal(thin, whole[tuple(np.moveaxis(index.astype(int), -1, 0))])
-    assert (mm[0] < 1) == (thin.size == whole.size)
 
 
 @given(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import chest
+from nodules.datasets.check import check_scan
 from nodules.prepare import lung_check
 
 
@@ -14,7 +15,8 @@ def look(tmp_path):
 
     def verdicts(voxels, **options):
         chest.write(tmp_path, voxels, **options)
-        return lung_check.verdicts(tmp_path / "subset0/2.25.1.mhd")
+        found = check_scan(tmp_path / "subset0/2.25.1.mhd", further=lung_check.verdicts).defects
+        return [d for d in found if "lungs" in d["reason"]]
 
     return verdicts
 
@@ -29,8 +31,8 @@ def test_nothing_is_said_of_a_chest_with_lungs(look, lungs, compressed):
 def test_a_chest_without_lungs_is_told_and_may_be_used(look, lungs):
     voxels = chest.chest(lung=20) if lungs == "filled" else chest.chest(lungs=())
     [told] = look(voxels)
-    assert told.reason == "no sign of lungs: No lung was found" and not told.fatal
-    assert "Look at the scan" in told.remedy
+    assert told["reason"] == "no sign of lungs: No lung was found" and not told["fatal"]
+    assert "Look at the scan" in told["remedy"]
 
 
 def test_nothing_is_said_of_a_scan_smaller_than_a_chest(look):

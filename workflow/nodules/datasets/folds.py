@@ -33,9 +33,10 @@ def planned(settings: Mapping[str, Any], subsets: Iterable[int]) -> list[int]:
         _require_held_out(test_subset, found)
         rest = sum(subset != test_subset for subset in found)
         if rest < n:
+            scans = "scan" if rest == 1 else "scans"
             raise UserError(
-                f"folds.n {n}: only {rest} scans outside the test subset. Use fewer folds, as with "
-                f'--config folds="{{n: {max(rest, 2)}}}", or add scans.'
+                f"folds.n {n}: only {rest} {scans} outside the test subset. "
+                f'Use fewer folds, as with --config folds="{{n: {max(rest, 2)}}}", or add scans.'
             )
     return list(range(n))
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from nodules.datasets import labels
 from nodules.datasets.hounsfield import LOWEST, VALUES, Counts
 from nodules.datasets.labels import Labelled
+from nodules.images.geometry import Geometry
 from nodules.images.metaimage import voxel_blocks
 from nodules.images.metaimage_header import Header
+from nodules.images.volume import in_patient_order
 
 INT16 = np.iinfo(np.int16)
 
@@ -72,6 +74,39 @@ class Planes:
         self._before, self._place = self._crc, 0
 
 
+class Thinned:
+    """A voxel of every few along each axis of the stored grid, kept while all of them pass by.
+
+    mm: (z, y, x) kept voxels are no further apart than this, unless the grid's own are. Memory is
+    taken for these and for one plane.
+    """
+
+    def __init__(self, grid: Geometry, mm: Sequence[float]) -> None:
+        self.steps = np.maximum(1, mm // grid.spacing_zyx).astype(int)
+        self.grid = grid.thinned(self.steps)
+        self._kept = np.empty(self.grid.shape, np.int16)
+        self._plane = np.empty(grid.shape[1:], np.int16)
+        self._seen = 0  # voxels
+
+    def add(self, shorts: NDArray[np.int16]) -> None:
+        """Take the next voxels, of which there may be any number."""
+        size = self._plane.size
+        while len(shorts):
+            z, place = divmod(self._seen, size)
+            part, shorts = np.split(shorts, [size - place])
+            self._seen += len(part)
+            if z % self.steps[0]:
+                continue
+            self._plane.reshape(-1)[place : place + len(part)] = part
+            if place + len(part) == size:
+                rows, columns = self.steps[1:]
+                self._kept[z // self.steps[0]] = self._plane[::rows, ::columns]
+
+    def volume(self) -> tuple[NDArray[np.int16], Geometry]:
+        """The kept voxels (z, y, x) in the order of the patient, and their grid."""
+        return in_patient_order(self._kept, self.grid)
+
+
 @dataclass(frozen=True)
 class Voxels:
     """What one pass over a voxel file tells.
@@ -104,8 +139,11 @@ class Voxels:
         }
 
 
-def survey(header: Header) -> Voxels:
-    """Read the voxels once; FileDefect where the file is missing, short, long or damaged."""
+def survey(header: Header, thinned: Thinned | None = None) -> Voxels:
+    """Read the voxels once; FileDefect where the file is missing, short, long or damaged.
+
+    thinned: is given the voxels, too.
+    """
     digest = hashlib.sha256()
     by_bits = np.zeros(VALUES, np.int64)  # index 0 is the value 0, 65535 is -1
     crc, low, high = 0, np.inf, -np.inf
@@ -125,6 +163,8 @@ def survey(header: Header) -> Voxels:
             shorts = as_int16(values)
         crc = isal_zlib.crc32(shorts.view(np.uint8).data, crc)
         planes.add(shorts.view(np.int16))
+        if thinned is not None:
+            thinned.add(shorts.view(np.int16))
         by_bits += _counted(shorts)
     counts = np.roll(by_bits, VALUES // 2)
     if header.element.itemsize == 2:

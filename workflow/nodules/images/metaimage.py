@@ -1,7 +1,7 @@
 """A scan's voxels: read, checked for completeness, and brought into the order of the patient."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NoReturn
 
 import numpy as np
@@ -19,7 +19,6 @@ __all__ = [
     "geometry",
     "read_header",
     "read_stored",
-    "read_thinned",
     "read_volume",
     "voxel_blocks",
 ]
@@ -41,36 +40,6 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
     """
     header = read_header(path)
     return in_patient_order(read_stored(header), header.geometry)
-
-
-def read_thinned(
-    path: str | os.PathLike[str], mm: Sequence[float]
-) -> tuple[NDArray[np.int16], Geometry]:
-    """Read voxels for a quick look, no further apart than `mm` (z, y, x, as stored).
-
-    Each is as stored, none a mean. Otherwise as `read_volume`; memory is taken for these alone.
-    """
-    header = read_header(path)
-    steps = np.maximum(1, mm // header.geometry.spacing_zyx).astype(int)
-    thin = header.geometry.thinned(steps)
-    stored = np.empty(thin.shape, header.element)
-    for index, image in enumerate(_images(header)):
-        if index % steps[0] == 0:
-            stored[index // steps[0]] = image[:: steps[1], :: steps[2]]
-    return in_patient_order(as_hu(stored, str(header.data)), thin)
-
-
-def _images(header: Header) -> Iterator[NDArray]:
-    """The stored slices, one after the other."""
-    size = header.voxel_bytes // header.shape[0]
-    held = bytearray()
-    for block in voxel_blocks(header):
-        held += block
-        whole = len(held) // size * size
-        for start in range(0, whole, size):
-            image = np.frombuffer(bytes(held[start : start + size]), header.element)
-            yield image.reshape(header.shape[1:])
-        del held[:whole]
 
 
 def read_stored(header: Header) -> NDArray[np.int16]:

@@ -1,14 +1,11 @@
-"""What the check of a scan says of its lungs, which it looks for in a few of the voxels."""
-
-from pathlib import Path
+"""What the check of a scan says of its lungs."""
 
 import numpy as np
 
 from nodules.datasets.hounsfield import Verdict
-from nodules.images.metaimage import read_thinned
-from nodules.prepare import lung_search
+from nodules.images.geometry import Geometry
+from nodules.prepare import lung_search, lungs
 
-LOOK_MM = (4.0, 1.6, 1.6)  # z, y, x, between voxels that are looked at
 LEAST_MM = (lung_search.SMALLEST_EXTENT_MM, 100.0, 100.0)  # z, y, x: no chest fits in less
 REMEDY = (
     "Look at the scan: its lungs should be there, and air around the patient. A scan without "
@@ -16,12 +13,11 @@ REMEDY = (
 )
 
 
-def verdicts(header_path: Path) -> list[Verdict]:
+def verdicts(volume: lungs.Volume, geometry: Geometry) -> list[Verdict]:
     """A note where a scan's lungs cannot be found; nothing where they can, or could not be seen.
 
-    Raises UserError for a scan that cannot be read.
+    volume: int16 HU (z, y, x) on `geometry`; every other voxel or less will do.
     """
-    volume, geometry = read_thinned(header_path, LOOK_MM)
     extent = np.array(volume.shape) * geometry.spacing_zyx
     if (extent < LEAST_MM).any():
         return []
