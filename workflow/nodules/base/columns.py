@@ -106,6 +106,12 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("missed_litres", REAL, "l", "of lung's density in the body, and not among them"),
         Column("objection", STR, "", "why those of the config's method cannot be right, or empty"),
     ),
+    # Two rows: the scan's own grid, in the order of the patient, and that of its stored volume.
+    "volumes": (
+        UID,
+        Column("grid", STR, "", "native or volume"),
+        *GEOMETRY,
+    ),
     # Reader contours, one row per reader, nodule and slice; indices on the grid as stored on disk.
     "contours": (
         UID,

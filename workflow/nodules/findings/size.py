@@ -11,6 +11,11 @@ def sphere_diameter(volume_mm3: float) -> float:
     return float((6 * volume_mm3 / np.pi) ** (1 / 3))
 
 
+def sphere_volume(diameter_mm: float) -> float:
+    """Volume in mm^3 of the sphere of a diameter in mm."""
+    return float(np.pi / 6 * diameter_mm**3)
+
+
 def diameter_class(diameter_mm: float) -> str:
     """One of CLASSES; a lower bound belongs to its class."""
     return CLASSES[int(np.searchsorted(EDGES_MM, diameter_mm, side="right"))]

@@ -24,7 +24,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from nodules.base import provenance, tables
 from nodules.base.files import UserError
-from nodules.learning.machine import autocast, take, to_device
+from nodules.learning.machine import autocast, placed, take, to_device
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import save_state, weights_sha256
 from nodules.learning.state import (
@@ -54,6 +54,8 @@ class Validation(NamedTuple):
 class Task(Protocol):
     """What differs between networks."""
 
+    low_precision: bool  # whether bf16 serves on a CPU, too
+
     def epoch(self, epoch: int) -> Sequence[Any]:
         """Samples that an epoch shows, in order."""
 
@@ -70,19 +72,29 @@ class Task(Protocol):
         """Write a picture of what the network does."""
 
 
-# (training stacks, left-out stacks, settings, seed, fold) to a task
-MakeTask = Callable[[Sequence[Stack], Sequence[Stack], Any, int, int], Task]
+# (training scans, left-out scans, settings, seed, fold) to a task
+MakeTask = Callable[[Sequence[Any], Sequence[Any], Any, int, int], Task]
+
+
+def stacks_of(job: Any, fold: int) -> tuple[list[Stack], list[Stack]]:
+    """A fold's training scans and left-out scans as stacks of slices with their masks."""
+    return open_fold(job.input.folds, job.input.stacks, fold, job.params.kind)
 
 
 def run(
-    job: Any, model: str, settings: TrainingSettings, make_task: MakeTask, stream: str = ""
+    job: Any,
+    model: str,
+    settings: TrainingSettings,
+    make_task: MakeTask,
+    stream: str = "",
+    scans: Callable[[Any, int], tuple[Sequence[Any], Sequence[Any]]] = stacks_of,
 ) -> None:
     """Train one network as a rule asks: read its fold, train, write history and bundle.
 
     job: Snakemake's, with input (folds, stacks, perhaps weights and what the task reads), output
     (model, manifest, history), params (seed, kind, facts), wildcards (fold, perhaps member) and
     threads. stream: name of the random numbers, where it is not the model's. A member of an
-    ensemble has a seed of its own.
+    ensemble has a seed of its own. scans: opens the fold's, for the job and the fold's number.
     """
     fold, member = int(job.wildcards.fold), job.wildcards.get("member")
     seed: int = job.params.seed
@@ -90,7 +102,7 @@ def run(
     if member is not None:
         seed, names = derive(seed, *names, int(member)), []
     machine = take(job.threads)
-    training, left_out = open_fold(job.input.folds, job.input.stacks, fold, job.params.kind)
+    training, left_out = scans(job, fold)
     task = make_task(training, left_out, settings, seed, fold)
     weights = [str(path) for path in [job.input.get("weights")] if path]
     decides = [model, asdict(settings), job.params.kind, seed, fold, *machine.arithmetic]
@@ -147,7 +159,7 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
     Goes on from `plan.state_path` where that holds the same fingerprint. On SIGTERM or SIGINT
     the state is saved and SystemExit raised.
     """
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    placed(network, device)
     # Fused: one kernel for all weights; a sixth of a ResNet50 step on two cores.
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
     progress = resume(plan, network, optimizer, device)
@@ -185,7 +197,7 @@ def train_epoch(
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
             # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
             torch.manual_seed(derive(*plan.draws, *progress.place))
-            with autocast(device):
+            with autocast(device, task.low_precision):
                 loss = task.loss(network, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -210,7 +222,7 @@ def finish_epoch(
 ) -> None:
     """Validate, write checkpoint and overlays, and move `progress` to the next epoch."""
     network.eval()
-    with torch.inference_mode(), autocast(device):
+    with torch.inference_mode(), autocast(device, task.low_precision):
         validation = task.validate(network, device)
         task.draw(network, device, plan.picture(progress.epoch))
     train_loss = progress.loss_sum / max(progress.samples, 1)

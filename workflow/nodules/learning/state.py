@@ -18,6 +18,7 @@ from nodules.base.files import atomic
 
 log = logging.getLogger(__name__)
 
+WARM = 0.05  # of a training: while its batch statistics settle
 SAVE_EVERY_S = 300.0  # at most this much work is lost to a kill without notice
 
 
@@ -60,9 +61,15 @@ class Plan:
         return self.seed, self.stream or self.model, self.fold
 
     def rate_at(self, done: float) -> float:
-        """Learning rate after a share of the training: constant, or half a cosine down to 0."""
+        """Learning rate after a share of the training: constant, or half a cosine down to 0.
+
+        `warmup` first rises over the first WARM of the training, and is then a cosine.
+        """
         if self.schedule == "constant":
             return self.learning_rate
+        if self.schedule == "warmup":
+            rising = min((done + WARM / 50) / WARM, 1.0)
+            return self.learning_rate * rising * 0.5 * (1 + math.cos(math.pi * done))
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     @property

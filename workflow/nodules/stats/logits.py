@@ -21,3 +21,9 @@ def scaled(logits: Floats, temperature: float | Floats) -> Floats:
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability of a logit, without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * logits))
+
+
+def logit(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logit of a probability; those of 0 and 1 are of EPSILON and of 1 - EPSILON."""
+    p = np.clip(probabilities, EPSILON, 1 - EPSILON)
+    return np.asarray(np.log(p / (1 - p)))

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from nodules.base.files import UserError, read_json, sha256, write_json
+from nodules.learning.machine import placed
 from nodules.learning.networks.weights import apply_state, load_state, save_state, weights_sha256
 
 FORMAT = 1
@@ -117,5 +118,4 @@ def restore(path: str | Path, device: torch.device) -> Bundle:
     made = manifest["network"]
     network = architecture(made["name"]).build(made["settings"], 0)
     apply_state(network, load_state(weights), weights)
-    network.to(device, memory_format=torch.channels_last)
-    return Bundle(network.eval(), manifest)
+    return Bundle(placed(network, device).eval(), manifest)

@@ -81,6 +81,8 @@ class NoduleTask:
     classes have equal weight in the loss; with `none` nothing is done.
     """
 
+    low_precision = False
+
     def __init__(
         self,
         training: Sequence[Stack],

@@ -33,6 +33,8 @@ log = logging.getLogger("nodules")
 class SliceTaskSettings(TrainingSettings):
     """Which slices a network that sees whole slices or patches is shown."""
 
+    low_precision = False
+
     context: int  # neighbouring slices on each side
     patch: int  # pixels along a side of what is shown; 0: the whole slice
     empty_slices: float  # slices without a nodule for each with one

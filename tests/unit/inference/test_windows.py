@@ -1,0 +1,115 @@
+"""Windows over a whole scan, and peaks of heat: nothing left out, nothing twice, nothing moved."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from helpers.volumes import volume
+from nodules.images.geometry import Geometry
+from nodules.inference import windows
+from nodules.inference.windows import MARGIN, Answer, WindowSettings
+from nodules.learning.networks.unet3d import STRIDE, space_to_depth
+from nodules.learning.tasks.patches3d import Marks, target
+
+CPU = torch.device("cpu")
+SETTINGS = WindowSettings(window=64, centre_threshold=0.05, max_per_scan=50)
+
+
+class Mean(nn.Module):
+    """Answers with the blocks' mean grey: what a window says hangs on no neighbour."""
+
+    multiple = 16
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, 1, 1, 1, 1))
+
+    def forward(self, x):
+        mean = space_to_depth(x).mean(1)
+        return torch.stack([torch.logit(mean.clamp(1e-4, 1 - 1e-4)), mean], dim=1)
+
+
+@given(st.tuples(*[st.integers(1, 400)] * 3), st.sampled_from([96, 128, 160]))
+@settings(max_examples=60, deadline=None)
+def test_windows_cover_every_voxel_and_blend_to_one(shape, side):
+    small = [-(-n // STRIDE) for n in shape]
+    weight = [np.zeros(n) for n in small]
+    found = list(windows.windows(shape, side, 16))
+    for corner, sides in found:
+        assert all(n % 16 == 0 and n <= max(side, 16) for n in sides)
+    for axis in range(3):
+        for first, length in {(c[axis], s[axis]) for c, s in found}:
+            assert first % STRIDE == 0
+            weight[axis][first // STRIDE : (first + length) // STRIDE] += 1
+        assert weight[axis].min() >= 1
+
+
+def test_neighbours_share_what_is_blended():
+    corners = sorted({c[2] for c, _ in windows.windows((64, 64, 300), 128, 16)})
+    sides = next(s for _, s in windows.windows((64, 64, 300), 128, 16))
+    assert len(corners) == 3
+    assert all(b - a <= sides[2] - 2 * MARGIN for a, b in zip(corners, corners[1:], strict=False))
+
+
+def test_blended_windows_say_what_one_window_says(tmp_path):
+    scan, _ = volume(tmp_path, [((30, 40, 50), 9)], side=90)
+    network = Mean()
+    many, one = (windows.answer([network], scan, side, CPU) for side in (64, 96))
+    assert many.heat.shape == (45, 45, 45)
+    # bf16, where the processor has it, keeps some three digits
+    assert np.abs(many.heat - one.heat).max() < 0.01
+    assert np.abs(many.log_diameter - one.log_diameter).max() < 0.01
+
+
+def test_windows_without_lung_are_not_asked(tmp_path):
+    scan, _ = volume(tmp_path, [], side=96)
+    lung = np.zeros_like(scan.lung)
+    lung[:4] = 1
+    scan.__dict__["lung"] = lung
+    heat = windows.answer([Mean()], scan, 64, CPU).heat
+    assert heat[:4].min() > 0.05 and heat[-4:].max() == 0
+
+
+def drawn(nodules, side=80, spacing=1.0):
+    """The answer that nodules (centre z, y, x; diameter in voxels) call for, and its grid."""
+    centres, diameters = zip(*nodules, strict=True)
+    marks = Marks(np.array(centres, float), np.array(diameters, float), np.zeros((0, 3)), np.zeros(0))
+    aim = target((side,) * 3, marks, spacing)
+    sizes = np.full(aim[0].shape, 3.0)
+    for centre, diameter in nodules:
+        index = np.moveaxis(np.indices(sizes.shape), 0, -1) * STRIDE + (STRIDE - 1) / 2
+        near = np.linalg.norm(index - centre, axis=-1) <= max(diameter / 2, 5)
+        sizes[near] = np.log2(diameter * spacing)
+    grid = Geometry.build((5, -7, 100), (spacing,) * 3, np.eye(3), (side,) * 3)
+    return Answer(aim[0] * 0.9, sizes.astype(np.float32)), grid
+
+
+@given(st.tuples(*[st.floats(20, 60)] * 3), st.floats(4, 30))
+@settings(max_examples=40, deadline=None)
+def test_one_nodule_gives_one_peak_at_its_centre(centre, diameter):
+    answer, grid = drawn([(centre, diameter)])
+    (peak,) = windows.peaks(answer, grid, SETTINGS)
+    assert np.linalg.norm(peak["world"] - grid.to_world(centre)) < 1.0  # half a voxel of the heat map
+    assert peak["diameter_mm"] == pytest.approx(diameter, rel=0.1)
+
+
+def test_nodules_that_touch_are_two_and_a_large_one_is_one():
+    pair = [((40, 40, 32), 8.0), ((40, 40, 41), 8.0)]
+    assert len(windows.peaks(*drawn(pair), SETTINGS)) == 2
+    beside_large = [((40, 40, 30), 30.0), ((40, 40, 50), 6.0)]
+    assert len(windows.peaks(*drawn(beside_large), SETTINGS)) == 2
+    answer, grid = drawn([((40, 40, 40), 30.0)])
+    noisy = answer.heat * (1 - 0.3 * np.random.default_rng(0).random(answer.heat.shape))
+    found = windows.peaks(Answer(noisy.astype(np.float32), answer.log_diameter), grid, SETTINGS)
+    assert len(found) == 1
+
+
+def test_candidates_are_told_with_their_spheres():
+    answer, grid = drawn([((40, 30, 20), 10.0), ((20, 60, 60), 6.0)])
+    found = windows.tabulate("1.2", windows.peaks(answer, grid, SETTINGS), grid)
+    assert list(found.candidates["candidate"]) == [1, 2]
+    assert set(found.regions["grid"]) == {"native"} and set(found.regions["region"]) == {1, 2}
+    assert windows.tabulate("1.2", [], grid).candidates.empty

@@ -1,0 +1,50 @@
+"""Boxes of a volume, and masks on another grid: nothing moves and nothing grows."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nodules.findings.size import sphere_diameter
+from nodules.images.geometry import Geometry
+from nodules.images.spheres import sphere
+from nodules.prepare import cubes
+
+
+@given(st.tuples(*[st.integers(-9, 9)] * 3), st.integers(1, 8))
+def test_a_cube_is_the_padded_volume_s(corner, side):
+    volume = np.random.default_rng(0).integers(0, 255, (6, 7, 8)).astype(np.uint8)
+    padded = np.pad(volume, 20)
+    z, y, x = np.array(corner) + 20
+    expected = padded[z : z + side, y : y + side, x : x + side]
+    assert np.array_equal(cubes.cube(volume, corner, (side,) * 3), expected)
+
+
+def test_the_middle_of_a_cube_is_at_most_half_a_voxel_off():
+    assert cubes.corner_around((10.2, 10.0, 9.9), 5) == (8, 8, 8)
+    assert cubes.corner_around((10.5, 10.5, 10.5), 4) == (9, 9, 9)
+
+
+@given(
+    st.tuples(*[st.floats(0.5, 1.2)] * 2, st.floats(0.6, 2.5)),
+    st.floats(6, 20),
+    st.tuples(*[st.floats(-3, 3)] * 3),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_sphere_keeps_its_centre_and_size_on_another_grid(spacing, diameter, off):
+    one = Geometry.build((-20, -20, -20), (1, 1, 1), np.eye(3), (41, 41, 41))
+    shape = tuple(round(41 / mm) for mm in spacing[::-1])
+    other = Geometry.build((-20.2, -19.7, -20.1), spacing, np.eye(3), shape)
+    mask, corner = cubes.moved_mask(sphere(one, off, diameter), one, other)
+    centre = other.to_world(np.argwhere(mask).mean(axis=0) + corner)
+    assert np.abs(centre - off).max() < 0.35
+    found = sphere_diameter(mask.sum() * other.voxel_mm3)
+    assert abs(found / diameter - 1) < 0.08
+
+
+def test_values_fall_to_zero_outside_their_box():
+    one = Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), (20, 20, 20))
+    half = Geometry.build((0, 0, 0), (0.5, 0.5, 0.5), np.eye(3), (40, 40, 40))
+    values, corner = cubes.moved(np.ones((2, 2, 2), np.float32), (5, 5, 5), one, half)
+    at = np.array([12, 12, 12]) - corner  # the last voxel of the box, world 6
+    assert values[tuple(at)] == 1 and values[tuple(at + [1, 0, 0])] == 0.5
+    assert values[tuple(at + [2, 0, 0])] == 0

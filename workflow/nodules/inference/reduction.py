@@ -1,0 +1,164 @@
+"""The second stage in 3-D: of each candidate a probability, its voxels, its centre and diameter."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import cc3d
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import nn
+
+from nodules.base import tables
+from nodules.findings.size import sphere_diameter, sphere_volume
+from nodules.images import regions
+from nodules.images.spheres import clipped
+from nodules.learning.machine import autocast, to_device
+from nodules.prepare.cubes import corner_around, cube, moved
+from nodules.prepare.volumes import Volume
+from nodules.stats.logits import logit, sigmoid
+
+KIND = "reduction"  # of its regions
+BATCH = {"cpu": 16, "cuda": 256}  # cubes
+MIRRORED = ((), (2,), (3,), (4,))  # axes of a batch of cubes along which a view is mirrored
+VOXEL = 0.5  # probability at or above which a voxel is the nodule's
+SURROUNDINGS = 2  # voxels around the middle in which a mask must have some of its own
+
+
+class Reduced(NamedTuple):
+    """Tables `classified` and `regions` of a scan's candidates."""
+
+    candidates: pd.DataFrame
+    regions: pd.DataFrame
+
+
+def reduce(
+    networks: Sequence[nn.Module],
+    volume: Volume,
+    candidates: pd.DataFrame,
+    side: int,
+    device: torch.device,
+) -> Reduced:
+    """What the second stage says of a scan's candidates (rows of table `candidates`).
+
+    Centre, diameter and volume become those of the voxels that it takes for the nodule, where there
+    are any; of candidates that are then one nodule, the surest stays.
+    """
+    places = volume.grid.to_index(candidates[["x", "y", "z"]].to_numpy(float).reshape(-1, 3))
+    seen = look(networks, volume.array, places, side, device)
+    confidence = combined(candidates["probability"].to_numpy(float), seen.logits)
+    rows: list[dict[str, Any]] = []
+    masks: list[dict[str, Any]] = []
+    for i in np.argsort(-confidence, kind="stable"):
+        row = candidates.iloc[i].to_dict()
+        row |= {"logit": seen.logits[i], "confidence": confidence[i]}
+        nodule = nodule_of(seen.probability[i], seen.corners[i], volume)
+        if nodule is not None:
+            row |= nodule.measures()
+        if any(_same(row, other) for other in rows):
+            continue
+        if nodule is not None:
+            masks += regions.encode(
+                volume.uid, KIND, "native", int(row["candidate"]), nodule.mask, nodule.corner
+            )
+        rows.append(row)
+    return Reduced(tables.frame("classified", rows), tables.frame("regions", masks))
+
+
+def combined(probability: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One confidence from the first stage's probability and the second stage's logit."""
+    return sigmoid((logit(probability) + logits) / 2)
+
+
+def _same(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether one candidate's centre lies within the other's radius."""
+    apart = np.sqrt(sum((row[axis] - other[axis]) ** 2 for axis in "xyz"))
+    return bool(apart < max(row["diameter_mm"], other["diameter_mm"]) / 2)
+
+
+class Nodule(NamedTuple):
+    """A nodule by its voxels on the scan's own grid: centre (x, y, z), sizes, mask and corner."""
+
+    centre: NDArray[np.float64]
+    diameter_mm: float
+    mask: NDArray[np.bool_]
+    corner: tuple[int, int, int]
+
+    def measures(self) -> dict[str, Any]:
+        """Columns of table `candidates`."""
+        x, y, z = self.centre.tolist()
+        sizes = {
+            "diameter_mm": self.diameter_mm,
+            "volume_mm3": sphere_volume(self.diameter_mm),
+            "n_slices": int(self.mask.any(axis=(1, 2)).sum()),
+        }
+        return {"x": x, "y": y, "z": z} | sizes
+
+
+class Seen(NamedTuple):
+    """What the networks say of each cube.
+
+    logits (n,); probability (n, side, side, side) of each voxel; corners (n, 3): index (z, y, x) of
+    each cube's first voxel.
+    """
+
+    logits: NDArray[np.float64]
+    probability: NDArray[np.float32]
+    corners: NDArray[np.int64]
+
+
+def look(
+    networks: Sequence[nn.Module],
+    array: NDArray[np.uint8],
+    places: NDArray[np.float64],
+    side: int,
+    device: torch.device,
+) -> Seen:
+    """The networks' answers on cubes around places (n, 3), z, y, x; the mean over mirrored views."""
+    corners = np.array([corner_around(place, side) for place in places]).reshape(-1, 3)
+    step = BATCH.get(device.type, 16)
+    logits, masks = [np.zeros(0)], [np.zeros((0, side, side, side), np.float32)]
+    for start in range(0, len(corners), step):
+        part = corners[start : start + step]
+        images = np.stack([cube(array, corner, (side,) * 3) for corner in part])[:, None]
+        inputs = to_device(torch.from_numpy(images), device)
+        judged, drawn = [], []
+        with torch.inference_mode(), autocast(device, low=True):
+            for network in networks:
+                for axes in MIRRORED:
+                    logit, mask = network(inputs.flip(axes))
+                    judged.append(logit.float())
+                    drawn.append(mask.float().flip(axes).sigmoid()[:, 0])
+        logits.append(torch.stack(judged).mean(0).double().cpu().numpy())
+        masks.append(torch.stack(drawn).mean(0).cpu().numpy())
+    return Seen(np.concatenate(logits), np.concatenate(masks), corners)
+
+
+def nodule_of(
+    probability: NDArray[np.float32], corner: NDArray[np.int64], volume: Volume
+) -> Nodule | None:
+    """The nodule in the middle of a cube of `volume`'s voxels; None where there is none.
+
+    It is the 26-connected part at VOXEL or above that is nearest to the middle. Its edge lies where
+    the probability falls below VOXEL, on the scan's own grid: to a fraction of a voxel.
+    """
+    labels = cc3d.connected_components(probability >= VOXEL, connectivity=26)
+    places = np.argwhere(labels)
+    if not len(places):
+        return None
+    far = np.linalg.norm(places - (np.array(probability.shape) - 1) / 2, axis=1)
+    own = labels == labels[tuple(places[far.argmin()])]
+    if far.min() > max(SURROUNDINGS, sphere_diameter(float(own.sum())) / 2):
+        return None
+    # Voxels beside it keep their probability, so that its edge lies between voxels, too.
+    near = ndimage.binary_dilation(own, np.ones((3, 3, 3)))
+    part = np.where(near & ((labels == 0) | own), probability, 0)
+    values, first = moved(part, corner, volume.grid, volume.native)
+    mask, first = clipped((values >= VOXEL, first), volume.native.shape)
+    if not mask.any():
+        return None
+    centre = volume.native.to_world(np.argwhere(mask).mean(axis=0) + first)
+    diameter = sphere_diameter(float(mask.sum()) * volume.native.voxel_mm3)
+    return Nodule(centre, diameter, mask, first)

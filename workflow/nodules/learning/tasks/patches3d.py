@@ -1,0 +1,372 @@
+"""What the 3-D U-Net learns from: patches of volumes, and a heat map of their nodules' centres."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid, smooth_l1_loss
+
+from nodules.base.files import UserError, write_bytes
+from nodules.learning.loop import Validation
+from nodules.learning.machine import to_device
+from nodules.learning.networks.unet3d import STRIDE
+from nodules.learning.state import TrainingSettings
+from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
+from nodules.learning.tasks import inserts
+from nodules.prepare.cubes import cube
+from nodules.learning.tasks.volume_truth import Truth
+from nodules.prepare.volumes import LUNG_STEP, Volume, resized
+from nodules.stats.seeds import generator
+
+log = logging.getLogger("nodules")
+
+KINDS = ("nodule", "bright", "lung")  # what a patch is laid around
+BRIGHT = 109  # grey level of -400 HU in LUNA16's window: vessels, nodules, the wall
+TRIES = 64  # draws of a place before any is good enough
+BANK = 600  # copies of nodules that are ready to be pasted
+BANK_LEAST_MM3 = 15.0  # a nodule of fewer voxels has no shape to scale
+CORE_MM, CORE_SHARE = 1.9, 1 / 7  # radius of a centre: at least so much, or so much of the diameter
+SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it, likewise
+FOCUS, FADE = 2, 4  # powers of the penalty-reduced focal loss, as in CenterNet
+SIZE_WEIGHT = 0.2  # of the diameter's loss beside the centre's
+NOISE = 2.5  # grey levels: most noise that is added
+SHIFT = 5.0  # grey levels
+BACKGROUND_SHARE = 0.15  # of a pasted nodule's place: how much may be vessel or wall
+ANYWHERE = 1 / 3  # of the pasted: as they fall, at vessels and the pleura too
+PASTE_TRIES = 8
+VALIDATION_PATCHES = 96
+
+
+@dataclass(frozen=True)
+class UNet3DSettings(TrainingSettings):
+    """Section `unet3d` of the config."""
+
+    widths: list[int]
+    patch: int  # voxels along a side
+    patches: int  # shown in an epoch
+    nodules: float  # share of them around a nodule
+    bright: float  # share of them around a vessel or another bright place in the lung
+    pasted: float  # nodules pasted into a patch, on average
+    zoom: float  # most that a patch is stretched or shrunk; 0: as it is
+
+
+class Patch(NamedTuple):
+    """A patch to draw: its scan's place in the list, its kind, and the nodule's number."""
+
+    scan: int
+    kind: int
+    nodule: int
+
+
+class Marks(NamedTuple):
+    """What a patch holds: centres (n, 3) in voxels and diameters (n,) in voxels, of two kinds."""
+
+    centres: NDArray[np.float64]
+    diameters: NDArray[np.float64]
+    beside: NDArray[np.float64]
+    beside_diameters: NDArray[np.float64]
+
+
+class HeatTask:
+    """Patches near nodules, at bright places and anywhere in the lung, with nodules pasted in."""
+
+    low_precision = True
+
+    def __init__(
+        self,
+        training: Sequence[tuple[Volume, Truth]],
+        left_out: Sequence[tuple[Volume, Truth]],
+        settings: UNet3DSettings,
+        seed: int,
+        fold: int,
+    ) -> None:
+        self.training, self.left_out = training, left_out
+        self.settings, self.seed, self.fold = settings, seed, fold
+        if not training:
+            raise UserError(f"Fold {fold}: no scan is left to train on.")
+        self.nodules = numbered(training)
+        if not self.nodules:
+            log.warning(WITHOUT_NODULES, fold, len(training))
+
+    @cached_property
+    def bank(self) -> list[inserts.Insert]:
+        """Copies of the training nodules, ready to be pasted; the same ones after a kill."""
+        spacing = float(self.training[0][0].grid.spacing[0]) if self.training else 1.0
+        found = [
+            insert
+            for volume, truth in self.training
+            for box in truth.masks
+            if box[0].sum() * volume.grid.voxel_mm3 >= BANK_LEAST_MM3
+            and (insert := inserts.cut_out(volume.array, box)) is not None
+        ]
+        rng = generator(self.seed, "unet3d", self.fold, "bank")
+        return inserts.bank(found, spacing, BANK, rng) if found else []
+
+    def epoch(self, epoch: int) -> list[Patch]:
+        """Places drawn anew: nodules in turn, so that each is shown as often as any other."""
+        rng = generator(self.seed, "unet3d", self.fold, "order", epoch)
+        near = round(self.settings.patches * self.settings.nodules) if self.nodules else 0
+        bright = round(self.settings.patches * self.settings.bright)
+        turns = -(-near // max(len(self.nodules), 1))
+        shown = [self.nodules[i] for _ in range(turns) for i in rng.permutation(len(self.nodules))]
+        scans = rng.integers(len(self.training), size=self.settings.patches - near)
+        rest = [Patch(int(s), 1 if i < bright else 2, -1) for i, s in enumerate(scans)]
+        chosen = shown[:near] + rest
+        return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def sample(
+        self, key: Patch, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """A patch (1, z, y, x) and its target (3, z/2, y/2, x/2); see `target`."""
+        volume, truth = self.training[key.scan]
+        middle = place_of(volume, truth, key, rng)
+        side = self.settings.patch
+        spread = self.settings.zoom
+        sides = np.rint(side * np.exp(rng.uniform(-spread, spread, 3))).astype(int)
+        corner = np.rint(middle - sides / 2).astype(int)
+        grey, marks = view(volume, truth, corner, sides, side)
+        lung = lung_view(volume, corner, sides, side)
+        grey, pasted = self._pasted(grey.astype(np.float32), lung, rng)
+        marks = marks._replace(
+            centres=np.concatenate([marks.centres, pasted.centres]),
+            diameters=np.concatenate([marks.diameters, pasted.diameters]),
+        )
+        grey = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
+        turned, marks = turn(np.clip(np.rint(grey), 0, 255).astype(np.uint8), marks, rng)
+        return turned[None], target(turned.shape, marks, self._spacing(volume))
+
+    def _pasted(
+        self, grey: NDArray[np.float32], lung: NDArray[np.bool_], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], Marks]:
+        centres, diameters = [], []
+        count = int(rng.poisson(self.settings.pasted)) if self.bank else 0
+        for _ in range(count):
+            insert = self.bank[int(rng.integers(len(self.bank)))]
+            corner = spot(grey, lung, insert, rng)
+            if corner is None:
+                continue
+            mask = inserts.paste(grey, insert, corner)
+            centres.append(np.argwhere(mask).mean(axis=0))
+            diameters.append((6 * mask.sum() / np.pi) ** (1 / 3))
+        found = np.array(centres).reshape(-1, 3)
+        return grey, Marks(found, np.array(diameters), np.zeros((0, 3)), np.zeros(0))
+
+    @staticmethod
+    def _spacing(volume: Volume) -> float:
+        return float(volume.grid.voxel_mm3 ** (1 / 3))
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Penalty-reduced focal loss of the centres, and a little for the diameters."""
+        return heat_loss(network(inputs).float(), targets)
+
+    @cached_property
+    def _validation(self) -> list[tuple[NDArray[np.uint8], NDArray[np.float32], int]]:
+        """Left-out patches around nodules and around other places of the lung, never changed."""
+        rng = generator(self.seed, "unet3d", self.fold, "validation")
+        own = numbered(self.left_out)
+        own = [own[i] for i in rng.permutation(len(own))[: VALIDATION_PATCHES // 2]]
+        scans = rng.integers(len(self.left_out), size=max(len(own), 4)) if self.left_out else []
+        keys = own + [Patch(int(s), 1, -1) for s in scans]
+        found, side = [], self.settings.patch
+        for key in keys:
+            volume, truth = self.left_out[key.scan]
+            corner = np.rint(place_of(volume, truth, key, rng) - side / 2).astype(int)
+            grey, marks = view(volume, truth, corner, np.full(3, side), side)
+            shown = ((marks.centres > 0) & (marks.centres < side - 1)).all(axis=1).any()
+            if shown == (key.kind == 0):
+                aim = target(grey.shape, marks, self._spacing(volume))
+                found.append((grey, aim, int(key.kind == 0)))
+        return found
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss, AUC of a patch's highest answer, and mean answer at nodules, on left-out patches."""
+        if not self._validation:
+            return Validation(float("nan"), float("nan"), float("nan"))
+        losses, highest = [], []
+        for grey, aim, _ in self._validation:
+            answer = network(to_device(torch.from_numpy(grey)[None, None], device)).float()
+            losses.append(heat_loss(answer, torch.from_numpy(aim)[None].to(device)).item())
+            highest.append(answer[0, 0].max().item())
+        labels = np.array([label for _, _, label in self._validation])
+        return validation_of(np.array(highest), labels)._replace(loss=float(np.mean(losses)))
+
+    def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
+        """Montage of left-out patches through their hottest voxel, heat beside grey."""
+        tiles = []
+        for grey, _, _ in self._validation[:8]:
+            answer = network(to_device(torch.from_numpy(grey)[None, None], device)).float()
+            heat = answer[0, 0].sigmoid().cpu().numpy()
+            z = int(np.unravel_index(heat.argmax(), heat.shape)[0])
+            hot = cv2.resize(np.uint8(255 * heat[z]), grey.shape[:0:-1])  # type: ignore[call-overload]
+            pair = cv2.hconcat([np.ascontiguousarray(grey[z * STRIDE]), np.asarray(hot, np.uint8)])
+            tiles.append(cv2.resize(pair, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+        if tiles:
+            montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 2)])
+            write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+
+
+def numbered(scans: Sequence[tuple[Volume, Truth]]) -> list[Patch]:
+    """A patch for each nodule of some scans."""
+    return [Patch(i, 0, n) for i, (_, truth) in enumerate(scans) for n in range(len(truth.centres))]
+
+
+def place_of(
+    volume: Volume, truth: Truth, key: Patch, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Where a patch is laid: its middle, as an index (z, y, x) of the volume."""
+    if KINDS[key.kind] == "nodule":
+        return truth.centres[key.nodule] + rng.uniform(-20, 20, 3)
+    place = np.zeros(3)
+    for _ in range(TRIES):
+        coarse = tuple(int(rng.integers(n)) for n in volume.lung.shape)
+        if not volume.lung[coarse]:
+            continue
+        place = np.array(coarse) * LUNG_STEP + LUNG_STEP // 2
+        if KINDS[key.kind] == "lung" or volume.array[tuple(place)] >= BRIGHT:
+            break
+    return place + rng.uniform(-20, 20, 3)
+
+
+def view(
+    volume: Volume,
+    truth: Truth,
+    corner: NDArray[np.int64],
+    sides: NDArray[np.int64],
+    side: int,
+) -> tuple[NDArray[np.uint8], Marks]:
+    """A box of a volume, stretched to a cube of `side` voxels, and the marks near it."""
+    grey = cube(volume.array, corner, sides)
+    stretch = side / sides
+    mean = float(np.prod(stretch) ** (1 / 3))
+    if (sides != side).any():
+        grey = resized(grey, (side, side, side))
+    mm = float(volume.grid.voxel_mm3 ** (1 / 3))
+
+    def within(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (points - corner + 0.5) * stretch - 0.5
+
+    return grey, Marks(
+        within(truth.centres),
+        truth.diameters_mm / mm * mean,
+        within(truth.beside),
+        truth.beside_mm / mm * mean,
+    )
+
+
+def lung_view(
+    volume: Volume, corner: NDArray[np.int64], sides: NDArray[np.int64], side: int
+) -> NDArray[np.bool_]:
+    """The lung in such a cube, by the nearest voxel of the mask."""
+    places = [
+        np.clip((c + (np.arange(side) + 0.5) * n / side).astype(int) // LUNG_STEP, -1, most)
+        for c, n, most in zip(corner, sides, volume.lung.shape, strict=True)
+    ]
+    inside = np.pad(volume.lung, ((0, 1),) * 3)  # whatever lies beyond is none
+    return inside[np.ix_(*places)] > 0
+
+
+def spot(
+    grey: NDArray[np.float32],
+    lung: NDArray[np.bool_],
+    insert: inserts.Insert,
+    rng: np.random.Generator,
+) -> tuple[int, int, int] | None:
+    """A corner at which a nodule lies in the lung, mostly in its air; None where none was found."""
+    room = np.array(grey.shape) - insert.weight.shape
+    if (room < 0).any():
+        return None
+    core = insert.weight >= inserts.SEEN
+    anywhere = rng.random() < ANYWHERE
+    for _ in range(PASTE_TRIES):
+        z, y, x = (int(rng.integers(n + 1)) for n in room)
+        place = tuple(slice(c, c + n) for c, n in zip((z, y, x), core.shape, strict=True))
+        if lung[place][core].mean() < (0.7 if anywhere else 0.98):
+            continue
+        if anywhere or (grey[place][core] >= BRIGHT).mean() <= BACKGROUND_SHARE:
+            return z, y, x
+    return None
+
+
+def turn(
+    grey: NDArray[np.uint8], marks: Marks, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], Marks]:
+    """A cube and its marks mirrored along random axes, and turned in the plane."""
+    last = grey.shape[0] - 1
+    centres, beside = marks.centres.copy(), marks.beside.copy()
+    for axis in range(3):
+        if rng.random() < 0.5:
+            grey = np.flip(grey, axis)
+            centres[:, axis], beside[:, axis] = last - centres[:, axis], last - beside[:, axis]
+    if rng.random() < 0.5:
+        grey = grey.transpose(0, 2, 1)
+        centres, beside = centres[:, [0, 2, 1]], beside[:, [0, 2, 1]]
+    return np.ascontiguousarray(grey), marks._replace(centres=centres, beside=beside)
+
+
+def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.float32]:
+    """Heat, log2 diameter and weight (3, z/2, y/2, x/2) of a patch's marks.
+
+    Heat is 1 in a nodule's core and falls around it; the weight of a nodule's core is 1 in all, so
+    that a small nodule counts as much as a large one, and 0 in an excluded finding.
+    """
+    sides = tuple(n // STRIDE for n in shape)
+    aim = np.zeros((3, *sides), np.float32)
+    aim[2] = 1
+    for centre, diameter in zip(marks.beside, marks.beside_diameters, strict=True):
+        part, far = _near(centre, max(diameter / 2, 4 / spacing_mm), sides)
+        if part is not None:
+            aim[2][part][far <= max(diameter / 2, 4 / spacing_mm)] = 0
+    for centre, diameter in zip(marks.centres, marks.diameters, strict=True):
+        mm = diameter * spacing_mm
+        core = max(CORE_MM, mm * CORE_SHARE) / spacing_mm
+        spread = max(SPREAD_MM, mm * SPREAD_SHARE) / spacing_mm
+        part, far = _near(centre, core + 3 * spread, sides)
+        if part is None or not ((centre > -0.5) & (centre < np.array(shape) - 0.5)).all():
+            continue
+        middle = far <= max(core, far.min())
+        heat = np.exp(-((np.maximum(far - core, 0) / spread) ** 2) / 2)
+        heat[middle] = 1
+        aim[0][part] = np.maximum(aim[0][part], heat)
+        aim[1][part][middle] = np.log2(max(mm, 1.0))
+        aim[2][part][middle] = 1 / middle.sum()
+    return aim
+
+
+def _near(
+    centre: NDArray[np.float64], reach: float, sides: tuple[int, ...]
+) -> tuple[tuple[slice, ...] | None, NDArray[np.float64]]:
+    """The part of a target within reach of a centre, and how far each of its voxels is, in voxels."""
+    middle = (centre - (STRIDE - 1) / 2) / STRIDE
+    first = np.clip(np.floor(middle - reach / STRIDE), 0, sides).astype(int)
+    last = np.clip(np.ceil(middle + reach / STRIDE) + 1, 0, sides).astype(int)
+    if (last <= first).any():
+        return None, np.zeros(0)
+    part = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    axes = [
+        (np.arange(a, b) - m) * STRIDE for a, b, m in zip(first, last, middle, strict=True)
+    ]
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    return part, np.sqrt(z**2 + y**2 + x**2)
+
+
+def heat_loss(answer: Tensor, targets: Tensor) -> Tensor:
+    """Penalty-reduced focal loss, by patch; and the diameters' at the centres.
+
+    answer: (batch, 2, z, y, x), centre logit and log2 diameter; targets: (batch, 3, z, y, x).
+    """
+    logit, size = answer[:, 0], answer[:, 1]
+    heat, wanted, weight = targets[:, 0], targets[:, 1], targets[:, 2]
+    centre = heat >= 1
+    probability = logit.sigmoid()
+    hit = -logsigmoid(logit) * (1 - probability) ** FOCUS * weight * centre
+    false = -logsigmoid(-logit) * probability**FOCUS * (1 - heat) ** FADE * weight * ~centre
+    sizes = smooth_l1_loss(size, wanted, reduction="none") * weight * centre
+    return (hit + false + SIZE_WEIGHT * sizes).sum() / len(answer)

@@ -1,0 +1,285 @@
+"""What the second stage in 3-D learns from: cubes around nodules, and around false alarms."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from nodules.base import tables
+from nodules.base.files import UserError, write_bytes
+from nodules.learning.loop import Validation
+from nodules.learning.machine import to_device
+from nodules.learning.state import TrainingSettings
+from nodules.learning.tasks import inserts
+from nodules.learning.tasks.patches3d import (
+    BANK,
+    BANK_LEAST_MM3,
+    NOISE,
+    SHIFT,
+    Marks,
+    Patch,
+    lung_view,
+    numbered,
+    place_of,
+    spot,
+)
+from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
+from nodules.learning.tasks.volume_truth import Truth
+from nodules.prepare.cubes import cube
+from nodules.prepare.volumes import Volume, resized
+from nodules.stats.seeds import generator
+
+log = logging.getLogger("nodules")
+
+JITTER_MM = 2.5  # by which a nodule's cube may be off its centre, as candidates are
+PASTE_ROOM = 20  # voxels around a cube in which a pasted nodule may lie
+MASK_WEIGHT = 1.0  # of the mask's loss beside the answer's
+VALIDATION_CUBES = 256
+ZOOM = 0.15
+
+
+@dataclass(frozen=True)
+class ReductionSettings(TrainingSettings):
+    """Section `reduction` of the config."""
+
+    widths: list[int]
+    cube: int  # voxels along a side
+    cubes: int  # shown in an epoch
+    mined: float  # of those without a nodule: share that the first stage took for one
+    pasted: float  # of those with a nodule: share that is pasted
+
+
+class Cube(NamedTuple):
+    """A cube to draw: its scan, what it shows (KINDS), and the number of the nodule or alarm."""
+
+    scan: int
+    kind: str  # nodule, pasted, mined or lung
+    number: int
+
+
+class CubeTask:
+    """Half of the cubes show a nodule; the others what the first stage took for one, and lung."""
+
+    low_precision = True
+
+    def __init__(
+        self,
+        training: Sequence[tuple[Volume, Truth]],
+        left_out: Sequence[tuple[Volume, Truth]],
+        settings: ReductionSettings,
+        seed: int,
+        fold: int,
+        alarms: pd.DataFrame,
+    ) -> None:
+        """alarms: table `candidates`, of what the first stage took for a nodule and is none."""
+        self.training, self.left_out = training, left_out
+        self.settings, self.seed, self.fold = settings, seed, fold
+        self.nodules = numbered(training)
+        self.alarms = [
+            volume.grid.to_index(alarms.loc[alarms["seriesuid"] == volume.uid, ["x", "y", "z"]])
+            for volume, _ in training
+        ]
+        self.mined = [(i, n) for i, found in enumerate(self.alarms) for n in range(len(found))]
+        if not training:
+            raise UserError(f"Fold {fold}: no scan is left to train on.")
+        if not self.nodules:
+            log.warning(WITHOUT_NODULES, fold, len(training))
+
+    @cached_property
+    def bank(self) -> list[inserts.Insert]:
+        """Copies of the training nodules, ready to be pasted."""
+        spacing = float(self.training[0][0].grid.spacing[0])
+        found = [
+            insert
+            for volume, truth in self.training
+            for box in truth.masks
+            if box[0].sum() * volume.grid.voxel_mm3 >= BANK_LEAST_MM3
+            and (insert := inserts.cut_out(volume.array, box)) is not None
+        ]
+        rng = generator(self.seed, "reduction", self.fold, "bank")
+        return inserts.bank(found, spacing, BANK, rng) if found else []
+
+    def epoch(self, epoch: int) -> list[Cube]:
+        """Cubes drawn anew: nodules in turn, and false alarms, all as often as each other."""
+        rng = generator(self.seed, "reduction", self.fold, "order", epoch)
+        half = self.settings.cubes // 2 if self.nodules else 0
+        pasted = round(half * self.settings.pasted)
+        own = [self.nodules[i] for i in in_turn(len(self.nodules), half - pasted, rng)]
+        chosen = [Cube(p.scan, "nodule", p.nodule) for p in own]
+        scans = rng.integers(len(self.training), size=pasted)
+        chosen += [Cube(int(s), "pasted", -1) for s in scans]
+        rest = self.settings.cubes - len(chosen)
+        mined = round(rest * self.settings.mined) if self.mined else 0
+        alarms = [self.mined[i] for i in in_turn(len(self.mined), mined, rng)]
+        chosen += [Cube(s, "mined", n) for s, n in alarms]
+        kinds = ["bright", "lung"]
+        scans = rng.integers(len(self.training), size=rest - mined)
+        chosen += [Cube(int(s), kinds[i % 2], -1) for i, s in enumerate(scans)]
+        return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def sample(
+        self, key: Cube, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A cube (1, z, y, x), and its nodule's voxels, all 0 where it shows none."""
+        volume, truth = self.training[key.scan]
+        side = self.settings.cube
+        sides = np.rint(side * np.exp(rng.uniform(-ZOOM, ZOOM, 3))).astype(int)
+        if key.kind == "pasted":
+            grey, mask = self._pasted(volume, truth, sides, rng)
+        else:
+            middle = self._middle(volume, truth, key, rng)
+            corner = np.rint(middle - (sides - 1) / 2).astype(int)
+            grey = _stretched(cube(volume.array, corner, sides), side)
+            mask = np.zeros(grey.shape, np.uint8)
+            if key.kind == "nodule":
+                mask = _stretched(mask_in(truth, key.number, corner, sides), side) // 128
+        noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
+        grey = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        grey, mask = turned(grey, mask, rng)
+        return grey[None], mask[None]
+
+    def _middle(
+        self, volume: Volume, truth: Truth, key: Cube, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        if key.kind == "nodule":
+            jitter = JITTER_MM / float(volume.grid.spacing[0])
+            return truth.centres[key.number] + rng.uniform(-jitter, jitter, 3)
+        if key.kind == "mined":
+            return self.alarms[key.scan][key.number] + rng.uniform(-1, 1, 3)
+        for _ in range(8):
+            place = place_of(volume, truth, Patch(key.scan, 1 if key.kind == "bright" else 2, -1), rng)
+            far = np.linalg.norm(truth.centres - place, axis=1)
+            if not (far < self.settings.cube / 2).any():
+                break
+        return place
+
+    def _pasted(
+        self, volume: Volume, truth: Truth, sides: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A nodule pasted into the lung, near the middle of its cube; none where it fits nowhere."""
+        side = self.settings.cube
+        room = side + 2 * PASTE_ROOM
+        middle = place_of(volume, truth, Patch(0, 2, -1), rng)
+        corner, wide = np.rint(middle - room / 2).astype(int), np.full(3, room)
+        grey = cube(volume.array, corner, wide).astype(np.float32)
+        lung = lung_view(volume, corner, wide, room)
+        insert = self.bank[int(rng.integers(len(self.bank)))] if self.bank else None
+        at = spot(grey, lung, insert, rng) if insert is not None else None
+        mask = np.zeros(grey.shape, bool)
+        centre = np.full(3, room / 2)
+        if at is not None and insert is not None:
+            mask = inserts.paste(grey, insert, at)
+            centre = np.argwhere(mask).mean(axis=0)
+        jitter = JITTER_MM / float(volume.grid.spacing[0])
+        centre = centre + rng.uniform(-jitter, jitter, 3)
+        first = np.rint(centre - (sides - 1) / 2).astype(int)
+        shown = cube(np.clip(np.rint(grey), 0, 255).astype(np.uint8), first, sides)
+        return _stretched(shown, side), _stretched(cube(mask, first, sides) * np.uint8(255), side) // 128
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
+        logit, mask = network(inputs)
+        return cube_loss(logit.float(), mask.float(), targets)
+
+    @cached_property
+    def _validation(self) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        rng = generator(self.seed, "reduction", self.fold, "validation")
+        own = numbered(self.left_out)
+        own = [own[i] for i in rng.permutation(len(own))[: VALIDATION_CUBES // 2]]
+        count = max(len(own), 8) if self.left_out else 0
+        keys = [Cube(p.scan, "nodule", p.nodule) for p in own]
+        keys += [Cube(int(s), "bright", -1) for s in rng.integers(max(len(self.left_out), 1), size=count)]
+        none = tables.frame("candidates")
+        asked = CubeTask(self.left_out, [], self.settings, self.seed, self.fold, none) if keys else self
+        return [asked.sample(key, rng) for key in keys]
+
+    def validate(self, network: nn.Module, device: torch.device) -> Validation:
+        """Loss, AUC and mean answer at nodules, on left-out cubes."""
+        if not self._validation:
+            return Validation(float("nan"), float("nan"), float("nan"))
+        logits, losses = [], []
+        for grey, mask in self._validation:
+            logit, voxels = network(to_device(torch.from_numpy(grey)[None], device))
+            truth = torch.from_numpy(mask)[None].to(device)
+            losses.append(cube_loss(logit.float(), voxels.float(), truth).item())
+            logits.append(logit.item())
+        labels = np.array([int(mask.any()) for _, mask in self._validation])
+        return validation_of(np.array(logits), labels)._replace(loss=float(np.mean(losses)))
+
+    def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
+        """Montage of left-out cubes, middle slice, with the voxels that it takes for a nodule."""
+        tiles = []
+        for grey, _ in self._validation[:: max(len(self._validation) // 16, 1)][:16]:
+            logit, voxels = network(to_device(torch.from_numpy(grey)[None], device))
+            z = grey.shape[1] // 2
+            tile = cv2.cvtColor(cv2.resize(grey[0, z], (192, 192)), cv2.COLOR_GRAY2BGR)
+            mask = (voxels[0, 0, z] > 0).cpu().numpy().astype(np.uint8)
+            large = cv2.resize(mask, (192, 192), interpolation=cv2.INTER_NEAREST)
+            lines, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            cv2.drawContours(tile, lines, -1, (233, 180, 86), 1)
+            text = f"{logit.sigmoid().item():.2f}"
+            tiles.append(
+                cv2.putText(tile, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (200, 200, 200))
+            )
+        if tiles:
+            montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
+            write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+
+
+def in_turn(n: int, wanted: int, rng: np.random.Generator) -> list[int]:
+    """`wanted` of the numbers below n, each as often as any other, in random order."""
+    if not n:
+        return []
+    return [int(i) for _ in range(-(-wanted // n)) for i in rng.permutation(n)][:wanted]
+
+
+def mask_in(
+    truth: Truth, nodule: int, corner: NDArray[np.int64], sides: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """A nodule's voxels in a box of its volume, 0 or 255."""
+    mask, first = truth.masks[nodule]
+    return cube(mask, corner - np.array(first), sides) * np.uint8(255)
+
+
+def turned(
+    grey: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A cube and its mask, mirrored along random axes and turned in the plane."""
+    axes = [axis for axis in range(3) if rng.random() < 0.5]
+    grey, mask = np.flip(grey, axes), np.flip(mask, axes)
+    if rng.random() < 0.5:
+        grey, mask = grey.transpose(0, 2, 1), mask.transpose(0, 2, 1)
+    return np.ascontiguousarray(grey), np.ascontiguousarray(mask)
+
+
+def _stretched(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    return values if values.shape == (side,) * 3 else resized(values, (side,) * 3)
+
+
+def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of the answers, and of nodules' voxels, with soft Dice.
+
+    logit: (batch,); mask and targets: (batch, 1, z, y, x). A cube with any voxel shows a nodule.
+    """
+    truth = targets.float()
+    label = truth.amax((1, 2, 3, 4))
+    judged = binary_cross_entropy_with_logits(logit, label)
+    if not label.any():
+        return judged
+    own, wanted = mask[label > 0], truth[label > 0]
+    share = own.sigmoid()
+    dice = 1 - (2 * (share * wanted).sum((1, 2, 3, 4)) + 1) / (
+        share.sum((1, 2, 3, 4)) + wanted.sum((1, 2, 3, 4)) + 1
+    )
+    drawn = binary_cross_entropy_with_logits(own, wanted) + dice.mean()
+    return judged + MASK_WEIGHT * drawn

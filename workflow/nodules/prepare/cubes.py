@@ -1,0 +1,56 @@
+"""Boxes cut from a volume around a place, and masks moved from one grid to another."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from nodules.images.geometry import Geometry
+from nodules.images.spheres import Box, clipped, corner_of
+
+Corner = tuple[int, int, int]
+
+
+def corner_around(centre: ArrayLike, side: int) -> Corner:
+    """First voxel (z, y, x) of the cube of `side` voxels whose middle lies nearest to a place.
+
+    centre: fractional index (z, y, x).
+    """
+    return corner_of(np.rint(np.asarray(centre, float) - (side - 1) / 2).astype(int))
+
+
+def cube(volume: NDArray, corner: Sequence[int], shape: Sequence[int]) -> NDArray:
+    """A box (z, y, x) of a volume; 0 where it reaches beyond."""
+    low = np.asarray(corner)
+    first = np.clip(low, 0, volume.shape)
+    last = np.clip(low + shape, first, volume.shape)
+    whole = np.zeros(shape, volume.dtype)
+    inside = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
+    whole[inside] = volume[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+    return whole
+
+
+def moved(values: NDArray, corner: Sequence[int], source: Geometry, target: Geometry) -> tuple[NDArray[np.float32], Corner]:
+    """What a box of values of one grid is on another: linear between voxels, 0 outside the box.
+
+    values: (z, y, x), its first voxel at `corner` of `source`. Returns a box of `target`'s voxels,
+    which may reach beyond its ends, and the index of its first voxel.
+    """
+    low = np.asarray(corner, float) - 1
+    high = low + values.shape + 1
+    ends = [[(low, high)[b][axis] for axis, b in enumerate(bits)] for bits in np.ndindex(2, 2, 2)]
+    there = target.to_index(source.to_world(ends))
+    first, last = np.floor(there.min(axis=0)).astype(int), np.ceil(there.max(axis=0)).astype(int)
+    index = np.moveaxis(np.indices(last - first + 1), 0, -1) + first
+    back = source.to_index(target.to_world(index)) - corner
+    # Beyond the box the values fall to 0 over one voxel, as they do between voxels.
+    padded = np.pad(np.asarray(values, np.float32), 1)
+    found = ndimage.map_coordinates(padded, np.moveaxis(back, -1, 0) + 1, order=1, mode="constant")
+    return np.asarray(found, np.float32), corner_of(first)
+
+
+def moved_mask(box: Box, source: Geometry, target: Geometry) -> Box:
+    """A mask of one grid on another: the boundary keeps its place to a fraction of a voxel."""
+    values, corner = moved(box[0], box[1], source, target)
+    return clipped((values >= 0.5, corner), target.shape)

@@ -1,0 +1,18 @@
+"""Train the second stage in 3-D of one fold."""
+
+from functools import partial
+
+from nodules.base import jobs, tables
+from nodules.learning import loop
+from nodules.learning.tasks.reduction import CubeTask, ReductionSettings
+from nodules.learning.tasks.volume_truth import taught
+
+
+def main(snakemake):
+    """Cubes around nodules, and around what the fold's 3-D U-Net took for some."""
+    settings = ReductionSettings.of(snakemake.params.settings)
+    alarms = tables.read(snakemake.input.alarms, "candidates")
+    loop.run(snakemake, "reduction", settings, partial(CubeTask, alarms=alarms), scans=taught)
+
+
+jobs.run(main, snakemake)

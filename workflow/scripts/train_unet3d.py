@@ -1,0 +1,15 @@
+"""Train the 3-D U-Net of one fold."""
+
+from nodules.base import jobs
+from nodules.learning import loop
+from nodules.learning.tasks.patches3d import HeatTask, UNet3DSettings
+from nodules.learning.tasks.volume_truth import taught
+
+
+def main(snakemake):
+    """Patches of volumes; a heat map of nodules' centres, and their diameters."""
+    settings = UNet3DSettings.of(snakemake.params.settings)
+    loop.run(snakemake, "unet3d", settings, HeatTask, scans=taught)
+
+
+jobs.run(main, snakemake)
