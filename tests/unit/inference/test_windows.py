@@ -92,7 +92,7 @@ def drawn(nodules, side=80, spacing=1.0):
 def test_one_nodule_gives_one_peak_at_its_centre(centre, diameter):
     answer, grid = drawn([(centre, diameter)])
     (peak,) = windows.peaks(answer, grid, SETTINGS)
-    assert np.linalg.norm(peak["world"] - grid.to_world(centre)) < 1.0  # half a voxel of the heat map
+    assert np.linalg.norm(peak["world"] - grid.to_world(centre)) < 0.2
     assert peak["diameter_mm"] == pytest.approx(diameter, rel=0.1)
 
 

@@ -25,6 +25,7 @@ from nodules.prepare.volumes import LUNG_STEP, Volume
 KIND = "unet3d"  # of its regions
 MARGIN = 16  # voxels of a window that its neighbour shows better, and in which they are blended
 NEIGHBOURS = 5  # voxels of the heat map along a side of the place in which a peak is the highest
+HEAT_SHARE = 0.45  # of a diameter: how far its heat reaches, and its neighbour does not
 LEAST_APART_MM = 3.0  # two peaks that are nearer mark one nodule
 
 
@@ -208,7 +209,7 @@ def _refined(found: Answer, place: NDArray[np.int64]) -> tuple[NDArray[np.float6
     A peak may be any voxel of a plateau, so the ball of what counts follows the mean (mean shift);
     its edge is soft, so that no voxel tips the balance.
     """
-    reach = max(2.0, 2.0 ** float(found.log_diameter[tuple(place)]) / 7 / STRIDE + 1)
+    reach = max(2.0, HEAT_SHARE * 2.0 ** float(found.log_diameter[tuple(place)]) / STRIDE)
     low = np.maximum(place - math.ceil(reach) - 2, 0)
     high = np.minimum(place + math.ceil(reach) + 3, found.heat.shape)
     part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
