@@ -202,6 +202,10 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
     yield from _of_unet(config["unet"], config["slices"]["size"])
+    for key in ("unet3d.patch", "unet3d.window", "reduction.cube"):
+        yield from _of_sides(config, *key.split("."))
+    if config["unet3d"]["nodules"] + config["unet3d"]["bright"] > 1:
+        yield "unet3d.nodules and unet3d.bright: are shares of the patches, so together at most 1"
     if config["maskrcnn"]["enabled"]:
         yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
@@ -230,6 +234,13 @@ def _of_unet(unet: Mapping[str, Any], size: int) -> Iterator[str]:
             f"unet.patch: must be 0 or a multiple of {step}, at least {least}, and not exceed"
             f" slices.size {size}"
         )
+
+
+def _of_sides(config: Mapping[str, Any], section: str, key: str) -> Iterator[str]:
+    """Networks in 3-D halve their sides once more than they have levels."""
+    levels, side = len(config[section]["widths"]), config[section][key]
+    if side % 2**levels:
+        yield f"{section}.{key}: must be a multiple of {2**levels} for the {levels} levels of {section}.widths"
 
 
 def _of_maskrcnn(maskrcnn: Mapping[str, Any], size: int) -> Iterator[str]:
