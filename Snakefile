@@ -21,6 +21,7 @@ if not FIGURES_ONLY:
     include: "workflow/rules/slices.smk"
     include: "workflow/rules/weights.smk"
     include: "workflow/rules/segmentation.smk"
+    include: "workflow/rules/segmenters.smk"
     include: "workflow/rules/presence.smk"
     include: "workflow/rules/malignancy.smk"
     include: "workflow/rules/yardsticks.smk"

@@ -201,7 +201,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     benign, malignant = config["malignancy"]["benign"], config["malignancy"]["malignant"]
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
-    yield from _of_unet(config["unet"], config["slices"]["size"])
+    yield from _of_detectors(config)
     if config["maskrcnn"]["enabled"]:
         yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
@@ -220,15 +220,42 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _of_unet(unet: Mapping[str, Any], size: int) -> Iterator[str]:
-    step, patch = 2 ** (unet["depth"] - 1), unet["patch"]
-    least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
-    if size % step:
-        yield f"slices.size: must be a multiple of {step} for unet.depth {unet['depth']}"
-    if patch % step or patch > size or 0 < patch < least:
+def _of_detectors(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the networks of this run that see slices cannot be shown, or cannot be built of."""
+    size, patch = config["slices"]["size"], config["unet"]["patch"]
+    for name in config["detectors"]:
+        own = config[name]
+        if name == "transformer":
+            yield from _of_transformer(own)
+            levels, shape = len(own["blocks"]), f"{len(own['blocks'])} transformer.blocks"
+            shape += f" and transformer.token_px {own['token_px']}"
+        else:
+            levels, shape = own["depth"], f"{name}.depth {own['depth']}"
+        step = own.get("token_px", 1) * 2 ** (levels - 1)
+        least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
+        if size % step:
+            yield f"slices.size: must be a multiple of {step} for {shape}"
+        if patch % step or patch > size or 0 < patch < least:
+            yield (
+                f"unet.patch: must be 0 or a multiple of {step} for {shape}, at least {least}, and"
+                f" not exceed slices.size {size}"
+            )
+
+
+def _of_transformer(transformer: Mapping[str, Any]) -> Iterator[str]:
+    if len(transformer["heads"]) != len(transformer["blocks"]):
+        yield "transformer.heads: name as many numbers as transformer.blocks has"
+    for stage, heads in enumerate(transformer["heads"]):
+        channels = transformer["width"] * 2**stage
+        if channels % heads:
+            yield (
+                f"transformer.heads: stage {stage + 1} has {channels} channels, which {heads} heads"
+                " cannot share equally"
+            )
+    if transformer["weights"] == "imagenet":
         yield (
-            f"unet.patch: must be 0 or a multiple of {step}, at least {least}, and not exceed"
-            f" slices.size {size}"
+            "transformer.weights: ImageNet's are not fetched; download torchvision's swin_t and"
+            " name the file, or set it to random"
         )
 
 
@@ -262,6 +289,8 @@ def _starting_weights(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield task, config[task]["weights"]
     if config["maskrcnn"]["enabled"]:
         yield "maskrcnn", config["maskrcnn"]["weights"]
+    for name in config["detectors"]:
+        yield name, config[name].get("weights", "random")
 
 
 def _of_weights(key: str, weights: str) -> Iterator[str]:

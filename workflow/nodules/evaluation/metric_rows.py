@@ -9,6 +9,7 @@ import pandas as pd
 from nodules.base import tables
 from nodules.evaluation import metrics, names
 from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, Measure, of_section
+from nodules.evaluation.runs import first_detector, following
 
 Found = Mapping[str, Any]  # (part of) what a results file holds
 Row = dict[str, Any]
@@ -28,11 +29,15 @@ def gather(
     presence, trends, explanations, malignancy: None where the presence or malignancy task
     was not run.
     """
+    detector = first_detector(detection["systems"])
+    second_stage = [
+        *_presence(presence["sets"] if presence else {}),
+        *_trends(trends["sets"] if trends else {}, detector),
+    ]
     rows = [
         *_detection(detection),
         *_segmentation(segmentation),
-        *_presence(presence["sets"] if presence else {}),
-        *_trends(trends["sets"] if trends else {}),
+        *(row | {"definition": following(row["definition"], detector)} for row in second_stage),
         *_explanations(explanations),
         *_malignancy(malignancy["sets"] if malignancy else {}),
     ]
@@ -88,12 +93,13 @@ def _presence(sets: Found) -> Iterator[Row]:
             yield _row(measure, _at(found, measure), n, system="presence", set=name)
 
 
-def _trends(sets: Found) -> Iterator[Row]:
+def _trends(sets: Found, detector: str) -> Iterator[Row]:
     for name, found in sets.items():
         for series in metrics.SERIES.values():
             line = found["slopes"][series.key]
             if line is not None:
-                key = {"system": series.network, "set": name, "group": series.key}
+                network = series.network or detector
+                key = {"system": network, "set": name, "group": series.key}
                 number = {"value": line["slope"], "low": line["low"], "high": line["high"]}
                 yield _row(MEASURES["slope"], number, line["n"], **key)
                 number |= {"low": line["low_scans"], "high": line["high_scans"]}

@@ -68,18 +68,21 @@ def has_readers(own: dict[str, Box]) -> bool:
     return not np.array_equal(one[0], other[0])
 
 
-def summarise(rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: int) -> dict:
+def summarise(
+    rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: int, detector: str
+) -> dict:
     """Means over nodules by comparison and diameter class, with intervals over scans, for one set.
 
-    rows: table `segmentation` of the set; nodules: the set's reference nodules. A nodule's readers
-    are averaged first, so that every nodule counts once in every comparison.
+    rows: table `segmentation` of the set; nodules: the set's reference nodules; detector: the one
+    whose detected nodules are counted. A nodule's readers are averaged first, so that every nodule
+    counts once in every comparison.
     """
     keys = ["comparison", "seriesuid", "nodule", "diameter_class"]
     each = rows.groupby(keys, as_index=False)[[*MEASURES, "detected"]].mean()
     scan, n_scans = bootstrap.codes(each["seriesuid"].to_numpy())
     each["scan"] = scan
     drawn = bootstrap.weights(n_scans, replicates, seed)
-    compared = rows.loc[rows["comparison"] == "unet"]
+    compared = rows.loc[rows["comparison"] == detector]
     summary: dict[str, Any] = {
         "n_nodules": len(nodules),
         "n_compared": len(compared),
