@@ -15,6 +15,7 @@ from nodules.base.files import UserError
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 SUBSETS = 10  # as LUNA16 has them; the phantom's scan i is in subset i % 10
 SMALLEST_PATCH = 32  # pixels; networks that halve their input five times have nothing left of less
+SEE_SLICES = ("unet", "attention_unet", "transformer")  # detectors that are shown `unet.patch`
 # Pixels that the network sees; torchvision rounds the sides of anchors, and of less leaves none,
 # so that every loss is infinite.
 SMALLEST_ANCHOR = 1.5
@@ -223,7 +224,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 def _of_detectors(config: Mapping[str, Any]) -> Iterator[str]:
     """What the networks of this run that see slices cannot be shown, or cannot be built of."""
     size, patch = config["slices"]["size"], config["unet"]["patch"]
-    for name in config["detectors"]:
+    for name in (name for name in config["detectors"] if name in SEE_SLICES):
         own = config[name]
         if name == "transformer":
             yield from _of_transformer(own)
