@@ -85,7 +85,7 @@ def on_the_node(cluster: OneNode, running: subprocess.Popen[bytes]) -> str:
 
 
 def started_again(cluster: OneNode, running: subprocess.Popen[bytes], job: str) -> str:
-    """Number of the training's job, once the one that was sent back to the queue has left the node."""
+    """Number of the training's job, once the one that was sent back has left the node."""
     while running.poll() is None and cluster.command("squeue", "-h", "-t", "R", "-j", job).strip():
         time.sleep(0.1)
     return on_the_node(cluster, running)

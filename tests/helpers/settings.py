@@ -4,6 +4,7 @@ from nodules.inference.detection import CandidateSettings
 from nodules.learning.tasks.instances import MaskRCNNSettings
 from nodules.learning.tasks.malignancy import MalignancySettings
 from nodules.learning.tasks.presence import PresenceSettings
+from nodules.learning.tasks.segmenters import TransformerSettings
 from nodules.learning.tasks.slices import UNetSettings
 
 TRAINING = {"epochs": 2, "batch": 2, "learning_rate": 0.01, "schedule": "cosine"}
@@ -23,6 +24,17 @@ MASKRCNN = MaskRCNNSettings(
     proposals=16,
     detections=4,
     instance_threshold=0.05,
+)
+ATTENTION = UNetSettings(network="attention_unet", **TRAINING, **SLICES, filters=2, depth=2)
+TRANSFORMER = TransformerSettings(
+    network="transformer",
+    **TRAINING,
+    **SLICES,
+    token_px=2,
+    width=4,
+    blocks=[2, 1],
+    heads=[1, 2],
+    window=2,
 )
 CROPS = {"mm": 24, "px": 32, "augment": True}
 PRESENCE = PresenceSettings(network="resnet", **TRAINING, **CROPS, negatives=2.0)

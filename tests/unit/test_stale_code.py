@@ -16,11 +16,13 @@ import yaml
 from helpers.sources import ROOT, rules_in
 from nodules.base import closure
 
-UNET, PRESENCE, MALIGNANCY, MASKRCNN = (
-    f"train_{name}" for name in ("unet", "presence", "malignancy", "maskrcnn")
+UNET, PRESENCE, MALIGNANCY, MASKRCNN, SEGMENTER = (
+    f"train_{name}" for name in ("unet", "presence", "malignancy", "maskrcnn", "segmenter")
 )
 RESNETS, NONE = {PRESENCE, MALIGNANCY}, set[str]()
-ALL = {UNET, MASKRCNN} | RESNETS
+UNET3D, REDUCTION = "train_unet3d", "train_reduction"
+IN_3D = {UNET3D, REDUCTION}
+ALL = {UNET, MASKRCNN, SEGMENTER} | RESNETS | IN_3D
 # A file that somebody edits -> the trainings that this is to make stale, no more and no fewer.
 EDITS = {
     "base/messages.py": NONE,  # how a message spells a stray byte
@@ -40,19 +42,31 @@ EDITS = {
     "prepare/lungs.py": NONE,  # a training sees other slices only where these have changed
     "prepare/masks.py": NONE,
     "prepare/stacks.py": ALL,
-    "findings/hits.py": NONE,
+    "prepare/volumes.py": IN_3D,
+    "prepare/volume_cut.py": NONE,
+    "prepare/cubes.py": IN_3D,
+    "findings/hits.py": IN_3D,  # an excluded finding that is a nodule is one to them
     "findings/radiomics.py": NONE,
     "findings/rule.py": {MALIGNANCY},  # when a nodule is malignant
     "learning/loop.py": ALL,
     "learning/machine.py": ALL,
-    "learning/networks/unet.py": {UNET},
+    "learning/networks/unet.py": {UNET, SEGMENTER},  # of its blocks the others are made
+    "learning/networks/attention_unet.py": {SEGMENTER},
+    "learning/networks/transformer.py": {SEGMENTER},
     "learning/networks/resnet.py": RESNETS,
     "learning/networks/maskrcnn.py": {MASKRCNN},
+    "learning/networks/unet3d.py": IN_3D,
+    "learning/networks/reducer3d.py": {REDUCTION},
     "learning/networks/not_chosen.py": NONE,  # a new architecture that no config names
-    "learning/tasks/slices.py": {UNET, MASKRCNN},  # an augmentation
+    "learning/tasks/slices.py": {UNET, MASKRCNN, SEGMENTER},  # an augmentation
+    "learning/tasks/segmenters.py": {SEGMENTER},
     "learning/tasks/presence.py": {PRESENCE},
     "learning/tasks/malignancy.py": {MALIGNANCY},
     "learning/tasks/instances.py": {MASKRCNN},
+    "learning/tasks/patches3d.py": IN_3D,
+    "learning/tasks/reduction.py": {REDUCTION},
+    "inference/windows.py": NONE,
+    "inference/reduction.py": NONE,
     "inference/detection.py": NONE,
     "inference/candidates.py": NONE,
     "inference/malignancy.py": NONE,
@@ -65,21 +79,28 @@ EDITS = {
     "report/figures/trends.py": NONE,
     "report/pages/numbers.py": NONE,
 }
+DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 TABLE = Path(__file__).with_name("stale_code.txt")
-# A rule's code: its script, and the section of the config that names its network.
-CODE = re.compile(r"""\bcode\("(\w+)"(?:, config\[(?:"(\w+)"|wildcards\.\w+)\]\["network"\])?\)""")
+# A rule's code: its script, and the section of the config that names its network: by its name, as
+# that of the first detector, or by a wildcard, of which common.smk says what it may be.
+CODE = re.compile(
+    r"""\bcode\("(\w+)"(?:, config\[(?:"(\w+)"|(FIRST)|wildcards\.(\w+))\]\["network"\])?\)"""
+)
 
 
-def chosen(section: str) -> list[Path]:
-    """The files of the networks that the default config names in a section, "" for any section."""
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    networks = {
-        name: own["network"]
-        for name, own in config.items()
-        if isinstance(own, dict) and "network" in own
-    }
-    names = [networks[section]] if section else networks.values()
-    return [closure.LIBRARY / f"learning/networks/{name}.py" for name in names]
+def chosen(section: str) -> Path:
+    """The file of the network that the default config names in a section."""
+    return closure.LIBRARY / f"learning/networks/{DEFAULT[section]['network']}.py"
+
+
+def sections(named: str | None, first: str | None, wildcard: str | None) -> list[str]:
+    """The sections whose networks a rule's code input may have, by what CODE finds."""
+    if wildcard:
+        common = (ROOT / "workflow/rules/common.smk").read_text()
+        allowed = re.search(rf'^    {wildcard}="([\w|]+)",$', common, re.M)
+        assert allowed, f"common.smk has no constraint of the wildcard {wildcard}"
+        return allowed[1].split("|")
+    return [named] if named else [DEFAULT["detectors"][0]] if first else []
 
 
 def code() -> dict[str, list[str]]:
@@ -89,7 +110,7 @@ def code() -> dict[str, list[str]]:
         for rule in rules_in(file):
             match = CODE.search(rule.directives["input"])
             assert match and match[1] == rule.name, f"{rule.name}: its code input is not its own"
-            networks = chosen(match[2] or "") if "network" in match[0] else []
+            networks = [chosen(section) for section in sections(*match.groups()[1:])]
             paths = closure.result_code(ROOT / f"workflow/scripts/{rule.name}.py", networks)
             found[rule.name] = [str(path.relative_to(closure.LIBRARY)) for path in paths]
     return found

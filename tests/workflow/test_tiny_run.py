@@ -16,6 +16,7 @@ from nodules.base import tables
 from nodules.images import regions
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+DETECTORS = ["unet", "attention_unet", "transformer"]
 TINY = str(Path(__file__).with_name("tiny.yaml"))
 
 
@@ -48,6 +49,30 @@ def test_summary_has_the_promised_numbers(run):
         assert summary[part]["n_scans"] > 0
         assert {"unet", "unet_resnet", "maskrcnn"} <= set(summary[part]["cpm"])
     assert summary["test"]["n_scans"] + summary["out_of_fold"]["n_scans"] == 10
+
+
+def test_each_network_is_trained_alike_and_detects(run):
+    history = tables.read(run / "evaluation/epochs.parquet", "history")
+    samples = history[history["model"].isin(DETECTORS)].groupby("model")["samples"].apply(list)
+    assert samples["unet"] == samples["attention_unet"] == samples["transformer"]
+    hashes = history.groupby(["model", "fold"])["weights_sha256"].last()
+    assert hashes.nunique() == len(hashes)
+    for name in DETECTORS:
+        told = json.loads((run / f"models/{name}/fold_0/model.json").read_text())
+        assert told["model"] == told["network"]["name"] == name
+        for part in ("fold_0", "fold_1", "test"):
+            peaks = tables.read(run / f"detection/{name}/{part}/peaks.parquet", "slice_peaks")
+            assert len(peaks) and peaks["probability"].between(0, 1).all()
+    assert list(run.glob("models/attention_unet/fold_*/overlays/epoch_02_gates.png"))
+
+
+def test_networks_are_compared(run):
+    detection = json.loads((run / "evaluation/detection.json").read_text())
+    assert {"attention_unet_minus_unet", "transformer_minus_unet"} < set(detection["differences"])
+    costs = tables.read(run / "evaluation/system_costs.parquet", "system_costs")
+    assert set(costs["system"]) == {*DETECTORS, "unet_resnet", "maskrcnn"}
+    page = (run / "report/metrics.html").read_text()
+    assert "One network against another" in page and "Two stages against one" in page
 
 
 def test_every_scan_is_judged_by_networks_that_have_not_seen_it(run):
@@ -122,3 +147,22 @@ def test_an_edited_threshold_repeats_detection_but_no_training(run):
     assert re.search(r"^detect_unet +3$", text, re.M)
     assert not re.search(r"^detect_maskrcnn ", text, re.M)
     assert not re.search(r"^(train_unet|prepare_slices|check_scans) ", text, re.M)
+
+
+def jobs_with(run, *config):
+    """Rules that a run with a changed config would still run, with the number of their jobs."""
+    arguments = ("--configfile", TINY, "--config", *config, "--dry-run")
+    done = succeeded(run_workflow(run.parent, *arguments))
+    found = re.findall(r"^([a-z_]+) +(\d+)$", done.stdout + done.stderr, re.M)
+    return {name: int(count) for name, count in found}
+
+
+def test_a_network_more_or_less_trains_no_other_anew(run):
+    fewer = jobs_with(run, "detectors=[unet]")
+    assert "score_detections" in fewer
+    assert not {name for name in fewer if name.startswith(("train_", "detect_", "classify_"))}
+    shape = jobs_with(run, "transformer={width: 6}")
+    assert shape["train_segmenter"] == 2 and shape["detect_segmenter"] == 3
+    assert "train_unet" not in shape and "train_presence" not in shape
+    budget = jobs_with(run, "unet={epochs: 1}")
+    assert budget["train_segmenter"] == 4 and budget["train_unet"] == 2

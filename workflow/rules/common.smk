@@ -14,7 +14,7 @@ from nodules.base import closure, configuration, installation, tables
 from nodules.base.resources import NOTICE, hours, memory, minutes
 from nodules.datasets import folds, luna16
 from nodules.datasets.phantom import plan
-from nodules.evaluation import names
+from nodules.evaluation import names, runs
 from nodules.images import foreign
 
 configuration.check(config, workflow.configfiles)
@@ -28,7 +28,8 @@ wildcard_constraints:
     uid=foreign.UID,
     fold=r"\d+",
     member=r"\d+",
-    section="presence|malignancy|maskrcnn",
+    section="presence|malignancy|maskrcnn|transformer",
+    segmenter="attention_unet|transformer",
     part=r"fold_\d+|test",
 
 
@@ -53,11 +54,14 @@ PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
 # What the ResNet50s decide, and whether Mask R-CNN stands beside; what else needs is not made.
 PRESENCE, MALIGNANCY = (task in config["tasks"] for task in ("presence", "malignancy"))
 MASKRCNN = config["maskrcnn"]["enabled"]
+# Networks that find nodules; the ResNet50 looks at what the first, which sees slices, has found.
+DETECTORS, FIRST = config["detectors"], config["detectors"][0]
+IN_3D = names.IN_3D in DETECTORS
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
-# The U-Net's candidates: what they hit, and what the ResNet50 says of them.
-MATCHES = expand("results/detection/unet/{part}/matches.parquet", part=PARTS)
-CLASSIFIED = expand(names.SYSTEMS["unet_resnet"].scores.path, part=PARTS)
+# The first detector's candidates: what they hit, and what the ResNet50 says of them.
+MATCHES = expand(f"results/detection/{FIRST}/{{part}}/matches.parquet", part=PARTS)
+CLASSIFIED = expand("results/presence/{part}/candidates.parquet", part=PARTS)
 # Rules that see scans take this as an input. They are looked at anew once the check is done, and
 # where it found what it had found before, no network is trained again.
 CHECKED = ancient("results/scans/scans.parquet")
@@ -98,49 +102,5 @@ def part_scans(part):
     return [uid for uid in scans() if (SCANS[uid].subset == HELD_OUT) == (part == "test")]
 
 
-def stacks(part, truth=True):
-    """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
-
-    truth: False for what runs on scans alone, without masks.
-    """
-    own = ["results/slices/{uid}.npy", "results/slices/{uid}.parquet"]
-    own += ["results/masks/{uid}.parquet"] if truth else []
-
-    def files(wildcards):
-        return expand(own, uid=part_scans(part.format(**wildcards)))
-
-    return files
-
-
-def networks_unseen(model, part="{part}", members=("",)):
-    """Input functions `models` and `weights`: the networks that have not seen a part's scans.
-
-    For the scans that a fold leaves out: its own; for the held-out subset: every fold's.
-    members: folders of a fold, where it has several networks.
-    """
-
-    def files(name):
-        def networks(wildcards):
-            asked = part.format(**wildcards)
-            folds = FOLD_PARTS if asked == "test" else [asked]
-            places = [f"{fold}/{member}".rstrip("/") for fold in folds for member in members]
-            return [f"results/models/{model}/{place}/{name}" for place in places]
-
-        return networks
-
-    return {"models": files("model.json"), "weights": files("model.pt")}
-
-
-def start_weights(section):
-    """Weights that a ResNet starts from: none, ImageNet's or a checked copy of the user's file."""
-    kept = {"random": [], "imagenet": "results/weights/resnet50_imagenet.pth"}
-    return kept.get(config[section]["weights"], f"results/weights/{section}.pth")
-
-
-def facts(**fed):
-    """What a network's manifest says of the data and of how its input is prepared."""
-    prepared = {"lungs": config["lungs"]["method"], "slices": all_but("slices", "png")}
-    return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
-
-
+include: "common_inputs.smk"
 include: "common_report.smk"

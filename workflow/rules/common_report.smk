@@ -1,7 +1,9 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
 from nodules.report.catalogue import TITLES, figures_of
 
-FIGURES = figures_of(config["tasks"], MASKRCNN)
+FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN)
+# Of these, what compares systems.
+BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
 # The comparison of systems: its table, and what it states.

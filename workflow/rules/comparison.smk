@@ -7,11 +7,14 @@ Produces: results/evaluation/epochs.parquet, and of the presence task trend_*.pa
 
 TREND_TABLES = ["trend_slices", "trend_windows", "proxy_nodules", "certainty_bins", "risk_coverage"]
 NETWORKS = [
-    *expand("unet/{fold}", fold=FOLD_PARTS),
+    *expand("{detector}/{fold}", detector=DETECTORS, fold=FOLD_PARTS),
+    *expand("reduction/{fold}", fold=FOLD_PARTS if IN_3D else []),
     *expand("presence/{fold}", fold=FOLD_PARTS if PRESENCE else []),
     *expand("maskrcnn/{fold}", fold=FOLD_PARTS if MASKRCNN else []),
     *expand("malignancy/{fold}/{member}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []),
 ]
+# The two systems that give a confidence for each slice, where the run has two.
+BESIDE = pair.keys if (pair := runs.beside(SYSTEMS)) else ()
 
 
 rule gather_histories:
@@ -58,19 +61,16 @@ rule analyse_trends:
         runtime=hours(1),
     params:
         **RESAMPLING,
+        detector=FIRST,
     script:
         "../scripts/analyse_trends.py"
 
 
 rule compare_systems:
     input:
-        **{key: expand(names.SYSTEMS[key].slices.path, part=PARTS) for key in names.BESIDE.keys},
-        scores=expand("results/evaluation/slices/{part}.parquet", part=PARTS),
-        benchmarks=[
-            f"results/benchmarks/{rule}/{part}.tsv"
-            for rule, (_, step) in names.steps().items()
-            for part in (FOLD_PARTS if step == "training" else PARTS)
-        ],
+        **{key: expand(names.SYSTEMS[key].slices.path, part=PARTS) for key in BESIDE},
+        scores=expand("results/evaluation/slices/{part}.parquet", part=PARTS if BESIDE else []),
+        benchmarks=[f"results/benchmarks/{file}" for file in runs.steps(SYSTEMS, PARTS)],
         detection="results/evaluation/detection.json",
         segmentation="results/evaluation/segmentation.json",
         history="results/evaluation/epochs.parquet",
@@ -94,6 +94,7 @@ rule compare_systems:
     params:
         **RESAMPLING,
         parts=PARTS,
+        systems=SYSTEMS,
     script:
         "../scripts/compare_systems.py"
 

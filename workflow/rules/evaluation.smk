@@ -4,7 +4,7 @@ Requires: tables of scans, folds, detection, classification, slices, masks and m
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.
 """
 
-SYSTEMS = names.of_run(config["tasks"], MASKRCNN)
+SYSTEMS = runs.of_run(DETECTORS, config["tasks"], MASKRCNN)
 SETS = PARTS + ["out_of_fold"]
 
 
@@ -41,7 +41,7 @@ rule score_detections:
 
 rule evaluate_segmentation:
     input:
-        **{mask: expand(path, part=PARTS) for mask, path in names.regions_of(SYSTEMS).items()},
+        **{mask: expand(path, part=PARTS) for mask, path in runs.regions_of(SYSTEMS).items()},
         masks=lambda wildcards: [f"results/masks/{uid}.parquet" for uid in scans(wildcards)],
         slices=lambda wildcards: [f"results/slices/{uid}.parquet" for uid in scans(wildcards)],
         scans="results/scans/scans.parquet",
@@ -64,6 +64,7 @@ rule evaluate_segmentation:
     params:
         **RESAMPLING,
         agreement=config["masks"]["agreement"],
+        detector=FIRST,
     script:
         "../scripts/evaluate_segmentation.py"
 

@@ -29,6 +29,8 @@ rule draw_trends:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(30),
+    params:
+        detector=FIRST,
     script:
         "../scripts/draw_trends.py"
 
@@ -131,8 +133,7 @@ rule draw_comparison:
         costs="results/evaluation/system_costs.parquet",
         code=code("draw_comparison"),
     output:
-        confidence_by_system=drawn("confidence_by_system"),
-        system_costs=drawn("system_costs"),
+        **{name: drawn(name) for name in BESIDE_FIGURES},
     log:
         "results/logs/draw_comparison/all.log",
     benchmark:

@@ -1,12 +1,13 @@
-"""Pictures: hits, misses and false alarms of the U-Net, and where the malignancy ResNet50 looks.
+"""Pictures: hits, misses and false alarms of the first detector, and where the malignancy ResNet50 looks.
 
 Requires: slice stacks, masks, candidates, their regions and matches; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
 Produces: results/gallery/{hits,misses,false_alarms,explanations}.png.
 """
 
-# Whose confidence is shown: the ResNet50's, or the U-Net's where the other decides malignancy alone.
-STAGE = "presence" if PRESENCE else "detection/unet"
+# Whose confidence is shown: the ResNet50's, or the first detector's where the other decides
+# malignancy alone.
+STAGE = "presence" if PRESENCE else f"detection/{FIRST}"
 
 
 rule draw_gallery:
@@ -14,8 +15,8 @@ rule draw_gallery:
         stacks=stacks("fold_0"),
         test_stacks=[] if HELD_OUT is None else stacks("test"),
         candidates=expand(f"results/{STAGE}/{{part}}/candidates.parquet", part=PARTS),
-        matches=expand("results/detection/unet/{part}/matches.parquet", part=PARTS),
-        regions=expand("results/detection/unet/{part}/regions.parquet", part=PARTS),
+        matches=MATCHES,
+        regions=expand(f"results/detection/{FIRST}/{{part}}/regions.parquet", part=PARTS),
         nodules="results/scans/nodules.parquet",
         folds="results/folds/folds.parquet",
         code=code("draw_gallery"),
@@ -39,6 +40,7 @@ rule draw_gallery:
         most=config["report"]["gallery"],
         kind=config["masks"]["kind"],
         table="classified" if PRESENCE else "candidates",
+        detector=FIRST,
     script:
         "../scripts/draw_gallery.py"
 

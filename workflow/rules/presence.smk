@@ -1,6 +1,6 @@
-"""ResNet50: nodule or not, for the regions that the U-Net found and for every slice.
+"""ResNet50: nodule or not, for the regions that the first detector found and for every slice.
 
-Requires: slice stacks and masks, results/folds/folds.parquet, U-Net candidates of every fold,
+Requires: slice stacks and masks, results/folds/folds.parquet, candidates of every fold,
           results/scans/locations.parquet.
 Produces: results/models/presence/fold_{fold}/{model.pt,model.json,history.parquet},
           results/presence/{part}/{candidates,slices}.parquet.
@@ -12,10 +12,10 @@ rule train_presence:
         checked=CHECKED,
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
-        candidates=expand("results/detection/unet/{part}/candidates.parquet", part=FOLD_PARTS),
-        regions=expand("results/detection/unet/{part}/regions.parquet", part=FOLD_PARTS),
-        peaks=expand("results/detection/unet/{part}/peaks.parquet", part=FOLD_PARTS),
-        matches=expand("results/detection/unet/{part}/matches.parquet", part=FOLD_PARTS),
+        candidates=expand(f"results/detection/{FIRST}/{{part}}/candidates.parquet", part=FOLD_PARTS),
+        regions=expand(f"results/detection/{FIRST}/{{part}}/regions.parquet", part=FOLD_PARTS),
+        peaks=expand(f"results/detection/{FIRST}/{{part}}/peaks.parquet", part=FOLD_PARTS),
+        matches=expand(f"results/detection/{FIRST}/{{part}}/matches.parquet", part=FOLD_PARTS),
         locations="results/scans/locations.parquet",
         weights=start_weights("presence"),
         code=code("train_presence", config["presence"]["network"]),
@@ -50,9 +50,9 @@ rule classify_candidates:
         checked=CHECKED,
         stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
-        candidates="results/detection/unet/{part}/candidates.parquet",
-        regions="results/detection/unet/{part}/regions.parquet",
-        peaks="results/detection/unet/{part}/peaks.parquet",
+        candidates=f"results/detection/{FIRST}/{{part}}/candidates.parquet",
+        regions=f"results/detection/{FIRST}/{{part}}/regions.parquet",
+        peaks=f"results/detection/{FIRST}/{{part}}/peaks.parquet",
         code=code("classify_candidates", config["presence"]["network"]),
     output:
         candidates="results/presence/{part}/candidates.parquet",

@@ -39,7 +39,7 @@ rule write_metrics:
         metrics="results/evaluation/metrics.parquet",
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
-        comparison=COMPARISON if MASKRCNN and PRESENCE else [],
+        comparison=COMPARISON if BESIDE_FIGURES else [],
         code=code("write_metrics"),
     output:
         shown("results/report/metrics.html", RESULTS_AND_RUN, page="1 Numbers"),

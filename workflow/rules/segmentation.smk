@@ -1,12 +1,13 @@
 """U-Net: one network per fold, and candidates in the scans that it has not seen.
 
-Detection knows no truth; what it finds is held against the reference by rules of its own.
+Detection knows no truth; what the first detector of the config finds, which is the U-Net unless the
+config says otherwise, is held against the reference by rules of its own.
 
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet,
           results/scans/{nodules,excluded}.parquet.
 Produces: results/models/unet/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/detection/unet/{part}/{candidates,regions,peaks,matches}.parquet,
-          results/evaluation/slices/{part}.parquet.
+          results/detection/unet/{part}/{candidates,regions,peaks}.parquet, of the first detector
+          matches.parquet beside them, and results/evaluation/slices/{part}.parquet.
 """
 
 
@@ -71,12 +72,12 @@ rule detect_unet:
 
 rule match_candidates:
     input:
-        candidates="results/detection/unet/{part}/candidates.parquet",
+        candidates=f"results/detection/{FIRST}/{{part}}/candidates.parquet",
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         code=code("match_candidates"),
     output:
-        matches="results/detection/unet/{part}/matches.parquet",
+        matches=f"results/detection/{FIRST}/{{part}}/matches.parquet",
     log:
         "results/logs/match_candidates/{part}.log",
     benchmark:
@@ -94,12 +95,12 @@ rule match_candidates:
 # Slices with a nodule are shown to the networks again; masks may change without a new detection.
 rule score_slices:
     input:
-        **networks_unseen("unet"),
+        **networks_unseen(FIRST),
         checked=CHECKED,
         stacks=stacks("{part}"),
         folds="results/folds/folds.parquet",
-        peaks="results/detection/unet/{part}/peaks.parquet",
-        code=code("score_slices", config["unet"]["network"]),
+        peaks=f"results/detection/{FIRST}/{{part}}/peaks.parquet",
+        code=code("score_slices", config[FIRST]["network"]),
     output:
         scores="results/evaluation/slices/{part}.parquet",
     log:

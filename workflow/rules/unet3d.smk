@@ -1,9 +1,11 @@
-"""3-D U-Net: one network per fold, candidates in the scans that it has not seen, false alarms in its own.
+"""3-D U-Net: one network per fold, and candidates in the scans that it has not seen.
+
+Its false alarms in training scans are what the second stage in 3-D learns from.
 
 Requires: results/volumes and results/masks of the scans, results/folds/folds.parquet,
           results/scans/{nodules,excluded}.parquet.
 Produces: results/models/unet3d/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/detection/unet3d/{part}/{candidates,regions}.parquet,
+          results/detection/unet3d/{part}/candidates.parquet,
           results/detection/unet3d/fold_{fold}_training/alarms.parquet.
 """
 
@@ -54,7 +56,6 @@ rule detect_unet3d:
         code=code("detect_unet3d", config["unet3d"]["network"]),
     output:
         candidates="results/detection/unet3d/{part}/candidates.parquet",
-        regions="results/detection/unet3d/{part}/regions.parquet",
     log:
         "results/logs/detect_unet3d/{part}.log",
     benchmark:

@@ -5,17 +5,6 @@ Produces: results/volumes/{uid}.npy, results/volumes/{uid}_lung.npy, results/vol
 """
 
 
-def volumes(part):
-    """Input function: volumes of the scans that a part's jobs may touch."""
-    own = [f"results/volumes/{{uid}}{end}" for end in (".npy", "_lung.npy", ".parquet")]
-    return lambda wildcards: expand(own, uid=part_scans(part.format(**wildcards)))
-
-
-def taught(wildcards):
-    """What is true of the scans that a fold's networks in 3-D may touch."""
-    return expand("results/masks/{uid}.parquet", uid=part_scans(f"fold_{wildcards.fold}"))
-
-
 rule prepare_volumes:
     input:
         header=lambda wildcards: SCANS[wildcards.uid].header,

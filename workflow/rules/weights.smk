@@ -45,6 +45,8 @@ rule check_weights:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
-        settings=lambda wildcards: config[wildcards.section],
+        # Of the transformer's shape the context stands with the slices that it is shown.
+        settings=lambda wildcards: config[wildcards.section]
+        | (keys("unet", "context") if wildcards.section == "transformer" else {}),
     script:
         "../scripts/check_weights.py"

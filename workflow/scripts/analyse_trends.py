@@ -21,7 +21,7 @@ def main(snakemake):
         tables.read(inputs.segmentation, "segmentation"),
     )
     folds = tables.read(inputs.folds, "folds")
-    found, summary = trends.analyse(given, folds, params.bootstrap, params.seed)
+    found, summary = trends.analyse(given, folds, params.bootstrap, params.seed, params.detector)
     for name, table in found.items():
         tables.write(output[name], name, table)
     write_json(output.trends, summary)

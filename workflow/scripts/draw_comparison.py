@@ -1,4 +1,4 @@
-"""Draw the two stages beside Mask R-CNN: confidence over slices, time and memory."""
+"""Draw systems side by side: confidence over slices, time and memory."""
 
 from nodules.base import jobs, tables
 from nodules.report import plotting
@@ -6,16 +6,15 @@ from nodules.report.figures.comparison import confidence_by_system, system_costs
 
 
 def main(snakemake):
-    """Two figures of the two stages beside Mask R-CNN."""
+    """Confidence where two systems give one for each slice, and the costs of all."""
     inputs, output = snakemake.input, snakemake.output
     slices = tables.read(inputs.slices, "comparison_slices")
     comparison = tables.read(inputs.comparison, "comparison")
-    drawn = {
-        "confidence_by_system": confidence_by_system(slices, comparison),
-        "system_costs": system_costs(tables.read(inputs.costs, "system_costs")),
-    }
-    for name, figure in drawn.items():
-        plotting.save(figure, output[name])
+    costs = tables.read(inputs.costs, "system_costs")
+    plotting.save(system_costs(costs), output.system_costs)
+    if output.get("confidence_by_system"):
+        figure = confidence_by_system(slices, comparison)
+        plotting.save(figure, output.confidence_by_system)
 
 
 jobs.run(main, snakemake)

@@ -10,7 +10,7 @@ from nodules.report import gallery, plotting
 
 def main(snakemake):
     """One picture of each kind, with a few cases."""
-    inputs = snakemake.input
+    inputs, detector = snakemake.input, snakemake.params.detector
     folds = tables.read(inputs.folds, "folds")
     part = gallery.part_of(folds)
     candidates = with_matches(
@@ -32,10 +32,12 @@ def main(snakemake):
             snakemake.params.most,
         )
         pictures = [
-            gallery.picture(kind, case, by_uid[uid], found.get(uid, tables.frame("regions")))
+            gallery.picture(
+                kind, case, by_uid[uid], found.get(uid, tables.frame("regions")), detector
+            )
             for uid, case in zip(cases["seriesuid"], cases.to_dict("records"), strict=True)
         ]
-        plotting.save(gallery.draw(kind, pictures), [snakemake.output[kind]])
+        plotting.save(gallery.draw(kind, pictures, detector), [snakemake.output[kind]])
 
 
 def _regions(paths):

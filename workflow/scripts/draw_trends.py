@@ -16,14 +16,15 @@ def main(snakemake):
     inputs, output = snakemake.input, snakemake.output
     slices = tables.read(inputs.slices, "trend_slices")
     windows = tables.read(inputs.windows, "trend_windows")
-    trends = read_json(inputs.trends)
+    trends, detector = read_json(inputs.trends), snakemake.params.detector
     proxy = confidence_as_proxy(
         tables.read(inputs.nodules, "proxy_nodules"),
         tables.read(inputs.bins, "certainty_bins"),
         tables.read(inputs.risk, "risk_coverage"),
         trends,
+        detector,
     )
-    plotting.save(slice_loss(slices, trends), output.slice_loss)
+    plotting.save(slice_loss(slices, trends, detector), output.slice_loss)
     plotting.save(mean_confidence(slices), output.mean_confidence)
     plotting.save(window_confidence(windows), output.window_confidence)
     plotting.save(proxy, output.confidence_as_proxy)

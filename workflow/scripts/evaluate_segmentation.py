@@ -36,7 +36,9 @@ def main(snakemake):
     tables.write(output.table, "segmentation", table)
     summary = {
         name: segmentation.summarise(
-            table[table["set"] == name], of(nodules, uids), params.bootstrap, params.seed
+            table[table["set"] == name],
+            of(nodules, uids),
+            *(params.bootstrap, params.seed, params.detector),
         )
         for name, uids in sets.pooled_sets(folds).items()
     }

@@ -1,4 +1,4 @@
-"""What a fold's 3-D U-Net takes for nodules in its own training scans: the second stage's lesson."""
+"""What a fold's 3-D U-Net takes for nodules in its training scans: the second stage's lesson."""
 
 from tqdm import tqdm
 
@@ -20,7 +20,7 @@ def main(snakemake):
     network = bundle.restore(inputs.model, device).network
     settings = windows.WindowSettings(**snakemake.params.windows)
     scans = tqdm(open_volumes(inputs.volumes, uids), desc=f"mine fold {fold}", unit="scan")
-    found = [windows.detect([network], volume, settings, device).candidates for volume in scans]
+    found = [windows.detect([network], volume, settings, device) for volume in scans]
     candidates = tables.stacked([tables.frame("candidates"), *found])
     truth = (tables.read(inputs[name], name) for name in ("nodules", "excluded"))
     matched = with_matches(candidates, match(candidates, *truth))

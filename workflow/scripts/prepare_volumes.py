@@ -5,17 +5,17 @@ import cv2
 from nodules.base import jobs, tables
 from nodules.base.files import write_array
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lung_search, volumes
+from nodules.prepare import lung_search, volume_cut, volumes
 
 
 def main(snakemake):
     """Lungs, their box, 8-bit voxels."""
     cv2.setNumThreads(snakemake.threads)
     uid, output = snakemake.wildcards.uid, snakemake.output
-    settings = volumes.VolumeSettings(**snakemake.params.settings)
+    settings = volume_cut.VolumeSettings(**snakemake.params.settings)
     volume, geometry = read_volume(snakemake.input.header)
     lungs = lung_search.search(snakemake.params.lungs, volume, geometry)
-    cut = volumes.cut(volume, geometry, lungs.mask, settings)
+    cut = volume_cut.cut(volume, geometry, lungs.mask, settings)
     write_array(output.volume, cut.grey)
     write_array(output.lung, cut.lung)
     tables.write(output.table, "volumes", volumes.describe(uid, geometry, cut.grid))

@@ -63,6 +63,9 @@ def test_every_key_is_documented_with_its_default():
         ({"folds": {"n": 1}}, "folds.n"),
         ({"data": {"source": "luna16"}}, "--config luna16_dir="),
         ({"typo": 1}, "unknown key 'typo'"),
+        ({"detectors": []}, "detectors: [] should be non-empty"),
+        ({"detectors": ["unet", "unet"]}, "detectors: ['unet', 'unet'] has non-unique elements"),
+        ({"detectors": ["resnet"]}, "detectors.0: 'resnet' is not one of ['unet',"),
     ],
 )
 def test_mistakes_are_named_with_a_remedy(change, message):
@@ -172,3 +175,38 @@ def test_the_check_tells_of_keys_given_twice(tmp_path):
     (tmp_path / "overlay.yaml").write_text("seed: 1\nseed: 2\n")
     with pytest.raises(UserError, match="seed: stands in"):
         configuration.check(overlaid(), [tmp_path / "overlay.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "message"),
+    [
+        ("attention_unet", {"depth": 6}, "unet.patch: must be 0 or a multiple of 32 for attention"),
+        ("transformer", {"blocks": [2] * 5, "heads": [1] * 5, "token_px": 8}, "a multiple of 128"),
+        ("transformer", {"heads": [2, 4]}, "as many numbers as transformer.blocks has"),
+        (
+            "transformer",
+            {"heads": [2, 4, 7]},
+            "3 has 96 channels, which 7 heads cannot share",
+        ),
+        ("transformer", {"weights": "imagenet"}, "download torchvision's swin_t"),
+        ("transformer", {"weights": "Random"}, "transformer.weights: did you mean 'random'"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_where_it_is_a_detector(section, change, message):
+    slices = {"unet": {"patch": 80}} if section == "attention_unet" else {}
+    configuration.check(overlaid(**slices, **{section: change}))
+    with pytest.raises(UserError, match=re.escape(message)):
+        configuration.check(overlaid(**slices, **{section: change}, detectors=["unet", section]))
+
+
+def test_without_the_unet_its_shape_is_not_asked_about():
+    shallow = {"attention_unet": {"depth": 2}, "slices": {"size": 96}}
+    deep = {"unet": {"depth": 6, "patch": 32}}
+    configuration.check(overlaid(**shallow, **deep, detectors=["attention_unet"]))
+
+
+def test_a_missing_file_of_the_transformers_weights_is_told_only_where_it_is_asked_for():
+    config = overlaid(transformer={"weights": "nowhere.pth"})
+    configuration.check_weights(config)
+    with pytest.raises(UserError, match=r"transformer\.weights: there is no file 'nowhere\.pth'"):
+        configuration.check_weights(config | {"detectors": ["transformer"]})

@@ -6,10 +6,12 @@ import pytest
 
 from nodules.base import tables
 from nodules.evaluation import costs
-from nodules.evaluation.comparison import ONE, OTHER, gather, measure, scored
+from nodules.evaluation.comparison import gather, measure, scored
+from nodules.evaluation.names import Pair
 from nodules.evaluation.statements.comparison import write
 from nodules.report.pages.comparison import tables_of
 
+ONE, OTHER = "unet_resnet", "maskrcnn"
 UIDS = [f"2.25.{i}" for i in range(12)]
 FOLDS = tables.frame(
     "folds",
@@ -41,7 +43,7 @@ def gathered(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def measured(slices: pd.DataFrame, name: str = "out_of_fold") -> dict[tuple[str, str], dict]:
-    rows = measure(slices[slices["set"] == name], 200, 1)
+    rows = measure(slices[slices["set"] == name], Pair(ONE, OTHER), 200, 1)
     return {(row["measure"], row["stage"]): row for row in rows}
 
 
@@ -134,6 +136,33 @@ def test_scores_of_detection_and_segmentation_are_taken_over_as_they_are():
     assert np.isnan(table["one_value"].iloc[-1]) and table["n"].iloc[-1] == 3
 
 
+def test_networks_of_choice_are_compared_with_each_other_and_no_system_with_its_own_first_stage():
+    number = {"value": 0.1, "low": -0.1, "high": 0.3}
+    gap = {"test": number | {"sensitivity": {}}}
+    systems = ("unet", ONE, "transformer")
+    scores = {"cpm": 0.5, "sensitivity": {}, "n_scans": 7}
+    detection = {
+        "systems": {s: {"test": scores} for s in systems},
+        "differences": {f"{ONE}_minus_unet": gap, "transformer_minus_unet": gap},
+    }
+    means = {"all": {"dice": {"value": 0.4}}}
+    differences = {
+        f"transformer_minus_{other}": number | {"n_nodules": 3} for other in ("unet", "reader")
+    }
+    segmentation = {
+        "test": dict.fromkeys(("unet", "transformer", "reader"), means)
+        | {"dice_differences": differences}
+    }
+    rows = list(scored("test", detection, segmentation))
+    pairs = [(row["measure"], row["one"], row["other"]) for row in rows]
+    assert pairs == [("cpm", "transformer", "unet"), ("dice", "transformer", "unet")]
+
+
+def test_without_two_systems_of_slices_there_is_nothing_to_gather():
+    slices, fitted = gather({}, FOLDS)
+    assert slices.empty and fitted == {}
+
+
 def test_costs_count_each_network_for_every_system_it_is_part_of():
     keys = [
         ("unet", "training", 10.0),
@@ -148,7 +177,7 @@ def test_costs_count_each_network_for_every_system_it_is_part_of():
     )
     history = pd.DataFrame({"model": ["unet", "unet", "maskrcnn"], "fold": 0, "seconds": [3, 4, 5]})
     shown = pd.DataFrame({"part": ["fold_0"], "scans": [4]})
-    table = costs.system_costs(history, jobs, shown, FOLDS)
+    table = costs.system_costs(history, jobs, shown, FOLDS, ["unet", ONE, OTHER])
     assert table["system"].tolist() == ["unet", "unet_resnet", "unet_resnet", "maskrcnn"]
     assert table["seconds"].tolist() == [7, 7, 4, 5]  # trainings from the history
     assert table["scans"].tolist() == [4, 4, 4, 4]  # 8 scans are not held out

@@ -15,7 +15,8 @@ from nodules.evaluation.malignancy import (
     score,
     within_classes,
 )
-from nodules.evaluation.names import MALIGNANCY, MALIGNANCY_PAIRS, Pair
+from nodules.evaluation.names import MALIGNANCY, Pair
+from nodules.evaluation.pairs import MALIGNANCY_PAIRS
 from nodules.evaluation.statements.malignancy import main_set
 from nodules.findings import yardsticks
 from nodules.findings.rule import COMMON

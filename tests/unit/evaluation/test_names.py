@@ -10,7 +10,7 @@ import pytest
 
 from helpers.sources import ROOT, all_rules
 from nodules.base import tables
-from nodules.evaluation import names
+from nodules.evaluation import names, pairs
 
 KINDS = {
     "sets": names.SETS,
@@ -69,12 +69,12 @@ def test_keys_and_names_are_unique(kind: str) -> None:
 
 
 def test_pairs_are_of_entries() -> None:
-    for pairs, entries in (
-        ((*names.SYSTEM_PAIRS, names.BESIDE), names.SYSTEMS),
-        (names.MALIGNANCY_PAIRS, names.MALIGNANCY),
-        (names.MASK_PAIRS, names.MASKS),
+    for shown, entries in (
+        (pairs.SYSTEM_PAIRS, names.SYSTEMS),
+        (pairs.MALIGNANCY_PAIRS, names.MALIGNANCY),
+        (pairs.MASK_PAIRS, names.MASKS),
     ):
-        for pair in pairs:
+        for pair in shown:
             assert set(pair.keys) <= set(entries)
             assert pair.key == f"{pair.first}_minus_{pair.second}"
 
@@ -94,21 +94,6 @@ def test_networks_name_rules_that_exist() -> None:
         assert {network.train, network.apply} <= rules
 
 
-def test_a_run_has_the_systems_that_its_tasks_give() -> None:
-    assert names.of_run(["presence", "malignancy"], True) == ["unet", "unet_resnet", "maskrcnn"]
-    assert names.of_run(["malignancy"], True) == ["unet", "maskrcnn"]
-    assert names.of_run(["presence"], False) == ["unet", "unet_resnet"]
-    assert list(names.regions_of(["unet", "unet_resnet"])) == ["unet"]
-    assert list(names.regions_of(["unet", "maskrcnn"])) == ["unet", "maskrcnn"]
-
-
-def test_steps_are_those_of_networks_that_detect() -> None:
-    steps = names.steps()
-    assert steps["classify_candidates"] == ("presence", "inference")
-    assert steps["train_maskrcnn"] == ("maskrcnn", "training")
-    assert "train_malignancy" not in steps
-
-
 def test_sets_and_folds_have_names() -> None:
     assert names.set_name("test") == names.SETS["test"].name
     assert names.set_name("fold_3") == "left-out scans of fold 3"
@@ -116,7 +101,7 @@ def test_sets_and_folds_have_names() -> None:
 
 def test_the_snakefile_reads_it_in_no_time() -> None:
     heavy = "{'numpy', 'pandas', 'pyarrow', 'torch', 'matplotlib'}"
-    code = f"import sys, nodules.evaluation.names; print({heavy} & set(sys.modules))"
+    code = f"import sys, nodules.evaluation.runs; print({heavy} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     environment = {"PYTHONPATH": str(ROOT / "workflow")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -176,7 +176,7 @@ def evaluated(run: Run, replicates: int = 60):
     table = segmented(run)
     segmentation = {
         name: evaluation_segmentation.summarise(
-            table[table["set"] == name], sets.of(run.nodules, uids), replicates, 1
+            table[table["set"] == name], sets.of(run.nodules, uids), replicates, 1, "unet"
         )
         for name, uids in sets.pooled_sets(run.folds).items()
     }
@@ -188,7 +188,7 @@ def evaluated(run: Run, replicates: int = 60):
     confidence = slices.assign(confidence=0.3, loss=0.36, present=False)
     extra = {c: 0 for c in tables.columns("slice_scores") if c not in ("seriesuid", "slice")}
     given = Predictions(confidence, slices.assign(**extra), run.classified, table)
-    trend_tables, trends = analyse(given, run.folds, replicates, 1)
+    trend_tables, trends = analyse(given, run.folds, replicates, 1, "unet")
     summaries = (detection.summary, segmentation, classification.summary, trends)
     return detection, classification, trend_tables, [plain(s) for s in summaries]
 

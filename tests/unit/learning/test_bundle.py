@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from helpers.settings import MASKRCNN, PRESENCE, UNET
+from helpers.settings import ATTENTION, MASKRCNN, PRESENCE, TRANSFORMER, UNET
 from nodules.base.files import UserError
 from nodules.learning.networks import asking, bundle
 
@@ -23,7 +23,14 @@ def made(folder, settings=UNET, seed=1):
     return folder / "model.json", folder / "model.pt", network
 
 
-@pytest.mark.parametrize("settings", [UNET, MASKRCNN, PRESENCE], ids=lambda s: s.network)
+NETWORKS = [UNET, ATTENTION, TRANSFORMER, MASKRCNN, PRESENCE]
+
+
+def test_no_network_is_forgotten():
+    assert {settings.network for settings in NETWORKS} == set(bundle.architectures())
+
+
+@pytest.mark.parametrize("settings", NETWORKS, ids=lambda s: s.network)
 def test_every_network_is_built_again_from_its_bundle_alone(tmp_path, settings):
     manifest, _, network = made(tmp_path, settings)
     again = bundle.restore(manifest, CPU)
@@ -74,12 +81,12 @@ def test_what_is_no_manifest_is_refused_in_one_sentence(tmp_path, text, reason):
 
 @pytest.mark.parametrize("name", ["weights", "bundle", "../loop", "os", ""])
 def test_only_networks_can_be_chosen(name):
-    with pytest.raises(UserError, match="not one of maskrcnn, resnet, unet"):
+    with pytest.raises(UserError, match="not one of attention_unet, maskrcnn, resnet"):
         bundle.architecture(name)
 
 
 def test_settings_that_shape_a_network_are_all_it_is_built_from():
-    for settings in (UNET, MASKRCNN, PRESENCE):
+    for settings in NETWORKS:
         shape = bundle.shape_of(settings.network, settings)
         assert set(shape) <= set(asdict(settings)) and "epochs" not in shape
 

@@ -1,6 +1,7 @@
 """FROC, ROC, calibration and Dice: what is drawn is what is stored."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import example_results as results
@@ -55,6 +56,19 @@ def test_every_dice_is_a_dot_and_a_miss_is_one_at_zero() -> None:
     assert (values == 0).sum() == 1
     ticks = [label.get_text() for label in axes.get_xticklabels()]
     assert ticks == ["5–8 mm\nn = 3", "8–12 mm\nn = 3"]
+
+
+@pytest.mark.parametrize("networks", [["unet"], ["unet", "attention_unet", "transformer"]])
+def test_a_legend_of_many_masks_stays_within_the_figure(networks) -> None:
+    table = results.segmentation()
+    others = table[table["comparison"] != "unet"]
+    own = [table[table["comparison"] == "unet"].assign(comparison=name) for name in networks]
+    figure = detection.dice_by_diameter(pd.concat([*own, others], ignore_index=True))
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == len(networks) + 2
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
 
 
 def test_empty_tables_give_figures_that_say_so() -> None:

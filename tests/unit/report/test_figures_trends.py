@@ -5,6 +5,7 @@ import pytest
 
 from helpers import example_results as results
 from nodules.base import tables
+from nodules.evaluation.names import TRANSFORMER
 from nodules.report.figures.trends import (
     confidence_as_proxy,
     mean_confidence,
@@ -15,7 +16,7 @@ from nodules.report.figures.trends import (
 
 def test_every_slice_and_the_regression_line_are_drawn() -> None:
     slices = results.trend_slices()
-    left, right, *_ = slice_loss(slices, results.trends()).axes
+    left, right, *_ = slice_loss(slices, results.trends(), "unet").axes
     without, with_nodule, line = left.lines
     assert len(without.get_xdata()) + len(with_nodule.get_xdata()) == 240
     assert np.diff(line.get_ydata()) == pytest.approx(1e-4)
@@ -31,10 +32,10 @@ def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:
     # Three scans have six orders; a sum in another order differs in its last digits.
     six = np.array([-2, -1, 0, 1, 2, 3]) * 1e-4
     slope["shuffled_scans"] = [*six, *(six * (1 + 1e-13))] * 20
-    _, right, *_ = slice_loss(results.trend_slices(), trends).axes
+    _, right, *_ = slice_loss(results.trend_slices(), trends, "unet").axes
     (ticks,) = right.collections
     assert [path[0, 0] for path in ticks.get_segments()] == pytest.approx(list(six * 1000))
-    _, right, *_ = slice_loss(results.trend_slices(), results.trends()).axes
+    _, right, *_ = slice_loss(results.trend_slices(), results.trends(), "unet").axes
     assert not right.collections
 
 
@@ -42,7 +43,7 @@ def test_the_line_is_straight_in_loss_and_not_drawn_below_zero() -> None:
     trends = results.trends()
     slope = trends["sets"]["test"]["slopes"]["presence_loss"]
     slope.update(slope=-0.01, intercept=1.0)
-    left, *_ = slice_loss(results.trend_slices(), trends).axes
+    left, *_ = slice_loss(results.trend_slices(), trends, "unet").axes
     line = left.lines[2].get_ydata()
     assert left.get_yscale() == "log"
     assert np.diff(line[:100]) == pytest.approx(-0.01)
@@ -58,7 +59,7 @@ def test_a_single_window_is_one() -> None:
 
 
 def test_a_loss_without_a_slope_says_so() -> None:
-    axes = slice_loss(results.trend_slices(), results.trends()).axes
+    axes = slice_loss(results.trend_slices(), results.trends(), "unet").axes
     assert "too few slices" in axes[2].texts[0].get_text()
 
 
@@ -83,10 +84,13 @@ def test_proxy_shows_every_nodule_and_every_bin() -> None:
         results.certainty_bins(),
         results.risk_coverage(),
         results.trends(),
+        "transformer",
     )
     dice, right, coverage = figure.axes
     assert len(dice.lines[0].get_xdata()) == 9
     assert "Spearman 0.30 (0.20 to 0.40)" in dice.texts[0].get_text()
+    # What the first detector of a run is called, the figure says.
+    assert dice.get_ylabel() == f"Dice of the {TRANSFORMER}'s region"
     assert "28 candidates" in right.get_title(loc="left")
     assert len(coverage.lines) == 4  # two tasks, each with its best order
 
@@ -95,9 +99,9 @@ def test_empty_tables_give_figures_that_say_so() -> None:
     empty = tables.frame("trend_slices")
     nothing = {"sets": {}, "main_set": None}
     for figure in (
-        slice_loss(empty, nothing),
+        slice_loss(empty, nothing, "unet"),
         mean_confidence(empty),
         window_confidence(tables.frame("trend_windows")),
-        confidence_as_proxy(empty, empty, empty, nothing),
+        confidence_as_proxy(empty, empty, empty, nothing, "unet"),
     ):
         assert all(axes.texts for axes in figure.axes)

@@ -101,7 +101,7 @@ def test_the_picture_shows_the_slice_where_the_nodule_is_largest(stack: Stack) -
     x, y, z = GRID.to_world((6, 40, 60))
     case = candidate(1, 2, 0.87, x=x, y=y, z=z)
     own = tables.frame("regions", regions.encode(UID, "unet", "slices", 1, ball(7, 41, 60, 4)))
-    shown = gallery.picture("hits", case, stack, own)
+    shown = gallery.picture("hits", case, stack, own, "unet")
     assert shown.place == "test, scan …456789, slice 7"
     assert shown.title == "confidence 0.87, 6.0 mm"
     assert shown.centre == pytest.approx((40, 60))
@@ -112,7 +112,7 @@ def test_the_picture_shows_the_slice_where_the_nodule_is_largest(stack: Stack) -
 def test_a_false_alarm_shows_the_slice_where_the_candidate_is_largest(stack: Stack) -> None:
     x, y, z = GRID.to_world((2, 30, 30))
     own = tables.frame("regions", regions.encode(UID, "unet", "slices", 5, ball(3, 30, 30, 6)))
-    shown = gallery.picture("false_alarms", candidate(5, 0, 0.5, x=x, y=y, z=z), stack, own)
+    shown = gallery.picture("false_alarms", candidate(5, 0, 0.5, x=x, y=y, z=z), stack, own, "unet")
     assert shown.place.endswith("slice 3")
     assert not shown.truth[30, 30]
 
@@ -120,8 +120,8 @@ def test_a_false_alarm_shows_the_slice_where_the_candidate_is_largest(stack: Sta
 def test_pictures_are_drawn_to_scale(stack: Stack, tmp_path: Path) -> None:
     x, y, z = GRID.to_world((4, 20, 30))
     case = nodule(1, 8.0, x=x, y=y, z=z, candidate=0, confidence=np.nan)
-    shown = gallery.picture("misses", case, stack, tables.frame("regions"))
-    figure = gallery.draw("misses", [shown])
+    shown = gallery.picture("misses", case, stack, tables.frame("regions"), "unet")
+    figure = gallery.draw("misses", [shown], "unet")
     axes = figure.axes[0]
     (bar,) = axes.lines
     assert np.ptp(bar.get_xdata()) * 0.8 == pytest.approx(gallery.BAR_MM)
@@ -131,7 +131,7 @@ def test_pictures_are_drawn_to_scale(stack: Stack, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", gallery.HEADINGS)
 def test_nothing_to_show_is_said(kind: str) -> None:
-    figure = gallery.draw(kind, [])
+    figure = gallery.draw(kind, [], "unet")
     assert gallery.NONE[kind] in [text.get_text() for text in figure.texts]
 
 

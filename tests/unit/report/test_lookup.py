@@ -3,9 +3,11 @@
 import pandas as pd
 
 from helpers.sources import ROOT
-from nodules.evaluation import names
+from nodules.evaluation import names, pairs, runs
 from nodules.report import lookup, plotting
 from nodules.report.catalogue import TITLES, figures_of
+
+UNET = ["unet"]
 
 
 def test_the_held_out_test_is_shown_where_there_is_one() -> None:
@@ -31,10 +33,18 @@ def test_counts_name_their_unit() -> None:
 
 
 def test_every_entry_of_the_catalogue_has_a_colour() -> None:
-    for entries in (names.SETS, names.SYSTEMS, names.MALIGNANCY, names.NETWORKS, names.MASKS):
-        colours = [plotting.colour(entry) for entry in entries.values()]
+    # A run has one second stage, behind its first detector.
+    systems = runs.of_run(names.DETECTORS, ["presence"], maskrcnn=True)
+    detecting = [names.SYSTEMS[key] for key in systems]
+    networks = [names.NETWORKS[key] for system in detecting for key in system.networks]
+    catalogues = (names.SETS, names.MALIGNANCY, names.MASKS)
+    groups = [list(catalogue.values()) for catalogue in catalogues]
+    for entries in (*groups, detecting, list(dict.fromkeys(networks))):
+        colours = [plotting.colour(entry) for entry in entries]
         assert len(colours) == len(set(colours)), "two entries of one figure look alike"
-    assert len({plotting.colour(pair) for pair in names.MALIGNANCY_PAIRS}) == 3
+    # In a print in grey the lines differ all the same.
+    assert len({(system.dash, system.marker) for system in detecting}) == len(detecting)
+    assert len({plotting.colour(pair) for pair in pairs.MALIGNANCY_PAIRS}) == 3
 
 
 def test_classes_of_diameter_as_they_are_printed() -> None:
@@ -44,9 +54,9 @@ def test_classes_of_diameter_as_they_are_printed() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of(["presence", "malignancy"], maskrcnn=True) == list(TITLES)
-    presence = set(figures_of(["presence"], maskrcnn=True))
-    malignancy = set(figures_of(["malignancy"], maskrcnn=True))
+    assert figures_of(UNET, ["presence", "malignancy"], maskrcnn=True) == list(TITLES)
+    presence = set(figures_of(UNET, ["presence"], maskrcnn=True))
+    malignancy = set(figures_of(UNET, ["malignancy"], maskrcnn=True))
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
@@ -54,8 +64,13 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 
 
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
-    left_out = set(TITLES) - set(figures_of(["presence", "malignancy"], maskrcnn=False))
+    left_out = set(TITLES) - set(figures_of(UNET, ["presence", "malignancy"], maskrcnn=False))
     assert left_out == {"confidence_by_system", "system_costs"}
+
+
+def test_several_detectors_are_compared_whatever_else_runs() -> None:
+    several = figures_of(["attention_unet", "unet"], ["malignancy"], maskrcnn=False)
+    assert "system_costs" in several and "confidence_by_system" not in several
 
 
 def test_every_figure_has_a_caption() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from helpers import example_results as results
 from helpers.example_results import number
 from nodules.base import tables
+from nodules.evaluation.detection import BEST
 from nodules.evaluation.explanations import MEASURES, METHODS
 from nodules.images.geometry import Geometry
 from nodules.report.pages import costs as pages_costs
@@ -126,3 +127,39 @@ def test_costs_are_summed() -> None:
     html = pages_costs.costs(pd.DataFrame(costs)).html()
     assert "4,000" in html
     assert "All rules: 4,000 s of jobs, 3,900 s of processor." in html
+
+
+def test_what_is_said_of_the_second_stage_follows_the_first_detector() -> None:
+    names_of = {"transformer": "Swin U-Net", "unet": "U-Net"}
+    shown = {}
+    for first in names_of:
+        rows = [
+            number("cpm", system, where) for system in (first, "unet") for where in results.SETS
+        ]
+        rows += [number("presence_auc", "presence"), number("recall", first, point=BEST)]
+        rows += [number("spearman_probability_and_dice", "presence")]
+        rows += [number("slope", first, group="unet_loss")]
+        shown[first] = page(tables.frame("metrics", rows), results.trends()).html()
+    for first, name in names_of.items():
+        for text in ("ResNet50 on the {}'s candidates", "{}'s own score", "{}'s loss"):
+            assert escape(text.format(name), quote=True) in shown[first]
+    assert escape("the U-Net's candidates", quote=True) not in shown["transformer"]
+    assert "Nodules found, best 8" in shown["transformer"]
+
+
+def test_networks_are_compared_apart_from_mask_rcnn() -> None:
+    pairs = (("transformer", "unet"), ("unet_resnet", "maskrcnn"))
+    rows = [
+        {"set": "test", "measure": "cpm", "point": "", "stage": "", "one": one, "other": other}
+        | {"one_value": 0.5, "other_value": 0.4, "difference": 0.1, "low": 0.0, "high": 0.2}
+        | {"n": 9, "unit": "scans", "definition": "what it is"}
+        for one, other in pairs
+    ]
+    told = {"statements": {"test": "Neither is surer."}}
+    metrics = tables.frame("metrics", [number("cpm", "unet")])
+    heads = {}
+    for chosen in (rows, rows[:1], rows[1:]):
+        html = page(metrics, None, None, (tables.frame("comparison", chosen), told)).html()
+        heads[len(heads)] = ["<h2>One network" in html, "<h2>Two stages" in html]
+        assert ("Neither is surer." in html) == heads[len(heads) - 1][1]
+    assert heads == {0: [True, True], 1: [True, False], 2: [False, True]}

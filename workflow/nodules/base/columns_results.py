@@ -55,7 +55,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("nodule", INT, "", "number within the scan, from 1"),
         DIAMETER,
         Column("diameter_class", STR, "mm", "<5, 5-8, 8-12, 12-20 or >=20"),
-        Column("comparison", STR, "", "unet, maskrcnn, reader or sphere"),
+        Column("comparison", STR, "", "a detector (such as unet), maskrcnn, reader or sphere"),
         Column("reader", INT, "", "the reader compared with the others' consensus, else 0"),
         Column("detected", BOOL, "", "whether the compared mask shares a voxel with the reference"),
         Column("candidates", INTS, "", "networks: candidates whose regions overlap the nodule"),
@@ -92,7 +92,12 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("running_confidence", REAL, "", "mean confidence of this and all earlier slices"),
         Column("running_certainty", REAL, "", "mean certainty of this and all earlier slices"),
         Column("presence_loss", REAL, "nat", "ResNet50's binary cross-entropy against presence"),
-        Column("unet_loss", REAL, "nat/px", "U-Net's mean binary cross-entropy"),
+        Column(
+            "unet_loss",
+            REAL,
+            "nat/px",
+            "mean cross-entropy of the first detector (U-Net)",
+        ),
     ),
     "trend_windows": (
         SET,
@@ -102,7 +107,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("confidence", REAL, "", "mean confidence"),
         Column("certainty", REAL, "", "mean certainty"),
         Column("presence_loss", REAL, "nat", "mean ResNet50 loss"),
-        Column("unet_loss", REAL, "nat/px", "mean U-Net loss"),
+        Column("unet_loss", REAL, "nat/px", "mean loss of the first detector"),
     ),
     # Where the malignancy ResNet50 looks: one row per labelled nodule and method.
     "explanations": (
@@ -133,8 +138,8 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("nodule", INT, "", "number within the scan, from 1"),
         DIAMETER,
         Column("confidence", REAL, "", "highest ResNet50 confidence of its candidates"),
-        Column("probability", REAL, "", "highest U-Net score of its candidates"),
-        Column("dice", REAL, "", "Dice of the U-Net's regions against the readers' consensus"),
+        Column("probability", REAL, "", "highest score of its candidates by the first detector"),
+        Column("dice", REAL, "", "Dice of its regions against the readers' consensus"),
     ),
     "certainty_bins": (
         SET,
@@ -177,7 +182,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         UID,
         Column("slice", INT, "", "slice index"),
         Column("present", BOOL, "", "whether the reference mask has a nodule on this slice"),
-        Column("system", STR, "", "unet_resnet or maskrcnn"),
+        Column("system", STR, "", "maskrcnn, or the first detector with ResNet50"),
         Column("confidence", REAL, "", "confidence in a nodule on this slice, as given"),
         Column("calibrated", REAL, "", "the same, calibrated on other scans; empty where not"),
     ),
@@ -198,7 +203,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("definition", STR, "", "how it is defined"),
     ),
     "system_costs": (
-        Column("system", STR, "", "unet, unet_resnet or maskrcnn"),
+        Column("system", STR, "", "a detector, unet_resnet (of the first) or maskrcnn"),
         Column("model", STR, "", "network of the system that the row is about"),
         Column("step", STR, "", "training or inference"),
         Column("part", STR, "", "fold_<k> or test"),

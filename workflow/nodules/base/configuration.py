@@ -15,6 +15,7 @@ from nodules.base.files import UserError
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 SUBSETS = 10  # as LUNA16 has them; the phantom's scan i is in subset i % 10
 SMALLEST_PATCH = 32  # pixels; networks that halve their input five times have nothing left of less
+SEE_SLICES = ("unet", "attention_unet", "transformer")  # detectors that are shown `unet.patch`
 # Pixels that the network sees; torchvision rounds the sides of anchors, and of less leaves none,
 # so that every loss is infinite.
 SMALLEST_ANCHOR = 1.5
@@ -201,11 +202,8 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     benign, malignant = config["malignancy"]["benign"], config["malignancy"]["malignant"]
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
-    yield from _of_unet(config["unet"], config["slices"]["size"])
-    for key in ("unet3d.patch", "unet3d.window", "reduction.cube"):
-        yield from _of_sides(config, *key.split("."))
-    if config["unet3d"]["nodules"] + config["unet3d"]["bright"] > 1:
-        yield "unet3d.nodules and unet3d.bright: are shares of the patches, so together at most 1"
+    yield from _of_detectors(config)
+    yield from _in_3d(config)
     if config["maskrcnn"]["enabled"]:
         yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
@@ -224,23 +222,66 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _of_unet(unet: Mapping[str, Any], size: int) -> Iterator[str]:
-    step, patch = 2 ** (unet["depth"] - 1), unet["patch"]
-    least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
-    if size % step:
-        yield f"slices.size: must be a multiple of {step} for unet.depth {unet['depth']}"
-    if patch % step or patch > size or 0 < patch < least:
+def _of_detectors(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the networks of this run that see slices cannot be shown, or cannot be built of."""
+    size, patch = config["slices"]["size"], config["unet"]["patch"]
+    for name in (name for name in config["detectors"] if name in SEE_SLICES):
+        own = config[name]
+        if name == "transformer":
+            yield from _of_transformer(own)
+            levels, shape = len(own["blocks"]), f"{len(own['blocks'])} transformer.blocks"
+            shape += f" and transformer.token_px {own['token_px']}"
+        else:
+            levels, shape = own["depth"], f"{name}.depth {own['depth']}"
+        step = own.get("token_px", 1) * 2 ** (levels - 1)
+        least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
+        if size % step:
+            yield f"slices.size: must be a multiple of {step} for {shape}"
+        if patch % step or patch > size or 0 < patch < least:
+            yield (
+                f"unet.patch: must be 0 or a multiple of {step} for {shape}, at least {least}, and"
+                f" not exceed slices.size {size}"
+            )
+
+
+def _of_transformer(transformer: Mapping[str, Any]) -> Iterator[str]:
+    if len(transformer["heads"]) != len(transformer["blocks"]):
+        yield "transformer.heads: name as many numbers as transformer.blocks has"
+    for stage, heads in enumerate(transformer["heads"]):
+        channels = transformer["width"] * 2**stage
+        if channels % heads:
+            yield (
+                f"transformer.heads: stage {stage + 1} has {channels} channels, which {heads} heads"
+                " cannot share equally"
+            )
+    if transformer["weights"] == "imagenet":
         yield (
-            f"unet.patch: must be 0 or a multiple of {step}, at least {least}, and not exceed"
-            f" slices.size {size}"
+            "transformer.weights: ImageNet's are not fetched; download torchvision's swin_t and"
+            " name the file, or set it to random"
         )
+
+
+def _in_3d(config: Mapping[str, Any]) -> Iterator[str]:
+    """What the detector in 3-D cannot be shown, or cannot be built of."""
+    if config["detectors"][0] not in SEE_SLICES:
+        yield (
+            f"detectors: name one of {', '.join(SEE_SLICES)} first: what is shown slice by slice"
+            " (presence, trends, gallery) follows the first of them"
+        )
+    for key in ("unet3d.patch", "unet3d.window", "reduction.cube"):
+        yield from _of_sides(config, *key.split("."))
+    if config["unet3d"]["nodules"] + config["unet3d"]["bright"] > 1:
+        yield "unet3d.nodules and unet3d.bright: are shares of the patches, so together at most 1"
 
 
 def _of_sides(config: Mapping[str, Any], section: str, key: str) -> Iterator[str]:
     """Networks in 3-D halve their sides once more than they have levels."""
     levels, side = len(config[section]["widths"]), config[section][key]
     if side % 2**levels:
-        yield f"{section}.{key}: must be a multiple of {2**levels} for the {levels} levels of {section}.widths"
+        yield (
+            f"{section}.{key}: must be a multiple of {2**levels} for the {levels} levels of"
+            f" {section}.widths"
+        )
 
 
 def _of_maskrcnn(maskrcnn: Mapping[str, Any], size: int) -> Iterator[str]:
@@ -273,6 +314,8 @@ def _starting_weights(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield task, config[task]["weights"]
     if config["maskrcnn"]["enabled"]:
         yield "maskrcnn", config["maskrcnn"]["weights"]
+    for name in config["detectors"]:
+        yield name, config[name].get("weights", "random")
 
 
 def _of_weights(key: str, weights: str) -> Iterator[str]:

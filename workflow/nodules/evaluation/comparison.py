@@ -1,6 +1,6 @@
-"""Two systems side by side: paired differences, confidences raw and calibrated, costs."""
+"""Systems side by side: paired differences, confidences raw and calibrated, costs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.datasets import folds as division
-from nodules.evaluation import metrics, names, sets
+from nodules.evaluation import metrics, names, pairs, sets
 from nodules.evaluation.metrics import MEASURES
 from nodules.evaluation.names import TEST
 from nodules.stats import bootstrap, calibration, ranking
@@ -17,7 +17,6 @@ from nodules.stats.logits import scaled
 
 Floats = NDArray[np.float64]
 
-ONE, OTHER = names.BESIDE.keys
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
 OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
 RANKS = ("auc", "average_precision")  # calibration changes no order within a fold
@@ -32,7 +31,7 @@ def gather(
     confidences: table `slice_confidence` of each system, over the same slices. A calibration is
     {"test": {slope, intercept}, "folds": {k: the same}}; that of a fold is fitted on the others.
     """
-    parts, fitted = [], {}
+    parts, fitted = [tables.frame("comparison_slices")], {}
     for system, table in confidences.items():
         ordered = table.sort_values(["seriesuid", "slice"], ignore_index=True)
         fold = sets.fold_of(ordered, folds).to_numpy(np.int64)
@@ -69,22 +68,25 @@ def _logits(p: Floats, validation: Floats) -> Floats:
     return np.log(kept / (1 - kept))
 
 
-def measure(slices: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[str, Any]]:
+def measure(
+    slices: pd.DataFrame, pair: names.Pair, replicates: int, seed: int
+) -> Iterator[dict[str, Any]]:
     """Rows of table `comparison`, without `set`, of one set's confidences in slices.
 
-    slices: table `comparison_slices` of one set. Both systems are measured on the same resamples
-    of the scans.
+    slices: table `comparison_slices` of one set; pair: its two systems, which are measured on the
+    same resamples of the scans.
     """
-    by_system = {s: slices[slices["system"] == s] for s in (ONE, OTHER)}
-    scan, n_scans = bootstrap.codes(by_system[ONE]["seriesuid"].to_numpy())
+    by_system = {s: slices[slices["system"] == s] for s in pair.keys}
+    scan, n_scans = bootstrap.codes(by_system[pair.first]["seriesuid"].to_numpy())
     drawn = bootstrap.weights(n_scans, replicates, seed)
     for stage, column in STAGES.items():
-        one, other = (_values(by_system[s], column, scan, drawn) for s in (ONE, OTHER))
+        one, other = (_values(by_system[s], column, scan, drawn) for s in pair.keys)
         for name, found in OF_SLICES.items():
             if name in RANKS and stage != "raw":
                 continue
             key = _key(found, stage="" if name in RANKS else stage)
-            yield key | {"one": ONE, "other": OTHER, "n": len(scan)} | _gap(one[name], other[name])
+            key |= {"one": pair.first, "other": pair.second, "n": len(scan)}
+            yield key | _gap(one[name], other[name])
 
 
 def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[str, Floats]:
@@ -127,8 +129,9 @@ def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -
 
     name: the set; detection, segmentation: what detection.json and segmentation.json hold.
     """
-    for pair in (p for p in names.SYSTEM_PAIRS if p.second == OTHER):
-        both = [detection["systems"][s][name] for s in pair.keys]
+    systems = detection["systems"]
+    for pair in (p for p in pairs.SYSTEM_PAIRS if _of_two_detectors(p, systems)):
+        both = [systems[s][name] for s in pair.keys]
         found = detection["differences"][pair.key][name]
         key = {"one": pair.first, "other": pair.second, "n": both[0]["n_scans"]}
         yield _key(MEASURES["cpm"]) | key | _numbers(found, *(b["cpm"] for b in both))
@@ -136,13 +139,20 @@ def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -
             values = (b["sensitivity"][rate] for b in both)
             yield _key(MEASURES["sensitivity"], rate) | key | _numbers(number, *values)
     dice = segmentation.get(name, {})
-    of_one, of_other = (names.SYSTEMS[system].networks for system in (ONE, OTHER))
-    for pair in names.MASK_PAIRS:
+    for pair in pairs.MASK_PAIRS:
         found = dice.get("dice_differences", {}).get(pair.key)
-        if found and pair.first in of_one and pair.second in of_other:
+        if found and _of_two_detectors(pair, systems):
             key = {"one": pair.first, "other": pair.second, "n": found["n_nodules"]}
             values = (dice[mask]["all"]["dice"]["value"] for mask in pair.keys)
             yield _key(MEASURES["dice"]) | key | _numbers(found, *values)
+
+
+def _of_two_detectors(pair: names.Pair, systems: Collection[str]) -> bool:
+    """Whether a run has both of a pair, and the second is not the first without a second stage."""
+    if not set(pair.keys) <= set(systems):
+        return False
+    one, other = (names.SYSTEMS[key].networks[0] for key in pair.keys)
+    return one != other
 
 
 def _numbers(found: Mapping[str, Any], one: float | None, other: float | None) -> dict[str, float]:

@@ -1,12 +1,12 @@
 """Time and memory of rules and of systems, from Snakemake's benchmark files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from nodules.base import tables
-from nodules.evaluation import names
+from nodules.evaluation.runs import with_network
 
 
 def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
@@ -36,27 +36,33 @@ def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
     )
 
 
-def steps(benchmarks: Iterable[Path], rules: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
-    """Time and peak memory of some rules' jobs: model, step, part, seconds, peak_mb.
+def steps(benchmarks: Iterable[Path], jobs: Mapping[str, tuple[str, str, str]]) -> pd.DataFrame:
+    """Time and peak memory of some jobs: model, step, part, seconds, peak_mb.
 
-    benchmarks: files `<rule>/<part>.tsv`; rules: model and step of each rule.
+    benchmarks: files `<rule>/<file>.tsv`; jobs: model, step and part by these two last names, as
+    `runs.steps` gives them.
     """
     rows = []
     for path in benchmarks:
         measured = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
         seconds, peak = float(measured["s"]), float(measured["max_rss"])
-        rows.append((*rules[path.parent.name], path.stem, seconds, peak))
+        rows.append((*jobs[f"{path.parent.name}/{path.name}"], seconds, peak))
     return pd.DataFrame(rows, columns=["model", "step", "part", "seconds", "peak_mb"])
 
 
 def system_costs(
-    history: pd.DataFrame, jobs: pd.DataFrame, shown: pd.DataFrame, folds: pd.DataFrame
+    history: pd.DataFrame,
+    jobs: pd.DataFrame,
+    shown: pd.DataFrame,
+    folds: pd.DataFrame,
+    systems: Sequence[str],
 ) -> pd.DataFrame:
     """Table `system_costs`: what each network takes to be trained and to be applied.
 
     history: table `history` of all networks; jobs: rows model, step, part, seconds, peak_mb of
-    their jobs; shown: rows part, scans. A network's training takes what its epochs took, also
-    where it was stopped in between; a system of two networks has a row for each.
+    their jobs; shown: rows part, scans; systems: the run's detecting systems. A network's training
+    takes what its epochs took, also where it was stopped in between; a system of two networks has
+    a row for each.
     """
     trained = history.groupby(["model", "fold"])["seconds"].sum()
     scans = shown.set_index("part")["scans"]
@@ -67,5 +73,5 @@ def system_costs(
         if job["step"] == "training":
             fold = int(str(job["part"]).removeprefix("fold_"))
             row |= {"scans": n_used - row["scans"], "seconds": trained[job["model"], fold]}
-        rows += [row | {"system": system} for system in names.with_network(job["model"])]
+        rows += [row | {"system": system} for system in with_network(job["model"], systems)]
     return tables.frame("system_costs", rows)

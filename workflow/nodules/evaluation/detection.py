@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base import tables
-from nodules.evaluation import names, sets
+from nodules.evaluation import names, pairs, sets
 from nodules.evaluation.froc import GRID, RATES, FrocResult, compare, evaluate, sensitivity_at
 from nodules.evaluation.sets import of
 from nodules.stats import bootstrap
@@ -183,7 +183,7 @@ def _hits(marks: pd.DataFrame, nodules: pd.DataFrame, result: FrocResult) -> pd.
 def _differences(results: dict[tuple[str, str], FrocResult]) -> dict[str, Any]:
     """CPM and sensitivities of one system minus another's by set, with paired intervals."""
     differences: dict[str, Any] = {}
-    for pair in names.SYSTEM_PAIRS:
+    for pair in pairs.SYSTEM_PAIRS:
         one, other = pair.second, pair.first
         shared = [name for system, name in results if system == one and (other, name) in results]
         for name in shared:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from nodules.base import tables
-from nodules.evaluation import metrics, names
+from nodules.evaluation import metrics, names, pairs
 from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, Measure, of_section
+from nodules.evaluation.runs import first_detector, following
 
 Found = Mapping[str, Any]  # (part of) what a results file holds
 Row = dict[str, Any]
@@ -28,11 +29,15 @@ def gather(
     presence, trends, explanations, malignancy: None where the presence or malignancy task
     was not run.
     """
+    detector = first_detector(detection["systems"])
+    second_stage = [
+        *_presence(presence["sets"] if presence else {}),
+        *_trends(trends["sets"] if trends else {}, detector),
+    ]
     rows = [
         *_detection(detection),
         *_segmentation(segmentation),
-        *_presence(presence["sets"] if presence else {}),
-        *_trends(trends["sets"] if trends else {}),
+        *(row | {"definition": following(row["definition"], detector)} for row in second_stage),
         *_explanations(explanations),
         *_malignancy(malignancy["sets"] if malignancy else {}),
     ]
@@ -58,7 +63,7 @@ def _detection(detection: Found) -> Iterator[Row]:
                 for measure in (m for m in of_section(metrics.DETECTION) if m.source):
                     number = _at(found["operating_points"][point], measure)
                     yield _row(measure, number, found[f"n_{measure.unit}"], **key, point=point)
-    for pair in names.SYSTEM_PAIRS:
+    for pair in pairs.SYSTEM_PAIRS:
         for name, number in detection["differences"].get(pair.key, {}).items():
             n = detection["systems"][pair.first][name]["n_scans"]
             yield _difference(MEASURES["cpm"], number, n, pair, name)
@@ -75,7 +80,7 @@ def _segmentation(segmentation: Found) -> Iterator[Row]:
                     n = means["n_surface_mm" if measure.key == "surface_mm" else "n_nodules"]
                     key = {"system": mask, "set": name, "group": group}
                     yield _row(measure, _at(means, measure), n, **key)
-        for pair in names.MASK_PAIRS:
+        for pair in pairs.MASK_PAIRS:
             number = found["dice_differences"].get(pair.key)
             if number:
                 yield _difference(MEASURES["dice"], number, number["n_nodules"], pair, name)
@@ -88,12 +93,13 @@ def _presence(sets: Found) -> Iterator[Row]:
             yield _row(measure, _at(found, measure), n, system="presence", set=name)
 
 
-def _trends(sets: Found) -> Iterator[Row]:
+def _trends(sets: Found, detector: str) -> Iterator[Row]:
     for name, found in sets.items():
         for series in metrics.SERIES.values():
             line = found["slopes"][series.key]
             if line is not None:
-                key = {"system": series.network, "set": name, "group": series.key}
+                network = series.network or detector
+                key = {"system": network, "set": name, "group": series.key}
                 number = {"value": line["slope"], "low": line["low"], "high": line["high"]}
                 yield _row(MEASURES["slope"], number, line["n"], **key)
                 number |= {"low": line["low_scans"], "high": line["high_scans"]}
@@ -118,7 +124,7 @@ def _malignancy(sets: Found) -> Iterator[Row]:
             n = own[f"n_{measure.unit}"]
             for system, numbers in own["systems"].items():
                 yield _row(measure, _at(numbers, measure), n, system=system, set=name)
-            for pair in names.MALIGNANCY_PAIRS:
+            for pair in pairs.MALIGNANCY_PAIRS:
                 gap = own["differences"].get(pair.key, {})
                 if measure.source[0] in gap:
                     yield _difference(measure, _at(gap, measure), n, pair, name)

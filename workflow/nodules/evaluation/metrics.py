@@ -52,7 +52,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """What is followed over the slices of a set, and the network that says it."""
+    """What is followed over the slices of a set, and the network that says it, "" for the first
+    detector. As everywhere here, a text on the U-Net is one on that (`runs.following`).
+    """
 
     key: str
     network: str
@@ -280,7 +282,7 @@ SERIES = {
     series.key: series
     for series in (
         Series("presence_loss", "presence", f"{RESNET}'s loss (nat)"),
-        Series("unet_loss", "unet", f"{UNET}'s loss (nat per pixel)"),
+        Series("unet_loss", "", f"{UNET}'s loss (nat per pixel)"),
         Series("confidence", "presence", "Confidence in a nodule"),
         Series("certainty", "presence", "Confidence in the answer"),
     )

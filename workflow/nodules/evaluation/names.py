@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 UNET, RESNET, MASKRCNN = "U-Net", "ResNet50", "Mask R-CNN"
+ATTENTION, TRANSFORMER = "Attention U-Net", "Swin U-Net"
+UNET3D, REDUCTION = "3-D U-Net", "3-D CNN"
 TEST, OUT_OF_FOLD = "test", "out_of_fold"
+
+Dash = str | tuple[int, tuple[int, ...]]  # as Matplotlib takes it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +40,14 @@ class System(Entry):
     """What gives answers that are scored: candidates for nodules, or benign against malignant.
 
     networks: trained models in the order in which they answer. needs: the task, or maskrcnn,
-    without which a run does not have it; "" for none. scores: what is scored; slices: the
+    without which a run does not have it; "" for none. Where it is the presence task, the system is
+    a run's first detector with the ResNet50 behind it. scores: what is scored; slices: the
     confidence in each slice.
     """
 
     short: str  # beside other systems in little room
     said: str  # within a sentence
-    dash: str
+    dash: Dash
     marker: str
     networks: tuple[str, ...] = ()
     needs: str = ""
@@ -52,11 +57,15 @@ class System(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Entry):
-    """A model that is trained. quality: what `val_metric` is; train, apply: the rules."""
+    """A model that is trained. quality: what `val_metric` is; train, apply: the rules.
+
+    job: file of a job's benchmark, by its part; the rule of several networks has the network in it.
+    """
 
     quality: str
     train: str
     apply: str
+    job: str = "{part}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +144,40 @@ NETWORKS = _by_key(
         apply="detect_unet",
     ),
     Network(
+        key="attention_unet",
+        name=ATTENTION,
+        colour="sky",
+        quality="Pixel Dice",
+        train="train_segmenter",
+        apply="detect_segmenter",
+        job="attention_unet_{part}",
+    ),
+    Network(
+        key="transformer",
+        name=TRANSFORMER,
+        colour="orange",
+        quality="Pixel Dice",
+        train="train_segmenter",
+        apply="detect_segmenter",
+        job="transformer_{part}",
+    ),
+    Network(
+        key="unet3d",
+        name=UNET3D,
+        colour="purple",
+        quality="AUC of patches",
+        train="train_unet3d",
+        apply="detect_unet3d",
+    ),
+    Network(
+        key="reduction",
+        name=REDUCTION,
+        colour="black",
+        quality="AUC of cubes",
+        train="train_reduction",
+        apply="reduce_candidates",
+    ),
+    Network(
         key="presence",
         name=RESNET,
         colour="vermilion",
@@ -160,33 +203,67 @@ NETWORKS = _by_key(
     ),
 )
 
-# Systems that find nodules.
-SYSTEMS = _by_key(
-    System(
-        key="unet",
-        name=f"{UNET} alone",
-        short=UNET,
-        said=f"the {UNET} alone",
-        colour="blue",
-        dash="-.",
-        marker="o",
-        networks=("unet",),
+
+def _alone(key: str, dash: Dash, marker: str) -> System:
+    """A detector whose own probability ranks its candidates."""
+    network = NETWORKS[key]
+    return System(
+        key=key,
+        name=f"{network.name} alone",
+        short=network.name,
+        said=f"the {network.name} alone",
+        colour=network.colour,
+        dash=dash,
+        marker=marker,
+        networks=(key,),
         scores=Source(
-            "results/detection/unet/{part}/candidates.parquet", "candidates", "probability"
+            f"results/detection/{key}/{{part}}/candidates.parquet", "candidates", "probability"
         ),
-    ),
-    System(
-        key="unet_resnet",
-        name=f"{UNET} + {RESNET}",
-        short=f"{UNET} + {RESNET}",
-        said=f"{UNET} + {RESNET}",
+    )
+
+
+def _with_resnet(key: str) -> System:
+    """The two stages: a run has one such system, of its first detector."""
+    both = f"{NETWORKS[key].name} + {RESNET}"
+    return System(
+        key=f"{key}_resnet",
+        name=both,
+        short=both,
+        said=both,
         colour="vermilion",
         dash="-",
         marker="s",
-        networks=("unet", "presence"),
+        networks=(key, "presence"),
         needs="presence",
         scores=Source("results/presence/{part}/candidates.parquet", "classified", "confidence"),
         slices=Source("results/presence/{part}/slices.parquet", "slice_confidence", "confidence"),
+    )
+
+
+# Networks that find nodules in slices, by their keys in the config's list.
+DETECTORS = ("unet", "attention_unet", "transformer")
+# The detector in 3-D, with a second stage of its own.
+IN_3D = "unet3d"
+
+# Systems that find nodules.
+SYSTEMS = _by_key(
+    _alone("unet", "-.", "o"),
+    _with_resnet("unet"),
+    _alone("attention_unet", ":", "D"),
+    _with_resnet("attention_unet"),
+    _alone("transformer", (0, (5, 1, 1, 1, 1, 1)), "v"),
+    _with_resnet("transformer"),
+    _alone(IN_3D, (0, (3, 1, 1, 1)), "<"),
+    System(
+        key="unet3d_reduction",
+        name=f"{UNET3D} + {REDUCTION}",
+        short=f"{UNET3D} + CNN",
+        said=f"the {UNET3D} with its second stage",
+        colour="black",
+        dash="-",
+        marker="*",
+        networks=(IN_3D, "reduction"),
+        scores=Source("results/reduction/{part}/candidates.parquet", "classified", "confidence"),
     ),
     System(
         key="maskrcnn",
@@ -206,13 +283,6 @@ SYSTEMS = _by_key(
         ),
     ),
 )
-# Is the second stage worth it, and what do the two stages gain over one network?
-SYSTEM_PAIRS = (
-    Pair("unet_resnet", "unet"),
-    Pair("unet", "maskrcnn"),
-    Pair("unet_resnet", "maskrcnn"),
-)
-BESIDE = Pair("unet_resnet", "maskrcnn")  # compared slice by slice as well
 
 # Systems that tell malignant nodules from benign ones; each is compared with those after it.
 MALIGNANCY = _by_key(
@@ -255,30 +325,32 @@ MALIGNANCY = _by_key(
         ),
     ),
 )
-MALIGNANCY_PAIRS = (
-    Pair("resnet", "diameter", "blue", "o"),
-    Pair("radiomics", "diameter", "vermilion", "s"),
-    Pair("resnet", "radiomics", "purple", "^"),
-)
+
+
+def _regions(key: str) -> Mask:
+    """What a network draws."""
+    network = NETWORKS[key]
+    return Mask(
+        key=key,
+        name=network.name,
+        short=network.name,
+        said=f"the {network.name}" if key in DETECTORS else network.name,
+        colour=network.colour,
+        definition=f"{network.name}'s regions against the readers' consensus",
+        regions=f"results/detection/{key}/{{part}}/regions.parquet",
+    )
+
 
 MASKS = _by_key(
+    *(_regions(key) for key in (*DETECTORS, "maskrcnn")),
     Mask(
-        key="unet",
-        name=UNET,
-        short=UNET,
-        said=f"the {UNET}",
-        colour="blue",
-        definition=f"{UNET}'s regions against the readers' consensus",
-        regions="results/detection/unet/{part}/regions.parquet",
-    ),
-    Mask(
-        key="maskrcnn",
-        name=MASKRCNN,
-        short=MASKRCNN,
-        said=MASKRCNN,
-        colour="green",
-        definition=f"{MASKRCNN}'s regions against the readers' consensus",
-        regions="results/detection/maskrcnn/{part}/regions.parquet",
+        key="reduction",
+        name=f"{UNET3D} + {REDUCTION}",
+        short=REDUCTION,
+        said=f"the {REDUCTION} on the {UNET3D}'s candidates",
+        colour="orange",
+        definition=f"{REDUCTION}'s regions against the readers' consensus",
+        regions="results/reduction/{part}/regions.parquet",
     ),
     Mask(
         key="reader",
@@ -297,38 +369,6 @@ MASKS = _by_key(
         definition="sphere of the annotated diameter against the readers' consensus",
     ),
 )
-MASK_PAIRS = (
-    Pair("unet", "reader"),
-    Pair("unet", "sphere"),
-    Pair("sphere", "reader"),
-    Pair("unet", "maskrcnn"),
-    Pair("maskrcnn", "reader"),
-    Pair("maskrcnn", "sphere"),
-)
-
-
-def of_run(tasks: Iterable[str], maskrcnn: bool) -> list[str]:
-    """Keys of the detecting systems of a run with these tasks, and with Mask R-CNN or without."""
-    done = {"", *tasks, *(["maskrcnn"] if maskrcnn else [])}
-    return [key for key, system in SYSTEMS.items() if system.needs in done]
-
-
-def regions_of(systems: Iterable[str]) -> dict[str, str]:
-    """Path of the regions that each network of some systems draws, by the key of its mask."""
-    networks = {network for key in systems for network in SYSTEMS[key].networks}
-    return {key: mask.regions for key, mask in MASKS.items() if mask.regions and key in networks}
-
-
-def with_network(network: str) -> list[str]:
-    """Keys of the detecting systems that a network is part of."""
-    return [key for key, system in SYSTEMS.items() if network in system.networks]
-
-
-def steps() -> dict[str, tuple[str, str]]:
-    """Network and step (training, inference) of each rule that a detecting system runs."""
-    used = [network for network in NETWORKS.values() if with_network(network.key)]
-    trained = {network.train: (network.key, "training") for network in used}
-    return trained | {network.apply: (network.key, "inference") for network in used}
 
 
 def present(entries: Iterable[Named], keys: Collection[str]) -> Iterator[Named]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base import tables
-from nodules.evaluation import names, sets
+from nodules.evaluation import names, pairs, sets
 from nodules.findings.size import CLASSES, diameter_class
 from nodules.images import regions
 from nodules.images.geometry import Geometry
@@ -33,14 +33,15 @@ def compare_scan(
     """Rows of table `segmentation`, without `set`, of one scan's reference nodules.
 
     nodules: the scan's rows; truth: its regions on the native grid; predicted: its candidates'
-    regions on the slices grid; agreement: share of the readers that makes a consensus; systems:
-    the kinds of predicted regions to compare, each also where it has none in this scan.
+    regions on the slices grid or the native one; agreement: share of the readers that makes a
+    consensus; systems: the kinds of predicted regions to compare, each also where it has none in
+    this scan.
     A nodule without a readers' mask (drawn for want of any outline as its sphere) gives no row.
     """
     of_kind = {key: rows for key, rows in truth[truth["grid"] == "native"].groupby("kind")}
     candidates = {
         system: {
-            int(number): masks.transferred(regions.box(rows), slices, native)
+            int(number): _on_native(rows, slices, native)
             for number, rows in predicted[predicted["kind"] == system].groupby("region")
         }
         for system in systems
@@ -58,6 +59,13 @@ def compare_scan(
                 yield base | row
 
 
+def _on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
+    """A candidate's region on the scan's own grid, where the networks in 3-D draw it."""
+    box = regions.box(rows)
+    drawn_there = rows["grid"].iloc[0] == "native"
+    return box if drawn_there else masks.transferred(box, slices, native)
+
+
 def has_readers(own: dict[str, Box]) -> bool:
     """Whether a nodule's `readers` mask is more than its sphere under another name."""
     if "readers" not in own:
@@ -68,18 +76,21 @@ def has_readers(own: dict[str, Box]) -> bool:
     return not np.array_equal(one[0], other[0])
 
 
-def summarise(rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: int) -> dict:
+def summarise(
+    rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: int, detector: str
+) -> dict:
     """Means over nodules by comparison and diameter class, with intervals over scans, for one set.
 
-    rows: table `segmentation` of the set; nodules: the set's reference nodules. A nodule's readers
-    are averaged first, so that every nodule counts once in every comparison.
+    rows: table `segmentation` of the set; nodules: the set's reference nodules; detector: the one
+    whose detected nodules are counted. A nodule's readers are averaged first, so that every nodule
+    counts once in every comparison.
     """
     keys = ["comparison", "seriesuid", "nodule", "diameter_class"]
     each = rows.groupby(keys, as_index=False)[[*MEASURES, "detected"]].mean()
     scan, n_scans = bootstrap.codes(each["seriesuid"].to_numpy())
     each["scan"] = scan
     drawn = bootstrap.weights(n_scans, replicates, seed)
-    compared = rows.loc[rows["comparison"] == "unet"]
+    compared = rows.loc[rows["comparison"] == detector]
     summary: dict[str, Any] = {
         "n_nodules": len(nodules),
         "n_compared": len(compared),
@@ -186,7 +197,7 @@ def _differences(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Mean difference of Dice over the nodules that both comparisons have."""
     wide = each.pivot(index=["seriesuid", "nodule", "scan"], columns="comparison", values="dice")
-    for pair in names.MASK_PAIRS:
+    for pair in pairs.MASK_PAIRS:
         if pair.first not in wide or pair.second not in wide:
             continue
         gap = (wide[pair.first] - wide[pair.second]).dropna()

@@ -4,6 +4,7 @@ from typing import Any
 
 from nodules.evaluation import names
 from nodules.evaluation.metric_rows import cpm
+from nodules.evaluation.runs import first_detector
 
 
 def summarise(
@@ -17,7 +18,8 @@ def summarise(
 
     presence, trends, malignancy: None where the ResNet50's task gives none.
     """
-    found = detection["systems"]["unet"]
+    detector = first_detector(detection["systems"])
+    found = detection["systems"][detector]
     main_set = next((name for name in names.SETS if name in found), None)
     summary: dict[str, Any] = {
         "statement": trends["statement"] if trends else "",
@@ -28,12 +30,12 @@ def summarise(
         systems = {s: sets[name] for s, sets in detection["systems"].items() if name in sets}
         if not systems:
             continue
-        points = systems["unet"]["operating_points"]
+        points = systems[detector]["operating_points"]
         nodules = segmentation[name]
         summary[name] = {
-            "n_scans": systems["unet"]["n_scans"],
-            "n_nodules": systems["unet"]["n_nodules"],
-            "unet_candidates": points,
+            "n_scans": systems[detector]["n_scans"],
+            "n_nodules": systems[detector]["n_nodules"],
+            f"{detector}_candidates": points,
             "cpm": {system: cpm(found) for system, found in systems.items()},
             "dice": {
                 comparison: nodules[comparison]["all"]["dice"]
@@ -41,7 +43,7 @@ def summarise(
                 for comparison in names.MASKS
                 if comparison in nodules
             },
-            "dice_detected_only": nodules.get("unet", {}).get("detected_only", {}).get("dice"),
+            "dice_detected_only": nodules.get(detector, {}).get("detected_only", {}).get("dice"),
             "n_nodules_without_readers": nodules["n_without_readers"],
         }
         if presence:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.evaluation import sets
+from nodules.evaluation.runs import following
 from nodules.evaluation.sets import of
 from nodules.evaluation.statements.proxy import write
 from nodules.stats import bootstrap, trends
@@ -46,20 +47,23 @@ class Predictions:
 
 
 def analyse(
-    given: Predictions, folds: pd.DataFrame, replicates: int, seed: int
+    given: Predictions, folds: pd.DataFrame, replicates: int, seed: int, detector: str
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    """Tables TREND_TABLES by name, and what trends.json holds, for the test and out of fold."""
+    """Tables TREND_TABLES by name, and what trends.json holds, for the test and out of fold.
+
+    detector: the one whose candidates are classified; `unet_loss` is its loss.
+    """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TREND_TABLES}
     summary: dict[str, Any] = {"sets": {}}
     for name, uids in sets.pooled_sets(folds).items():
         slices = slice_series(of(given.confidence, uids), of(given.scores, uids))
         rows = given.segmentation[given.segmentation["set"] == name]
-        nodules = proxy_nodules(rows, of(given.classified, uids))
+        nodules = proxy_nodules(rows, of(given.classified, uids), detector)
         answers = candidate_answers(of(given.classified, uids))
         risk, areas = risk_curves(nodules, answers, replicates, seed)
         summary["sets"][name] = {
             "slopes": {column: slope(slices, column, seed) for column in SERIES},
-            "n_reference_nodules": int((rows["comparison"] == "unet").sum()),
+            "n_reference_nodules": int((rows["comparison"] == detector).sum()),
             "proxy": proxy(nodules, answers, replicates, seed),
             "risk_coverage": areas,
         }
@@ -67,7 +71,7 @@ def analyse(
         for table, part in zip(TREND_TABLES, parts, strict=True):
             found[table].append(part.assign(set=name))
     for name, numbers in summary["sets"].items():
-        numbers["statement"] = write(name, numbers)
+        numbers["statement"] = following(write(name, numbers), detector)
     summary["main_set"] = next(iter(summary["sets"]), None)
     summary["statement"] = summary["sets"].get(summary["main_set"], {}).get("statement", "")
     joined = {
@@ -122,9 +126,11 @@ def slope(slices: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None
     return found
 
 
-def proxy_nodules(segmentation: pd.DataFrame, classified: pd.DataFrame) -> pd.DataFrame:
+def proxy_nodules(
+    segmentation: pd.DataFrame, classified: pd.DataFrame, detector: str
+) -> pd.DataFrame:
     """Detected nodules with confidence and Dice; a missed nodule has no confidence to speak of."""
-    rows = segmentation[(segmentation["comparison"] == "unet") & segmentation["detected"]]
+    rows = segmentation[(segmentation["comparison"] == detector) & segmentation["detected"]]
     each = rows.explode("candidates").rename(columns={"candidates": "candidate"})
     each = each.astype({"candidate": "int64"})
     scores = classified[["seriesuid", "candidate", "confidence", "probability"]]

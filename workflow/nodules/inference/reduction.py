@@ -116,7 +116,7 @@ def look(
     side: int,
     device: torch.device,
 ) -> Seen:
-    """The networks' answers on cubes around places (n, 3), z, y, x; the mean over mirrored views."""
+    """The networks' answers on cubes around places (n, 3), z, y, x; mean over mirrored views."""
     corners = np.array([corner_around(place, side) for place in places]).reshape(-1, 3)
     step = BATCH.get(device.type, 16)
     logits, masks = [np.zeros(0)], [np.zeros((0, side, side, side), np.float32)]

@@ -1,4 +1,4 @@
-"""The 3-D U-Net over a whole scan: windows where there is lung, blended, and the peaks of its heat."""
+"""The 3-D U-Net over a whole scan: windows with lung, blended, and the peaks of its heat."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,15 +14,12 @@ from torch import Tensor, nn
 
 from nodules.base import tables
 from nodules.findings.size import sphere_volume
-from nodules.images import regions
 from nodules.images.geometry import Geometry
-from nodules.images.spheres import sphere
 from nodules.learning.machine import autocast, to_device
 from nodules.learning.networks.unet3d import STRIDE
 from nodules.prepare.cubes import cube
 from nodules.prepare.volumes import LUNG_STEP, Volume
 
-KIND = "unet3d"  # of its regions
 MARGIN = 16  # voxels of a window that its neighbour shows better, and in which they are blended
 NEIGHBOURS = 5  # voxels of the heat map along a side of the place in which a peak is the highest
 HEAT_SHARE = 0.45  # of a diameter: how far its heat reaches, and its neighbour does not
@@ -38,30 +35,18 @@ class WindowSettings:
     max_per_scan: int
 
 
-class Found(NamedTuple):
-    """What is found in a scan: tables `candidates` and `regions`."""
-
-    candidates: pd.DataFrame
-    regions: pd.DataFrame
-
-
 def detect(
     networks: Sequence[nn.Module], volume: Volume, settings: WindowSettings, device: torch.device
-) -> Found:
-    """Candidates of a scan, surest first, each with the sphere of its diameter on the native grid."""
+) -> pd.DataFrame:
+    """Table `candidates` of a scan, surest first."""
     heat = answer(networks, volume, settings.window, device)
     return tabulate(volume.uid, peaks(heat, volume.grid, settings), volume.native)
 
 
-def tabulate(uid: str, found: Sequence[dict[str, Any]], native: Geometry) -> Found:
-    """Tables of one scan's peaks; a peak whose sphere lies outside the scan is left out."""
-    rows: list[dict[str, Any]] = []
-    masks: list[dict[str, Any]] = []
-    for peak in found:
-        mask, corner = sphere(native, peak["world"], peak["diameter_mm"])
-        if not mask.any():
-            continue
-        number = len(rows) + 1
+def tabulate(uid: str, found: Sequence[dict[str, Any]], native: Geometry) -> pd.DataFrame:
+    """Table `candidates` of one scan's peaks; volume and slices are those of a sphere."""
+    rows = []
+    for number, peak in enumerate(found, 1):
         x, y, z = peak["world"].tolist()
         rows.append(
             {
@@ -73,11 +58,10 @@ def tabulate(uid: str, found: Sequence[dict[str, Any]], native: Geometry) -> Fou
                 "diameter_mm": peak["diameter_mm"],
                 "probability": peak["probability"],
                 "volume_mm3": sphere_volume(peak["diameter_mm"]),
-                "n_slices": int(mask.any(axis=(1, 2)).sum()),
+                "n_slices": max(1, round(peak["diameter_mm"] / native.spacing_zyx[0])),
             }
         )
-        masks += regions.encode(uid, KIND, "native", number, mask, corner)
-    return Found(tables.frame("candidates", rows), tables.frame("regions", masks))
+    return tables.frame("candidates", rows)
 
 
 class Answer(NamedTuple):
@@ -95,11 +79,11 @@ def answer(
     Windows without lung are left out: there the heat is 0. Where windows overlap each counts the
     less the nearer a voxel is to its edge.
     """
-    multiple = max(network.multiple for network in networks)  # type: ignore[type-var,operator]
+    multiple = max(int(network.multiple) for network in networks)  # type: ignore[arg-type]
     shape = [-(-n // STRIDE) for n in volume.grid.shape]
     total = np.zeros((2, *shape), np.float32)
     weights = np.zeros(shape, np.float32)
-    for corner, sides in windows(volume.grid.shape, side, int(multiple)):
+    for corner, sides in windows(volume.grid.shape, side, multiple):
         if not _holds_lung(volume, corner, sides):
             continue
         grey = torch.from_numpy(cube(volume.array, corner, sides))[None, None]
@@ -119,9 +103,7 @@ def asked(networks: Sequence[nn.Module], grey: Tensor, device: torch.device) -> 
     inputs = to_device(grey, device)
     with torch.inference_mode(), autocast(device, low=True):
         answers = [network(inputs).float() for network in networks]
-    return torch.stack(
-        [torch.stack([a[:, 0].sigmoid(), a[:, 1]], dim=1) for a in answers]
-    ).mean(0)
+    return torch.stack([torch.stack([a[:, 0].sigmoid(), a[:, 1]], dim=1) for a in answers]).mean(0)
 
 
 def windows(
@@ -149,9 +131,7 @@ def _along(length: int, side: int, multiple: int) -> tuple[list[int], int]:
     return [round(last * k / max(count - 1, 1) / STRIDE) * STRIDE for k in range(count)], each
 
 
-def taper(
-    corner: Sequence[int], sides: Sequence[int], shape: Sequence[int]
-) -> NDArray[np.float32]:
+def taper(corner: Sequence[int], sides: Sequence[int], shape: Sequence[int]) -> NDArray[np.float32]:
     """How much a window's answer counts: 1 inside, falling towards edges that have a neighbour."""
     ramps = []
     for first, n, length in zip(corner, sides, shape, strict=True):

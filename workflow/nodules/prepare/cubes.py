@@ -1,7 +1,6 @@
-"""Boxes cut from a volume around a place, and masks moved from one grid to another."""
+"""Boxes cut from a volume, stretched, and masks moved from one grid to another."""
 
-from collections.abc import Sequence
-
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
@@ -10,6 +9,7 @@ from nodules.images.geometry import Geometry
 from nodules.images.spheres import Box, clipped, corner_of
 
 Corner = tuple[int, int, int]
+Grey = NDArray[np.uint8]
 
 
 def corner_around(centre: ArrayLike, side: int) -> Corner:
@@ -20,18 +20,20 @@ def corner_around(centre: ArrayLike, side: int) -> Corner:
     return corner_of(np.rint(np.asarray(centre, float) - (side - 1) / 2).astype(int))
 
 
-def cube(volume: NDArray, corner: Sequence[int], shape: Sequence[int]) -> NDArray:
+def cube(volume: NDArray, corner: ArrayLike, shape: ArrayLike) -> NDArray:
     """A box (z, y, x) of a volume; 0 where it reaches beyond."""
-    low = np.asarray(corner)
+    low, sides = np.asarray(corner, int), np.asarray(shape, int)
     first = np.clip(low, 0, volume.shape)
-    last = np.clip(low + shape, first, volume.shape)
-    whole = np.zeros(shape, volume.dtype)
+    last = np.clip(low + sides, first, volume.shape)
+    whole = np.zeros(sides, volume.dtype)
     inside = tuple(slice(a, b) for a, b in zip(first - low, last - low, strict=True))
     whole[inside] = volume[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     return whole
 
 
-def moved(values: NDArray, corner: Sequence[int], source: Geometry, target: Geometry) -> tuple[NDArray[np.float32], Corner]:
+def moved(
+    values: NDArray, corner: ArrayLike, source: Geometry, target: Geometry
+) -> tuple[NDArray[np.float32], Corner]:
     """What a box of values of one grid is on another: linear between voxels, 0 outside the box.
 
     values: (z, y, x), its first voxel at `corner` of `source`. Returns a box of `target`'s voxels,
@@ -43,7 +45,7 @@ def moved(values: NDArray, corner: Sequence[int], source: Geometry, target: Geom
     there = target.to_index(source.to_world(ends))
     first, last = np.floor(there.min(axis=0)).astype(int), np.ceil(there.max(axis=0)).astype(int)
     index = np.moveaxis(np.indices(last - first + 1), 0, -1) + first
-    back = source.to_index(target.to_world(index)) - corner
+    back = source.to_index(target.to_world(index)) - np.asarray(corner)
     # Beyond the box the values fall to 0 over one voxel, as they do between voxels.
     padded = np.pad(np.asarray(values, np.float32), 1)
     found = ndimage.map_coordinates(padded, np.moveaxis(back, -1, 0) + 1, order=1, mode="constant")
@@ -54,3 +56,23 @@ def moved_mask(box: Box, source: Geometry, target: Geometry) -> Box:
     """A mask of one grid on another: the boundary keeps its place to a fraction of a voxel."""
     values, corner = moved(box[0], box[1], source, target)
     return clipped((values >= 0.5, corner), target.shape)
+
+
+def resized(volume: Grey, shape: tuple[int, ...]) -> Grey:
+    """A volume (z, y, x) with `shape` voxels in the same box: areas' means, or linear between."""
+    nz, ny, nx = shape
+    planes = [_resized(image, (ny, nx)) for image in volume]
+    across = np.stack(planes).transpose(1, 0, 2)  # y, z, x
+    return np.stack([_resized(np.ascontiguousarray(page), (nz, nx)) for page in across], axis=1)
+
+
+def _resized(image: Grey, shape: tuple[int, int]) -> Grey:
+    """One axis after the other, each in its own way: OpenCV would take one way for both."""
+    for axis in (0, 1):
+        n, wanted = image.shape[axis], shape[axis]
+        if n == wanted:
+            continue
+        way = cv2.INTER_AREA if wanted < n else cv2.INTER_LINEAR
+        size = (image.shape[1], wanted) if axis == 0 else (wanted, image.shape[0])
+        image = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
+    return image

@@ -1,6 +1,6 @@
 """Every figure with its title, in the order of the report; light, since the Snakefile reads it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nodules.evaluation.names import MASKRCNN
 
@@ -22,7 +22,8 @@ TITLES = {
     "training": "Trainings",
 }
 
-# What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), and Mask R-CNN.
+# What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, and
+# systems to compare, which are Mask R-CNN beside the two stages, or several detectors.
 NEEDED = {
     "slice_loss": {"presence"},
     "mean_confidence": {"presence"},
@@ -31,14 +32,16 @@ NEEDED = {
     "presence": {"presence"},
     "reliability": {"presence"},
     "confidence_by_system": {"presence", "maskrcnn"},
-    "system_costs": {"presence", "maskrcnn"},
+    "system_costs": {"comparison"},
     "malignancy_roc": {"malignancy"},
     "malignancy_differences": {"malignancy"},
     "malignancy_by_diameter": {"malignancy"},
 }
 
 
-def figures_of(tasks: Iterable[str], maskrcnn: bool) -> list[str]:
-    """Names of a run's figures in order, by its `tasks` and whether Mask R-CNN runs too."""
+def figures_of(detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool) -> list[str]:
+    """Names of a run's figures in order, by its `detectors`, `tasks` and if Mask R-CNN runs too."""
     done = {*tasks, *(["maskrcnn"] if maskrcnn else [])}
+    if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:
+        done.add("comparison")
     return [name for name in TITLES if NEEDED.get(name, set()) <= done]

@@ -1,4 +1,4 @@
-"""Pictures of hits, misses and false alarms: CT, truth, the U-Net's outline and the confidence."""
+"""Pictures of hits, misses and false alarms: CT, truth, a detector's outline and the confidence."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nodules.datasets.folds import TEST_FOLD
 from nodules.evaluation.names import TEST, UNET, part_name
+from nodules.evaluation.runs import following
 from nodules.findings.hits import hits
 from nodules.images import regions
 from nodules.images.geometry import Geometry
@@ -39,7 +40,7 @@ CASE = ["part", "seriesuid", "nodule", "candidate", "x", "y", "z", "diameter_mm"
 
 @dataclass(frozen=True)
 class Picture:
-    """What one picture shows: a slice, truth and the U-Net's outline on it, and words."""
+    """What one picture shows: a slice, truth and the detector's outline on it, and words."""
 
     image: NDArray[np.uint8]  # (y, x) the whole stored slice
     truth: NDArray[np.bool_]  # (y, x)
@@ -76,10 +77,12 @@ def choose(kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, count: in
     return pd.concat([chosen, spread(rest, count - len(chosen))], ignore_index=True)
 
 
-def picture(kind: str, case: Mapping[str, Any], stack: Stack, found: pd.DataFrame) -> Picture:
-    """The picture of one row of `choose`; found: the scan's `regions` rows of kind unet."""
+def picture(
+    kind: str, case: Mapping[str, Any], stack: Stack, found: pd.DataFrame, detector: str
+) -> Picture:
+    """The picture of one row of `choose`; found: the scan's `regions` rows of the detector."""
     grid = stack.geometry
-    found = regions.select(found, "unet", "slices")
+    found = regions.select(found, detector, "slices")
     point = [float(case[axis]) for axis in "xyz"]
     own = found[found["region"] == case["candidate"]]
     z, y, x = grid.to_index(point)
@@ -96,23 +99,27 @@ def picture(kind: str, case: Mapping[str, Any], stack: Stack, found: pd.DataFram
 
 
 @plotting.styled
-def draw(kind: str, pictures: Iterable[Picture]) -> Figure:
+def draw(kind: str, pictures: Iterable[Picture], detector: str) -> Figure:
     """Pictures of one kind as a figure, four in a row, with a scale bar in mm."""
     pictures = list(pictures)
     rows = max(1, -(-len(pictures) // COLUMNS))
     figure, axes = plotting.panels(COLUMNS, rows, width=10.0, height=2.95)
     figure.suptitle(
-        f"{HEADINGS[kind]} (n shown = {len(pictures)})", x=0.01, ha="left", fontweight="bold"
+        f"{following(HEADINGS[kind], detector)} (n shown = {len(pictures)})",
+        x=0.01,
+        ha="left",
+        fontweight="bold",
     )
     for panel, shown in zip(axes, pictures, strict=False):
         _draw_picture(panel, shown)
     for panel in axes[len(pictures) :]:
         panel.set_axis_off()
     if not pictures:
-        figure.text(0.5, 0.5, NONE[kind], ha="center", va="center", fontsize=12)
+        none = following(NONE[kind], detector)
+        figure.text(0.5, 0.5, none, ha="center", va="center", fontsize=12)
     lines = [
         Line2D([], [], color=TRUTH, linewidth=2, label="truth"),
-        Line2D([], [], color=FOUND, linewidth=2, linestyle="--", label=UNET),
+        Line2D([], [], color=FOUND, linewidth=2, linestyle="--", label=following(UNET, detector)),
         Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm"),
     ]
     legend = figure.legend(handles=lines, loc="outside upper right", ncols=3, fontsize=9)

@@ -26,6 +26,7 @@ ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A8A"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 # As the catalogue calls them.
 PALETTE = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "black": BLACK}
+PALETTE |= {"orange": ORANGE, "sky": SKY}
 
 WIDTH = 7.2  # inches, a page's two columns
 PANEL = 3.0  # inches, height of a row of panels

@@ -3,24 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
-from nodules.evaluation import names
+from nodules.evaluation import metrics, names
 from nodules.evaluation.statements.words import FEWEST_SCANS
 
-FIRST, SECOND = (names.SYSTEMS[key].said for key in names.BESIDE.keys)
 WELL = 0.1  # a greater calibration error leaves no common scale
-VERDICTS = {
-    "first": f"{FIRST} is surer of its answers",
-    "second": f"{SECOND} is surer of its answers",
-    "none": "neither is shown to be surer of its answers",
-    "cannot tell": "nothing can be told",
-}
+OF_SLICES = {measure.key for measure in metrics.of_section(metrics.SLICES)}
 
 
 def write(name: str, n_scans: int, rows: list[dict[str, Any]]) -> str:
-    """Say in sentences what one set's rows of table `comparison` do and do not show."""
-    by_key = {
-        (row["measure"], row["stage"]): row for row in rows if row["one"] == names.BESIDE.first
-    }
+    """Say in sentences what one set's rows of table `comparison` do and do not show.
+
+    Of these it reads those on slices, which are all of the same two systems.
+    """
+    by_key = {(row["measure"], row["stage"]): row for row in rows if row["measure"] in OF_SLICES}
     raw, calibrated = (by_key["slice_certainty", stage] for stage in ("raw", "calibrated"))
     error = by_key["slice_ece", "calibrated"]
     where = names.SETS[name].said
@@ -28,10 +23,10 @@ def write(name: str, n_scans: int, rows: list[dict[str, Any]]) -> str:
         [
             f"Over the {raw['n']:,} slices of {where} (scans: {n_scans:,}), as the networks give"
             f" it, the mean confidence in the answer is {_pair(raw)}:"
-            f" {VERDICTS[verdict(raw, n_scans)]}.",
+            f" {_surer(raw, n_scans)}.",
             f"After calibration on other scans it is {_pair(calibrated)}:"
-            f" {VERDICTS[verdict(calibrated, n_scans)]}.",
-            _which(verdict(raw, n_scans), verdict(calibrated, n_scans), error),
+            f" {_surer(calibrated, n_scans)}.",
+            _which(raw, calibrated, error, n_scans),
             *_quality(by_key, n_scans),
         ]
     )
@@ -45,9 +40,28 @@ def verdict(row: dict[str, Any], n_scans: int) -> str:
     return "first" if low > 0 else "second" if high < 0 else "none"
 
 
-def _which(raw: str, calibrated: str, error: dict[str, Any]) -> str:
-    """What holds. error: the row of the calibrated confidences' expected calibration error."""
-    if calibrated == "cannot tell":
+def _said(row: dict[str, Any]) -> tuple[str, str]:
+    """What the two systems of a row are called within a sentence."""
+    return names.SYSTEMS[row["one"]].said, names.SYSTEMS[row["other"]].said
+
+
+def _surer(row: dict[str, Any], n_scans: int) -> str:
+    """Which of the two is surer, in words."""
+    first, second = _said(row)
+    return {
+        "first": f"{first} is surer of its answers",
+        "second": f"{second} is surer of its answers",
+        "none": "neither is shown to be surer of its answers",
+        "cannot tell": "nothing can be told",
+    }[verdict(row, n_scans)]
+
+
+def _which(
+    raw: dict[str, Any], calibrated: dict[str, Any], error: dict[str, Any], n_scans: int
+) -> str:
+    """What holds, from the rows of confidence and of the calibrated one's calibration error."""
+    first, second = _said(error)
+    if verdict(calibrated, n_scans) == "cannot tell":
         return (
             f"With fewer than {FEWEST_SCANS} scans, or without an interval, no conclusion holds:"
             " raw confidences of two networks are on two scales, and calibrated ones are too few."
@@ -55,11 +69,11 @@ def _which(raw: str, calibrated: str, error: dict[str, Any]) -> str:
     if max(error["one_value"], error["other_value"]) > WELL:
         return (
             "The calibration did not carry over to these scans (expected calibration error"
-            f" {error['one_value']:.2f} for {FIRST}, {error['other_value']:.2f} for {SECOND}; up to"
+            f" {error['one_value']:.2f} for {first}, {error['other_value']:.2f} for {second}; up to"
             f" {WELL} would do), so the two are still not on one scale: neither comparison holds."
         )
-    held = f"What holds is the calibrated comparison: {VERDICTS[calibrated]}."
-    if raw == calibrated:
+    held = f"What holds is the calibrated comparison: {_surer(calibrated, n_scans)}."
+    if verdict(raw, n_scans) == verdict(calibrated, n_scans):
         return f"Both comparisons agree. {held}"
     return (
         "The two comparisons disagree. Confidences as given are not on one scale, so the raw"
@@ -69,13 +83,14 @@ def _which(raw: str, calibrated: str, error: dict[str, Any]) -> str:
 
 def _quality(by_key: dict[Any, dict[str, Any]], n_scans: int) -> Iterator[str]:
     yield "To be surer is not to be better:"
+    area = by_key["slice_auc", ""]
+    first, second = _said(area)
     better = {
-        "first": f"{FIRST} tells slices with a nodule better",
-        "second": f"{SECOND} tells slices with a nodule better",
+        "first": f"{first} tells slices with a nodule better",
+        "second": f"{second} tells slices with a nodule better",
         "none": "no difference is shown",
         "cannot tell": "nothing can be told",
     }
-    area = by_key["slice_auc", ""]
     brier = by_key["slice_brier", "calibrated"]
     mirrored = brier | {"low": -brier["high"], "high": -brier["low"]}  # less is better
     yield (
@@ -89,7 +104,8 @@ def _quality(by_key: dict[Any, dict[str, Any]], n_scans: int) -> Iterator[str]:
 def _pair(row: dict[str, Any]) -> str:
     if row["difference"] != row["difference"]:
         return "undefined for one of the two"
-    text = f"{row['one_value']:.3f} for {FIRST} and {row['other_value']:.3f} for {SECOND}"
+    first, second = _said(row)
+    text = f"{row['one_value']:.3f} for {first} and {row['other_value']:.3f} for {second}"
     if row["low"] != row["low"]:
         return f"{text}, difference {row['difference']:+.3f} without an interval"
     return f"{text}, difference {row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"

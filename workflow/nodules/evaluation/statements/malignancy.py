@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nodules.evaluation import names
+from nodules.evaluation import names, pairs
 from nodules.evaluation.names import MALIGNANCY, TEST, Pair
 
 FEWEST = 10  # of either class: below it an interval over patients means nothing
@@ -84,7 +84,7 @@ def _small_test(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _verdicts(own: Mapping[str, Any]) -> Iterator[str]:
-    for pair in names.MALIGNANCY_PAIRS:
+    for pair in pairs.MALIGNANCY_PAIRS:
         if pair.key not in own["differences"]:
             continue
         found = own["differences"][pair.key]

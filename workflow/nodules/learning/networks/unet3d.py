@@ -33,7 +33,7 @@ def double_conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def space_to_depth(x: Tensor) -> Tensor:
-    """(batch, 1, z, y, x) to (batch, 8, z/2, y/2, x/2): each 2 x 2 x 2 block's voxels as channels."""
+    """(batch, 1, z, y, x) to (batch, 8, z/2, y/2, x/2): each 2 x 2 x 2 block becomes channels."""
     batch, _, *sides = x.shape
     nz, ny, nx = (n // STRIDE for n in sides)
     blocks = x.reshape(batch, nz, STRIDE, ny, STRIDE, nx, STRIDE)

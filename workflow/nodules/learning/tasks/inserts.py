@@ -56,7 +56,7 @@ def bank(
 
 
 def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Insert:
-    """A nodule turned at random, scaled to a diameter drawn from DIAMETERS_MM, shifted in density."""
+    """A nodule turned at random, scaled to a diameter of DIAMETERS_MM, shifted in density."""
     own = sphere_diameter(float(nodule.weight.sum()) * spacing_mm**3)
     wanted = np.exp(rng.uniform(*np.log(DIAMETERS_MM)))
     scale = np.clip(wanted / own, *SCALES) * np.exp(rng.normal(0, SHAPE_SPREAD, 3))

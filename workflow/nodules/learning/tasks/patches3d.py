@@ -19,11 +19,11 @@ from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.networks.unet3d import STRIDE
 from nodules.learning.state import TrainingSettings
-from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks import inserts
-from nodules.prepare.cubes import cube
+from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks.volume_truth import Truth
-from nodules.prepare.volumes import LUNG_STEP, Volume, resized
+from nodules.prepare.cubes import cube, resized
+from nodules.prepare.volumes import LUNG_STEP, Volume
 from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
@@ -132,15 +132,15 @@ class HeatTask:
         spread = self.settings.zoom
         sides = np.rint(side * np.exp(rng.uniform(-spread, spread, 3))).astype(int)
         corner = np.rint(middle - sides / 2).astype(int)
-        grey, marks = view(volume, truth, corner, sides, side)
+        shown, marks = view(volume, truth, corner, sides, side)
         lung = lung_view(volume, corner, sides, side)
-        grey, pasted = self._pasted(grey.astype(np.float32), lung, rng)
+        grey, pasted = self._pasted(shown.astype(np.float32), lung, rng)
         marks = marks._replace(
             centres=np.concatenate([marks.centres, pasted.centres]),
             diameters=np.concatenate([marks.diameters, pasted.diameters]),
         )
-        grey = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
-        turned, marks = turn(np.clip(np.rint(grey), 0, 255).astype(np.uint8), marks, rng)
+        noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
+        turned, marks = turn(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), marks, rng)
         return turned[None], target(turned.shape, marks, self._spacing(volume))
 
     def _pasted(
@@ -173,8 +173,9 @@ class HeatTask:
         rng = generator(self.seed, "unet3d", self.fold, "validation")
         own = numbered(self.left_out)
         own = [own[i] for i in rng.permutation(len(own))[: VALIDATION_PATCHES // 2]]
-        scans = rng.integers(len(self.left_out), size=max(len(own), 4)) if self.left_out else []
-        keys = own + [Patch(int(s), 1, -1) for s in scans]
+        count = max(len(own), 4) if self.left_out else 0
+        scans = rng.integers(max(len(self.left_out), 1), size=count)
+        keys = own + [Patch(int(scan), 1, -1) for scan in scans]
         found, side = [], self.settings.patch
         for key in keys:
             volume, truth = self.left_out[key.scan]
@@ -187,7 +188,7 @@ class HeatTask:
         return found
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, AUC of a patch's highest answer, and mean answer at nodules, on left-out patches."""
+        """Loss, AUC of a patch's highest answer, mean answer at nodules, on left-out patches."""
         if not self._validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         losses, highest = [], []
@@ -207,7 +208,8 @@ class HeatTask:
             z = int(np.unravel_index(heat.argmax(), heat.shape)[0])
             hot = cv2.resize(np.uint8(255 * heat[z]), grey.shape[:0:-1])  # type: ignore[call-overload]
             pair = cv2.hconcat([np.ascontiguousarray(grey[z * STRIDE]), np.asarray(hot, np.uint8)])
-            tiles.append(cv2.resize(pair, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+            large = cv2.resize(pair, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+            tiles.append(np.asarray(large, np.uint8))
         if tiles:
             montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 2)])
             write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
@@ -343,16 +345,14 @@ def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.
 def _near(
     centre: NDArray[np.float64], reach: float, sides: tuple[int, ...]
 ) -> tuple[tuple[slice, ...] | None, NDArray[np.float64]]:
-    """The part of a target within reach of a centre, and how far each of its voxels is, in voxels."""
+    """The part of a target within reach of a centre, and how many voxels off each of it is."""
     middle = (centre - (STRIDE - 1) / 2) / STRIDE
     first = np.clip(np.floor(middle - reach / STRIDE), 0, sides).astype(int)
     last = np.clip(np.ceil(middle + reach / STRIDE) + 1, 0, sides).astype(int)
     if (last <= first).any():
         return None, np.zeros(0)
     part = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-    axes = [
-        (np.arange(a, b) - m) * STRIDE for a, b, m in zip(first, last, middle, strict=True)
-    ]
+    axes = [(np.arange(a, b) - m) * STRIDE for a, b, m in zip(first, last, middle, strict=True)]
     z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
     return part, np.sqrt(z**2 + y**2 + x**2)
 

@@ -26,7 +26,6 @@ from nodules.learning.tasks.patches3d import (
     BANK_LEAST_MM3,
     NOISE,
     SHIFT,
-    Marks,
     Patch,
     lung_view,
     numbered,
@@ -35,8 +34,8 @@ from nodules.learning.tasks.patches3d import (
 )
 from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks.volume_truth import Truth
-from nodules.prepare.cubes import cube
-from nodules.prepare.volumes import Volume, resized
+from nodules.prepare.cubes import cube, resized
+from nodules.prepare.volumes import Volume
 from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
@@ -157,7 +156,9 @@ class CubeTask:
         if key.kind == "mined":
             return self.alarms[key.scan][key.number] + rng.uniform(-1, 1, 3)
         for _ in range(8):
-            place = place_of(volume, truth, Patch(key.scan, 1 if key.kind == "bright" else 2, -1), rng)
+            place = place_of(
+                volume, truth, Patch(key.scan, 1 if key.kind == "bright" else 2, -1), rng
+            )
             far = np.linalg.norm(truth.centres - place, axis=1)
             if not (far < self.settings.cube / 2).any():
                 break
@@ -166,7 +167,7 @@ class CubeTask:
     def _pasted(
         self, volume: Volume, truth: Truth, sides: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A nodule pasted into the lung, near the middle of its cube; none where it fits nowhere."""
+        """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere."""
         side = self.settings.cube
         room = side + 2 * PASTE_ROOM
         middle = place_of(volume, truth, Patch(0, 2, -1), rng)
@@ -184,7 +185,9 @@ class CubeTask:
         centre = centre + rng.uniform(-jitter, jitter, 3)
         first = np.rint(centre - (sides - 1) / 2).astype(int)
         shown = cube(np.clip(np.rint(grey), 0, 255).astype(np.uint8), first, sides)
-        return _stretched(shown, side), _stretched(cube(mask, first, sides) * np.uint8(255), side) // 128
+        return _stretched(shown, side), _stretched(
+            cube(mask, first, sides) * np.uint8(255), side
+        ) // 128
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
@@ -198,9 +201,13 @@ class CubeTask:
         own = [own[i] for i in rng.permutation(len(own))[: VALIDATION_CUBES // 2]]
         count = max(len(own), 8) if self.left_out else 0
         keys = [Cube(p.scan, "nodule", p.nodule) for p in own]
-        keys += [Cube(int(s), "bright", -1) for s in rng.integers(max(len(self.left_out), 1), size=count)]
+        keys += [
+            Cube(int(s), "bright", -1) for s in rng.integers(max(len(self.left_out), 1), size=count)
+        ]
         none = tables.frame("candidates")
-        asked = CubeTask(self.left_out, [], self.settings, self.seed, self.fold, none) if keys else self
+        asked = (
+            CubeTask(self.left_out, [], self.settings, self.seed, self.fold, none) if keys else self
+        )
         return [asked.sample(key, rng) for key in keys]
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
@@ -255,7 +262,7 @@ def turned(
     grey: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A cube and its mask, mirrored along random axes and turned in the plane."""
-    axes = [axis for axis in range(3) if rng.random() < 0.5]
+    axes = tuple(axis for axis in range(3) if rng.random() < 0.5)
     grey, mask = np.flip(grey, axes), np.flip(mask, axes)
     if rng.random() < 0.5:
         grey, mask = grey.transpose(0, 2, 1), mask.transpose(0, 2, 1)

@@ -14,6 +14,8 @@ from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
+MOST_IN_A_ROW = 4  # masks in a legend
+
 
 @plotting.styled
 def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
@@ -23,7 +25,8 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
     """
     bands = rows(curves, point="band")
     sets = lookup.shown_sets(bands)
-    figure, axes = plotting.panels(max(1, len(sets)), height=4.6)
+    beyond = max(0, bands["system"].nunique() - 3)  # lines of the legend that need more room
+    figure, axes = plotting.panels(max(1, len(sets)), height=4.6 + 0.32 * beyond)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(bands, set=name)
         for system in names.present(names.SYSTEMS.values(), set(part["system"])):
@@ -78,7 +81,8 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
         panel.grid(visible=False, axis="x")
     axes[-1].set_xlabel("Diameter of the nodule")
     legend = [Patch(facecolor=plotting.colour(m), alpha=0.6, label=m.name) for m in shown]
-    figure.legend(handles=legend, loc="outside upper center", ncols=len(shown) or 1)
+    in_a_row = len(shown) if len(shown) <= MOST_IN_A_ROW else -(-len(shown) // 2)
+    figure.legend(handles=legend, loc="outside upper center", ncols=in_a_row or 1)
     if not sets:
         plotting.empty(axes[0], "no nodule has a reader consensus")
     return figure

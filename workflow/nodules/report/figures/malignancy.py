@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from nodules.evaluation import names
+from nodules.evaluation import names, pairs
 from nodules.evaluation.names import MALIGNANCY
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
@@ -71,9 +71,9 @@ def differences(found: Mapping[str, Any]) -> Figure:
         return figure
     assert own is not None  # there are lines
     systems = {s.key: (s.name, plotting.colour(s), s.marker) for s in MALIGNANCY.values()}
-    pairs = {p.key: (pair_name(p), plotting.colour(p), p.marker) for p in names.MALIGNANCY_PAIRS}
+    between = {p.key: (pair_name(p), plotting.colour(p), p.marker) for p in pairs.MALIGNANCY_PAIRS}
     _forest(areas, lines, own["systems"], systems)
-    _forest(gaps, lines, own["differences"], pairs)
+    _forest(gaps, lines, own["differences"], between)
     areas.axvline(0.5, color=plotting.GREY, linewidth=0.9, linestyle=":")
     areas.set(xlim=(-0.02, 1.02), xlabel="AUC (dotted: chance)")
     areas.set_yticks(range(len(lines)), [text for _, text in lines])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nodules.evaluation import names
 from nodules.evaluation.names import RESNET, UNET
+from nodules.evaluation.runs import following
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
@@ -31,16 +32,17 @@ ORDER = "Slice index (scan after scan, feet to head)"
 
 
 @plotting.styled
-def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any]) -> Figure:
+def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any], detector: str) -> Figure:
     """Loss of every slice with its regression line; beside it the slope under shuffled order.
 
-    slices: table `trend_slices`; trends: `trends.json`.
+    slices: table `trend_slices`; trends: `trends.json`; detector: the run's first.
     """
     name = lookup.main_set(slices)
     part = rows(slices, set=name).sort_values("index")
     slopes = trends["sets"].get(name, {}).get("slopes", {})
     figure, axes = plotting.panels(2, len(LOSSES), height=2.75, width=9.4, ratios=(1.5, 1))
     for number, (column, (model, unit)) in enumerate(LOSSES.items()):
+        model = following(model, detector)
         left, right = axes[2 * number : 2 * number + 2]
         known = part.dropna(subset=[column])
         slope = slopes.get(column)
@@ -215,12 +217,16 @@ def window_confidence(windows: pd.DataFrame) -> Figure:
 
 @plotting.styled
 def confidence_as_proxy(
-    nodules: pd.DataFrame, bins: pd.DataFrame, risk: pd.DataFrame, trends: Mapping[str, Any]
+    nodules: pd.DataFrame,
+    bins: pd.DataFrame,
+    risk: pd.DataFrame,
+    trends: Mapping[str, Any],
+    detector: str,
 ) -> Figure:
     """Confidence against Dice, against being right, and what rejecting the unsure would gain.
 
     nodules: table `proxy_nodules`; bins: `certainty_bins`; risk: `risk_coverage`; trends:
-    `trends.json`.
+    `trends.json`; detector: the run's first, whose regions are measured.
     """
     name = trends["main_set"]
     figure, (dice, right, coverage) = plotting.panels(3, width=10.0, height=3.4)
@@ -230,6 +236,7 @@ def confidence_as_proxy(
         return figure
     found = trends["sets"][name]["proxy"]
     _dice(dice, rows(nodules, set=name), found["confidence_and_dice"]["spearman"])
+    dice.set(ylabel=following(f"Dice of the {UNET}'s region", detector))
     _being_right(right, rows(bins, set=name), found["certainty_and_right"]["auc"])
     _risk(coverage, rows(risk, set=name))
     figure.suptitle(lookup.sentence(names.SETS[name].name), x=0.01, ha="left", fontsize=9.5)
@@ -240,7 +247,6 @@ def _dice(axes: Axes, nodules: pd.DataFrame, spearman: Mapping[str, Any]) -> Non
     axes.plot(nodules["confidence"], nodules["dice"], "o", markersize=4, alpha=0.6, mec="none")
     axes.set(xlim=(-0.02, 1.02), **WITH_FOOT)
     axes.set(xlabel=f"{RESNET}'s confidence in the nodule")
-    axes.set(ylabel=f"Dice of the {UNET}'s region")
     axes.set_title(f"Quality ({lookup.counted(len(nodules), 'nodules')})")
     plotting.note(axes, f"Spearman {lookup.estimate(spearman, '.2f')}", (0.02, 0.02))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nodules.evaluation import metrics, names
+from nodules.evaluation import metrics, pairs
 from nodules.evaluation.metrics import MEASURES, of_section
 from nodules.evaluation.names import MALIGNANCY, SETS
 from nodules.report import lookup
@@ -111,7 +111,7 @@ def _row(
 
 
 def _pairs() -> dict[str, str]:
-    return {pair_name(pair): pair.key for pair in names.MALIGNANCY_PAIRS}
+    return {pair_name(pair): pair.key for pair in pairs.MALIGNANCY_PAIRS}
 
 
 def _class(name: str, counts: Mapping[str, int]) -> str:

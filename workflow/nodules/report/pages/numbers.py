@@ -8,6 +8,7 @@ import pandas as pd
 
 from nodules.evaluation import metrics
 from nodules.evaluation.names import MASKRCNN, MASKS, RESNET, UNET
+from nodules.evaluation.runs import following
 from nodules.report.pages import tables
 from nodules.report.pages.comparison import tables_of
 from nodules.report.pages.page import Page
@@ -40,11 +41,18 @@ SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
         {metrics.PROXY: tables.proxy, metrics.SLOPES: tables.slopes},
     ),
 }
+# Sections on the second stage, whose texts and tables speak of the first detector as the U-Net.
+FOLLOWING = {metrics.PRESENCE, metrics.PROXY, metrics.SLOPES}
 COMPARED = (
     "Both systems on the same scans; differences are paired over the same resamples of the scans."
     f" Confidence of a slice: the {RESNET}'s at the {UNET}'s strongest pixel, and the highest score"
     f" of {MASKRCNN}'s instances. Confidences of two networks are not on one scale, so they are"
     " compared as given, as was published, and calibrated on other scans."
+)
+NETWORKS_COMPARED = (
+    "The networks were trained on the same slices in the same draws, for the same number of steps,"
+    " and their candidates are made and scored alike; differences are paired over the same"
+    " resamples of the scans. What each takes of time and memory is in the figures."
 )
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
@@ -62,8 +70,9 @@ def page(
 
     trends, explanations: trends.json and explanations.json, for their statements; None where the
     ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
-    R-CNN was run. A section without numbers is left out.
+    R-CNN or several detectors were run. A section without numbers is left out.
     """
+    detector = tables.detector_of(table)
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
     page.heading("At a glance")
@@ -76,14 +85,12 @@ def page(
         parts = {section: tables.of_section(shown, section) for section in builders}
         if any(len(part) for part in parts.values()):
             page.heading(title)
-            page.text(text)
-            _show(page, *(t for key, part in parts.items() for t in builders[key](part)))
+            follows = not FOLLOWING.isdisjoint(builders)
+            page.text(following(text, detector) if follows else text)
+            made = [t for key, part in parts.items() for t in builders[key](part)]
+            _show(page, *(t.following(detector) if follows else t for t in made))
     if comparison:
-        page.heading(f"Two stages against one: {MASKRCNN}")
-        page.text(COMPARED)
-        for statement in comparison[1]["statements"].values():
-            page.text(str(statement), "finding")
-        _show(page, *tables_of(comparison[0]))
+        _compared(page, *comparison, detector)
     if explanations:
         page.heading(f"Where the malignancy {RESNET} looks")
         page.text(str(explanations["statement"]), "finding")
@@ -91,6 +98,21 @@ def page(
     page.heading("CPM of each fold")
     _show(page, tables.by_fold(table))
     return page
+
+
+def _compared(page: Page, table: pd.DataFrame, told: Mapping[str, Any], detector: str) -> None:
+    """Sections on networks of choice and on Mask R-CNN, where table `comparison` has such rows."""
+    of_maskrcnn = table["other"] == "maskrcnn"
+    if not of_maskrcnn.all():
+        page.heading("One network against another")
+        page.text(NETWORKS_COMPARED)
+        _show(page, *tables_of(table[~of_maskrcnn]))
+    if of_maskrcnn.any():
+        page.heading(f"Two stages against one: {MASKRCNN}")
+        page.text(following(COMPARED, detector))
+        for statement in told["statements"].values():
+            page.text(str(statement), "finding")
+        _show(page, *tables_of(table[of_maskrcnn]))
 
 
 def _show(page: Page, *shown: MetricTable) -> None:

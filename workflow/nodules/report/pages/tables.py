@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -12,6 +13,7 @@ from nodules.evaluation.detection import BEST, PER_SCAN
 from nodules.evaluation.explanations import METHODS
 from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, POINTS
 from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
+from nodules.evaluation.runs import first_detector, following
 from nodules.findings.size import CLASSES
 from nodules.report import lookup
 from nodules.report.lookup import interval
@@ -19,18 +21,19 @@ from nodules.report.lookup import interval
 Row = Mapping[Any, Any]  # of `metrics`
 Cell = tuple[str, str, Row]  # name of its row, of its column, and the number
 
+FIRST = "first detector"  # in place of a system's key
 _MISSES = ", misses counted 0"
 # What a reader in a hurry wants: words, and where the number stands in table `metrics`.
 GLANCE: dict[str, dict[str, str]] = {
     f"Nodules found, best {PER_SCAN} candidates a scan": {
         "measure": "recall",
         "point": BEST,
-        "system": "unet",
+        "system": FIRST,
     },
     "False alarms a scan, all candidates": {
         "measure": "false_alarms_per_scan",
         "point": "all",
-        "system": "unet",
+        "system": FIRST,
     },
     **{
         f"CPM of {system.said}": {"measure": "cpm", "system": system.key}
@@ -66,6 +69,12 @@ class MetricTable:
     rows: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     folded: bool = False  # details that a reader opens
+
+    def following(self, detector: str) -> "MetricTable":
+        """This table, what it says of the U-Net said of the run's first detector."""
+        told = partial(following, detector=detector)
+        rows = [row | {"": told(row[""])} for row in self.rows]
+        return MetricTable(told(self.caption), rows, [*map(told, self.notes)], self.folded)
 
     @property
     def numbers(self) -> list[str]:
@@ -119,12 +128,22 @@ class MetricTable:
 def glance(table: pd.DataFrame) -> MetricTable:
     """The few numbers of `GLANCE`, the pooled sets side by side."""
     nothing = {"point": "", "group": "", "other": ""}
+    shown, known = pooled(table), {FIRST: detector_of(table)}
     rows = [
         (words, SETS[row["set"]].name, row)
         for words, place in GLANCE.items()
-        for row in records(lookup.rows(pooled(table), **(nothing | place)))
+        for row in records(
+            lookup.rows(
+                shown, **(nothing | place | {"system": known.get(place["system"], place["system"])})
+            )
+        )
     ]
     return MetricTable("").fill(rows, "cell")
+
+
+def detector_of(table: pd.DataFrame) -> str:
+    """The run's first detector, "" where the table holds no score of detection."""
+    return first_detector(lookup.rows(table, measure="cpm")["system"])
 
 
 def detection(table: pd.DataFrame) -> Iterator[MetricTable]:

@@ -1,0 +1,77 @@
+"""Cubes for the second stage: half with a nodule, its mask on it, false alarms in turn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.volumes import LUNG, NODULE, volume
+from nodules.base import tables
+from nodules.learning.tasks import reduction
+from nodules.learning.tasks.reduction import Cube, CubeTask, ReductionSettings
+from nodules.stats.seeds import generator
+
+SETTINGS = ReductionSettings(
+    "reducer3d", 1, 4, 1e-3, "warmup", [4, 6], 16, 40, mined=0.5, pasted=0.5
+)
+NODULES = [((30.0, 40.0, 50.0), 8.0), ((60.0, 50.0, 30.0), 6.0)]
+
+
+def alarms(scan, places):
+    rows = pd.DataFrame(
+        scan.grid.to_world(np.array(places, float).reshape(-1, 3)), columns=["x", "y", "z"]
+    )
+    rows = rows.assign(seriesuid=scan.uid, candidate=np.arange(1, len(rows) + 1), n_slices=3)
+    return tables.frame("candidates", rows.assign(diameter_mm=5, probability=0.3, volume_mm3=65))
+
+
+@pytest.fixture
+def task(tmp_path):
+    scan = volume(tmp_path, NODULES)
+    return CubeTask([scan], [scan], SETTINGS, 1, 0, alarms(scan[0], [(20, 20, 20), (70, 70, 70)]))
+
+
+def test_half_of_the_cubes_show_a_nodule_and_half_of_the_rest_a_false_alarm(task):
+    kinds = [cube.kind for cube in task.epoch(1)]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "nodule": 10, "pasted": 10, "mined": 10, "bright": 5, "lung": 5
+    }  # fmt: skip
+    assert task.epoch(1) == task.epoch(1) != task.epoch(2)
+    numbers = [cube.number for cube in task.epoch(1) if cube.kind == "mined"]
+    assert sorted(numbers) == [0] * 5 + [1] * 5
+
+
+def test_the_mask_lies_on_the_nodule_however_the_cube_is_turned(task):
+    for number in range(20):
+        grey, mask = task.sample(Cube(0, "nodule", number % 2), generator(number))
+        inside = grey[mask > 0]
+        assert inside.size and inside.mean() > (LUNG + NODULE) / 2 > grey[mask == 0].mean()
+
+
+def test_a_pasted_nodule_is_marked_and_a_false_alarm_is_not(task):
+    pasted = [task.sample(Cube(0, "pasted", -1), generator(n)) for n in range(20)]
+    marked = [grey[mask > 0].mean() for grey, mask in pasted if mask.any()]
+    assert len(marked) > 12 and np.mean(marked) > LUNG + 50
+    assert not task.sample(Cube(0, "mined", 1), generator(0))[1].any()
+
+
+def test_the_loss_is_lowest_for_the_right_answer(task):
+    _, one = task.sample(Cube(0, "nodule", 0), generator(0))
+    _, none = task.sample(Cube(0, "mined", 0), generator(0))
+    truth = torch.from_numpy(np.stack([one, none]))
+    right = torch.where(truth > 0, 9.0, -9.0)
+    best = reduction.cube_loss(torch.tensor([9.0, -9.0]), right, truth)
+    assert best < 0.01
+    assert reduction.cube_loss(torch.tensor([-9.0, 9.0]), right, truth) > best + 1
+    assert reduction.cube_loss(torch.tensor([9.0, -9.0]), -right, truth) > best + 1
+    # Of what is no nodule no voxels are asked for.
+    assert reduction.cube_loss(torch.tensor([-9.0]), -right[1:], truth[1:]) < 0.01
+
+
+def test_without_nodules_and_alarms_there_is_lung_to_learn_from(tmp_path, caplog):
+    scan = volume(tmp_path, [])
+    asked = CubeTask([scan], [], replace(SETTINGS, cubes=8), 1, 0, alarms(scan[0], []))
+    assert "none of the 1 training scans has a nodule" in caplog.text
+    assert {cube.kind for cube in asked.epoch(1)} == {"bright", "lung"}
