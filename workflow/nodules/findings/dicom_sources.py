@@ -28,7 +28,7 @@ class Sources:
     images: one a slice, or a single one that holds all frames.
     """
 
-    images: list[pydicom.Dataset]
+    images: Sequence[pydicom.Dataset]
     frames: list[Frame]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from nodules.images.geometry import Geometry
 
@@ -21,7 +21,7 @@ def made_uid(*words: object) -> str:
 
 
 def write_series(
-    folder: Path, volume: NDArray[np.int16], geometry: Geometry, uid: str, patient: str = "phantom"
+    folder: Path, volume: NDArray[np.int16], geometry: Geometry, uid: str, patient: str = "Phantom^"
 ) -> list[Path]:
     """Write int16 HU (z, y, x) as one CT image a slice into a folder, and return the files.
 
@@ -31,8 +31,8 @@ def write_series(
     paths = []
     for z, plane in enumerate(volume):
         image = _image(plane, uid, patient, z + 1)
-        rows = geometry.direction.T
-        image.ImageOrientationPatient = [f"{value:.10g}" for value in rows[:2].ravel()]
+        axes = geometry.direction.T
+        image.ImageOrientationPatient = [f"{value:.10g}" for value in axes[:2].ravel()]
         position = geometry.to_world((z, 0, 0))
         image.ImagePositionPatient = [f"{value:.10g}" for value in position]
         image.PixelSpacing = [f"{geometry.spacing[axis]:.10g}" for axis in (1, 0)]
@@ -47,11 +47,11 @@ def _image(plane: NDArray[np.int16], uid: str, patient: str, number: int) -> Fil
     """One CT image without its place."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = CTImageStorage, ExplicitVRLittleEndian
-    meta.MediaStorageSOPInstanceUID = made_uid(uid, "image", number)
+    meta.MediaStorageSOPInstanceUID = UID(made_uid(uid, "image", number))
     image = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
     image.SOPClassUID, image.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
-    image.StudyInstanceUID, image.SeriesInstanceUID = made_uid(uid, "study"), uid
-    image.FrameOfReferenceUID, image.Modality = made_uid(uid, "frame"), "CT"
+    image.StudyInstanceUID, image.SeriesInstanceUID = UID(made_uid(uid, "study")), UID(uid)
+    image.FrameOfReferenceUID, image.Modality = UID(made_uid(uid, "frame")), "CT"
     image.PatientID, image.PatientName = patient, patient
     image.PatientBirthDate, image.PatientSex = "", "O"
     image.StudyID, image.AccessionNumber, image.ReferringPhysicianName = "1", "", ""

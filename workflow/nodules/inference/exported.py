@@ -82,6 +82,11 @@ def identity(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def fingerprint(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a manifest: what changes with anything that is said of the model."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
 def _opened(path: Path) -> zipfile.ZipFile:
     """The file as a zip whose members are stored plainly and fit into it; FileDefect otherwise."""
     try:
