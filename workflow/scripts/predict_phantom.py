@@ -1,4 +1,4 @@
-"""Make DICOM of a phantom scan, and find nodules in it with the exported model, as a person would."""
+"""Find nodules in DICOM made of a phantom scan with the exported model, as a person would."""
 
 import tempfile
 from pathlib import Path

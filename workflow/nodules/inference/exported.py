@@ -26,6 +26,7 @@ MEMBER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.pt")
 MOST_MANIFEST_BYTES = 16 << 20
 WHEN = (1980, 1, 1, 0, 0, 0)  # zip's first day: equal models make equal files
 COPY = "Copy the file again, or export the model again with: snakemake export."
+NO_MODEL = "it is no model of luna16"
 OTHER = "Name a file that `snakemake export` made."
 
 
@@ -90,13 +91,11 @@ def fingerprint(manifest: Mapping[str, Any]) -> str:
 def _opened(path: Path) -> zipfile.ZipFile:
     """The file as a zip whose members are stored plainly and fit into it; FileDefect otherwise."""
     try:
+        with path.open("rb") as stream:
+            begins = stream.read(43)
+        ours = begins[:4] == b"PK\x03\x04" and begins[30:] == MANIFEST.encode()
         if not zipfile.is_zipfile(path):
-            size = path.stat().st_size
-            with path.open("rb") as stream:
-                begins = stream.read(4) == b"PK\x03\x04"
-            if begins:
-                raise FileDefect(str(path), f"the model is cut short after {size} bytes", COPY)
-            raise FileDefect(str(path), "it is no model of luna16", OTHER)
+            raise _cut_short(path) if ours else FileDefect(str(path), NO_MODEL, OTHER)
         packed = zipfile.ZipFile(path)
     except FileNotFoundError as error:
         raise FileDefect(str(path), "no such file", "Check the path.") from error
@@ -109,12 +108,18 @@ def _opened(path: Path) -> zipfile.ZipFile:
     plain = all(m.compress_type == zipfile.ZIP_STORED and m.flag_bits & 1 == 0 for m in members)
     whole = all(m.compress_size == m.file_size for m in members)
     if MANIFEST not in names or SUMS not in names:
-        raise _closing(packed, path, "it is no model of luna16")
+        packed.close()
+        # What is left of a model may end with the list of a network's own zip.
+        raise _cut_short(path) if ours else FileDefect(str(path), NO_MODEL, OTHER)
     if not plain or not whole or sum(m.file_size for m in members) > path.stat().st_size:
         raise _closing(packed, path, "its members are compressed, encrypted or overlap")
     if len(set(names)) < len(names):
         raise _closing(packed, path, "a member is in it twice")
     return packed
+
+
+def _cut_short(path: Path) -> FileDefect:
+    return FileDefect(str(path), f"the model is cut short after {path.stat().st_size} bytes", COPY)
 
 
 def _closing(packed: zipfile.ZipFile, path: Path, reason: str) -> FileDefect:
@@ -147,7 +152,7 @@ def _checked(packed: zipfile.ZipFile, path: Path) -> dict[str, Any]:
 def _require_ours(manifest: Any, path: Path) -> None:
     """FileDefect unless a manifest has what a model's must have, of this format."""
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
-        raise FileDefect(str(path), "it is no model of luna16", OTHER)
+        raise FileDefect(str(path), NO_MODEL, OTHER)
     if manifest.get("format") != FORMAT:
         found = json.dumps(manifest.get("format"))[:20]
         reason = f"it is of format {found}, but this version reads {FORMAT}"
