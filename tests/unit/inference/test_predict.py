@@ -157,7 +157,16 @@ def stored(folder, scan, form):
     return path
 
 
-FORMS = ("DICOM", ".mhd", ".mha", ".nii.gz", ".nrrd", ".nii flipped", ".mha permuted", ".nrrd permuted")
+FORMS = (
+    "DICOM",
+    ".mhd",
+    ".mha",
+    ".nii.gz",
+    ".nrrd",
+    ".nii flipped",
+    ".mha permuted",
+    ".nrrd permuted",
+)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -49,6 +49,9 @@ def segmentation(findings: Findings, sources: Sources) -> Dataset:
         omit_empty_frames=False,
         series_description=DESCRIPTION,
     )
+    own = uid_of(findings, "dimensions")
+    for organisation in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        organisation.DimensionOrganizationUID = own  # highdicom draws one by chance
     return timeless(made, sources.images[0])
 
 

@@ -44,7 +44,6 @@ def report(findings: Findings, sources: Sources, segmentation: Dataset | None) -
         procedure_reported=CT_PROCEDURE,
         imaging_measurements=measured or [_nothing(findings)],
         title=codes.DCM.ImagingMeasurementReport,
-        referenced_images=sources.images,
     )
     made = hd.sr.Comprehensive3DSR(
         evidence=[*sources.images, *([] if segmentation is None else [segmentation])],

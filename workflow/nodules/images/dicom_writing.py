@@ -38,7 +38,7 @@ def write_series(
         image.PixelSpacing = [f"{geometry.spacing[axis]:.10g}" for axis in (1, 0)]
         image.SliceThickness = f"{geometry.spacing[2]:.10g}"
         path = folder / f"{z + 1:04d}.dcm"
-        image.save_as(path)
+        image.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
 
@@ -60,6 +60,7 @@ def _image(plane: NDArray[np.int16], uid: str, patient: str, number: int) -> Fil
         setattr(image, f"{kind}Time", TIME)
     image.Manufacturer, image.PositionReferenceIndicator = "luna16-nodules", ""
     image.SeriesNumber, image.AcquisitionNumber, image.InstanceNumber = 1, 1, number
+    image.PatientPosition = "HFS"
     image.ImageType, image.KVP = ["ORIGINAL", "PRIMARY", "AXIAL"], "120"
     image.Rows, image.Columns = plane.shape
     image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
