@@ -171,9 +171,15 @@ def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row
         unfinished = [row for row in known if row["status"] != DONE]
         row_tables.forget(job.out / SCANS, SCAN_COLUMNS, unfinished)
         by_name = {row["name"]: row for row in known}
+        beside = any(scan.is_ct for scan in scans)
         for scan in scans:
             listener.begun(scan.name)
-            yield _one(scan, place, by_name.get(scan.name), job, listener.far)
+            if scan.is_ct:
+                yield _one(scan, place, by_name.get(scan.name), job, listener.far)
+                continue
+            # What lies beside a CT is left out; alone it is what was asked for.
+            status, told = (LEFT_OUT, "") if beside else (FAILED, f"{place}: ")
+            yield _row(place, scan.name, status, notes=f"{told}{scan.problem}"), True
 
 
 def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> tuple[Row, bool]:
@@ -183,8 +189,6 @@ def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> t
     unchanged = earlier is not None and (earlier["status"], earlier["stamp"]) == (DONE, stamp)
     if earlier and unchanged and (job.out / earlier["folder"] / DETAILS).is_file():
         return earlier, False
-    if not scan.is_ct:
-        return _row(place, scan.name, LEFT_OUT, notes=scan.problem), True
     uid = ""
     try:
         far("read", 0.0)
