@@ -5,9 +5,12 @@ Requires: results/models/*/fold_*/model.{json,pt}, results/evaluation/{metrics.p
 Produces: results/models/{name}.luna16; results/predicted/ with the phantom.
 """
 
-OF_MODEL = [f"unet/{fold}" for fold in FOLD_PARTS]
-OF_MODEL += [f"presence/{fold}" for fold in FOLD_PARTS if PRESENCE]
-OF_MODEL += [f"malignancy/{fold}/{m}" for fold in FOLD_PARTS for m in MEMBERS if MALIGNANCY]
+# Folders of results/models whose networks the model is made of.
+OF_MODEL = [
+    *[f"unet/{fold}" for fold in FOLD_PARTS],
+    *[f"presence/{fold}" for fold in FOLD_PARTS if PRESENCE],
+    *[f"malignancy/{fold}/{m}" for fold in FOLD_PARTS for m in MEMBERS if MALIGNANCY],
+]
 
 
 rule export_model:
