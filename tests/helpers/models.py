@@ -1,6 +1,6 @@
 """Small exported models: U-Nets that find what is bright, and ResNet50s with random weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ CROPS = {"mm": 32, "px": 32}
 CPU = torch.device("cpu")
 
 
-def bright_unet(steepness: float = 12.0, from_grey: float = 0.5) -> UNet:
+def bright_unet(
+    steepness: float = 12.0, from_grey: float = 0.5, shape: Mapping[str, int] = SHAPE
+) -> UNet:
     """A U-Net whose answer is sigmoid(steepness * (grey - from_grey)) of each pixel itself."""
-    network = UNet(**SHAPE).eval()
+    network = UNet(**shape).eval()
     for name, tensor in network.state_dict().items():
         if tensor.is_floating_point() and not name.endswith("running_var"):
             tensor.zero_()
@@ -32,9 +34,10 @@ def bright_unet(steepness: float = 12.0, from_grey: float = 0.5) -> UNet:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.ones_(module.weight)
     with torch.no_grad():
-        for blocks, channel in ((network.down, 1), (network.merge, 0)):
-            blocks[0][0].weight[0, channel, 1, 1] = 1  # the slice itself, then what it has become
-            blocks[0][3].weight[0, 0, 1, 1] = 1
+        # The slice itself, of its neighbours; then what it has become, on the uppermost level.
+        for block, channel in ((network.down[0], shape["context"]), (network.merge[-1], 0)):
+            block[0].weight[0, channel, 1, 1] = 1
+            block[3].weight[0, 0, 1, 1] = 1
         network.last.weight[0, 0] = steepness
         network.last.bias[0] = -steepness * from_grey
     return network
@@ -52,12 +55,23 @@ def make_model(
     for role in roles[1:]:
         network = resnet.build({}, seed=len(role)).eval()
         models.append(_bundle(folder, role, network, {}, 0))
+    return _packed(folder, models, CANDIDATES | settings, threshold, temperature)
+
+
+def _packed(
+    folder: Path,
+    models: Sequence[Path],
+    candidates: Mapping[str, Any],
+    threshold: float | None = 0.5,
+    temperature: float | None = 2.0,
+) -> Path:
+    """A model file of some bundles."""
     networks = exporting.networks_of(models)
     fitted = {"threshold": {"test": threshold}, "temperature": {"test": temperature}}
     manifest = exporting.manifest(
         "small",
         networks,
-        {"candidates": CANDIDATES | settings, "vote": "average"},
+        {"candidates": dict(candidates), "vote": "average"},
         fitted | {"rule": "given", "n_validation": 0},
         metrics(),
         {"version": "0.1.0", "data": {"source": "drawn"}, "made_with": {"commit": "none"}},
@@ -67,9 +81,17 @@ def make_model(
     return folder / "small.luna16"
 
 
-def _bundle(folder: Path, role: str, network: nn.Module, shape: dict[str, Any], fold: int) -> Path:
+def _bundle(
+    folder: Path,
+    role: str,
+    network: nn.Module,
+    shape: Mapping[str, int],
+    fold: int,
+    slices: Mapping[str, Any] = SLICES,
+    crops: Mapping[str, int] = CROPS,
+) -> Path:
     """A network as a training writes it; returns its manifest's path."""
-    own = {"context": SHAPE["context"]} if role == "unet" else {"crops": CROPS}
+    own: dict[str, Any] = {"context": 1} if role == "unet" else {"crops": crops}
     if role == "malignancy":
         own["crops_per_nodule"] = 3
     home = folder / "models" / role / f"fold_{fold}"
@@ -78,12 +100,30 @@ def _bundle(folder: Path, role: str, network: nn.Module, shape: dict[str, Any], 
     told = {
         "model": role,
         "network": {"name": name, "settings": shape},
-        "input": {"lungs": "volume", "slices": SLICES} | own,
+        "input": {"lungs": "volume", "slices": slices} | own,
         "output": "probability of each pixel" if role == "unet" else "logit",
         "trained_on": {"fold": fold, "member": 0},
     }
     bundle.save(home / "model.pt", network, told)
     return home / "model.json"
+
+
+def of_default_shape(folder: Path) -> Path:
+    """A model of two folds shaped as the default config's, random but for what finds brightness.
+
+    What it costs is what a trained one costs: for benchmarks.
+    """
+    shape = {"filters": 16, "depth": 4, "context": 1}
+    slices = {"size": 256, "window": [-1000, 400], "margin_mm": 10, "isolate": True, "fill": 170}
+    candidates = {"pixel_threshold": 0.5, "min_diameter_mm": 3.0, "max_per_scan": 50}
+    fed = {"slices": slices, "crops": {"mm": 32, "px": 64}}
+    made = [
+        _bundle(folder, "unet", bright_unet(shape=shape), shape, fold, **fed) for fold in (0, 1)
+    ]
+    for role in ("presence", "malignancy"):
+        networks = [resnet.build({}, seed=fold) for fold in (0, 1)]
+        made += [_bundle(folder, role, n, {}, fold, **fed) for fold, n in enumerate(networks)]
+    return _packed(folder, made, candidates)
 
 
 def metrics() -> Any:
