@@ -1,10 +1,11 @@
 """Long and short axis of a mask, as a reader measures them in an axial slice."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-HALVES = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])
+EDGES = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])  # half a pixel, twice
 
 
 def axes(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> tuple[float, float]:
@@ -30,7 +31,11 @@ def _in_slice(image: NDArray[np.bool_], spacing: Floats) -> tuple[float, float]:
 
 
 def _outer(image: NDArray[np.bool_]) -> Floats:
-    """The middles of the outer edges of each row's first and last pixel and of each column's."""
+    """Corners (n, 2) of the convex hull of the middles of the pixels' edges; row, column.
+
+    Only each row's first and last pixel and each column's can be on it. Twice the places are whole
+    numbers, so the hull is exact; that of places in mm has the same corners.
+    """
     ends = np.zeros(image.shape, np.bool_)
     for axis in (0, 1):
         line = np.flatnonzero(image.any(axis=axis))
@@ -38,4 +43,5 @@ def _outer(image: NDArray[np.bool_]) -> Floats:
         last = image.shape[axis] - 1 - np.flip(image, axis).argmax(axis=axis)[line]
         for end in (first, last):
             ends[(end, line) if axis == 0 else (line, end)] = True
-    return (np.argwhere(ends)[:, None] + HALVES).reshape(-1, 2)
+    twice = (2 * np.argwhere(ends)[:, None] + EDGES).reshape(-1, 1, 2).astype(np.int32)
+    return np.asarray(cv2.convexHull(twice), float)[:, 0] / 2
