@@ -137,8 +137,7 @@ def _delivered(arguments: argparse.Namespace, job: "Job") -> "list[Row]":
 
         def begun(name: str) -> None:
             bar.set_description_str(messages.shown(name, 40))
-            bar.n = 0
-            bar.refresh()
+            bar.reset()
 
         def far(step: str, share: float) -> None:
             first, last = STEPS.get(step, LAST)

@@ -137,3 +137,30 @@ def test_headers_without_a_patient_still_give_the_other_files(tmp_path, model):
     assert row["status"] == "done" and "lack PatientID" in row["notes"]
     assert not (tmp_path / "out" / UID / delivery.REPORT).exists()
     assert reading.is_uid(UID)
+
+
+def test_headers_that_highdicom_does_not_like_still_give_the_other_files(
+    tmp_path, model, monkeypatch
+):
+    def failing(*arguments):
+        raise AttributeError("no attribute 'PatientSex'\nand more")
+
+    monkeypatch.setattr("nodules.findings.dicom_sr.report", failing)
+    dicom_writing.write_series(tmp_path / "in", *models.scan(), UID)
+    (row,) = delivery.deliver([tmp_path / "in"], job(tmp_path / "out", model))
+    assert row["status"] == "done"
+    assert row["notes"].endswith("its headers are odd (no attribute 'PatientSex')")
+    there = {path.name for path in (tmp_path / "out" / UID).iterdir()}
+    assert not there & {delivery.REPORT, delivery.SEGMENTATION} and delivery.PAGE in there
+
+
+def test_a_defect_of_ours_is_told_and_the_other_scans_are_done(tmp_path, scans, model):
+    def find(scan, tell):
+        if scan.uid == UID:
+            raise ZeroDivisionError("by nought")
+        return predict.predict(scan, model, tell=tell)
+
+    rows = delivery.deliver([scans], delivery.Job(tmp_path / "out", find, "model"))
+    told = {row["seriesuid"]: row["notes"] for row in rows}
+    assert "failed unexpectedly (ZeroDivisionError: by nought)" in told[UID]
+    assert [row["status"] for row in rows].count("done") == 1

@@ -33,13 +33,16 @@ INTENDED_USE = (
 )
 
 
-def networks_of(models: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Each network as a manifest names it, of the paths of their model.json."""
+def networks_of(models: Iterable[str | Path], roles: Sequence[str] = ROLES) -> list[dict[str, Any]]:
+    """Each network as a manifest names it, of the paths of their model.json.
+
+    roles: what a network of the system may be; UserError for another.
+    """
     found = []
     for path in map(Path, models):
         own = read_json(path)
         role, trained = own["model"], own["trained_on"]
-        if role not in ROLES:
+        if role not in roles:
             raise UserError(f"{path}: '{role}' is no network of this system. Name others.")
         place = f"{role}/fold_{trained['fold']}/member_{trained['member']}.pt"
         weights = own["weights"]
@@ -55,19 +58,21 @@ def manifest(
     fitted: Mapping[str, Any] | None,
     metrics: pd.DataFrame,
     facts: Mapping[str, Any],
+    system: str = SYSTEM,
+    same: Sequence[str] = ("lungs", "slices"),
 ) -> dict[str, Any]:
     """The manifest of a model of networks trained in folds.
 
     settings: candidates, and how malignancy networks vote. fitted: `fitted` of presence.json; None
-    without presence networks. metrics: that table. facts: scans, data, made_with.
+    without presence networks. metrics: that table. facts: version, data, made_with. system: what
+    finds with them (`inference.detectors`). same: keys of `input` in which networks must agree.
     Raises UserError where networks prepare scans in different ways.
     """
     first = networks[0]["manifest"]
-    same = ("lungs", "slices")
     for network in networks:
         if any(network["manifest"]["input"][key] != first["input"][key] for key in same):
             raise UserError(
-                f"{network['file']}: its slices are cut in another way than those of"
+                f"{network['file']}: its scans are cut in another way than those of"
                 f" {networks[0]['file']}. Run snakemake again before exporting."
             )
     by_role = {n["role"]: n["manifest"] for n in networks}
@@ -82,7 +87,7 @@ def manifest(
         "format": exported.FORMAT,
         "kind": exported.KIND,
         "name": name,
-        "system": SYSTEM,
+        "system": system,
         "ensemble": "the networks of all folds, their answers averaged",
         "settings": dict(settings) | thresholds,
         "input": {key: first["input"][key] for key in same} | {"networks": own},

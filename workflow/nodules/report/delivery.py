@@ -147,10 +147,13 @@ def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
         warnings.simplefilter("ignore")  # on a patient's name, say, which no log needs
         try:
             sources = dicom_sources.read(series)
+            seg = dicom_seg.segmentation(findings, sources) if findings.reported else None
+            made = {SEGMENTATION: seg, REPORT: dicom_sr.report(findings, sources, seg)}
         except UserError as error:
             return [str(error).rstrip(".")]
-        seg = dicom_seg.segmentation(findings, sources) if findings.reported else None
-        made = {SEGMENTATION: seg, REPORT: dicom_sr.report(findings, sources, seg)}
+        except Exception as error:  # highdicom raises many types for headers that it does not like
+            reason = (str(error) or type(error).__name__).splitlines()[0][:120].rstrip(".")
+            return [f"no DICOM could be written, since its headers are odd ({reason})"]
     for name, dataset in made.items():
         if dataset is not None:
             with files.atomic(folder / name) as temporary:
@@ -205,6 +208,11 @@ def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> t
         notes = _placed(folder, findings, read, scan.chosen, job)
     except UserError as error:
         return _row(place, scan.name, FAILED, uid, notes=str(error)), True
+    except OSError:
+        raise  # of the folder written to, which no other scan will find better
+    except Exception as error:  # a defect of ours: told, and the other scans are done
+        told = f"{place}: failed unexpectedly ({type(error).__name__}: {str(error)[:200]})"
+        return _row(place, scan.name, FAILED, uid, notes=f"{told}. Please report it."), True
     known = {
         **{"folder": uid, "stamp": stamp, "headline": findings.headline()},
         **{"reported": str(len(findings.reported)), "candidates": str(len(findings))},
