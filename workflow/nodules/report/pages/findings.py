@@ -24,7 +24,8 @@ Image = NDArray[np.uint8]
 
 def page(findings: Findings, voxels: NDArray[np.int16]) -> Page:
     """The page of a scan. voxels: its HU (z, y, x) on the findings' native grid."""
-    made = Page(f"Findings in {findings.uid}")
+    made = Page("Nodule findings")
+    made.text(f"Scan {findings.uid}")
     made.text(DISCLAIMER, "finding")
     made.text(f"{findings.headline().capitalize()}.")
     made.text(findings.lungs)
