@@ -201,6 +201,9 @@ def test_a_scan_without_lungs_is_told(model):
 
 def test_a_model_of_another_system_or_without_networks_is_refused(tmp_path, monkeypatch):
     path = models.make_model(tmp_path)
+    monkeypatch.setattr(predict, "METHODS", {})
+    with pytest.raises(UserError, match="its lungs are found by 'volume', which is not known"):
+        predict.open_model(path, "cpu", 1)
     monkeypatch.setattr(predict, "SYSTEMS", {})
     with pytest.raises(UserError, match="its system 'slices' is not known here"):
         predict.open_model(path, "cpu", 1)

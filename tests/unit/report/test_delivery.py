@@ -81,6 +81,32 @@ def test_all_files_say_the_same(tmp_path, scans, model):
     assert details["model"]["manifest"]["networks"][0]["sha256"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_labels_lie_on_the_grid_of_the_input_in_its_own_order(tmp_path, model, order):
+    voxels, geometry = models.scan()
+    image = sitk.GetImageFromArray(voxels)
+    image.SetOrigin(geometry.origin.tolist())
+    image.SetSpacing(geometry.spacing.tolist())
+    image = sitk.Flip(sitk.PermuteAxes(image, order), (True, False, True))
+    (tmp_path / "in").mkdir()
+    sitk.WriteImage(image, str(tmp_path / "in" / "2.25.3.nii.gz"))
+    own = []
+
+    def find(scan, tell):
+        own.append(predict.predict(scan, model, tell=tell))
+        return own[0]
+
+    delivery.deliver([tmp_path / "in"], delivery.Job(tmp_path / "out", find, ""))
+    labels = sitk.ReadImage(str(tmp_path / "out" / "2.25.3" / delivery.LABELS))
+    assert labels.GetSize() == image.GetSize()
+    assert np.allclose(labels.GetDirection(), image.GetDirection())
+    assert np.allclose(labels.GetOrigin(), image.GetOrigin(), atol=1e-3)
+    for finding in own[0]:
+        for index in (np.argwhere(finding.mask) + [s.start for s in finding.box])[::5]:
+            world = own[0].geometry.to_world(index).tolist()
+            assert labels[labels.TransformPhysicalPointToIndex(world)] == finding.number
+
+
 def test_the_table_is_a_submission(tmp_path, scans, model):
     delivery.deliver([scans], job(tmp_path / "out", model))
     path = tmp_path / "out" / UID / delivery.TABLE

@@ -22,7 +22,7 @@ from nodules.inference.ensemble import load
 from nodules.learning.machine import take
 from nodules.prepare import lung_search, scan_check
 from nodules.prepare.lung_check import REMEDY as NO_LUNGS
-from nodules.prepare.lungs import AIR_HU, decimate
+from nodules.prepare.lungs import AIR_HU, METHODS, decimate
 from nodules.stats.logits import scaled
 
 CHOSEN = 0.5  # threshold of a model for which none could be fitted
@@ -66,10 +66,13 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
     if missing:
         raise FileDefect(str(path), f"it has no network {missing[0]}", exported.OTHER)
     try:
-        fitted = made.manifest["settings"]
+        fitted, lungs = made.manifest["settings"], str(made.manifest["input"]["lungs"])
+        if lungs not in METHODS:
+            reason = f"its lungs are found by '{lungs[:40]}', which is not known here"
+            raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
         return Model(
             made.manifest,
-            str(made.manifest["input"]["lungs"]),
+            lungs,
             system.build(made),
             float(fitted.get("threshold") or CHOSEN),
             float(fitted.get("temperature") or 1.0),
