@@ -4,6 +4,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import logging
 import os
 import shutil
 import warnings
@@ -143,6 +144,7 @@ def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
     """Write SEG and SR; a sentence where the headers do not allow them."""
     from nodules.findings import dicom_seg, dicom_sources, dicom_sr
 
+    logging.getLogger("highdicom").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on a patient's name, say, which no log needs
         try:
