@@ -9,6 +9,7 @@ Nothing is compressed, unpacked by a name of the file's choosing, or executed. N
 import hashlib
 import json
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,11 @@ NEEDED = ("format", "kind", "name", "system", "settings", "networks", "input", "
 MEMBER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.pt")
 MOST_MANIFEST_BYTES = 16 << 20
 WHEN = (1980, 1, 1, 0, 0, 0)  # zip's first day: equal models make equal files
+# What Python's zipfile and json raise for a damaged file.
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(LookupError, ValueError, OverflowError, RuntimeError),
+)
 COPY = "Copy the file again, or export the model again with: snakemake export."
 NO_MODEL = "it is no model of luna16"
 OTHER = "Name a file that `snakemake export` made."
@@ -101,7 +107,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
         raise FileDefect(str(path), "no such file", "Check the path.") from error
     except OSError as error:
         raise FileDefect(str(path), f"cannot be read ({error.strerror})", OTHER) from error
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except BROKEN as error:
         raise FileDefect(str(path), f"the model is damaged ({error})", COPY) from error
     members = packed.infolist()
     names = [member.filename for member in members]
@@ -135,7 +141,7 @@ def _checked(packed: zipfile.ZipFile, path: Path) -> dict[str, Any]:
         text = packed.read(MANIFEST)
         manifest = json.loads(text)
         sums = _sums(packed.read(SUMS).decode())
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RecursionError) as error:
+    except BROKEN as error:
         reason = f"the model is damaged ({str(error)[:80]})"
         raise FileDefect(str(path), reason, COPY) from error
     _require_ours(manifest, path)
@@ -199,7 +205,7 @@ def _hash_of(packed: zipfile.ZipFile, name: str, path: Path) -> str:
                 digest.update(block)
             if name.endswith(".pt"):
                 _require_plain(stream, packed.getinfo(name).file_size, f"{path}, {name}")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except BROKEN as error:
         raise FileDefect(str(path), f"the model is damaged ({str(error)[:80]})", COPY) from error
     return digest.hexdigest()
 
@@ -210,7 +216,7 @@ def _require_plain(stream: IO[bytes], size: int, place: str) -> None:
     try:
         with zipfile.ZipFile(stream) as inner:
             members = inner.infolist()
-    except (zipfile.BadZipFile, ValueError) as error:
+    except BROKEN as error:
         raise FileDefect(place, "it is no state dict", OTHER) from error
     plain = all(m.compress_type == zipfile.ZIP_STORED for m in members)
     if not plain or sum(m.file_size for m in members) > size:
