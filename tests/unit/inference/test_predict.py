@@ -226,6 +226,20 @@ def test_another_detector_fits_behind_the_same_function(scan, model):
     assert found.box == (slice(4, 6), slice(5, 8), slice(6, 10))
 
 
+def test_of_overlapping_masks_the_surer_one_has_the_voxels(scan, model):
+    def two(volume, geometry, lungs, tell):
+        x, y, z = geometry.to_world((5, 6, 7))
+        mask = np.ones((2, 3, 4), bool)
+        made = [(0.9, mask), (0.8, mask), (0.7, np.ones((2, 3, 5), bool))]
+        numbers = (x, y, z, 9.0, 380.0, 0.5)
+        corner = (4, 5, 6)
+        return [candidate.Candidate(*numbers, p, np.nan, None, corner, m) for p, m in made]
+
+    own = predict.predict(scan, predict.Model(model.manifest, "volume", two, 0.5, 1.0))
+    assert [f.voxels for f in own] == [24, 0, 6] and own.rows[1]["mean_hu"] is None
+    assert np.bincount(own.labels().ravel(), minlength=4)[1:].tolist() == [24, 0, 6]
+
+
 def test_a_device_that_is_not_there_is_told(tmp_path):
     path = models.make_model(tmp_path)
     for name in ("cuda:77", "pear"):

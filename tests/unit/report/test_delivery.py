@@ -140,6 +140,14 @@ def test_a_scan_that_fails_half_way_leaves_nothing(tmp_path, scans, model, monke
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_what_a_killed_run_left_behind_is_removed(tmp_path, scans, model):
+    left = tmp_path / "out" / delivery.UNFINISHED / UID
+    left.mkdir(parents=True)
+    (left / delivery.TABLE).write_text("half")
+    delivery.deliver([scans / "dcm"], job(tmp_path / "out", model))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {UID, delivery.SCANS}
+
+
 def test_what_is_read_is_not_written_into(scans, model):
     with pytest.raises(delivery.UserError, match="it lies within"):
         delivery.deliver([scans], job(scans / "out", model))

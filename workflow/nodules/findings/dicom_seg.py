@@ -25,11 +25,11 @@ COLOURS = ((74, 25, 79), (62, -39, -22), (72, 0, 65), (57, -30, 30), (48, 0, -50
 
 
 def segmentation(findings: Findings, sources: Sources) -> Dataset:
-    """The reported findings as one DICOM SEG; there must be one at least.
+    """The reported findings as one DICOM SEG; one at least must have a mask.
 
     The same findings and images give the same bytes.
     """
-    reported = findings.reported
+    reported = segmented(findings)
     labels = dicom_sources.masks_on(sources.frames, reported, findings.geometry)
     made = hd.seg.Segmentation(
         source_images=sources.images,
@@ -53,6 +53,11 @@ def segmentation(findings: Findings, sources: Sources) -> Dataset:
     for organisation in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         organisation.DimensionOrganizationUID = own  # highdicom draws one by chance
     return timeless(made, sources.images[0])
+
+
+def segmented(findings: Findings) -> list[Finding]:
+    """The reported findings with a mask; surer ones may have taken all of it."""
+    return [finding for finding in findings.reported if finding.mask.any()]
 
 
 def uid_of(findings: Findings, *what: object) -> str:

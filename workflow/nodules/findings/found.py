@@ -77,6 +77,7 @@ class Finding:
     def row(self, uid: str) -> dict[str, Any]:
         """Its numbers by the names of COLUMNS; None for what is not known."""
         own = {name: getattr(self, name, None) for name in COLUMNS}
+        own["mean_hu"] = self.mean_hu if self.mask.any() else None
         own |= {"seriesuid": uid, "coordX": self.x, "coordY": self.y, "coordZ": self.z}
         return own | {"finding": self.number, "reported": "yes" if self.reported else "no"}
 

@@ -74,11 +74,16 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
             made.manifest,
             lungs,
             system.build(made),
-            float(fitted.get("threshold") or CHOSEN),
-            float(fitted.get("temperature") or 1.0),
+            _fitted(fitted.get("threshold"), CHOSEN),
+            _fitted(fitted.get("temperature"), 1.0),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FileDefect(str(path), f"its manifest lacks {error}", exported.OTHER) from error
+
+
+def _fitted(value: float | None, otherwise: float) -> float:
+    """A number that was fitted, or another where none could be."""
+    return otherwise if value is None else float(value)
 
 
 def _device(asked: str, free: torch.device) -> torch.device:

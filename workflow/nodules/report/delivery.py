@@ -149,7 +149,8 @@ def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
         warnings.simplefilter("ignore")  # on a patient's name, say, which no log needs
         try:
             sources = dicom_sources.read(series)
-            seg = dicom_seg.segmentation(findings, sources) if findings.reported else None
+            shown = dicom_seg.segmented(findings)
+            seg = dicom_seg.segmentation(findings, sources) if shown else None
             made = {SEGMENTATION: seg, REPORT: dicom_sr.report(findings, sources, seg)}
         except UserError as error:
             return [str(error).rstrip(".")]

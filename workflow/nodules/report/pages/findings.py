@@ -115,7 +115,7 @@ def _row(finding: Finding) -> dict[str, str]:
         "diameter, mm": f"{finding.diameter_mm:.1f}",
         "volume, mm³": f"{finding.volume_mm3:.0f}",
         "long x short axis, mm": f"{finding.long_mm:.1f} x {finding.short_mm:.1f}",
-        "mean HU": f"{finding.mean_hu:.0f}",
+        "mean HU": f"{finding.mean_hu:.0f}" if finding.mask.any() else "–",
         "slices": str(finding.slices),
         "malignancy": malignancy,
     }
