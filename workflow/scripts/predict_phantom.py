@@ -1,6 +1,7 @@
 """Find nodules in DICOM made of a phantom scan with the exported model, as a person would."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from nodules.base import jobs
@@ -18,7 +19,8 @@ def main(snakemake):
     with tempfile.TemporaryDirectory() as folder:
         dicom_writing.write_series(Path(folder, "scan"), volume, geometry, header.stem)
         with reading.opened(Path(folder, "scan")) as (scan,):
-            read = scan.read()
+            # The same findings make the same file, wherever the DICOM lay meanwhile.
+            read = replace(scan.read(), source=header.name)
             findings = predict.predict(read, model)
             written = Path(folder, "findings")
             delivery.write(written, findings, read.voxels, scan.chosen)

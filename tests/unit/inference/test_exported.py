@@ -77,7 +77,11 @@ def test_the_manifest_says_what_a_person_must_know(model):
     card = model_card.card(exported.read_manifest(model), "small.luna16")
     for told in ("2 x unet", "Not a medical", "threshold: 0.5", "temperature: 2.0", "0.500"):
         assert told in card
-    assert "(0.250 to 0.750), 4 scans" in card and "window [-1000, 400]" in card
+    assert (
+        "(0.250 to 0.750), 4 scans" in card
+        and "window -1000 to 400" in card
+        and "isolate yes" in card
+    )
 
 
 def test_equal_networks_make_equal_files(model, tmp_path):

@@ -47,19 +47,27 @@ def _networks(manifest: Mapping[str, Any]) -> Iterator[str]:
 def _input(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"lungs: {told.get('lungs')}"
     if "slices" in told:
-        yield "slices: " + ", ".join(f"{key} {value}" for key, value in told["slices"].items())
+        yield f"slices: {_shown(told['slices'])}"
     for role, own in told.get("networks", {}).items():
         further = {k: v for k, v in own.items() if k not in ("lungs", "slices", "output")}
         if further:
-            yield f"{role}: " + ", ".join(f"{key} {value}" for key, value in further.items())
+            yield f"{role}: {_shown(further)}"
 
 
 def _thresholds(told: Mapping[str, Any]) -> Iterator[str]:
     for key, value in told.items():
-        shown = (
-            ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        )
-        yield f"{key}: {'none' if shown is None else shown}"
+        yield f"{key}: {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    """A value of a manifest as a person writes it: `mm 32, px 64` for a mapping."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(own)}" for key, own in value.items())
+    if isinstance(value, list):
+        return " to ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def _told(told: Any) -> Iterator[str]:
