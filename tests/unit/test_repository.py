@@ -124,7 +124,7 @@ def test_a_name_means_one_thing_in_all_rule_files() -> None:
 
 def test_snakefile_is_a_table_of_contents() -> None:
     text = (ROOT / "Snakefile").read_text()
-    assert lines(ROOT / "Snakefile") < 45
+    assert lines(ROOT / "Snakefile") < 50
     assert re.findall(r"workflow/rules/(\w+)\.smk", text)[0] == "common"
     assert set(re.findall(r"workflow/rules/(\w+)\.smk", text)) == {
         f.stem for f in RULE_FILES if not f.stem.startswith("common_")
@@ -170,7 +170,7 @@ def test_imports_can_be_followed(module: Path) -> None:
     # A rule's code inputs and its environment come from following absolute imports.
     tree = ast.parse(module.read_text())
     assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree))
-    if module.stem == "__init__":
+    if module.stem == "__init__" and module.parent != closure.LIBRARY:
         assert not closure.imported(module), "import a package's modules, not the package"
 
 

@@ -25,9 +25,11 @@ MAY_IMPORT = {
     "inference": (*GROUND, "prepare", "findings", "learning/machine.py", "learning/networks"),
     "evaluation": BELOW,
     "report": (*BELOW, "inference", "evaluation"),
-    "cli.py": (*BELOW, "learning", "inference", "evaluation", "report"),
+    "cli.py": (*BELOW, "learning", "inference", "evaluation", "report", "cli_predict.py"),
+    "cli_predict.py": (*BELOW, "inference", "report"),
     "__main__.py": ("cli.py",),
-    "__init__.py": (),
+    # The one function that the library offers by its own name, loaded when it is called.
+    "__init__.py": ("findings", "inference"),
 }
 WITHOUT_TORCH = (*BELOW, "evaluation")
 TORCH = {"torch", "torchvision", "captum"}

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.running import run_workflow, succeeded
@@ -127,6 +128,26 @@ def test_every_slice_is_stored_with_its_row(run):
             "slices",
         )
         assert len(pictures) == masks["z"].nunique()
+
+
+def test_the_exported_model_finds_in_dicom_what_the_workflow_found(run):
+    found = pd.read_csv(run / "predicted" / "findings.csv", dtype={"seriesuid": str})
+    details = json.loads((run / "predicted" / "findings.json").read_text())
+    assert details["form"] == "DICOM" and details["model"]["name"] == "nodules"
+    own = tables.read(run / "presence" / "test" / "candidates.parquet", "classified")
+    own = own[own["seriesuid"] == details["seriesuid"]]
+    own = own.sort_values("confidence", ascending=False, kind="stable")
+    assert len(own) > 0, "without a candidate this shows nothing"
+    assert len(found) == len(own) and set(found["seriesuid"]) == set(own["seriesuid"])
+    same = {"x": "coordX", "y": "coordY", "z": "coordZ", "confidence": "probability"}
+    same |= {"probability": "detection", "diameter_mm": "diameter_mm", "volume_mm3": "volume_mm3"}
+    for theirs, ours in same.items():
+        # To the last bits but for places, whose origin DICOM has as a decimal number.
+        assert np.allclose(found[ours], own[theirs], rtol=1e-12, atol=1e-9), theirs
+    assert found["malignancy"].between(0, 1).all()
+    submitted = pd.read_csv(run / "submissions" / "unet_resnet_test.csv", dtype={"seriesuid": str})
+    submitted = submitted[submitted["seriesuid"] == details["seriesuid"]]
+    assert np.allclose(sorted(submitted["probability"]), sorted(found["probability"]))
 
 
 def test_nothing_is_left_to_do(run):

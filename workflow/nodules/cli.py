@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nodules import cli_predict
 from nodules.base import messages
 
 if TYPE_CHECKING:
@@ -292,6 +293,8 @@ SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser
     add_score,
     add_check,
     add_convert,
+    cli_predict.add_predict,
+    cli_predict.add_model,
 )
 
 

@@ -107,7 +107,7 @@ rule write_costs:
     input:
         figures=figure_files(),
         gallery=expand("results/gallery/{kind}.png", kind=GALLERY),
-        pages=expand("results/report/{page}.html", page=PAGES),
+        pages=expand("results/report/{page}.html", page=PAGES) + EXAMPLE,
         code=code("write_costs"),
     output:
         shown("results/report/costs.html", RESULTS_AND_RUN, page="4 Time and memory"),

@@ -1,22 +1,21 @@
 """Scans of any form in LUNA16's layout: read, checked, written whole, and told in two tables."""
 
 import contextlib
-import csv
 import filecmp
 import hashlib
-import io
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nodules.base import files
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
-from nodules.datasets import check
+from nodules.datasets import check, row_tables
 from nodules.datasets.luna16 import data_file
 from nodules.datasets.luna16_lists import LISTS
+from nodules.datasets.row_tables import Row
 from nodules.datasets.scan import SUBSETS
 from nodules.images import reading
 from nodules.images.dicom_series import Series
@@ -34,8 +33,6 @@ SERIES_COLUMNS = (
 )
 WRITTEN, FAILED, LEFT_OUT = "written", "failed", "left out"
 UNFINISHED = ".converting"  # a folder in which scans are written and checked first
-
-Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
         for source in expanded(sources):
             for row, new in _of_source(source, job):
                 rows.append(row)
-                _keep(job.out / SCANS, SCAN_COLUMNS, [row])
+                row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
                 tell(row, new)
     finally:
         shutil.rmtree(job.unfinished, ignore_errors=True)
@@ -100,8 +97,9 @@ def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
         except UserError as error:
             yield _row(place, source.name, FAILED, notes=str(error)), True
             return
-        _keep(job.out / SERIES, SERIES_COLUMNS, series_rows(place, scans))
-        _forget(job.out / SCANS, [row for row in table if row["status"] != WRITTEN])
+        row_tables.keep(job.out / SERIES, SERIES_COLUMNS, series_rows(place, scans))
+        unfinished = [row for row in table if row["status"] != WRITTEN]
+        row_tables.forget(job.out / SCANS, SCAN_COLUMNS, unfinished)
         for scan in scans:
             yield _converted(scan, place, old.get(scan.name), job)
 
@@ -161,7 +159,7 @@ def _series_row(source: str, series: Series, reason: str, chosen: bool) -> Row:
 
 def _converted(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[Row, bool]:
     """The row of one scan, and whether anything was done for it."""
-    stamp = _stamp(scan, Path(place))
+    stamp = stamp_of(scan, Path(place))
     if earlier and (earlier["status"], earlier["stamp"]) == (WRITTEN, stamp):
         header = job.out / earlier["file"]
         if header.is_file() and header.with_suffix(".raw").is_file():
@@ -224,7 +222,7 @@ def _same(draft: Path, there: Path) -> bool:
     return all(b.is_file() and filecmp.cmp(a, b, shallow=False) for a, b in pairs)
 
 
-def _stamp(scan: Found, source: Path) -> str:
+def stamp_of(scan: Found, source: Path) -> str:
     """A short text that changes when a file that a scan is read from does."""
     paths = [source] if source.is_file() else list(scan.files)
     paths += [data_file(path) for path in paths if path.suffix.lower() == reading.METAIMAGE]
@@ -252,30 +250,4 @@ def _shown(value: float | None) -> str:
 
 def read_table(path: Path) -> list[Row]:
     """The rows of one of the two tables; none where it is not there or of another kind."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        rows = list(csv.DictReader(stream))
-    columns = SCAN_COLUMNS if path.name == SCANS else SERIES_COLUMNS
-    return [row for row in rows if all(row.get(name) is not None for name in columns)]
-
-
-def _keep(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Put rows into a table, in place of those of the same source and scan or series."""
-    key = columns[:2]
-    kept = {tuple(row[name] for name in key): row for row in [*read_table(path), *rows]}
-    _write_table(path, columns, kept.values())
-
-
-def _forget(path: Path, rows: Sequence[Row]) -> None:
-    """Take rows out of the table of scans."""
-    if rows:
-        _write_table(path, SCAN_COLUMNS, [row for row in read_table(path) if row not in rows])
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))
+    return row_tables.read(path, SCAN_COLUMNS if path.name == SCANS else SERIES_COLUMNS)

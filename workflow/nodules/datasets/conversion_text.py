@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
-from nodules.datasets.conversion import FAILED, LEFT_OUT, WRITTEN, Row, expanded, series_rows
+from nodules.datasets.conversion import FAILED, LEFT_OUT, WRITTEN, expanded, series_rows
+from nodules.datasets.row_tables import Row
 from nodules.images import reading
 from nodules.images.reading import Found
 

@@ -27,6 +27,14 @@ def read_series(series: Series) -> tuple[NDArray[np.int16], Geometry, list[str]]
     Notes tell what was done to the slices: equal duplicates left out, resampled for uneven steps
     or a gantry tilt. Raises FileDefect for missing slices, damaged files, unequal duplicates.
     """
+    volume, native, _, notes = read_with_stored(series)
+    return volume, native, notes
+
+
+def read_with_stored(
+    series: Series,
+) -> tuple[NDArray[np.int16], Geometry, Geometry, list[str]]:
+    """As `read_series`; before the notes the grid of the slices along their normal."""
     stack = dicom_stack.arrange(series)
     place = f"series {series.name}"
     require_grid(stack.geometry, place)
@@ -36,7 +44,7 @@ def read_series(series: Series) -> tuple[NDArray[np.int16], Geometry, list[str]]
     if not (stack.straight and stack.even):
         slices, geometry = resampling.straightened(slices, stack.depths, stack.sideways, geometry)
     volume, native = in_patient_order(as_hu(slices, place), geometry)
-    return volume, native, stack.notes
+    return volume, native, geometry, stack.notes
 
 
 def read_frames(frames: Sequence[Frame]) -> Floats32:

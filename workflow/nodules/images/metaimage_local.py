@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from nodules.base.files import FileDefect, UserError, require_regular
 from nodules.images import metaimage
 from nodules.images.geometry import Geometry
 
+Told = TypeVar("Told")
 SUFFIX = ".mha"
 HEADER_BYTES = 65_536
 # ElementDataFile ends a header; behind its line the voxels begin.
@@ -34,6 +37,11 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 
     Raises UserError, which names this file, for a defective header or voxels.
     """
+    return read(path, metaimage.read_volume)
+
+
+def read(path: str | os.PathLike[str], reader: Callable[[Path], Told]) -> Told:
+    """What a reader of headers with a voxel file of their own says of this file."""
     path = Path(path)
     remedy = "Write or copy the file again."
     with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
@@ -52,7 +60,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
         except OSError as error:
             raise FileDefect(str(path), f"cannot be read ({error.strerror})", remedy) from error
         try:
-            return metaimage.read_volume(header)
+            return reader(header)
         except UserError as error:
             told = str(error)
             for temporary in (header, data):

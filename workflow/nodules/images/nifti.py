@@ -62,6 +62,14 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 
     Raises FileDefect where the file is cut short, of another kind, or says not where it lies.
     """
+    volume, native, _ = read_with_stored(path)
+    return volume, native
+
+
+def read_with_stored(
+    path: str | os.PathLike[str],
+) -> tuple[NDArray[np.int16], Geometry, Geometry]:
+    """As `read_volume`; then the grid of the voxels in the order in which they are stored."""
     content = _content(Path(path))
     header = _header(content, str(path))
     nz, ny, nx = header.geometry.shape
@@ -72,7 +80,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
     values = stored.reshape(nz, ny, nx)
     if (header.slope, header.intercept) != (1.0, 0.0):
         values = values * header.slope + header.intercept
-    return in_patient_order(as_hu(values, str(path)), header.geometry)
+    return *in_patient_order(as_hu(values, str(path)), header.geometry), header.geometry
 
 
 def _content(path: Path) -> bytes:

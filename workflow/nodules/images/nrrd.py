@@ -65,6 +65,12 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
     return in_patient_order(as_hu(stored, place), geometry)
 
 
+def stored_grid(path: str | os.PathLike[str]) -> Geometry:
+    """The grid of a file's voxels in the order in which they are stored."""
+    fields, _ = _header(Path(path))
+    return _geometry(fields, _shape(fields, str(path)), str(path))
+
+
 def _header(path: Path) -> tuple[Fields, int]:
     """Fields of a header by their names in small letters, and the byte behind it."""
     head = _read(path, HEADER_BYTES)

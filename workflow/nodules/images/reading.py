@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from nodules.images.dicom_headers import Headers
 from nodules.images.dicom_series import Series
 from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
+from nodules.images.volume import in_patient_order
 
 METAIMAGE = ".mhd"
 VOXELS = (".raw", ".zraw")  # of a header that names them
@@ -41,20 +42,22 @@ SUFFIXES = (METAIMAGE, metaimage_local.SUFFIX, *nifti.SUFFIXES, *nrrd.SUFFIXES)
 FORMS = "a DICOM file, folder or zip, .mhd, .mha, .nii, .nii.gz, .nrrd"
 MOST_ZIP_BYTES = 64 << 30  # uncompressed: a hundred scans and more
 
-Volume = tuple[NDArray[np.int16], Geometry, list[str]]
+Volume = tuple[NDArray[np.int16], Geometry, Geometry]  # HU, its grid, the grid as stored
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """A scan: its voxels as int16 HU (z, y, x) on the grid nearest to LPS.
 
-    uid:   DICOM's series UID, a file's name where that is a UID, else made of the voxels.
-    notes: what was done to it, and what of the source was left out; a sentence each.
+    uid:    DICOM's series UID, a file's name where that is a UID, else made of the voxels.
+    stored: the same grid in the order of the file, or of the slices along their normal.
+    notes:  what was done to it, and what of the source was left out; a sentence each.
     """
 
     uid: str
     voxels: NDArray[np.int16]
     geometry: Geometry
+    stored: Geometry
     form: str
     source: str
     notes: tuple[str, ...]
@@ -88,18 +91,18 @@ class Found:
             raise UserError(f"{self.source}: {self.problem}")
         if self.chosen is not None:
             try:
-                voxels, geometry, notes = dicom.read_series(self.chosen)
+                voxels, geometry, stored, notes = dicom.read_with_stored(self.chosen)
             except FileDefect as error:
                 place = f"{self.source}, {error.place}"
                 reason = "; ".join([error.reason, *self.notes])
                 raise FileDefect(place, reason, error.remedy) from error
             uid = self.chosen.first.series
         else:
-            voxels, geometry, notes = _read_file(self.files[0])
-            uid = _stem(self.files[0])
+            voxels, geometry, stored = _read_file(self.files[0])
+            uid, notes = _stem(self.files[0]), []
         uid = uid if is_uid(uid) else made_uid(voxels)
         notes = [*notes, *self.notes]
-        return Reading(uid, voxels, geometry, self.form, self.source, tuple(notes))
+        return Reading(uid, voxels, geometry, stored, self.form, self.source, tuple(notes))
 
 
 def read(path: str | os.PathLike[str], series: str = "") -> Reading:
@@ -290,11 +293,21 @@ def _stem(path: Path) -> str:
 
 def _read_file(path: Path) -> Volume:
     """Read a volume file by its suffix, a MetaImage header by where its voxels are."""
-    reader: Callable[[Path], tuple[NDArray[np.int16], Geometry]] = metaimage.read_volume
     if suffix_of(path) in nifti.SUFFIXES:
-        reader = nifti.read_volume
-    elif suffix_of(path) in nrrd.SUFFIXES:
-        reader = nrrd.read_volume
-    elif suffix_of(path) == metaimage_local.SUFFIX or metaimage_local.is_local(path):
-        reader = metaimage_local.read_volume
-    return *reader(path), []
+        return nifti.read_with_stored(path)
+    if suffix_of(path) in nrrd.SUFFIXES:
+        return *nrrd.read_volume(path), nrrd.stored_grid(path)
+    if suffix_of(path) == metaimage_local.SUFFIX or metaimage_local.is_local(path):
+        return metaimage_local.read(path, _read_metaimage)
+    return _read_metaimage(path)
+
+
+def _read_metaimage(header: Path) -> Volume:
+    """Read a MetaImage whose voxels lie in a file of their own."""
+    return *metaimage.read_volume(header), metaimage.read_header(header).geometry
+
+
+def of_array(voxels: NDArray[np.int16], geometry: Geometry, uid: str = "") -> Reading:
+    """A scan that lies in memory: int16 HU (z, y, x) on any grid. Without a UID one is made."""
+    native, placed = in_patient_order(voxels, geometry)
+    return Reading(uid or made_uid(native), native, placed, geometry, "array", "an array", ())

@@ -90,7 +90,11 @@ class Page:
     def picture(self, path: str | os.PathLike[str], description: str) -> None:
         """Add a PNG or SVG file, embedded in the page."""
         kind = {".svg": "svg+xml", ".png": "png"}[Path(path).suffix]
-        data = base64.b64encode(Path(path).read_bytes()).decode()
+        self.image(Path(path).read_bytes(), description, kind)
+
+    def image(self, content: bytes, description: str, kind: str = "png") -> None:
+        """Add an image, embedded in the page; kind: png or svg+xml."""
+        data = base64.b64encode(content).decode()
         self._parts.append(
             f'<img alt="{escape(description)}" src="data:image/{kind};base64,{data}">'
         )

@@ -1,0 +1,200 @@
+"""A scan's folder is there whole or not at all, and all its files say the same."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from helpers import models
+from nodules.datasets import points_csv
+from nodules.datasets.row_tables import read
+from nodules.findings.found import COLUMNS
+from nodules.images import dicom_writing, reading
+from nodules.images.metaimage_writing import write_volume
+from nodules.inference import predict
+from nodules.report import delivery
+
+UID = "2.25.7"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model, ready."""
+    return predict.open_model(models.make_model(tmp_path_factory.mktemp("model")), "cpu", 1)
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """A folder with a scan as DICOM, one as .mhd, and one that is cut short."""
+    voxels, geometry = models.scan()
+    folder = tmp_path / "in"
+    dicom_writing.write_series(folder / "dcm", voxels, geometry, UID)
+    write_volume(folder / "2.25.8.mhd", folder / "2.25.8.raw", voxels[:, :, ::-1], geometry)
+    write_volume(folder / "2.25.9.mhd", folder / "2.25.9.raw", voxels, geometry)
+    content = (folder / "2.25.9.raw").read_bytes()
+    (folder / "2.25.9.raw").write_bytes(content[:-500])
+    return folder
+
+
+def job(out, model, heard=None):
+    """A job of this model; heard: UIDs that were really looked at."""
+
+    def find(scan, tell):
+        if heard is not None:
+            heard.append(scan.uid)
+        return predict.predict(scan, model, tell=tell)
+
+    return delivery.Job(out, find, "model")
+
+
+def test_each_scan_has_its_folder_and_a_defective_one_does_not_stop_them(tmp_path, scans, model):
+    out, told = tmp_path / "out", []
+    listener = delivery.Listener(ended=lambda row, new: told.append((row["status"], new)))
+    rows = delivery.deliver([scans], job(out, model), listener)
+    assert sorted(row["status"] for row in rows) == ["done", "done", "failed"]
+    assert len(told) == 3 and all(new for _, new in told)
+    names = {path.name for path in out.iterdir()}
+    assert names == {UID, "2.25.8", delivery.SCANS}
+    files = {delivery.TABLE, delivery.DETAILS, delivery.LABELS, delivery.PAGE}
+    assert {path.name for path in (out / "2.25.8").iterdir()} == files
+    dicom = {delivery.SEGMENTATION, delivery.REPORT}
+    assert {path.name for path in (out / UID).iterdir()} == files | dicom
+    (failed,) = (row for row in rows if row["status"] == "failed")
+    assert "2.25.9.raw" in failed["notes"] and "248332 bytes long" in failed["notes"]
+
+
+def test_all_files_say_the_same(tmp_path, scans, model):
+    delivery.deliver([scans], job(tmp_path / "out", model))
+    folder = tmp_path / "out" / UID
+    with (folder / delivery.TABLE).open() as stream:
+        table = list(csv.DictReader(stream))
+    details = json.loads((folder / delivery.DETAILS).read_text())
+    assert list(table[0]) == list(COLUMNS)
+    for row, told in zip(table, details["findings"], strict=True):
+        assert {key: str(value or "") for key, value in told.items()} == row
+    image = sitk.ReadImage(str(folder / delivery.LABELS))
+    labels = sitk.GetArrayFromImage(image)
+    counts = np.bincount(labels.ravel(), minlength=len(table) + 1)[1:]
+    assert counts.tolist() == [int(row["voxels"]) for row in table]
+    assert details["model"]["manifest"]["networks"][0]["sha256"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_labels_lie_on_the_grid_of_the_input_in_its_own_order(tmp_path, model, order):
+    voxels, geometry = models.scan()
+    image = sitk.GetImageFromArray(voxels)
+    image.SetOrigin(geometry.origin.tolist())
+    image.SetSpacing(geometry.spacing.tolist())
+    image = sitk.Flip(sitk.PermuteAxes(image, order), (True, False, True))
+    (tmp_path / "in").mkdir()
+    sitk.WriteImage(image, str(tmp_path / "in" / "2.25.3.nii.gz"))
+    own = []
+
+    def find(scan, tell):
+        own.append(predict.predict(scan, model, tell=tell))
+        return own[0]
+
+    delivery.deliver([tmp_path / "in"], delivery.Job(tmp_path / "out", find, ""))
+    labels = sitk.ReadImage(str(tmp_path / "out" / "2.25.3" / delivery.LABELS))
+    assert labels.GetSize() == image.GetSize()
+    assert np.allclose(labels.GetDirection(), image.GetDirection())
+    assert np.allclose(labels.GetOrigin(), image.GetOrigin(), atol=1e-3)
+    for finding in own[0]:
+        for index in (np.argwhere(finding.mask) + [s.start for s in finding.box])[::5]:
+            world = own[0].geometry.to_world(index).tolist()
+            assert labels[labels.TransformPhysicalPointToIndex(world)] == finding.number
+
+
+def test_the_table_is_a_submission(tmp_path, scans, model):
+    delivery.deliver([scans], job(tmp_path / "out", model))
+    path = tmp_path / "out" / UID / delivery.TABLE
+    marks = points_csv.read_submission(path, [UID])
+    assert len(marks["seriesuid"]) == len(path.read_text().splitlines()) - 1
+
+
+def test_started_again_only_what_is_missing_or_changed_is_done(tmp_path, scans, model):
+    out, heard = tmp_path / "out", []
+    delivery.deliver([scans], job(out, model, heard))
+    first = sorted(heard)
+    before = (out / UID / delivery.DETAILS).stat().st_mtime_ns
+    delivery.deliver([scans], job(out, model, heard))
+    assert sorted(heard) == first, "the cut one is never asked about"
+    assert (out / UID / delivery.DETAILS).stat().st_mtime_ns == before
+    (out / "2.25.8" / delivery.DETAILS).unlink()
+    delivery.deliver([scans], job(out, model, heard))
+    assert heard[len(first) :] == ["2.25.8"]
+    other = delivery.Job(out, job(out, model, heard).predict, "another model")
+    delivery.deliver([scans], other)
+    assert len(heard) == 2 * len(first) + 1
+
+
+def test_a_scan_that_fails_half_way_leaves_nothing(tmp_path, scans, model, monkeypatch):
+    def failing(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(delivery.label_map, "write", failing)
+    with pytest.raises(OSError):
+        delivery.deliver([scans / "dcm"], job(tmp_path / "out", model))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_run_left_behind_is_removed(tmp_path, scans, model):
+    left = tmp_path / "out" / delivery.UNFINISHED / UID
+    left.mkdir(parents=True)
+    (left / delivery.TABLE).write_text("half")
+    delivery.deliver([scans / "dcm"], job(tmp_path / "out", model))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {UID, delivery.SCANS}
+
+
+def test_what_is_read_is_not_written_into(scans, model):
+    with pytest.raises(delivery.UserError, match="it lies within"):
+        delivery.deliver([scans], job(scans / "out", model))
+
+
+def test_two_scans_of_one_uid_do_not_overwrite_each_other(tmp_path, scans, model):
+    out = tmp_path / "out"
+    delivery.deliver([scans / "dcm"], job(out, model))
+    voxels, geometry = models.scan(())
+    dicom_writing.write_series(tmp_path / "other", voxels, geometry, UID)
+    (row,) = delivery.deliver([tmp_path / "other"], job(out, model))
+    assert row["status"] == "failed" and "another scan of the UID" in row["notes"]
+    done = [r["status"] for r in read(out / delivery.SCANS, delivery.SCAN_COLUMNS)]
+    assert sorted(done) == ["done", "failed"]
+
+
+def test_headers_without_a_patient_still_give_the_other_files(tmp_path, model):
+    voxels, geometry = models.scan()
+    dicom_writing.write_series(tmp_path / "in", voxels, geometry, UID, patient="")
+    (row,) = delivery.deliver([tmp_path / "in"], job(tmp_path / "out", model))
+    assert row["status"] == "done" and "lack PatientID" in row["notes"]
+    assert not (tmp_path / "out" / UID / delivery.REPORT).exists()
+    assert reading.is_uid(UID)
+
+
+def test_headers_that_highdicom_does_not_like_still_give_the_other_files(
+    tmp_path, model, monkeypatch
+):
+    def failing(*arguments):
+        raise AttributeError("no attribute 'PatientSex'\nand more")
+
+    monkeypatch.setattr("nodules.findings.dicom_sr.report", failing)
+    dicom_writing.write_series(tmp_path / "in", *models.scan(), UID)
+    (row,) = delivery.deliver([tmp_path / "in"], job(tmp_path / "out", model))
+    assert row["status"] == "done"
+    assert row["notes"].endswith("its headers are odd (no attribute 'PatientSex')")
+    there = {path.name for path in (tmp_path / "out" / UID).iterdir()}
+    assert not there & {delivery.REPORT, delivery.SEGMENTATION} and delivery.PAGE in there
+
+
+def test_a_defect_of_ours_is_told_and_the_other_scans_are_done(tmp_path, scans, model):
+    def find(scan, tell):
+        if scan.uid == UID:
+            raise ZeroDivisionError("by nought")
+        return predict.predict(scan, model, tell=tell)
+
+    rows = delivery.deliver([scans], delivery.Job(tmp_path / "out", find, "model"))
+    told = {row["seriesuid"]: row["notes"] for row in rows}
+    assert "failed unexpectedly (ZeroDivisionError: by nought)" in told[UID]
+    assert [row["status"] for row in rows].count("done") == 1

@@ -1,0 +1,209 @@
+"""`luna16 predict` and `luna16 model`: findings in any chest CT by an exported model."""
+
+import argparse
+import json
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodules.base import messages
+
+if TYPE_CHECKING:
+    from nodules.datasets.row_tables import Row
+    from nodules.findings.found import Findings
+    from nodules.images.reading import Reading
+    from nodules.inference.predict import Tell
+    from nodules.report.delivery import Job
+
+PACKAGES = ("torch", "torchvision", "cv2", "fill_voids", "pydicom", "SimpleITK", "highdicom")
+# What share of a scan's time each step takes, about, on a CPU; detecting is the rest.
+STEPS = {"read": (0.0, 0.04), "check": (0.04, 0.05), "lungs": (0.05, 0.08), "detect": (0.08, 0.96)}
+LAST = (0.96, 0.99)  # measure, write
+
+PREDICT = """\
+Find lung nodules in chest CTs with a model that a run exported (snakemake export).
+
+SCAN is a DICOM folder (nested, files of any name), a zip of one, or a .mhd, .mha, .nii, .nii.gz or
+.nrrd; a folder may hold many. Which DICOM series is taken, what is set right and what is refused
+is as for `luna16 convert`; voxels must be Hounsfield units.
+
+Each scan gets a folder DIR/<series UID>, whole or not at all:
+
+  findings.csv       a row a finding, the surest first; `luna16 score` reads it
+  findings.json      the same with the scan's grid, notes and the model's manifest
+  findings.nii.gz    label map on the scan's own grid, labels as numbered in the table
+  report.html        each finding in three planes; opens offline
+  findings.seg.dcm, findings.sr.dcm   of DICOM: segmentation (where there is a finding) and report
+
+DIR/predicted.csv has a row a scan. A defective scan does not stop the others; started again, only
+what is missing, or made of changed files or another model, is done.
+
+Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
+"""
+PREDICT_EXAMPLES = """\
+examples:
+  luna16 predict patient7/ --model nodules.luna16 --out findings
+  luna16 predict patient7/ --series 1.2.840.113619.2.55.3.4271 --model nodules.luna16 --out findings
+  luna16 predict clinic/ more.zip study.nii.gz --model nodules.luna16 --out findings --quiet --json
+
+Exit status: 0 every scan is done, 1 one or more failed, 2 the command line, the model or DIR is
+wrong, 130 interrupted.
+"""
+
+
+def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 predict`."""
+    parser = commands.add_parser(
+        "predict",
+        help="find nodules in chest CTs by an exported model",
+        description=PREDICT,
+        epilog=PREDICT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("scans", nargs="+", type=Path, metavar="SCAN", help="folder, zip or file")
+    add("--model", required=True, type=Path, metavar="FILE", help="model to ask (.luna16)")
+    add("--out", required=True, type=Path, metavar="DIR", help="folder for the findings")
+    add(
+        "--series",
+        action="append",
+        default=[],
+        metavar="UID",
+        help="take this series and leave out studies without it; may be given again",
+    )
+    add("--device", default="auto", metavar="D", help="auto (default), cpu, cuda or cuda:1")
+    add("--threads", type=_threads, default=0, metavar="N", help="of the CPU; default: up to 8")
+    add("--quiet", action="store_true", help="no progress and no line a scan; failures are told")
+    add("--json", action="store_true", help="print the table of scans as JSON at the end")
+    parser.set_defaults(run=run_predict)
+
+
+def add_model(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 model show`."""
+    parser = commands.add_parser("model", help="show what a model file holds")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser(
+        "show",
+        help="print a model card",
+        description="Check a model file against its hashes and print its model card: networks, "
+        "input, thresholds, what it was trained on, scores, intended use. Needs no PyTorch.",
+    )
+    show.add_argument("file", type=Path, metavar="FILE", help="model (.luna16)")
+    show.add_argument("--json", action="store_true", help="print the whole manifest as JSON")
+    show.set_defaults(run=run_show)
+
+
+def run_show(arguments: argparse.Namespace) -> None:
+    """Print a model's card, or its manifest."""
+    from nodules.inference import exported, model_card
+
+    manifest = exported.read_manifest(arguments.file)
+    text = json.dumps(manifest, indent=2) + "\n" if arguments.json else None
+    _print(text or model_card.card(manifest, str(arguments.file)))
+
+
+def run_predict(arguments: argparse.Namespace) -> int:
+    """Find nodules in scans, a line each; 1 where one could not be done."""
+    _require_all()
+    from nodules.inference import exported, predict
+    from nodules.report import delivery
+
+    model = predict.open_model(arguments.model, arguments.device, arguments.threads)
+
+    def find(read: "Reading", tell: "Tell") -> "Findings":
+        return predict.predict(read, model, tell=tell)
+
+    job = delivery.Job(
+        arguments.out, find, exported.fingerprint(model.manifest), tuple(arguments.series)
+    )
+    rows = _delivered(arguments, job)
+    if arguments.json:
+        _print(json.dumps({"out": str(arguments.out), "scans": rows}, indent=2) + "\n")
+    elif not arguments.quiet:
+        _print(_sum(rows))
+    return int(any(row["status"] == delivery.FAILED for row in rows))
+
+
+def _delivered(arguments: argparse.Namespace, job: "Job") -> "list[Row]":
+    """Do all scans, with a bar for the one at hand where somebody may be looking."""
+    from tqdm import tqdm
+
+    from nodules.report import delivery
+
+    shown = not arguments.quiet and sys.stderr.isatty()
+    with tqdm(total=100, disable=not shown, leave=False, bar_format=BAR) as bar:
+
+        def begun(name: str) -> None:
+            bar.set_description_str(messages.shown(name, 40))
+            bar.reset()
+
+        def far(step: str, share: float) -> None:
+            first, last = STEPS.get(step, LAST)
+            bar.set_postfix_str(step, refresh=False)
+            bar.n = round(100 * (first + share * (last - first)))
+            bar.refresh()
+
+        def ended(row: "Row", new: bool) -> None:
+            bar.clear()
+            _tell(row, new, arguments.quiet or arguments.json)
+
+        return delivery.deliver(arguments.scans, job, delivery.Listener(begun, far, ended))
+
+
+BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}"
+
+
+def _tell(row: "Row", new: bool, quiet: bool) -> None:
+    """Print one scan's line as soon as it is known; what failed goes to stderr."""
+    from nodules.report import delivery
+
+    if row["status"] == delivery.FAILED:
+        print(f"luna16: {messages.escaped(row['notes'])}", file=sys.stderr)
+    elif not quiet and row["status"] == delivery.LEFT_OUT:
+        _print(f"left out: {messages.escaped(row['notes'])}\n")
+    elif not quiet:
+        done = "" if new else " (there)"
+        notes = f" ({row['notes']})" if row["notes"] else ""
+        _print(f"{row['seriesuid']}: {row['headline']}{done}, from {row['source']}{notes}\n")
+    sys.stdout.flush()
+
+
+def _sum(rows: "list[Row]") -> str:
+    """How many scans are done, and with how many findings."""
+    from nodules.report import delivery
+
+    count = {
+        status: sum(row["status"] == status for row in rows)
+        for status in (delivery.DONE, delivery.FAILED, delivery.LEFT_OUT)
+    }
+    found = sum(int(row["reported"] or 0) for row in rows)
+    return (
+        f"scans done: {count[delivery.DONE]}, failed: {count[delivery.FAILED]}, "
+        f"left out: {count[delivery.LEFT_OUT]}; findings at or above the threshold: {found}. "
+        "Research only, not a medical device.\n"
+    )
+
+
+def _require_all() -> None:
+    """UserError where a package of the extra is not there."""
+    from nodules.base.files import UserError
+
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        told = f"luna16 predict needs {', '.join(missing)}."
+        raise UserError(f"{told} Install them: pip install 'luna16-nodules[predict]'")
+
+
+def _threads(text: str) -> int:
+    """Number of threads from 1 to what there is, for argparse."""
+    most = len(os.sched_getaffinity(0))
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text[:20]}' is not a number from 1 on")
+    return min(int(text), most)
+
+
+def _print(text: str) -> None:
+    """Print what a terminal of any encoding can show: what it lacks is spelled."""
+    print(messages.for_terminal(text, sys.stdout.encoding), end="")

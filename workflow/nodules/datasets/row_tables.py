@@ -1,0 +1,41 @@
+"""Small CSV tables of a command that is started again and again: what was done, row by row."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from nodules.base import files
+
+Row = dict[str, str]
+
+
+def read(path: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of a table; none where it is not there or lacks one of the columns."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        rows = list(csv.DictReader(stream))
+    return [row for row in rows if all(row.get(name) is not None for name in columns)]
+
+
+def keep(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Put rows into a table, in place of those with the same first two columns."""
+    key = columns[:2]
+    kept = {tuple(row[name] for name in key): row for row in [*read(path, columns), *rows]}
+    write(path, columns, kept.values())
+
+
+def forget(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Take rows out of a table."""
+    if rows:
+        write(path, columns, [row for row in read(path, columns) if row not in rows])
+
+
+def write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write a table, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_bytes(path, text.getvalue().encode(errors="surrogateescape"))

@@ -1,0 +1,116 @@
+"""Findings as a DICOM Segmentation: a binary segment a finding, on the images' own pixels.
+
+Written as viewers of today read it: BINARY, and with empty frames, which some of them count.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import highdicom as hd
+from highdicom.color import CIELabColor
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+
+from nodules.findings import dicom_sources
+from nodules.findings.dicom_sources import Sources
+from nodules.findings.found import Finding, Findings
+from nodules.images.dicom_writing import made_uid
+
+SERIES_NUMBER = 9100
+DESCRIPTION = "AI nodules, research only"
+MAKER = "luna16-nodules"
+NODULE, LUNG = codes.SCT.Nodule, codes.SCT.Lung
+# Hues that tell neighbours apart, as CIELab; without one some readers complain.
+COLOURS = ((74, 25, 79), (62, -39, -22), (72, 0, 65), (57, -30, 30), (48, 0, -50), (64, 33, -13))
+
+
+def segmentation(findings: Findings, sources: Sources) -> Dataset:
+    """The reported findings as one DICOM SEG; one at least must have a mask.
+
+    The same findings and images give the same bytes.
+    """
+    reported = segmented(findings)
+    labels = dicom_sources.masks_on(sources.frames, reported, findings.geometry)
+    made = hd.seg.Segmentation(
+        source_images=sources.images,
+        pixel_array=labels,
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[_segment(n, f, findings) for n, f in enumerate(reported, 1)],
+        series_instance_uid=uid_of(findings, "segmentation series"),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=uid_of(findings, "segmentation"),
+        instance_number=1,
+        manufacturer=MAKER,
+        manufacturer_model_name=str(findings.model["name"])[:64],
+        software_versions=str(findings.model["version"]),
+        device_serial_number=str(findings.model["sha256"])[:16],
+        content_label="NODULES",
+        content_description=DESCRIPTION,
+        omit_empty_frames=False,
+        series_description=DESCRIPTION,
+    )
+    own = uid_of(findings, "dimensions")
+    for organisation in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
+        organisation.DimensionOrganizationUID = own  # highdicom draws one by chance
+    return timeless(made, sources.images[0])
+
+
+def segmented(findings: Findings) -> list[Finding]:
+    """The reported findings with a mask; surer ones may have taken all of it."""
+    return [finding for finding in findings.reported if finding.mask.any()]
+
+
+def uid_of(findings: Findings, *what: object) -> str:
+    """A UID of something about a scan and a model, the same each time."""
+    return made_uid(findings.uid, findings.model["sha256"], *what)
+
+
+def tracking(findings: Findings, finding: Finding) -> tuple[str, str]:
+    """The UID and name under which a finding is followed, in the segmentation and the report."""
+    return uid_of(findings, "finding", finding.number), f"Nodule {finding.number}"
+
+
+def algorithm(findings: Findings) -> Mapping[str, Any]:
+    """Name, version and parameters of what found them."""
+    about = findings.model
+    return {
+        "name": str(about["name"])[:64],
+        "version": str(about["version"])[:64],
+        "parameters": {"weights SHA-256": str(about["sha256"])},
+    }
+
+
+def _segment(number: int, finding: Finding, findings: Findings) -> hd.seg.SegmentDescription:
+    told = algorithm(findings)
+    uid, name = tracking(findings, finding)
+    return hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=name,
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=NODULE,
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name=told["name"],
+            family=codes.DCM.ArtificialIntelligence,
+            version=told["version"],
+            source=MAKER,
+            parameters=told["parameters"],
+        ),
+        tracking_uid=uid,
+        tracking_id=name,
+        anatomic_regions=[LUNG],
+        display_color=CIELabColor(*COLOURS[(number - 1) % len(COLOURS)]),
+    )
+
+
+def timeless(made: Dataset, source: Dataset) -> Dataset:
+    """The dataset with the date and time of the scan in place of those of its making."""
+    day, time = (str(source.get(key) or "") for key in ("StudyDate", "StudyTime"))
+    for kind in ("Content", "Series", "InstanceCreation"):
+        for unit, value in (("Date", day or "19000101"), ("Time", time or "000000")):
+            if f"{kind}{unit}" in made:
+                setattr(made, f"{kind}{unit}", value)
+    for equipment in made.get("ContributingEquipmentSequence") or ():
+        if "ContributionDateTime" in equipment:
+            equipment.ContributionDateTime = (day or "19000101") + (time or "000000")
+    return made

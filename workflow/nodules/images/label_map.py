@@ -1,0 +1,55 @@
+"""Label volumes as NIfTI-1 files on the grid of a scan as it was stored.
+
+Source: the header file nifti1.h of the NIfTI Data Format Working Group.
+"""
+
+import gzip
+import os
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.base.files import write_bytes
+from nodules.images.geometry import Geometry
+
+UINT16, SCANNER, MILLIMETRES = 512, 1, 2
+TO_RAS = np.diag([-1.0, -1.0, 1.0])
+DESCRIPTION = b"nodule findings; research only"
+
+
+def in_stored_order(labels: NDArray[Any], stored: Geometry) -> NDArray[Any]:
+    """A volume (z, y, x) on a grid nearest to LPS in the order of the grid that it comes from.
+
+    The inverse of what `Geometry.reoriented` says of `stored`.
+    """
+    _, permutation, (fz, fy, fx) = stored.reoriented()
+    return labels[::fz, ::fy, ::fx].transpose(np.argsort(permutation))
+
+
+def write(path: str | os.PathLike[str], labels: NDArray[np.uint16], grid: Geometry) -> None:
+    """Write labels (z, y, x) on their grid as .nii.gz, whole or not at all; equal ones equally."""
+    header = _header(grid)
+    voxels = np.ascontiguousarray(labels, "<u2").tobytes()
+    write_bytes(path, gzip.compress(header + b"\0" * 4 + voxels, 3, mtime=0))
+
+
+def _header(grid: Geometry) -> bytes:
+    """The 348 bytes of a header; the place stands in the sform, as in the input's own."""
+    nz, ny, nx = grid.shape
+    axes, origin = TO_RAS @ grid.axes, TO_RAS @ grid.origin
+    dx, dy, dz = (float(mm) for mm in grid.spacing)
+    header = bytearray(348)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, nx, ny, nz, 1, 1, 1, 1)
+    struct.pack_into("<2h", header, 70, UINT16, 16)
+    struct.pack_into("<8f", header, 76, 1.0, dx, dy, dz, 0.0, 0.0, 0.0, 0.0)
+    struct.pack_into("<3f", header, 108, 352.0, 1.0, 0.0)
+    struct.pack_into("<b", header, 123, MILLIMETRES)
+    header[148 : 148 + len(DESCRIPTION)] = DESCRIPTION
+    struct.pack_into("<2h", header, 252, 0, SCANNER)
+    rows = np.column_stack([axes, origin])
+    struct.pack_into("<12f", header, 280, *rows.ravel())
+    header[344:348] = b"n+1\0"
+    return bytes(header)

@@ -1,0 +1,94 @@
+"""A model's manifest as a model card: what it is, how good, on what, and what it is not for."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nodules.inference import exported
+from nodules.inference.exporting import SETS
+
+WIDTH = 16
+
+
+def card(manifest: Mapping[str, Any], place: str) -> str:
+    """The card as text; whatever an unknown version left out is left out here, too."""
+    parts = [
+        f"{manifest['name']} ({place})",
+        *_lines("use", [manifest["intended_use"]]),
+        *_lines("system", [f"{manifest['system']}: {manifest.get('ensemble', '')}"]),
+        *_lines("networks", _networks(manifest)),
+        *_lines("input", _input(manifest["input"])),
+        *_lines("thresholds", _thresholds(manifest["settings"])),
+        *_lines("trained on", _told(manifest.get("data"))),
+        *_lines("scores", _scores(manifest.get("scores"))),
+        *_lines("made with", _told(manifest.get("made_with"))),
+        *_lines("licence", [manifest.get("licence", "not told")]),
+        *_lines("SHA-256", [f"{exported.identity(manifest)} of all weights"]),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _lines(head: str, texts: Iterator[str] | list[str]) -> Iterator[str]:
+    """Texts beside a head, one a line."""
+    for number, text in enumerate(texts):
+        yield f"  {head if number == 0 else '':{WIDTH}}{text}"
+
+
+def _networks(manifest: Mapping[str, Any]) -> Iterator[str]:
+    counts = Counter(network["role"] for network in manifest["networks"])
+    for role, count in counts.items():
+        own = next(n["manifest"] for n in manifest["networks"] if n["role"] == role)
+        shape = own.get("network", {})
+        settings = ", ".join(f"{key} {value}" for key, value in shape.get("settings", {}).items())
+        kind = f"{shape.get('name', '?')}{f' ({settings})' if settings else ''}"
+        yield f"{role}: {count} x {kind}; {own.get('output', '')}"
+
+
+def _input(told: Mapping[str, Any]) -> Iterator[str]:
+    yield f"lungs: {told.get('lungs')}"
+    if "slices" in told:
+        yield f"slices: {_shown(told['slices'])}"
+    for role, own in told.get("networks", {}).items():
+        further = {k: v for k, v in own.items() if k not in ("lungs", "slices", "output")}
+        if further:
+            yield f"{role}: {_shown(further)}"
+
+
+def _thresholds(told: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in told.items():
+        yield f"{key}: {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    """A value of a manifest as a person writes it: `mm 32, px 64` for a mapping."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(own)}" for key, own in value.items())
+    if isinstance(value, list):
+        return " to ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _told(told: Any) -> Iterator[str]:
+    for key, value in told.items() if isinstance(told, dict) else ():
+        yield f"{key}: {value}"
+
+
+def _scores(rows: Any) -> Iterator[str]:
+    """A line a score, under the set of scans that it was reached on."""
+    rows = rows if isinstance(rows, list) else []
+    for name in dict.fromkeys(row["set"] for row in rows):
+        yield f"{name} ({SETS.get(name, 'scans of the run')}):"
+        for row in (r for r in rows if r["set"] == name):
+            point = f" ({row['point']})" if row.get("point") else ""
+            yield (
+                f"  {row['measure']}, {row['system']}{point}: {_number(row['value'])} "
+                f"({_number(row['low'])} to {_number(row['high'])}), {row['n']} {row['unit']}"
+            )
+    if not rows:
+        yield "none are told"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,217 @@
+"""From any chest CT to findings, by a model that a run exported."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nodules.base.files import FileDefect, UserError
+from nodules.findings.extent import axes
+from nodules.findings.found import Box, Finding, Findings
+from nodules.images import reading
+from nodules.images.geometry import Geometry
+from nodules.images.reading import Found, Reading
+from nodules.inference import exported
+from nodules.inference.candidate import Candidate
+from nodules.inference.detectors import SYSTEMS, Detector
+from nodules.inference.ensemble import load
+from nodules.learning.machine import take
+from nodules.prepare import lung_search, scan_check
+from nodules.prepare.lung_check import REMEDY as NO_LUNGS
+from nodules.prepare.lungs import AIR_HU, METHODS, decimate
+from nodules.stats.logits import scaled
+
+CHOSEN = 0.5  # threshold of a model for which none could be fitted
+MOST_THREADS = 8
+TOLD = ("name", "version", "intended_use", "licence")  # of a manifest, in every scan's findings
+
+Tell = Callable[[str, float], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model ready to be asked: what its file says, how lungs are found, and its detector."""
+
+    manifest: dict
+    lungs: str
+    detector: Detector
+    threshold: float
+    temperature: float
+
+    @property
+    def about(self) -> dict:
+        """What goes into the findings of each scan."""
+        told = {key: self.manifest.get(key, "") for key in TOLD}
+        return told | {"sha256": exported.identity(self.manifest), "manifest": self.manifest}
+
+
+def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Model:
+    """Read a model file and build its networks.
+
+    device: auto (a free GPU, else the CPU), cpu, cuda or cuda:<number>. threads: of the CPU; 0 for
+    all cores up to eight. Raises UserError for a file that is no model, or a device that is not
+    there.
+    """
+    machine = take(threads or min(len(os.sched_getaffinity(0)), MOST_THREADS))
+    made = load(path, _device(device, machine.device))
+    system = SYSTEMS.get(made.manifest["system"])
+    if system is None:
+        reason = f"its system '{str(made.manifest['system'])[:40]}' is not known here"
+        raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
+    missing = [role for role in system.roles if not made.networks(role)]
+    if missing:
+        raise FileDefect(str(path), f"it has no network {missing[0]}", exported.OTHER)
+    try:
+        fitted, lungs = made.manifest["settings"], str(made.manifest["input"]["lungs"])
+        if lungs not in METHODS:
+            reason = f"its lungs are found by '{lungs[:40]}', which is not known here"
+            raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
+        return Model(
+            made.manifest,
+            lungs,
+            system.build(made),
+            _fitted(fitted.get("threshold"), CHOSEN),
+            _fitted(fitted.get("temperature"), 1.0),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileDefect(str(path), f"its manifest lacks {error}", exported.OTHER) from error
+
+
+def _fitted(value: float | None, otherwise: float) -> float:
+    """A number that was fitted, or another where none could be."""
+    return otherwise if value is None else float(value)
+
+
+def _device(asked: str, free: torch.device) -> torch.device:
+    """The device that is asked for; UserError where it is not there."""
+    if asked == "auto":
+        return free
+    try:
+        device = torch.device(asked)
+        torch.zeros(1, device=device)
+    except Exception as error:  # torch raises many types for a device that is none
+        reason = str(error).splitlines()[0][:80]
+        raise UserError(
+            f"--device {asked}: not a device here ({reason}). Name auto or cpu."
+        ) from error
+    return device
+
+
+def predict(
+    scan: str | Path | Found | Reading,
+    model: str | Path | Model,
+    series: str = "",
+    device: str = "auto",
+    threads: int = 0,
+    tell: Tell = lambda step, share: None,
+) -> Findings:
+    """What a model finds in a chest CT.
+
+    scan: a DICOM folder, zip or file, .mhd, .mha, .nii, .nrrd, or one that was read
+    (`images.reading`). model: a file that `snakemake export` wrote, or what `open_model` made of
+    it. series: UID, where DICOM holds several. tell: is given each step and its share done.
+    Raises UserError where the scan cannot be read or is no chest CT in HU, or the model is none.
+    """
+    ready = model if isinstance(model, Model) else open_model(model, device, threads)
+    tell("read", 0.0)
+    if isinstance(scan, Reading):
+        read = scan
+    else:
+        read = scan.read() if isinstance(scan, Found) else reading.read(scan, series)
+    tell("check", 0.0)
+    notes = _checked(read)
+    tell("lungs", 0.0)
+    lungs = lung_search.search(ready.lungs, read.voxels, read.geometry)
+    if lungs.method == lung_search.NONE:
+        notes.append(f"no sign of lungs: {lungs.plausibility.reason.rstrip('.')}. {NO_LUNGS}")
+    tell("detect", 0.0)
+    found = ready.detector(
+        read.voxels, read.geometry, lungs.mask, lambda share: tell("detect", share)
+    )
+    tell("measure", 0.0)
+    middle = _middle(read.voxels, read.geometry)
+    return Findings(
+        uid=read.uid,
+        source=read.source,
+        form=read.form,
+        geometry=read.geometry,
+        stored=read.stored,
+        lungs=lungs.plausibility.statement,
+        notes=(*read.notes, *notes),
+        threshold=ready.threshold,
+        model=ready.about,
+        found=tuple(_measured(found, read, ready, middle)),
+    )
+
+
+def _checked(read: Reading) -> list[str]:
+    """What `luna16 check` remarks on a scan; UserError where it would refuse it."""
+    told = scan_check.verdicts(read.voxels, read.geometry)
+    for verdict in told:
+        if verdict.fatal:
+            raise FileDefect(read.source, verdict.reason, verdict.remedy)
+    return [verdict.reason for verdict in told]
+
+
+def _middle(volume: NDArray[np.int16], geometry: Geometry) -> float:
+    """World x of the column with half of the body's tissue on either side."""
+    coarse, _ = decimate(volume, geometry)
+    columns = np.cumsum((coarse >= AIR_HU).sum(axis=(0, 1)))
+    share = (np.searchsorted(columns, columns[-1] / 2) + 0.5) / coarse.shape[2]
+    slices, rows, width = geometry.shape
+    return float(geometry.to_world((slices / 2, rows / 2, share * width - 0.5))[0])
+
+
+def _measured(
+    found: Sequence[Candidate], read: Reading, model: Model, middle: float
+) -> list[Finding]:
+    """Candidates as findings, the surest first, each voxel given to the surest that has it."""
+    taken = np.zeros(read.geometry.shape, np.bool_)
+    findings = []
+    for number, candidate in enumerate(found, 1):
+        box, mask = _own(candidate, taken)
+        taken[box] |= mask
+        _, mm_y, mm_x = read.geometry.spacing_zyx
+        long_mm, short_mm = axes(mask, (float(mm_y), float(mm_x)))
+        findings.append(
+            Finding(
+                number=number,
+                x=candidate.x,
+                y=candidate.y,
+                z=candidate.z,
+                probability=candidate.probability,
+                confidence=_calibrated(candidate, model.temperature),
+                detection=candidate.detection,
+                reported=candidate.probability >= model.threshold,
+                diameter_mm=candidate.diameter_mm,
+                volume_mm3=candidate.volume_mm3,
+                long_mm=long_mm,
+                short_mm=short_mm,
+                mean_hu=float(read.voxels[box][mask].mean()) if mask.any() else float("nan"),
+                malignancy=candidate.malignancy,
+                side="left" if candidate.x > middle else "right",  # LPS: x grows to the left
+                box=box,
+                mask=mask,
+            )
+        )
+    return findings
+
+
+def _own(candidate: Candidate, taken: NDArray[np.bool_]) -> tuple[Box, NDArray[np.bool_]]:
+    """A candidate's box on the native grid, and of its mask what no surer one has."""
+    z, y, x = (
+        slice(start, start + n)
+        for start, n in zip(candidate.corner, candidate.mask.shape, strict=True)
+    )
+    return (z, y, x), candidate.mask & ~taken[z, y, x]
+
+
+def _calibrated(candidate: Candidate, temperature: float) -> float:
+    """The chance that a candidate is a nodule; its probability where it has no logit."""
+    if np.isnan(candidate.logit):
+        return candidate.probability
+    return float(scaled(np.array([candidate.logit]), temperature)[0])

@@ -1,0 +1,243 @@
+"""All files of a scan's findings, whole or not at all; and of many scans, one after another."""
+
+import contextlib
+import csv
+import hashlib
+import io
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.base import files
+from nodules.base.files import UserError
+from nodules.base.messages import escaped
+from nodules.datasets import conversion, row_tables
+from nodules.datasets.row_tables import Row
+from nodules.findings.found import COLUMNS, Findings
+from nodules.images import label_map, reading
+from nodules.images.dicom_series import Series
+from nodules.images.reading import Found, Reading
+from nodules.report.pages import findings as findings_page
+
+FORMAT = 1
+TABLE, DETAILS, LABELS, PAGE = "findings.csv", "findings.json", "findings.nii.gz", "report.html"
+SEGMENTATION, REPORT = "findings.seg.dcm", "findings.sr.dcm"
+SCANS = "predicted.csv"
+SCAN_COLUMNS = (
+    *("source", "name", "status", "seriesuid", "folder", "reported", "candidates"),
+    *("headline", "notes", "stamp"),
+)
+DONE, FAILED, LEFT_OUT = "done", "failed", "left out"
+UNFINISHED = ".predicting"  # a folder in which a scan's files are written first
+
+Tell = Callable[[str, float], object]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where findings are written to, and by what: see `deliver`.
+
+    predict: findings of a scan that was read; is given whom to tell how far it is.
+    model:   text that changes with the model. wanted: UIDs of series to take.
+    """
+
+    out: Path
+    predict: Callable[[Reading, Tell], Findings]
+    model: str
+    wanted: tuple[str, ...] = ()
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder in which a scan's files are written before they are put in place."""
+        return self.out / UNFINISHED
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of each scan: its name when it is begun, how far it is, its row and whether new."""
+
+    begun: Callable[[str], object] = lambda name: None
+    far: Tell = lambda step, share: None
+    ended: Callable[[Row, bool], object] = lambda row, new: None
+
+
+def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) -> list[Row]:
+    """Write the findings of the scans of files, folders and zips, a folder `out/<uid>` each.
+
+    Every scan is a row of `out/predicted.csv`; rows of earlier calls stay. What was done before of
+    the same files by the same model is left as it is; a scan that cannot be read is a row with the
+    reason, and the next is gone on with. Returns the rows of these sources. Raises UserError where
+    nothing can be written.
+    """
+    sources = list(sources)
+    for source in sources:
+        if source.is_dir() and job.out.resolve().is_relative_to(source.resolve()):
+            raise UserError(
+                f"{escaped(str(job.out))}: it lies within {escaped(str(source))}, which is read. "
+                "Name a folder outside."
+            )
+    files.check_target(job.out / SCANS)
+    shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
+    rows = []
+    try:
+        for source in conversion.expanded(sources):
+            for row, new in _of_source(source, job, listener):
+                rows.append(row)
+                row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
+                listener.ended(row, new)
+    finally:
+        shutil.rmtree(job.unfinished, ignore_errors=True)
+    return rows
+
+
+def write(
+    folder: Path, findings: Findings, voxels: NDArray[np.int16], series: Series | None = None
+) -> list[str]:
+    """Write all files of a scan's findings into a folder; returns what could not be written.
+
+    voxels: the scan's HU (z, y, x) on the findings' native grid. series: of a scan that is DICOM.
+    """
+    files.write_text(folder / TABLE, table(findings))
+    told = _dicom(folder, findings, series) if series is not None else []
+    files.write_json(folder / DETAILS, details(findings, told))
+    labels = label_map.in_stored_order(findings.labels(), findings.stored)
+    label_map.write(folder / LABELS, labels, findings.stored)
+    findings_page.page(findings, voxels).write(folder / PAGE)
+    return told
+
+
+def table(findings: Findings) -> str:
+    """findings.csv: a row a finding; of LUNA16's columns first, then the rest of COLUMNS."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(findings.rows)
+    return text.getvalue()
+
+
+def details(findings: Findings, notes: Sequence[str] = ()) -> dict:
+    """findings.json: the same numbers, the scan, and the model's whole manifest."""
+    return {
+        "format": FORMAT,
+        "seriesuid": findings.uid,
+        "source": escaped(findings.source),
+        "form": findings.form,
+        "headline": findings.headline(),
+        "lungs": findings.lungs,
+        "notes": [*findings.notes, *notes],
+        "threshold": findings.threshold,
+        "grid": findings.stored.to_row(),
+        "findings": findings.rows,
+        "columns": COLUMNS,
+        "model": findings.model,
+    }
+
+
+def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
+    """Write SEG and SR; a sentence where the headers do not allow them."""
+    from nodules.findings import dicom_seg, dicom_sources, dicom_sr
+
+    logging.getLogger("highdicom").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on a patient's name, say, which no log needs
+        try:
+            sources = dicom_sources.read(series)
+            shown = dicom_seg.segmented(findings)
+            seg = dicom_seg.segmentation(findings, sources) if shown else None
+            made = {SEGMENTATION: seg, REPORT: dicom_sr.report(findings, sources, seg)}
+        except UserError as error:
+            return [str(error).rstrip(".")]
+        except Exception as error:  # highdicom raises many types for headers that it does not like
+            reason = (str(error) or type(error).__name__).splitlines()[0][:120].rstrip(".")
+            return [f"no DICOM could be written, since its headers are odd ({reason})"]
+    for name, dataset in made.items():
+        if dataset is not None:
+            with files.atomic(folder / name) as temporary:
+                dataset.save_as(temporary)
+    return []
+
+
+def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row, bool]]:
+    """A row for each scan of a source, and whether anything was done for it."""
+    place = str(source.absolute())
+    known = [r for r in row_tables.read(job.out / SCANS, SCAN_COLUMNS) if r["source"] == place]
+    with contextlib.ExitStack() as stack:
+        try:
+            scans = stack.enter_context(reading.opened(source, job.wanted))
+        except UserError as error:
+            yield _row(place, source.name, FAILED, notes=str(error)), True
+            return
+        unfinished = [row for row in known if row["status"] != DONE]
+        row_tables.forget(job.out / SCANS, SCAN_COLUMNS, unfinished)
+        by_name = {row["name"]: row for row in known}
+        beside = any(scan.is_ct for scan in scans)
+        for scan in scans:
+            listener.begun(scan.name)
+            if scan.is_ct:
+                yield _one(scan, place, by_name.get(scan.name), job, listener.far)
+                continue
+            # What lies beside a CT is left out; alone it is what was asked for.
+            status, told = (LEFT_OUT, "") if beside else (FAILED, f"{place}: ")
+            yield _row(place, scan.name, status, notes=f"{told}{scan.problem}"), True
+
+
+def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> tuple[Row, bool]:
+    """The row of one scan, and whether anything was done for it."""
+    both = f"{conversion.stamp_of(scan, Path(place))} {job.model}"
+    stamp = hashlib.sha256(both.encode()).hexdigest()[:16]
+    unchanged = earlier is not None and (earlier["status"], earlier["stamp"]) == (DONE, stamp)
+    if earlier and unchanged and (job.out / earlier["folder"] / DETAILS).is_file():
+        return earlier, False
+    uid = ""
+    try:
+        far("read", 0.0)
+        read = scan.read()
+        uid = read.uid
+        folder = job.out / uid
+        if os.path.lexists(folder) and not (earlier and earlier["folder"] == uid):
+            raise UserError(
+                f"{place}: findings of another scan of the UID {uid} are in {folder}. Name another "
+                "--out, or remove them."
+            )
+        findings = job.predict(read, far)
+        far("write", 0.0)
+        notes = _placed(folder, findings, read, scan.chosen, job)
+    except UserError as error:
+        return _row(place, scan.name, FAILED, uid, notes=str(error)), True
+    except OSError:
+        raise  # of the folder written to, which no other scan will find better
+    except Exception as error:  # a defect of ours: told, and the other scans are done
+        told = f"{place}: failed unexpectedly ({type(error).__name__}: {str(error)[:200]})"
+        return _row(place, scan.name, FAILED, uid, notes=f"{told}. Please report it."), True
+    known = {
+        **{"folder": uid, "stamp": stamp, "headline": findings.headline()},
+        **{"reported": str(len(findings.reported)), "candidates": str(len(findings))},
+        "notes": "; ".join([*findings.notes, *notes]),
+    }
+    return _row(place, scan.name, DONE, uid, **known), True
+
+
+def _placed(
+    folder: Path, findings: Findings, read: Reading, series: Series | None, job: Job
+) -> list[str]:
+    """Write a scan's files beside their place and rename the folder; what could not be written."""
+    draft = job.unfinished / folder.name
+    draft.mkdir(parents=True, exist_ok=True)
+    notes = write(draft, findings, read.voxels, series)
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+    return notes
+
+
+def _row(place: str, name: str, status: str, uid: str = "", **known: str) -> Row:
+    """A row of the table of scans; what is not known is empty."""
+    row = dict.fromkeys(SCAN_COLUMNS, "")
+    row |= {"source": place, "name": name, "status": status, "seriesuid": uid}
+    return row | {key: escaped(value) for key, value in known.items()}

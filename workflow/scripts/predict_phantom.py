@@ -1,0 +1,32 @@
+"""Find nodules in DICOM made of a phantom scan with the exported model, as a person would."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from nodules.base import jobs
+from nodules.base.files import write_bytes
+from nodules.images import dicom_writing, metaimage, reading
+from nodules.inference import predict
+from nodules.report import delivery
+
+
+def main(snakemake):
+    """The files of findings, as `luna16 predict` writes them."""
+    header = Path(snakemake.input.header)
+    volume, geometry = metaimage.read_volume(header)
+    model = predict.open_model(snakemake.input.model, threads=snakemake.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        dicom_writing.write_series(Path(folder, "scan"), volume, geometry, header.stem)
+        with reading.opened(Path(folder, "scan")) as (scan,):
+            # The same findings make the same file, wherever the DICOM lay meanwhile.
+            read = replace(scan.read(), source=header.name)
+            findings = predict.predict(read, model)
+            written = Path(folder, "findings")
+            delivery.write(written, findings, read.voxels, scan.chosen)
+        for name in snakemake.output:
+            write_bytes(name, (written / Path(name).name).read_bytes())
+    jobs.log.info("%s: %s", findings.uid, findings.headline())
+
+
+jobs.run(main, snakemake)
