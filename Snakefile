@@ -32,8 +32,14 @@ if not FIGURES_ONLY:
 
 
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/reduction.smk"
 
 
 rule figures:
     input:
         figure_files(),
+
+
+rule reduction_track:
+    input:
+        reduction_files(),

@@ -214,6 +214,25 @@ SYSTEM_PAIRS = (
 )
 BESIDE = Pair("unet_resnet", "maskrcnn")  # compared slice by slice as well
 
+# What judges places that are given (LUNA16's false-positive-reduction track): another task than to
+# find nodules, so these are scored among themselves and in files of their own.
+REDUCERS = _by_key(
+    System(
+        key="presence",
+        name=f"{RESNET} on given locations",
+        short=f"{RESNET} on locations",
+        said=f"the {RESNET} on given locations",
+        colour="vermilion",
+        dash="-",
+        marker="s",
+        networks=("presence",),
+        needs="presence",
+        scores=Source(
+            "results/reduction/presence/{part}/locations.parquet", "location_scores", "probability"
+        ),
+    ),
+)
+
 # Systems that tell malignant nodules from benign ones; each is compared with those after it.
 MALIGNANCY = _by_key(
     System(

@@ -16,17 +16,22 @@ from nodules.report.lookup import rows
 
 
 @plotting.styled
-def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
+def froc_curves(
+    curves: pd.DataFrame,
+    detection: Mapping[str, Any],
+    systems: Mapping[str, names.System] = names.SYSTEMS,
+) -> Figure:
     """Sensitivity over false positives a scan, a panel for each set, a line for each system.
 
-    curves: table `froc` (its band points are drawn); detection: `detection.json`.
+    curves: table `froc` (its band points are drawn); detection: `detection.json`. For given
+    locations `reduction_track.parquet` and `.json`, and `names.REDUCERS`.
     """
     bands = rows(curves, point="band")
     sets = lookup.shown_sets(bands)
     figure, axes = plotting.panels(max(1, len(sets)), height=4.6)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(bands, set=name)
-        for system in names.present(names.SYSTEMS.values(), set(part["system"])):
+        for system in names.present(systems.values(), set(part["system"])):
             line = rows(part, system=system.key).sort_values("fp_per_scan")
             score = detection["systems"][system.key][name]
             cpm = lookup.interval(score["cpm"], score["cpm_ci"])

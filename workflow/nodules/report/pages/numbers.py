@@ -46,6 +46,13 @@ COMPARED = (
     f" of {MASKRCNN}'s instances. Confidences of two networks are not on one scale, so they are"
     " compared as given, as was published, and calibrated on other scans."
 )
+GIVEN = (
+    "Another task than detection: the places are given (LUNA16's candidates_V2.csv) and only their"
+    " probabilities are the network's, so these numbers must not be compared with the CPM of a"
+    " system that finds its places itself. The same official rules score them: at most 100 marks a"
+    " scan, and a nodule's further hits are ignored. What a system's own candidates reach stands"
+    " under Detection: the nodules found by all candidates, without a threshold."
+)
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
     " regression). A dash means undefined; the note says why."
@@ -57,12 +64,14 @@ def page(
     trends: Mapping[str, Any] | None,
     explanations: Mapping[str, Any] | None = None,
     comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
+    reduction: Mapping[str, Any] | None = None,
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
     trends, explanations: trends.json and explanations.json, for their statements; None where the
     ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
-    R-CNN was run. A section without numbers is left out.
+    R-CNN was run. reduction: reduction_track.json, where that track was. A section without numbers
+    is left out.
     """
     page = Page("Numbers of this run")
     page.text(INTERVALS, "note")
@@ -84,6 +93,11 @@ def page(
         for statement in comparison[1]["statements"].values():
             page.text(str(statement), "finding")
         _show(page, *tables_of(comparison[0]))
+    if reduction:
+        page.heading("LUNA16's false-positive-reduction track")
+        page.text(GIVEN)
+        page.text(str(reduction["statement"]), "finding")
+        _show(page, *tables.reduction(tables.of_section(shown, metrics.REDUCTION)))
     if explanations:
         page.heading(f"Where the malignancy {RESNET} looks")
         page.text(str(explanations["statement"]), "finding")

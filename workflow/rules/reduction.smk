@@ -1,0 +1,86 @@
+"""LUNA16's false-positive-reduction track: a probability for every location that it lists.
+
+Requires: slice stacks, results/folds/folds.parquet, results/scans/*.parquet, presence networks.
+Produces: results/reduction/presence/{part}/locations.parquet,
+          results/evaluation/reduction_track.{parquet,json},
+          results/submissions/reduction_track_{system}_{set}.csv,
+          results/figures/reduction_froc.{svg,png}.
+"""
+
+if not FIGURES_ONLY:
+
+    # The list is optional for everything else; without it this ends before anything is trained.
+    rule classify_locations:
+        input:
+            **networks_unseen("presence"),
+            checked=CHECKED,
+            stacks=stacks("{part}", truth=False),
+            folds="results/folds/folds.parquet",
+            locations="results/scans/locations.parquet",
+            listed=ancient(str(LISTS["candidates_V2.csv"])),
+            code=code("classify_locations", config["presence"]["network"]),
+        output:
+            locations="results/reduction/presence/{part}/locations.parquet",
+        log:
+            "results/logs/classify_locations/{part}.log",
+        benchmark:
+            "results/benchmarks/classify_locations/{part}.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=memory(16000),
+            runtime=hours(12),
+        script:
+            "../scripts/classify_locations.py"
+
+    rule score_reduction:
+        input:
+            **{key: expand(names.REDUCERS[key].scores.path, part=PARTS) for key in names.REDUCERS},
+            locations="results/scans/locations.parquet",
+            nodules="results/scans/nodules.parquet",
+            excluded="results/scans/excluded.parquet",
+            folds="results/folds/folds.parquet",
+            code=code("score_reduction"),
+        output:
+            froc="results/evaluation/reduction_track.parquet",
+            summary="results/evaluation/reduction_track.json",
+            submissions=REDUCED,
+        log:
+            "results/logs/score_reduction/all.log",
+        benchmark:
+            "results/benchmarks/score_reduction/all.tsv"
+        conda:
+            "../../envs/imaging.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(8000),
+            runtime=hours(1),
+        params:
+            **RESAMPLING,
+            systems=list(names.REDUCERS),
+            sets=SETS,
+        script:
+            "../scripts/score_reduction.py"
+
+
+rule draw_reduction:
+    input:
+        froc="results/evaluation/reduction_track.parquet",
+        summary="results/evaluation/reduction_track.json",
+        code=code("draw_reduction"),
+    output:
+        reduction_froc=drawn("reduction_froc"),
+    log:
+        "results/logs/draw_reduction/all.log",
+    benchmark:
+        "results/benchmarks/draw_reduction/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    script:
+        "../scripts/draw_reduction.py"
