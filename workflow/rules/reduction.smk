@@ -55,8 +55,8 @@ if not FIGURES_ONLY:
             "../../envs/imaging.yaml"
         threads: 1
         resources:
-            mem_mb=memory(8000),
-            runtime=hours(1),
+            mem_mb=memory(4000),
+            runtime=minutes(30),
         params:
             **RESAMPLING,
             systems=list(names.REDUCERS),

@@ -74,11 +74,11 @@ def numbered(locations: pd.DataFrame) -> pd.DataFrame:
 
 def require_all(key: str, judged: pd.DataFrame, listed: pd.DataFrame) -> None:
     """Raise UserError unless a classifier has judged each listed location, and no other, once."""
-    first, second = (
-        set(map(tuple, table[[*KEY, "x", "y", "z"]].to_numpy().tolist()))
+    given, wanted = (
+        table.sort_values(KEY)[[*KEY, "x", "y", "z"]].reset_index(drop=True)
         for table in (judged, listed)
     )
-    if first != second or len(judged) != len(listed):
+    if not given.equals(wanted):
         raise UserError(
             f"results/reduction/{key}: {len(judged)} locations were judged, and"
             f" results/scans/locations.parquet lists {len(listed)}, or others. The list has changed"

@@ -35,9 +35,9 @@ def _list(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     if found["n_scans_without_locations"]:
         yield f"In {_n(found['n_scans_without_locations'], 'scan')} it has none."
     yield (
-        f"Of {_n(found['labelled_nodule'], 'location')} that it calls a nodule,"
-        f" {found['labelled_nodule_on_none']:,} hit none; of those that it does not,"
-        f" {found['labelled_none_on_one']:,} hit one."
+        f"Of its {_n(found['labelled_nodule'], 'location')} labelled as a nodule,"
+        f" {found['labelled_nodule_on_none']:,} lie outside every nodule; of the others,"
+        f" {found['labelled_none_on_one']:,} lie within one."
     )
 
 
@@ -47,8 +47,9 @@ def _system(system: names.System, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"Probability 0 without a look by {system.said}: {places}."
     if found["capped"]:
         yield (
-            f"Of its marks the official limit of 100 a scan leaves out {found['capped']:,}, and"
-            f" with them {_n(found['n_nodules_capped'], 'nodule')}."
+            f"The official limit of 100 marks a scan leaves out {found['capped']:,} of the"
+            f" locations as {system.said} ranks them, and with them"
+            f" {_n(found['n_nodules_capped'], 'nodule')}."
         )
 
 

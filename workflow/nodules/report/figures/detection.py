@@ -14,17 +14,21 @@ from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
+CEILING = "hit by the given locations at all"
+
 
 @plotting.styled
 def froc_curves(
     curves: pd.DataFrame,
     detection: Mapping[str, Any],
     systems: Mapping[str, names.System] = names.SYSTEMS,
+    ceilings: Mapping[str, float] | None = None,
 ) -> Figure:
     """Sensitivity over false positives a scan, a panel for each set, a line for each system.
 
     curves: table `froc` (its band points are drawn); detection: `detection.json`. For given
-    locations `reduction_track.parquet` and `.json`, and `names.REDUCERS`.
+    locations `reduction_track.parquet` and `.json`, `names.REDUCERS`, and as ceilings the share of
+    each set's nodules that they hit at all, which is drawn as a line.
     """
     bands = rows(curves, point="band")
     sets = lookup.shown_sets(bands)
@@ -37,6 +41,9 @@ def froc_curves(
             cpm = lookup.interval(score["cpm"], score["cpm_ci"])
             _froc_line(panel, line, system, f"{system.name}\nCPM {cpm}")
             size = f"{score['n_nodules']:,} nodules, {score['n_scans']:,} scans"
+        if ceilings:
+            most = f"{CEILING}: {ceilings[name]:.3f}"
+            panel.axhline(ceilings[name], color=plotting.PALETTE["black"], ls=":", label=most)
         panel.set_xscale("log", base=2)
         panel.set_xticks(froc.RATES, RATE_LABELS)
         panel.minorticks_off()
