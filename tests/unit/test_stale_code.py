@@ -55,6 +55,7 @@ EDITS = {
     "learning/tasks/instances.py": {MASKRCNN},
     "inference/detection.py": NONE,
     "inference/candidates.py": NONE,
+    "inference/locations.py": NONE,
     "inference/malignancy.py": NONE,
     "inference/maskrcnn.py": NONE,
     "inference/explanations.py": NONE,

@@ -31,7 +31,8 @@ def test_counts_name_their_unit() -> None:
 
 
 def test_every_entry_of_the_catalogue_has_a_colour() -> None:
-    for entries in (names.SETS, names.SYSTEMS, names.MALIGNANCY, names.NETWORKS, names.MASKS):
+    figures = (names.SETS, names.SYSTEMS, names.REDUCERS, names.MALIGNANCY)
+    for entries in (*figures, names.NETWORKS, names.MASKS):
         colours = [plotting.colour(entry) for entry in entries.values()]
         assert len(colours) == len(set(colours)), "two entries of one figure look alike"
     assert len({plotting.colour(pair) for pair in names.MALIGNANCY_PAIRS}) == 3
@@ -44,9 +45,9 @@ def test_classes_of_diameter_as_they_are_printed() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of(["presence", "malignancy"], maskrcnn=True) == list(TITLES)
-    presence = set(figures_of(["presence"], maskrcnn=True))
-    malignancy = set(figures_of(["malignancy"], maskrcnn=True))
+    assert figures_of(["presence", "malignancy"], maskrcnn=True, reduction=True) == list(TITLES)
+    presence = set(figures_of(["presence"], maskrcnn=True, reduction=True))
+    malignancy = set(figures_of(["malignancy"], maskrcnn=True, reduction=True))
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
@@ -54,8 +55,15 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 
 
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
-    left_out = set(TITLES) - set(figures_of(["presence", "malignancy"], maskrcnn=False))
+    both = ["presence", "malignancy"]
+    left_out = set(TITLES) - set(figures_of(both, maskrcnn=False, reduction=True))
     assert left_out == {"confidence_by_system", "system_costs"}
+
+
+def test_given_locations_are_drawn_where_they_are_asked_for_and_judged() -> None:
+    without = figures_of(["presence", "malignancy"], maskrcnn=True, reduction=False)
+    assert set(TITLES) - set(without) == {"reduction_froc"}
+    assert "reduction_froc" not in figures_of(["malignancy"], maskrcnn=True, reduction=True)
 
 
 def test_every_figure_has_a_caption() -> None:
