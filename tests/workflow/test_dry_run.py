@@ -134,7 +134,7 @@ TRACK = {"classify_locations", "score_reduction", "draw_reduction"}
 @pytest.mark.workflow
 def test_given_locations_are_judged_where_they_are_asked_for_and_by_one_target(tmp_path):
     def planned(*arguments: str) -> set[str]:
-        done = succeeded(run_workflow(tmp_path, *arguments, "--dry-run"))
+        done = succeeded(run_workflow(tmp_path, "--dry-run", *arguments))
         return set(jobs_of(done.stdout + done.stderr))
 
     track = "scoring={reduction_track: true}"
@@ -151,7 +151,7 @@ def test_without_a_list_of_locations_the_track_ends_before_any_job(repository, l
     settings = {"data": {"source": "luna16"}, "luna16_dir": str(luna16)}
     (tmp_path / "overlay.json").write_text(json.dumps(settings))
     overlay = ("--configfile", str(tmp_path / "overlay.json"))
-    done = run_workflow(tmp_path, "reduction_track", *overlay, "--dry-run")
+    done = run_workflow(tmp_path, *overlay, "--dry-run", "reduction_track")
     assert done.returncode != 0
     assert str(luna16 / "candidates_V2.csv") in done.stdout + done.stderr
 
