@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from helpers.score_command import score_in
 from nodules.base import tables
 from nodules.base.files import UserError, read_json, write_json
-from nodules.datasets import points_csv
+from nodules.datasets import folds, points_csv
 from nodules.evaluation import reduction
 from nodules.evaluation.detection import Truth
 from nodules.evaluation.metric_rows import LISTED, gather
@@ -123,6 +123,15 @@ def test_a_list_that_was_not_judged_whole_is_refused(small):
     more = pd.concat([elsewhere, locations], ignore_index=True)
     one, other = scored(more, said.iloc[::-1], truth), scored(locations, said, truth)
     assert str(one.summary) == str(other.summary)  # NaN equals NaN
+
+
+def test_a_scan_that_is_kept_out_of_training_and_test_is_neither_judged_nor_scored():
+    uids = ["2.25.1", "2.25.2", "2.25.3"]
+    number = (0, folds.UNUSED, 1)
+    given_, said, truth = tables_of(LOCATIONS, NODULES, uids, fold=lambda i: number[i])
+    judged = said[said["seriesuid"] != "2.25.2"]
+    found = scored(given_, judged, truth).summary["list"]["out_of_fold"]
+    assert (found["n_scans"], found["n_locations"]) == (2, 5)
 
 
 def test_without_a_location_there_is_no_track(small):

@@ -40,11 +40,12 @@ def score(
 ) -> ReductionScores:
     """Score what each classifier says of the listed locations (table `location_scores`).
 
-    locations: table of this name; those of scans without a fold are left out. Every scan of a set
-    counts, with or without nodules or locations. Raises UserError where the run's scans have no
+    locations: table of this name; those of scans in no set are left out. Every scan of a set
+    counts, with or without nodules or locations. Raises UserError where these scans have no
     location, or a classifier has not judged exactly those that they have.
     """
-    listed = numbered(of(locations, list(truth.folds["seriesuid"])))
+    scans = sets.scans_by_set(truth.folds)
+    listed = numbered(of(locations, [uid for uids in scans.values() for uid in uids]))
     if listed.empty:
         raise UserError(
             "results/scans/locations.parquet: no location lies in the scans of this run, so there"
@@ -57,11 +58,11 @@ def score(
     found = score_systems(marks, truth, replicates, seed)
     by_set = {
         name: ceiling(of(listed, uids), of(truth.nodules, uids), uids, replicates, seed)
-        for name, uids in sets.scans_by_set(truth.folds).items()
+        for name, uids in scans.items()
     }
     systems = found.summary["systems"]
     for key, own in judged.items():
-        for name, uids in sets.scans_by_set(truth.folds).items():
+        for name, uids in scans.items():
             systems[key][name] |= _left_out(of(own, uids), systems[key][name], by_set[name])
     summary = {"list": by_set, "systems": systems}
     return ReductionScores(found.froc, summary | {"statement": statement.write(summary)})
