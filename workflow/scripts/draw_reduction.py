@@ -11,7 +11,6 @@ def main(snakemake):
     """One figure of given locations."""
     inputs, output = snakemake.input, snakemake.output
     curves, found = tables.read(inputs.froc, "froc"), read_json(inputs.summary)
-    # A set without a nodule has no curve either.
     ceilings = {name: own["reached"]["value"] for name, own in found["list"].items()}
     figure = detection.froc_curves(curves, found, names.REDUCERS, ceilings)
     plotting.save(figure, output.reduction_froc)

@@ -34,6 +34,10 @@ def test_given_locations_have_a_line_at_what_they_reach() -> None:
         assert labels[1] == f"hit by the given locations at all: {ceilings[name]:.3f}"
         (line,) = [line for line in panel.lines if line.get_linestyle() == ":"]
         assert set(line.get_ydata()) == {ceilings[name]}
+    nothing = {"test": None, "out_of_fold": 0.75}  # no nodule among the scans of the test
+    figure = detection.froc_curves(results.reduction_froc(), found, names.REDUCERS, nothing)
+    dotted = [[x for x in panel.lines if x.get_linestyle() == ":"] for panel in figure.axes]
+    assert [len(found) for found in dotted] == [0, 1]
 
 
 def test_confusion_matrix_has_truth_in_rows() -> None:

@@ -22,13 +22,13 @@ def froc_curves(
     curves: pd.DataFrame,
     detection: Mapping[str, Any],
     systems: Mapping[str, names.System] = names.SYSTEMS,
-    ceilings: Mapping[str, float] | None = None,
+    ceilings: Mapping[str, float | None] | None = None,
 ) -> Figure:
     """Sensitivity over false positives a scan, a panel for each set, a line for each system.
 
     curves: table `froc` (its band points are drawn); detection: `detection.json`. For given
     locations `reduction_track.parquet` and `.json`, `names.REDUCERS`, and as ceilings the share of
-    each set's nodules that they hit at all, which is drawn as a line.
+    each set's nodules that they hit at all, which is drawn as a line; None without any nodule.
     """
     bands = rows(curves, point="band")
     sets = lookup.shown_sets(bands)
@@ -41,9 +41,10 @@ def froc_curves(
             cpm = lookup.interval(score["cpm"], score["cpm_ci"])
             _froc_line(panel, line, system, f"{system.name}\nCPM {cpm}")
             size = f"{score['n_nodules']:,} nodules, {score['n_scans']:,} scans"
-        if ceilings:
-            most = f"{CEILING}: {ceilings[name]:.3f}"
-            panel.axhline(ceilings[name], color=plotting.PALETTE["black"], ls=":", label=most)
+        ceiling = (ceilings or {}).get(name)
+        if ceiling is not None:
+            label = f"{CEILING}: {ceiling:.3f}"
+            panel.axhline(ceiling, color=plotting.PALETTE["black"], ls=":", label=label)
         panel.set_xscale("log", base=2)
         panel.set_xticks(froc.RATES, RATE_LABELS)
         panel.minorticks_off()
