@@ -32,7 +32,7 @@ if not FIGURES_ONLY:
 
 
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/reduction.smk"
+include: "workflow/rules/locations.smk"
 
 
 rule figures:
@@ -42,4 +42,4 @@ rule figures:
 
 rule reduction_track:
     input:
-        reduction_files(),
+        track_files(),

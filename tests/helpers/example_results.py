@@ -131,13 +131,13 @@ def detection() -> dict[str, Any]:
     return {"systems": {s: dict.fromkeys(SETS, score) for s in ("unet", "unet_resnet")}}
 
 
-def reduction_froc() -> pd.DataFrame:
+def locations_froc() -> pd.DataFrame:
     """Table `froc` of given locations: one classifier on both sets."""
     curves = froc_table()
     return curves[curves["system"] == "unet"].assign(system="presence")
 
 
-def reduction() -> dict[str, Any]:
+def track() -> dict[str, Any]:
     """What reduction_track.json holds, as far as figures and pages read it."""
     scores = {"presence": detection()["systems"]["unet"]}
     reached = {"reached": estimate(0.875)}

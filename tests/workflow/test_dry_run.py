@@ -128,7 +128,7 @@ def test_without_mask_rcnn_nothing_of_it_is_planned(tmp_path):
     )
 
 
-TRACK = {"classify_locations", "score_reduction", "draw_reduction"}
+TRACK = {"classify_locations", "score_locations", "draw_locations"}
 
 
 @pytest.mark.workflow

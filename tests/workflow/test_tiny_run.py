@@ -87,7 +87,7 @@ def test_every_listed_location_is_judged_and_the_submission_scores_as_the_track_
     folds = tables.read(run / "folds" / "folds.parquet", "folds")
     for fold, group in folds.groupby("fold"):
         part = "test" if fold == -1 else f"fold_{fold}"
-        path = run / "reduction" / "presence" / part / "locations.parquet"
+        path = run / "locations" / "presence" / part / "scores.parquet"
         judged = tables.read(path, "location_scores")
         assert set(judged["seriesuid"]) == set(group["seriesuid"])
         for uid, own in judged.groupby("seriesuid"):

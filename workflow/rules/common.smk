@@ -55,7 +55,7 @@ SETS = PARTS + ["out_of_fold"]
 PRESENCE, MALIGNANCY = (task in config["tasks"] for task in ("presence", "malignancy"))
 MASKRCNN = config["maskrcnn"]["enabled"]
 # Whether the report tells LUNA16's false-positive-reduction track; `snakemake reduction_track` does.
-REDUCTION = PRESENCE and config["scoring"]["reduction_track"]
+TRACK = PRESENCE and config["scoring"]["reduction_track"]
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 # The U-Net's candidates: what they hit, and what the ResNet50 says of them.

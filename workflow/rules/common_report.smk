@@ -1,15 +1,15 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
 from nodules.report.catalogue import TITLES, figures_of
 
-FIGURES = figures_of(config["tasks"], MASKRCNN, REDUCTION)
+FIGURES = figures_of(config["tasks"], MASKRCNN, TRACK)
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
 # The comparison of systems: its table, and what it states.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
 # What the page of numbers says in sentences, of what was run.
-TOLD = {"trends": PRESENCE, "explanations": MALIGNANCY, "reduction_track": REDUCTION}
+TOLD = {"trends": PRESENCE, "explanations": MALIGNANCY, "reduction_track": TRACK}
 # Submissions to LUNA16's false-positive-reduction track: all locations, a file for each set.
-REDUCED = expand(
+TRACK_MARKS = expand(
     "results/submissions/reduction_track_{system}_{set}.csv", system=names.REDUCERS, set=SETS
 )
 RESULTS_AND_RUN = "1 Results and run"
@@ -43,12 +43,12 @@ def reported_files():
     ]
 
 
-def reduction_files():
+def track_files():
     """All that LUNA16's false-positive-reduction track gives, whether the report tells it or not."""
     return [
         "results/evaluation/reduction_track.json",
-        *REDUCED,
-        *expand("results/figures/reduction_froc.{form}", form=["svg", "png"]),
+        *TRACK_MARKS,
+        *expand("results/figures/locations_froc.{form}", form=["svg", "png"]),
     ]
 
 

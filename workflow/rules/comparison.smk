@@ -106,7 +106,7 @@ rule summarise_run:
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
         malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
-        reduction="results/evaluation/reduction_track.json" if REDUCTION else [],
+        track="results/evaluation/reduction_track.json" if TRACK else [],
         code=code("summarise_run"),
     output:
         summary="results/evaluation/summary.json",

@@ -5,7 +5,7 @@ from nodules.base.files import read_json, write_json
 from nodules.evaluation import metric_rows, summary
 
 TOLD = ("detection", "segmentation", "presence", "trends", "malignancy")
-BESIDE = ("explanations", "reduction")  # not in the short summary
+BESIDE = ("explanations", "track")  # not in the short summary
 
 
 def main(snakemake):

@@ -14,7 +14,7 @@ SECTIONS = (
     metrics.SLICES,
     metrics.EXPLANATIONS,
     metrics.MALIGNANCY,
-    metrics.REDUCTION,
+    metrics.LOCATIONS,
 )
 
 

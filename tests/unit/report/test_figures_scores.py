@@ -26,8 +26,8 @@ def test_froc_marks_the_seven_rates_of_each_system() -> None:
 
 def test_given_locations_have_a_line_at_what_they_reach() -> None:
     ceilings = {"test": 0.875, "out_of_fold": 0.75}
-    found = results.reduction()
-    figure = detection.froc_curves(results.reduction_froc(), found, names.REDUCERS, ceilings)
+    found = results.track()
+    figure = detection.froc_curves(results.locations_froc(), found, names.REDUCERS, ceilings)
     for panel, name in zip(figure.axes, results.SETS, strict=True):
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
         assert labels[0] == "ResNet50 on given locations\nCPM 0.650 (0.550 to 0.750)"
@@ -35,7 +35,7 @@ def test_given_locations_have_a_line_at_what_they_reach() -> None:
         (line,) = [line for line in panel.lines if line.get_linestyle() == ":"]
         assert set(line.get_ydata()) == {ceilings[name]}
     nothing = {"test": None, "out_of_fold": 0.75}  # no nodule among the scans of the test
-    figure = detection.froc_curves(results.reduction_froc(), found, names.REDUCERS, nothing)
+    figure = detection.froc_curves(results.locations_froc(), found, names.REDUCERS, nothing)
     dotted = [[x for x in panel.lines if x.get_linestyle() == ":"] for panel in figure.axes]
     assert [len(found) for found in dotted] == [0, 1]
 

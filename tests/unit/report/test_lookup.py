@@ -45,9 +45,9 @@ def test_classes_of_diameter_as_they_are_printed() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of(["presence", "malignancy"], maskrcnn=True, reduction=True) == list(TITLES)
-    presence = set(figures_of(["presence"], maskrcnn=True, reduction=True))
-    malignancy = set(figures_of(["malignancy"], maskrcnn=True, reduction=True))
+    assert figures_of(["presence", "malignancy"], maskrcnn=True, track=True) == list(TITLES)
+    presence = set(figures_of(["presence"], maskrcnn=True, track=True))
+    malignancy = set(figures_of(["malignancy"], maskrcnn=True, track=True))
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
@@ -56,14 +56,14 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
     both = ["presence", "malignancy"]
-    left_out = set(TITLES) - set(figures_of(both, maskrcnn=False, reduction=True))
+    left_out = set(TITLES) - set(figures_of(both, maskrcnn=False, track=True))
     assert left_out == {"confidence_by_system", "system_costs"}
 
 
 def test_given_locations_are_drawn_where_they_are_asked_for_and_judged() -> None:
-    without = figures_of(["presence", "malignancy"], maskrcnn=True, reduction=False)
-    assert set(TITLES) - set(without) == {"reduction_froc"}
-    assert "reduction_froc" not in figures_of(["malignancy"], maskrcnn=True, reduction=True)
+    without = figures_of(["presence", "malignancy"], maskrcnn=True, track=False)
+    assert set(TITLES) - set(without) == {"locations_froc"}
+    assert "locations_froc" not in figures_of(["malignancy"], maskrcnn=True, track=True)
 
 
 def test_every_figure_has_a_caption() -> None:

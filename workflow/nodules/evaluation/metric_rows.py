@@ -23,11 +23,11 @@ def gather(
     trends: Found | None,
     explanations: Found | None = None,
     malignancy: Found | None = None,
-    reduction: Found | None = None,
+    track: Found | None = None,
 ) -> pd.DataFrame:
     """Table `metrics` from what the results files hold.
 
-    presence, trends, explanations, malignancy, reduction: None where the presence or malignancy
+    presence, trends, explanations, malignancy, track: None where the presence or malignancy
     task or the false-positive-reduction track was not run.
     """
     rows = [
@@ -37,7 +37,7 @@ def gather(
         *_trends(trends["sets"] if trends else {}),
         *_explanations(explanations),
         *_malignancy(malignancy["sets"] if malignancy else {}),
-        *_reduction(reduction),
+        *_locations(track),
     ]
     return tables.frame("metrics", rows)
 
@@ -123,15 +123,15 @@ def _malignancy(sets: Found) -> Iterator[Row]:
                     yield _difference(measure, _at(gap, measure), n, pair, name)
 
 
-def _reduction(reduction: Found | None) -> Iterator[Row]:
-    if reduction is None:
+def _locations(track: Found | None) -> Iterator[Row]:
+    if track is None:
         return
-    reached = MEASURES["reduction_reached"]
-    for name, found in reduction["list"].items():
+    reached = MEASURES["locations_reached"]
+    for name, found in track["list"].items():
         yield _row(reached, _at(found, reached), found["n_nodules"], system=LISTED, set=name)
-    for system, sets in reduction["systems"].items():
+    for system, sets in track["systems"].items():
         for name, found in sets.items():
-            yield from _official(found, "reduction_cpm", "reduction_sensitivity", system, name)
+            yield from _official(found, "locations_cpm", "locations_sensitivity", system, name)
 
 
 def _official(found: Found, mean: str, at_rate: str, system: str, name: str) -> Iterator[Row]:

@@ -228,7 +228,7 @@ REDUCERS = _by_key(
         networks=("presence",),
         needs="presence",
         scores=Source(
-            "results/reduction/presence/{part}/locations.parquet", "location_scores", "probability"
+            "results/locations/presence/{part}/scores.parquet", "location_scores", "probability"
         ),
     ),
 )

@@ -11,7 +11,7 @@ TITLES = {
     "epochs": "Confidence and loss by epoch",
     "confidence_as_proxy": "Does confidence tell quality?",
     "froc": "Detection: FROC",
-    "reduction_froc": "Given locations: FROC",
+    "locations_froc": "Given locations: FROC",
     "presence": "Nodule or not: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
@@ -26,7 +26,7 @@ TITLES = {
 # What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, and the
 # false-positive-reduction track.
 NEEDED = {
-    "reduction_froc": {"presence", "reduction"},
+    "locations_froc": {"presence", "track"},
     "slice_loss": {"presence"},
     "mean_confidence": {"presence"},
     "window_confidence": {"presence"},
@@ -41,10 +41,10 @@ NEEDED = {
 }
 
 
-def figures_of(tasks: Iterable[str], maskrcnn: bool, reduction: bool) -> list[str]:
+def figures_of(tasks: Iterable[str], maskrcnn: bool, track: bool) -> list[str]:
     """Names of a run's figures in order, by its `tasks` and what else runs.
 
-    maskrcnn, reduction: whether Mask R-CNN and the false-positive-reduction track do.
+    maskrcnn, track: whether Mask R-CNN and the false-positive-reduction track do.
     """
-    done = {*tasks, *(["maskrcnn"] if maskrcnn else []), *(["reduction"] if reduction else [])}
+    done = {*tasks, *(["maskrcnn"] if maskrcnn else []), *(["track"] if track else [])}
     return [name for name in TITLES if NEEDED.get(name, set()) <= done]

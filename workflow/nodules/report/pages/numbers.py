@@ -64,13 +64,13 @@ def page(
     trends: Mapping[str, Any] | None,
     explanations: Mapping[str, Any] | None = None,
     comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
-    reduction: Mapping[str, Any] | None = None,
+    track: Mapping[str, Any] | None = None,
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
     trends, explanations: trends.json and explanations.json, for their statements; None where the
     ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
-    R-CNN was run. reduction: reduction_track.json, where that track was. A section without numbers
+    R-CNN was run. track: reduction_track.json, where that was. A section without numbers
     is left out.
     """
     page = Page("Numbers of this run")
@@ -93,11 +93,11 @@ def page(
         for statement in comparison[1]["statements"].values():
             page.text(str(statement), "finding")
         _show(page, *tables_of(comparison[0]))
-    if reduction:
+    if track:
         page.heading("LUNA16's false-positive-reduction track")
         page.text(GIVEN)
-        page.text(str(reduction["statement"]), "finding")
-        _show(page, *tables.reduction(tables.of_section(shown, metrics.REDUCTION)))
+        page.text(str(track["statement"]), "finding")
+        _show(page, *tables.locations(tables.of_section(shown, metrics.LOCATIONS)))
     if explanations:
         page.heading(f"Where the malignancy {RESNET} looks")
         page.text(str(explanations["statement"]), "finding")

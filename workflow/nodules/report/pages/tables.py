@@ -184,7 +184,7 @@ def explanations(table: pd.DataFrame) -> Iterator[MetricTable]:
     yield result.fill(cells, "column")
 
 
-def reduction(table: pd.DataFrame) -> Iterator[MetricTable]:
+def locations(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Sensitivities of each classifier of given locations, and what their list can reach."""
     judged = table["system"].isin(REDUCERS)
     for system, group in table[judged].groupby("system", sort=False):

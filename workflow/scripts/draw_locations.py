@@ -13,7 +13,7 @@ def main(snakemake):
     curves, found = tables.read(inputs.froc, "froc"), read_json(inputs.summary)
     ceilings = {name: own["reached"]["value"] for name, own in found["list"].items()}
     figure = detection.froc_curves(curves, found, names.REDUCERS, ceilings)
-    plotting.save(figure, output.reduction_froc)
+    plotting.save(figure, output.locations_froc)
 
 
 jobs.run(main, snakemake)

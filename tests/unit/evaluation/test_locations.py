@@ -12,11 +12,11 @@ from helpers.score_command import score_in
 from nodules.base import tables
 from nodules.base.files import UserError, read_json, write_json
 from nodules.datasets import folds, points_csv
-from nodules.evaluation import reduction
+from nodules.evaluation import locations as track
 from nodules.evaluation.detection import Truth
 from nodules.evaluation.metric_rows import LISTED, gather
 from nodules.evaluation.sets import of, scans_by_set
-from nodules.evaluation.statements import reduction as statement
+from nodules.evaluation.statements import locations as statement
 from nodules.inference.locations import OUTSIDE_SCAN
 
 POINT = ["seriesuid", "x", "y", "z"]
@@ -42,7 +42,7 @@ def tables_of(locations, nodules, uids, fold=lambda i: i % 2):
     """Table `locations`, what a classifier says of it (table `location_scores`), and the truth."""
     listed = pd.DataFrame(locations, columns=[*POINT, "label", "probability"])
     given_ = tables.frame("locations", listed.drop(columns="probability"))
-    said = reduction.numbered(given_).drop(columns="label")
+    said = track.numbered(given_).drop(columns="label")
     said = said.assign(probability=listed["probability"].astype(float), logit=0.0, reason="")
     reference = pd.DataFrame(nodules, columns=[*POINT, "nodule", "diameter_mm"])
     truth = Truth(
@@ -57,7 +57,7 @@ def small():
 
 
 def scored(locations, said, truth, replicates=50):
-    return reduction.score({"presence": said}, locations, truth, replicates, 0)
+    return track.score({"presence": said}, locations, truth, replicates, 0)
 
 
 def test_the_score_by_hand(small):
@@ -99,7 +99,7 @@ def test_a_statement_needs_no_set_that_the_run_lacks():
 def test_a_location_that_hits_two_nodules_reaches_both():
     beside = [("2.25.1", 0, 0, 0, 1, 10.0), ("2.25.1", 6, 0, 0, 2, 10.0)]
     given_, _, truth = tables_of([("2.25.1", 3, 0, 0, 1, 0.9)], beside, ["2.25.1"])
-    assert reduction.reach(given_, truth.nodules)[1].tolist() == [True, True]
+    assert track.reach(given_, truth.nodules)[1].tolist() == [True, True]
 
 
 def test_nodules_that_fall_to_the_official_limit_are_counted():
@@ -143,11 +143,11 @@ def test_without_a_location_there_is_no_track(small):
 def test_every_number_becomes_a_row_of_the_metrics(small, tmp_path):
     write_json(tmp_path / "track.json", scored(*small).summary)
     nothing = {"systems": {}, "differences": {}}
-    rows = gather(nothing, {}, None, None, reduction=read_json(tmp_path / "track.json"))
+    rows = gather(nothing, {}, None, None, track=read_json(tmp_path / "track.json"))
     pooled = rows[rows["set"] == "out_of_fold"]
     assert (
         list(pooled["measure"])
-        == ["reduction_reached", "reduction_cpm"] + ["reduction_sensitivity"] * 7
+        == ["locations_reached", "locations_cpm"] + ["locations_sensitivity"] * 7
     )
     reached, cpm = pooled.iloc[0], pooled.iloc[1]
     assert (reached["system"], reached["n"], reached["unit"]) == (LISTED, 3, "nodules")
@@ -165,7 +165,7 @@ def test_the_ceiling_is_what_the_official_score_finds_without_a_threshold(points
     locations = [(f"2.25.{s}", x, y, z, 1, 0.5) for s, x, y, z in points]
     nodules = [(f"2.25.{s}", x, y, z, i, 4.0) for i, (s, x, y, z) in enumerate(centres, 1)]
     given_, _, truth = tables_of(locations, nodules, uids)
-    found = reduction.ceiling(given_, truth.nodules, uids, 10, 0)
+    found = track.ceiling(given_, truth.nodules, uids, 10, 0)
     by_hand = [
         any(s == t and (x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2 < 4 for t, a, b, c in points)
         for s, x, y, z in centres
@@ -219,7 +219,7 @@ def test_a_published_submission_for_888_scans_taken_as_given_locations(shared_da
     nodules = findings["annotations"]
     nodules["nodule"] = nodules.groupby("seriesuid").cumcount() + 1
     locations = tables.frame("locations", marks[[*POINT, "label"]])
-    said = reduction.numbered(locations).drop(columns="label")
+    said = track.numbered(locations).drop(columns="label")
     said = said.assign(probability=marks["probability"], logit=0.0, reason="")
     truth = Truth(
         tables.frame("nodules", nodules),

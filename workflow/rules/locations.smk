@@ -1,10 +1,10 @@
 """LUNA16's false-positive-reduction track: a probability for every location that it lists.
 
 Requires: slice stacks, results/folds/folds.parquet, results/scans/*.parquet, presence networks.
-Produces: results/reduction/presence/{part}/locations.parquet,
+Produces: results/locations/presence/{part}/scores.parquet,
           results/evaluation/reduction_track.{parquet,json},
           results/submissions/reduction_track_{system}_{set}.csv,
-          results/figures/reduction_froc.{svg,png}.
+          results/figures/locations_froc.{svg,png}.
 """
 
 if not FIGURES_ONLY:
@@ -20,7 +20,7 @@ if not FIGURES_ONLY:
             listed=ancient(str(LISTS["candidates_V2.csv"])),
             code=code("classify_locations", config["presence"]["network"]),
         output:
-            locations="results/reduction/presence/{part}/locations.parquet",
+            locations="results/locations/presence/{part}/scores.parquet",
         log:
             "results/logs/classify_locations/{part}.log",
         benchmark:
@@ -35,22 +35,22 @@ if not FIGURES_ONLY:
         script:
             "../scripts/classify_locations.py"
 
-    rule score_reduction:
+    rule score_locations:
         input:
             **{key: expand(names.REDUCERS[key].scores.path, part=PARTS) for key in names.REDUCERS},
             locations="results/scans/locations.parquet",
             nodules="results/scans/nodules.parquet",
             excluded="results/scans/excluded.parquet",
             folds="results/folds/folds.parquet",
-            code=code("score_reduction"),
+            code=code("score_locations"),
         output:
             froc="results/evaluation/reduction_track.parquet",
             summary="results/evaluation/reduction_track.json",
-            submissions=REDUCED,
+            submissions=TRACK_MARKS,
         log:
-            "results/logs/score_reduction/all.log",
+            "results/logs/score_locations/all.log",
         benchmark:
-            "results/benchmarks/score_reduction/all.tsv"
+            "results/benchmarks/score_locations/all.tsv"
         conda:
             "../../envs/imaging.yaml"
         threads: 1
@@ -62,20 +62,20 @@ if not FIGURES_ONLY:
             systems=list(names.REDUCERS),
             sets=SETS,
         script:
-            "../scripts/score_reduction.py"
+            "../scripts/score_locations.py"
 
 
-rule draw_reduction:
+rule draw_locations:
     input:
         froc="results/evaluation/reduction_track.parquet",
         summary="results/evaluation/reduction_track.json",
-        code=code("draw_reduction"),
+        code=code("draw_locations"),
     output:
-        reduction_froc=drawn("reduction_froc"),
+        locations_froc=drawn("locations_froc"),
     log:
-        "results/logs/draw_reduction/all.log",
+        "results/logs/draw_locations/all.log",
     benchmark:
-        "results/benchmarks/draw_reduction/all.tsv"
+        "results/benchmarks/draw_locations/all.tsv"
     conda:
         "../../envs/report.yaml"
     threads: 1
@@ -83,4 +83,4 @@ rule draw_reduction:
         mem_mb=memory(4000),
         runtime=minutes(30),
     script:
-        "../scripts/draw_reduction.py"
+        "../scripts/draw_locations.py"

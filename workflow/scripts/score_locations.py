@@ -3,7 +3,7 @@
 from nodules.base import jobs, tables
 from nodules.base.files import write_json
 from nodules.datasets import points_csv
-from nodules.evaluation import names, reduction
+from nodules.evaluation import locations, names
 from nodules.evaluation.detection import Truth
 from nodules.evaluation.sets import of, scans_by_set
 
@@ -19,8 +19,8 @@ def main(snakemake):
         key: tables.read_all(inputs[key], names.REDUCERS[key].scores.table)
         for key in params.systems
     }
-    locations = tables.read(inputs.locations, "locations")
-    scores = reduction.score(judged, locations, truth, params.bootstrap, params.seed)
+    listed = tables.read(inputs.locations, "locations")
+    scores = locations.score(judged, listed, truth, params.bootstrap, params.seed)
     tables.write(output.froc, "froc", scores.froc)
     write_json(output.summary, scores.summary)
     sets = scans_by_set(folds)

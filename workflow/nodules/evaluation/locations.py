@@ -16,7 +16,7 @@ from nodules.base.files import UserError
 from nodules.evaluation import sets
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.evaluation.sets import of
-from nodules.evaluation.statements import reduction as statement
+from nodules.evaluation.statements import locations as statement
 from nodules.findings.hits import hits
 from nodules.stats import bootstrap
 
@@ -24,7 +24,7 @@ KEY = ["seriesuid", "location"]
 
 
 @dataclass(frozen=True)
-class ReductionScores:
+class LocationScores:
     """Table `froc` of every classifier and set, and what reduction_track.json holds."""
 
     froc: pd.DataFrame
@@ -37,7 +37,7 @@ def score(
     truth: Truth,
     replicates: int,
     seed: int,
-) -> ReductionScores:
+) -> LocationScores:
     """Score what each classifier says of the listed locations (table `location_scores`).
 
     locations: table of this name; those of scans in no set are left out. Every scan of a set
@@ -65,7 +65,7 @@ def score(
         for name, uids in scans.items():
             systems[key][name] |= _left_out(of(own, uids), systems[key][name], by_set[name])
     summary = {"list": by_set, "systems": systems}
-    return ReductionScores(found.froc, summary | {"statement": statement.write(summary)})
+    return LocationScores(found.froc, summary | {"statement": statement.write(summary)})
 
 
 def numbered(locations: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def require_all(key: str, judged: pd.DataFrame, listed: pd.DataFrame) -> None:
     )
     if not given.equals(wanted):
         raise UserError(
-            f"results/reduction/{key}: {len(judged)} locations were judged, and"
+            f"results/locations/{key}: {len(judged)} locations were judged, and"
             f" results/scans/locations.parquet lists {len(listed)}, or others. The list has changed"
             " since; run snakemake again from classify_locations."
         )
