@@ -22,7 +22,6 @@ if not FIGURES_ONLY:
     include: "workflow/rules/weights.smk"
     include: "workflow/rules/segmentation.smk"
     include: "workflow/rules/segmenters.smk"
-    include: "workflow/rules/volumes.smk"
     include: "workflow/rules/unet3d.smk"
     include: "workflow/rules/reduction.smk"
     include: "workflow/rules/presence.smk"
@@ -37,13 +36,9 @@ if not FIGURES_ONLY:
 
 
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/locations.smk"
 
 
 rule figures:
     input:
         figure_files(),
-
-
-rule export:
-    input:
-        MODEL,

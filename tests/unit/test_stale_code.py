@@ -69,6 +69,7 @@ EDITS = {
     "inference/reduction.py": NONE,
     "inference/detection.py": NONE,
     "inference/candidates.py": NONE,
+    "inference/locations.py": NONE,
     "inference/malignancy.py": NONE,
     "inference/maskrcnn.py": NONE,
     "inference/explanations.py": NONE,

@@ -128,6 +128,34 @@ def test_without_mask_rcnn_nothing_of_it_is_planned(tmp_path):
     )
 
 
+TRACK = {"classify_locations", "score_locations", "draw_locations"}
+
+
+@pytest.mark.workflow
+def test_given_locations_are_judged_where_they_are_asked_for_and_by_one_target(tmp_path):
+    def planned(*arguments: str) -> set[str]:
+        done = succeeded(run_workflow(tmp_path, "--dry-run", *arguments))
+        return set(jobs_of(done.stdout + done.stderr))
+
+    track = "scoring={reduction_track: true}"
+    assert not TRACK & planned()
+    assert TRACK | {"build_report"} <= planned("--config", track)
+    assert not TRACK & planned("--config", track, "tasks=[malignancy]")
+    alone = planned("reduction_track")
+    assert alone >= TRACK | {"train_presence"}
+    assert not alone & {"build_report", "train_maskrcnn", "train_malignancy", "score_detections"}
+
+
+@pytest.mark.workflow
+def test_without_a_list_of_locations_the_track_ends_before_any_job(repository, luna16, tmp_path):
+    settings = {"data": {"source": "luna16"}, "luna16_dir": str(luna16)}
+    (tmp_path / "overlay.json").write_text(json.dumps(settings))
+    overlay = ("--configfile", str(tmp_path / "overlay.json"))
+    done = run_workflow(tmp_path, *overlay, "--dry-run", "reduction_track")
+    assert done.returncode != 0
+    assert str(luna16 / "candidates_V2.csv") in done.stdout + done.stderr
+
+
 @pytest.mark.workflow
 def test_what_no_plan_can_be_made_of_is_told_by_its_key(tmp_path):
     overlay = tmp_path / "overlay.yaml"

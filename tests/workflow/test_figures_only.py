@@ -21,6 +21,7 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "trend_windows": ("trend_windows", results.trend_windows()),
     "epochs": ("history", results.history()),
     "froc": ("froc", results.froc_table()),
+    "reduction_track": ("froc", results.locations_froc()),
     "presence_curves": ("presence_curves", results.presence_curves()),
     "reliability": ("reliability", results.reliability()),
     "segmentation": ("segmentation", results.segmentation()),
@@ -35,7 +36,7 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
 }
 # The scans that the tables came from are elsewhere, and so are the weights to start from.
 CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
-CONFIG += "presence: {weights: nowhere.pth}\n"
+CONFIG += "presence: {weights: nowhere.pth}\nscoring: {reduction_track: true}\n"
 
 
 @pytest.mark.workflow
@@ -46,6 +47,7 @@ def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
     for name in ("trends", "detection", "presence"):
         write_json(tmp_path / f"results/evaluation/{name}.json", getattr(results, name)())
     write_json(tmp_path / "results/evaluation/malignancy.json", MALIGNANCY)
+    write_json(tmp_path / "results/evaluation/reduction_track.json", results.track())
     (tmp_path / "elsewhere.yaml").write_text(CONFIG)
     command = [sys.executable, "-m", "snakemake", "figures", "--cores", "1"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]

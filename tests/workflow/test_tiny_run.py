@@ -14,6 +14,8 @@ import pytest
 from helpers.running import run_workflow, succeeded
 from helpers.sources import all_rules
 from nodules.base import tables
+from nodules.datasets import points_csv
+from nodules.evaluation import froc
 from nodules.images import regions
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
@@ -104,6 +106,35 @@ def test_every_nodule_is_judged_by_networks_that_have_not_seen_its_patient(run):
         assert set(scores["seriesuid"]) == set(expected["seriesuid"])
         others = folds.loc[folds["fold"] != fold, "patient"]
         assert not set(group["patient"]) & set(others)
+
+
+def test_every_listed_location_is_judged_and_the_submission_scores_as_the_track_does(run):
+    listed = tables.read(run / "scans" / "locations.parquet", "locations")
+    folds = tables.read(run / "folds" / "folds.parquet", "folds")
+    for fold, group in folds.groupby("fold"):
+        part = "test" if fold == -1 else f"fold_{fold}"
+        path = run / "locations" / "presence" / part / "scores.parquet"
+        judged = tables.read(path, "location_scores")
+        assert set(judged["seriesuid"]) == set(group["seriesuid"])
+        for uid, own in judged.groupby("seriesuid"):
+            given = listed[listed["seriesuid"] == uid]
+            assert own[[*"xyz"]].to_numpy().tolist() == given[[*"xyz"]].to_numpy().tolist()
+    track = json.loads((run / "evaluation" / "reduction_track.json").read_text())
+    phantom = run / "phantom"
+    for name, own in (("test", folds["fold"] == -1), ("out_of_fold", folds["fold"] >= 0)):
+        uids = list(folds.loc[own, "seriesuid"])
+        marks = run / "submissions" / f"reduction_track_presence_{name}.csv"
+        official = froc.evaluate(
+            points_csv.read_submission(marks, uids),
+            points_csv.read_findings(phantom / "annotations.csv"),
+            points_csv.read_findings(phantom / "annotations_excluded.csv"),
+            uids,
+            bootstrap=0,
+        )
+        assert official.cpm == track["systems"]["presence"][name]["cpm"]
+        assert track["list"][name]["n_locations"] == len(official.mark_status)
+    assert "reference nodules" in track["statement"]
+    assert track["statement"].split(".")[0] in (run / "report" / "metrics.html").read_text()
 
 
 def test_explanations_are_measured_and_drawn(run):

@@ -51,12 +51,15 @@ HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
 FOLD_PARTS = [f"fold_{k}" for k in FOLDS]
 PARTS = FOLD_PARTS + ([] if HELD_OUT is None else ["test"])
+SETS = PARTS + ["out_of_fold"]
 # What the ResNet50s decide, and whether Mask R-CNN stands beside; what else needs is not made.
 PRESENCE, MALIGNANCY = (task in config["tasks"] for task in ("presence", "malignancy"))
 MASKRCNN = config["maskrcnn"]["enabled"]
 # Networks that find nodules; the ResNet50 looks at what the first, which sees slices, has found.
 DETECTORS, FIRST = config["detectors"], config["detectors"][0]
 IN_3D = names.IN_3D in DETECTORS
+# Whether the report tells LUNA16's false-positive-reduction track; `snakemake reduction_track` does.
+TRACK = PRESENCE and config["scoring"]["reduction_track"]
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 # The first detector's candidates: what they hit, and what the ResNet50 says of them.

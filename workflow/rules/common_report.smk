@@ -1,13 +1,19 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
 from nodules.report.catalogue import TITLES, figures_of
 
-FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN)
+FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN, TRACK)
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
 # The comparison of systems: its table, and what it states.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
+# What the page of numbers says in sentences, of what was run.
+TOLD = {"trends": PRESENCE, "explanations": MALIGNANCY, "reduction_track": TRACK}
+# Submissions to LUNA16's false-positive-reduction track: all locations, a file for each set.
+TRACK_MARKS = expand(
+    "results/submissions/reduction_track_{system}_{set}.csv", system=names.REDUCERS, set=SETS
+)
 RESULTS_AND_RUN = "1 Results and run"
 
 
@@ -36,6 +42,15 @@ def reported_files():
         *figure_files(),
         *expand("results/gallery/{kind}.png", kind=GALLERY),
         *expand("results/report/{page}.html", page=[*PAGES, "costs"]),
+    ]
+
+
+def track_files():
+    """All that LUNA16's false-positive-reduction track gives, whether the report tells it or not."""
+    return [
+        "results/evaluation/reduction_track.json",
+        *TRACK_MARKS,
+        *expand("results/figures/locations_froc.{form}", form=["svg", "png"]),
     ]
 
 

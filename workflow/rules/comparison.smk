@@ -107,6 +107,7 @@ rule summarise_run:
         trends="results/evaluation/trends.json" if PRESENCE else [],
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
         malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
+        track="results/evaluation/reduction_track.json" if TRACK else [],
         code=code("summarise_run"),
     output:
         summary="results/evaluation/summary.json",

@@ -5,7 +5,6 @@ Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_
 """
 
 SYSTEMS = runs.of_run(DETECTORS, config["tasks"], MASKRCNN)
-SETS = PARTS + ["out_of_fold"]
 
 
 rule score_detections:

@@ -70,3 +70,8 @@ rule predict_phantom:
         runtime=minutes(30),
     script:
         "../scripts/predict_phantom.py"
+
+
+rule export:
+    input:
+        MODEL,

@@ -36,9 +36,8 @@ rule write_config:
 
 rule write_metrics:
     input:
+        **{name: f"results/evaluation/{name}.json" for name, run in TOLD.items() if run},
         metrics="results/evaluation/metrics.parquet",
-        trends="results/evaluation/trends.json" if PRESENCE else [],
-        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
         comparison=COMPARISON if BESIDE_FIGURES else [],
         code=code("write_metrics"),
     output:

@@ -1,8 +1,9 @@
-"""Slices and masks: each scan's stack of lung-isolated slices, and its nodules' reference masks.
+"""Slices, volumes and masks: what networks see of each scan, and its nodules' reference masks.
 
 Requires: results/scans/{scans,nodules}.parquet, each scan's header and voxel file.
 Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/lungs/{uid}.parquet,
-          results/masks/{uid}.parquet;
+          results/volumes/{uid}.npy, results/volumes/{uid}_lung.npy, results/volumes/{uid}.parquet
+          where a network in 3-D runs, results/masks/{uid}.parquet;
           results/slices/png/{uid} where PNGs are asked for.
 """
 
@@ -33,6 +34,33 @@ rule prepare_slices:
         settings=all_but("slices", "png"),
     script:
         "../scripts/prepare_slices.py"
+
+
+rule prepare_volumes:
+    input:
+        header=lambda wildcards: SCANS[wildcards.uid].header,
+        data=lambda wildcards: SCANS[wildcards.uid].data,
+        checked=CHECKED,
+        code=code("prepare_volumes"),
+    output:
+        volume="results/volumes/{uid}.npy",
+        lung="results/volumes/{uid}_lung.npy",
+        table="results/volumes/{uid}.parquet",
+    log:
+        "results/logs/prepare_volumes/{uid}.log",
+    benchmark:
+        "results/benchmarks/prepare_volumes/{uid}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(20),
+    params:
+        lungs=config["lungs"]["method"],
+        settings=config["volumes"],
+    script:
+        "../scripts/prepare_volumes.py"
 
 
 rule draw_masks:

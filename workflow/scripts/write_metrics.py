@@ -9,13 +9,17 @@ def main(snakemake):
     """One page from table `metrics` and the statements."""
     inputs = snakemake.input
     metrics = tables.read(inputs.metrics, "metrics")
-    # Some have no file where the ResNet50's task gives none, or Mask R-CNN is left out.
-    told = [read_json(inputs[n]) if inputs.get(n) else None for n in ("trends", "explanations")]
+    # Some have no file where the ResNet50's task gives none, or Mask R-CNN or a track is left out.
+    trends, explanations, track = (
+        read_json(inputs[name]) if inputs.get(name) else None
+        for name in ("trends", "explanations", "reduction_track")
+    )
     compared = None
     if inputs.comparison:
         table, statements = inputs.comparison
         compared = tables.read(table, "comparison"), read_json(statements)
-    numbers.page(metrics, *told, compared).write(snakemake.output[0])
+    page = numbers.page(metrics, trends, explanations, compared, track)
+    page.write(snakemake.output[0])
 
 
 jobs.run(main, snakemake)

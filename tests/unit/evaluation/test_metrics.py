@@ -14,6 +14,7 @@ SECTIONS = (
     metrics.SLICES,
     metrics.EXPLANATIONS,
     metrics.MALIGNANCY,
+    metrics.LOCATIONS,
 )
 
 

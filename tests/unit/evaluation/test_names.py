@@ -17,10 +17,11 @@ KINDS = {
     "networks": names.NETWORKS,
     "systems": names.SYSTEMS,
     "malignancy": names.MALIGNANCY,
+    "reducers": names.REDUCERS,
     "masks": names.MASKS,
 }
 ENTRIES = [entry for kind in KINDS.values() for entry in kind.values()]
-SYSTEMS = [*names.SYSTEMS.values(), *names.MALIGNANCY.values()]
+SYSTEMS = [*names.SYSTEMS.values(), *names.MALIGNANCY.values(), *names.REDUCERS.values()]
 CATALOGUE = ROOT / "workflow/nodules/evaluation/names.py"
 # The columns' meanings stand in `base`, which imports nothing.
 ELSEWHERE = [CATALOGUE, *(ROOT / "workflow/nodules/base").glob("columns*.py")]

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import example_results as results
 from nodules.base import tables
-from nodules.evaluation import froc
+from nodules.evaluation import froc, names
 from nodules.report.figures import detection, presence
 
 
@@ -23,6 +23,22 @@ def test_froc_marks_the_seven_rates_of_each_system() -> None:
         "U-Net alone\nCPM 0.650 (0.550 to 0.750)",
         "U-Net + ResNet50\nCPM 0.650 (0.550 to 0.750)",
     ]
+
+
+def test_given_locations_have_a_line_at_what_they_reach() -> None:
+    ceilings = {"test": 0.875, "out_of_fold": 0.75}
+    found = results.track()
+    figure = detection.froc_curves(results.locations_froc(), found, names.REDUCERS, ceilings)
+    for panel, name in zip(figure.axes, results.SETS, strict=True):
+        labels = [text.get_text() for text in panel.get_legend().get_texts()]
+        assert labels[0] == "ResNet50 on given locations\nCPM 0.650 (0.550 to 0.750)"
+        assert labels[1] == f"hit by the given locations at all: {ceilings[name]:.3f}"
+        (line,) = [line for line in panel.lines if line.get_linestyle() == ":"]
+        assert set(line.get_ydata()) == {ceilings[name]}
+    nothing = {"test": None, "out_of_fold": 0.75}  # no nodule among the scans of the test
+    figure = detection.froc_curves(results.locations_froc(), found, names.REDUCERS, nothing)
+    dotted = [[x for x in panel.lines if x.get_linestyle() == ":"] for panel in figure.axes]
+    assert [len(found) for found in dotted] == [0, 1]
 
 
 def test_confusion_matrix_has_truth_in_rows() -> None:

@@ -37,7 +37,7 @@ def test_every_entry_of_the_catalogue_has_a_colour() -> None:
     systems = runs.of_run(names.DETECTORS, ["presence"], maskrcnn=True)
     detecting = [names.SYSTEMS[key] for key in systems]
     networks = [names.NETWORKS[key] for system in detecting for key in system.networks]
-    catalogues = (names.SETS, names.MALIGNANCY, names.MASKS)
+    catalogues = (names.SETS, names.REDUCERS, names.MALIGNANCY, names.MASKS)
     groups = [list(catalogue.values()) for catalogue in catalogues]
     for entries in (*groups, detecting, list(dict.fromkeys(networks))):
         colours = [plotting.colour(entry) for entry in entries]
@@ -54,9 +54,9 @@ def test_classes_of_diameter_as_they_are_printed() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of(UNET, ["presence", "malignancy"], maskrcnn=True) == list(TITLES)
-    presence = set(figures_of(UNET, ["presence"], maskrcnn=True))
-    malignancy = set(figures_of(UNET, ["malignancy"], maskrcnn=True))
+    assert figures_of(UNET, ["presence", "malignancy"], maskrcnn=True, track=True) == list(TITLES)
+    presence = set(figures_of(UNET, ["presence"], maskrcnn=True, track=True))
+    malignancy = set(figures_of(UNET, ["malignancy"], maskrcnn=True, track=True))
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
@@ -64,13 +64,21 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 
 
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
-    left_out = set(TITLES) - set(figures_of(UNET, ["presence", "malignancy"], maskrcnn=False))
+    both = ["presence", "malignancy"]
+    left_out = set(TITLES) - set(figures_of(UNET, both, maskrcnn=False, track=True))
     assert left_out == {"confidence_by_system", "system_costs"}
 
 
 def test_several_detectors_are_compared_whatever_else_runs() -> None:
-    several = figures_of(["attention_unet", "unet"], ["malignancy"], maskrcnn=False)
+    both = ["attention_unet", "unet"]
+    several = figures_of(both, ["malignancy"], maskrcnn=False, track=False)
     assert "system_costs" in several and "confidence_by_system" not in several
+
+
+def test_given_locations_are_drawn_where_they_are_asked_for_and_judged() -> None:
+    without = figures_of(UNET, ["presence", "malignancy"], maskrcnn=True, track=False)
+    assert set(TITLES) - set(without) == {"locations_froc"}
+    assert "locations_froc" not in figures_of(UNET, ["malignancy"], maskrcnn=True, track=True)
 
 
 def test_every_figure_has_a_caption() -> None:

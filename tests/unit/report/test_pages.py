@@ -48,6 +48,21 @@ def test_explanations_are_shown_even_of_one_fold() -> None:
     assert html.count("Grad-CAM") == 1
 
 
+def test_given_locations_have_a_section_of_their_own_that_says_what_not_to_compare() -> None:
+    rows = [number("cpm", "unet", where) for where in results.SETS]
+    rows += [number("locations_cpm", "presence", where) for where in results.SETS]
+    rows += [number("locations_sensitivity", "presence", point="0.125")]
+    rows += [number("locations_reached", "list", where) for where in results.SETS]
+    html = page(tables.frame("metrics", rows), None, track=results.track()).html()
+    own = html[html.index("<h2>LUNA16&#x27;s false-positive-reduction track") :]
+    assert "must not be compared with the CPM" in own
+    assert "The list hits &lt;all but one&gt;." in own
+    assert "ResNet50 on given locations: sensitivity" in own
+    assert "Sensitivity at 1/8 FP a scan" in own and "what locations_reached is" in own
+    assert "given locations" not in html[: html.index(own)], "apart from the detecting systems"
+    assert "false-positive-reduction" not in page(tables.frame("metrics", rows), None).html()
+
+
 def test_a_task_that_was_not_run_is_not_spoken_of() -> None:
     rows = [number("cpm", "unet", where) for where in results.SETS]
     html = page(tables.frame("metrics", rows), None).html()

@@ -193,6 +193,15 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("confidence", REAL, "", "ResNet50's probability of a nodule"),
         Column("logit", REAL, "", "ResNet50's output before the sigmoid, averaged over models"),
     ),
+    # One row per row of table `locations`, in its order: what a classifier says of the place.
+    "location_scores": (
+        UID,
+        Column("location", INT, "", "number in the scan's list, from 1"),
+        *POINT,
+        Column("probability", REAL, "", "of a nodule; 0 where the place could not be judged"),
+        Column("logit", REAL, "", "output before the sigmoid, averaged; empty where not judged"),
+        Column("reason", STR, "", "why it could not be judged; empty where it was"),
+    ),
     # One row per slice that a network has not seen: what it says, and how right that is.
     "slice_peaks": (
         UID,

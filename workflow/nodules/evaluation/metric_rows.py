@@ -14,6 +14,7 @@ from nodules.evaluation.runs import first_detector, following
 Found = Mapping[str, Any]  # (part of) what a results file holds
 Row = dict[str, Any]
 DETECTED = "detected_only"  # key of segmentation.json
+LISTED = "list"  # system of what is true of given locations, whoever judges them
 
 
 def gather(
@@ -23,11 +24,12 @@ def gather(
     trends: Found | None,
     explanations: Found | None = None,
     malignancy: Found | None = None,
+    track: Found | None = None,
 ) -> pd.DataFrame:
     """Table `metrics` from what the results files hold.
 
-    presence, trends, explanations, malignancy: None where the presence or malignancy task
-    was not run.
+    presence, trends, explanations, malignancy, track: None where the presence or malignancy
+    task or the false-positive-reduction track was not run.
     """
     detector = first_detector(detection["systems"])
     second_stage = [
@@ -40,6 +42,7 @@ def gather(
         *(row | {"definition": following(row["definition"], detector)} for row in second_stage),
         *_explanations(explanations),
         *_malignancy(malignancy["sets"] if malignancy else {}),
+        *_locations(track),
     ]
     return tables.frame("metrics", rows)
 
@@ -54,11 +57,7 @@ def _detection(detection: Found) -> Iterator[Row]:
     for system, sets in detection["systems"].items():
         for name, found in sets.items():
             key = {"system": system, "set": name}
-            yield _row(MEASURES["cpm"], cpm(found), found["n_scans"], **key)
-            for rate, value in found["sensitivity"].items():
-                low, high = found["sensitivity_ci"][rate]
-                at_rate = {"value": value, "low": low, "high": high}
-                yield _row(MEASURES["sensitivity"], at_rate, found["n_scans"], **key, point=rate)
+            yield from _official(found, "cpm", "sensitivity", system, name)
             for point in MARK_POINTS:
                 for measure in (m for m in of_section(metrics.DETECTION) if m.source):
                     number = _at(found["operating_points"][point], measure)
@@ -128,6 +127,27 @@ def _malignancy(sets: Found) -> Iterator[Row]:
                 gap = own["differences"].get(pair.key, {})
                 if measure.source[0] in gap:
                     yield _difference(measure, _at(gap, measure), n, pair, name)
+
+
+def _locations(track: Found | None) -> Iterator[Row]:
+    if track is None:
+        return
+    reached = MEASURES["locations_reached"]
+    for name, found in track["list"].items():
+        yield _row(reached, _at(found, reached), found["n_nodules"], system=LISTED, set=name)
+    for system, sets in track["systems"].items():
+        for name, found in sets.items():
+            yield from _official(found, "locations_cpm", "locations_sensitivity", system, name)
+
+
+def _official(found: Found, mean: str, at_rate: str, system: str, name: str) -> Iterator[Row]:
+    """The CPM and the sensitivity at each rate of an official score."""
+    key = {"system": system, "set": name}
+    yield _row(MEASURES[mean], cpm(found), found["n_scans"], **key)
+    for rate, value in found["sensitivity"].items():
+        low, high = found["sensitivity_ci"][rate]
+        number = {"value": value, "low": low, "high": high}
+        yield _row(MEASURES[at_rate], number, found["n_scans"], **key, point=rate)
 
 
 def _at(found: Found, measure: Measure) -> Found:

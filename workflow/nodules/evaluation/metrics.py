@@ -18,6 +18,7 @@ from nodules.stats.calibration import BINS
 DETECTION, SEGMENTATION, PRESENCE = "detection", "segmentation", "presence"
 PROXY, SLOPES, SLICES = "proxy", "slopes", "slices"
 EXPLANATIONS, MALIGNANCY = "explanations", "malignancy"
+LOCATIONS = "locations"  # given ones: the false-positive-reduction track
 DETECTED_ONLY = "detected only"  # group of the nodules that a network's region touches
 
 
@@ -246,6 +247,17 @@ def _slices() -> Iterator[Measure]:
         yield Measure(f"slice_{key}", SLICES, "slices", words, text, (key,))
 
 
+def _locations() -> Iterator[Measure]:
+    mean = f"mean official sensitivity at {', '.join(RATE_LABELS)} false positives a scan"
+    reached = "share of the reference nodules that a listed location hits by the official rule"
+    for key, unit, words, text, source in (
+        ("cpm", "scans", "CPM", f"{mean}, the marks' places being given", ()),
+        ("sensitivity", "scans", "Sensitivity", "official sensitivity of given locations", ()),
+        ("reached", "nodules", "Nodules that the list hits", reached, ("reached",)),
+    ):
+        yield Measure(f"locations_{key}", LOCATIONS, unit, words, text, source)
+
+
 MEASURES = {
     measure.key: measure
     for section in (
@@ -257,6 +269,7 @@ MEASURES = {
         _malignancy(),
         _explanations(),
         _slices(),
+        _locations(),
     )
     for measure in section
 }

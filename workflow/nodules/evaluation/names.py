@@ -134,6 +134,13 @@ SETS = _by_key(
     ),
 )
 
+
+def _segmenter(key: str, name: str, colour: str) -> Network:
+    """A network beside the U-Net, trained and asked by the rules of such networks."""
+    rules = {"train": "train_segmenter", "apply": "detect_segmenter", "job": f"{key}_{{part}}"}
+    return Network(key=key, name=name, colour=colour, quality="Pixel Dice", **rules)
+
+
 NETWORKS = _by_key(
     Network(
         key="unet",
@@ -143,24 +150,8 @@ NETWORKS = _by_key(
         train="train_unet",
         apply="detect_unet",
     ),
-    Network(
-        key="attention_unet",
-        name=ATTENTION,
-        colour="sky",
-        quality="Pixel Dice",
-        train="train_segmenter",
-        apply="detect_segmenter",
-        job="attention_unet_{part}",
-    ),
-    Network(
-        key="transformer",
-        name=TRANSFORMER,
-        colour="orange",
-        quality="Pixel Dice",
-        train="train_segmenter",
-        apply="detect_segmenter",
-        job="transformer_{part}",
-    ),
+    _segmenter("attention_unet", ATTENTION, "sky"),
+    _segmenter("transformer", TRANSFORMER, "orange"),
     Network(
         key="unet3d",
         name=UNET3D,
@@ -284,6 +275,25 @@ SYSTEMS = _by_key(
     ),
 )
 
+# What judges places that are given (LUNA16's false-positive-reduction track): another task than to
+# find nodules, so these are scored among themselves and in files of their own.
+REDUCERS = _by_key(
+    System(
+        key="presence",
+        name=f"{RESNET} on given locations",
+        short=f"{RESNET} on locations",
+        said=f"the {RESNET}",
+        colour="vermilion",
+        dash="-",
+        marker="s",
+        networks=("presence",),
+        needs="presence",
+        scores=Source(
+            "results/locations/presence/{part}/scores.parquet", "location_scores", "probability"
+        ),
+    ),
+)
+
 # Systems that tell malignant nodules from benign ones; each is compared with those after it.
 MALIGNANCY = _by_key(
     System(
@@ -348,7 +358,7 @@ MASKS = _by_key(
         name=f"{UNET3D} + {REDUCTION}",
         short=REDUCTION,
         said=f"the {REDUCTION} on the {UNET3D}'s candidates",
-        colour="orange",
+        colour="vermilion",
         definition=f"{REDUCTION}'s regions against the readers' consensus",
         regions="results/reduction/{part}/regions.parquet",
     ),

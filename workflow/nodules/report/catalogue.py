@@ -11,6 +11,7 @@ TITLES = {
     "epochs": "Confidence and loss by epoch",
     "confidence_as_proxy": "Does confidence tell quality?",
     "froc": "Detection: FROC",
+    "locations_froc": "Given locations: FROC",
     "presence": "Nodule or not: ROC, PR, confusion",
     "reliability": "Calibration",
     "dice_by_diameter": "Segmentation: Dice by diameter",
@@ -22,9 +23,11 @@ TITLES = {
     "training": "Trainings",
 }
 
-# What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, and
-# systems to compare, which are Mask R-CNN beside the two stages, or several detectors.
+# What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, the
+# false-positive-reduction track, and systems to compare, which are Mask R-CNN beside the two
+# stages, or several detectors.
 NEEDED = {
+    "locations_froc": {"presence", "track"},
     "slice_loss": {"presence"},
     "mean_confidence": {"presence"},
     "window_confidence": {"presence"},
@@ -39,9 +42,14 @@ NEEDED = {
 }
 
 
-def figures_of(detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool) -> list[str]:
-    """Names of a run's figures in order, by its `detectors`, `tasks` and if Mask R-CNN runs too."""
-    done = {*tasks, *(["maskrcnn"] if maskrcnn else [])}
+def figures_of(
+    detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool, track: bool
+) -> list[str]:
+    """Names of a run's figures in order, by its `detectors` and `tasks` and what else runs.
+
+    maskrcnn, track: whether Mask R-CNN and the false-positive-reduction track do.
+    """
+    done = {*tasks, *(["maskrcnn"] if maskrcnn else []), *(["track"] if track else [])}
     if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:
         done.add("comparison")
     return [name for name in TITLES if NEEDED.get(name, set()) <= done]

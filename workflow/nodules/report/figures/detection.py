@@ -15,13 +15,21 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 MOST_IN_A_ROW = 4  # masks in a legend
+CEILING = "hit by the given locations at all"
 
 
 @plotting.styled
-def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
+def froc_curves(
+    curves: pd.DataFrame,
+    detection: Mapping[str, Any],
+    systems: Mapping[str, names.System] = names.SYSTEMS,
+    ceilings: Mapping[str, float | None] | None = None,
+) -> Figure:
     """Sensitivity over false positives a scan, a panel for each set, a line for each system.
 
-    curves: table `froc` (its band points are drawn); detection: `detection.json`.
+    curves: table `froc` (its band points are drawn); detection: `detection.json`. For given
+    locations `reduction_track.parquet` and `.json`, `names.REDUCERS`, and as ceilings the share of
+    each set's nodules that they hit at all, which is drawn as a line; None without any nodule.
     """
     bands = rows(curves, point="band")
     sets = lookup.shown_sets(bands)
@@ -29,12 +37,16 @@ def froc_curves(curves: pd.DataFrame, detection: Mapping[str, Any]) -> Figure:
     figure, axes = plotting.panels(max(1, len(sets)), height=4.6 + 0.32 * beyond)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(bands, set=name)
-        for system in names.present(names.SYSTEMS.values(), set(part["system"])):
+        for system in names.present(systems.values(), set(part["system"])):
             line = rows(part, system=system.key).sort_values("fp_per_scan")
             score = detection["systems"][system.key][name]
             cpm = lookup.interval(score["cpm"], score["cpm_ci"])
             _froc_line(panel, line, system, f"{system.name}\nCPM {cpm}")
             size = f"{score['n_nodules']:,} nodules, {score['n_scans']:,} scans"
+        ceiling = (ceilings or {}).get(name)
+        if ceiling is not None:
+            label = f"{CEILING}: {ceiling:.3f}"
+            panel.axhline(ceiling, color=plotting.PALETTE["black"], ls=":", label=label)
         panel.set_xscale("log", base=2)
         panel.set_xticks(froc.RATES, RATE_LABELS)
         panel.minorticks_off()

@@ -50,9 +50,17 @@ COMPARED = (
     " compared as given, as was published, and calibrated on other scans."
 )
 NETWORKS_COMPARED = (
-    "The networks were trained on the same slices in the same draws, for the same number of steps,"
-    " and their candidates are made and scored alike; differences are paired over the same"
-    " resamples of the scans. What each takes of time and memory is in the figures."
+    "Networks for slices were trained on the same slices in the same draws, for the same number of"
+    " steps, and their candidates are made alike; a network in 3-D is shown volumes and has a"
+    " training of its own. All are scored alike; differences are paired over the same resamples of"
+    " the scans. What each takes of time and memory is in the figures."
+)
+GIVEN = (
+    "Another task than detection: the places are given (LUNA16's candidates_V2.csv) and only their"
+    " probabilities are the network's, so these numbers must not be compared with the CPM of a"
+    " system that finds its places itself. The same official rules score them: at most 100 marks a"
+    " scan, and a nodule's further hits are ignored. What a system's own candidates reach stands"
+    " under Detection: the nodules found by all candidates, without a threshold."
 )
 INTERVALS = (
     "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
@@ -65,12 +73,14 @@ def page(
     trends: Mapping[str, Any] | None,
     explanations: Mapping[str, Any] | None = None,
     comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
+    track: Mapping[str, Any] | None = None,
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
     trends, explanations: trends.json and explanations.json, for their statements; None where the
     ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
-    R-CNN or several detectors were run. A section without numbers is left out.
+    R-CNN or several detectors were run. track: reduction_track.json, where that was run. A section
+    without numbers is left out.
     """
     detector = tables.detector_of(table)
     page = Page("Numbers of this run")
@@ -91,6 +101,11 @@ def page(
             _show(page, *(t.following(detector) if follows else t for t in made))
     if comparison:
         _compared(page, *comparison, detector)
+    if track:
+        page.heading("LUNA16's false-positive-reduction track")
+        page.text(GIVEN)
+        page.text(str(track["statement"]), "finding")
+        _show(page, *tables.locations(tables.of_section(shown, metrics.LOCATIONS)))
     if explanations:
         page.heading(f"Where the malignancy {RESNET} looks")
         page.text(str(explanations["statement"]), "finding")

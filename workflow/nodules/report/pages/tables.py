@@ -12,7 +12,7 @@ from nodules.evaluation import metrics, names
 from nodules.evaluation.detection import BEST, PER_SCAN
 from nodules.evaluation.explanations import METHODS
 from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, POINTS
-from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
+from nodules.evaluation.names import MALIGNANCY, MASKS, REDUCERS, RESNET, SETS, SYSTEMS
 from nodules.evaluation.runs import first_detector, following
 from nodules.findings.size import CLASSES
 from nodules.report import lookup
@@ -201,6 +201,16 @@ def explanations(table: pd.DataFrame) -> Iterator[MetricTable]:
         for row in records(table)
     ]
     yield result.fill(cells, "column")
+
+
+def locations(table: pd.DataFrame) -> Iterator[MetricTable]:
+    """Sensitivities of each classifier of given locations, and what their list can reach."""
+    judged = table["system"].isin(REDUCERS)
+    for system, group in table[judged].groupby("system", sort=False):
+        caption = f"{REDUCERS[str(system)].name}: sensitivity by false positives (FP) a scan"
+        cells = [(_rate(row), SETS[row["set"]].name, row) for row in records(group)]
+        yield MetricTable(caption).fill(cells, "column")
+    yield from _listed(table[~judged], "The list of locations, whoever judges them", _words)
 
 
 def by_fold(table: pd.DataFrame) -> MetricTable:

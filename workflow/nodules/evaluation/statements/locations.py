@@ -1,0 +1,57 @@
+"""The paragraph on the false-positive-reduction track: what its score can reach and leaves out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nodules.evaluation import names
+from nodules.evaluation.names import REDUCERS, SETS
+
+
+def write(summary: Mapping[str, Any]) -> str:
+    """Say in sentences what reduction_track.json holds of the pooled sets."""
+    return " ".join(
+        sentence
+        for name in SETS
+        if name in summary["list"]
+        for sentence in (
+            *_list(name, summary["list"][name]),
+            *(
+                sentence
+                for system in names.present(REDUCERS.values(), summary["systems"])
+                for sentence in _system(system, summary["systems"][system.key][name])
+            ),
+        )
+    )
+
+
+def _list(name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    beyond = found["n_nodules"] - found["n_reached"]
+    yield (
+        f"On {SETS[name].said} the list has {_n(found['n_locations'], 'location')} in"
+        f" {_n(found['n_scans'], 'scan')} and hits {found['n_reached']:,} of"
+        f" {_n(found['n_nodules'], 'reference nodule')}"
+        + (f": the other {beyond:,} no classifier of it can find." if beyond else ".")
+    )
+    if found["n_scans_without_locations"]:
+        yield f"In {_n(found['n_scans_without_locations'], 'scan')} it has none."
+    yield (
+        f"Of its {_n(found['labelled_nodule'], 'location')} labelled as a nodule,"
+        f" {found['labelled_nodule_on_none']:,} lie outside every nodule; of the others,"
+        f" {found['labelled_none_on_one']:,} lie within one."
+    )
+
+
+def _system(system: names.System, found: Mapping[str, Any]) -> Iterator[str]:
+    places = ", ".join(f"{n:,} {reason}" for reason, n in found["not_judged"].items())
+    if places:
+        yield f"Probability 0 without a look by {system.said}: {places}."
+    if found["capped"]:
+        yield (
+            f"The official limit of 100 marks a scan leaves out {found['capped']:,} of the"
+            f" locations as {system.said} ranks them, and with them"
+            f" {_n(found['n_nodules_capped'], 'nodule')}."
+        )
+
+
+def _n(count: int, unit: str) -> str:
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"

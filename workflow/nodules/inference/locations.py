@@ -1,0 +1,80 @@
+"""What a classifier says of places that are given: LUNA16's false-positive-reduction track."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nodules.base import tables
+from nodules.images.geometry import Geometry
+from nodules.learning.networks.asking import crop_logits
+from nodules.prepare.crops import CropSample, CropSize, Place
+from nodules.prepare.stacks import Stack
+from nodules.stats.logits import sigmoid
+
+Floats = NDArray[np.float64]
+# A classifier of places: logits (n,) of world points (n, 3) in x, y, z mm of a scan, NaN where it
+# has nothing to look at. It may cut slices, cubes or what else it wants.
+Ask = Callable[[Stack, Floats], Floats]
+
+OFFSETS_MM = (-2.0, 0.0, 2.0)  # from the place to the slices shown: a 5 mm nodule is on all three
+OUTSIDE_SCAN, OUTSIDE_STORED = "outside the scan", "outside the stored slices"
+
+
+def classify_locations(
+    ask: Ask, stack: Stack, locations: pd.DataFrame, scan: Geometry
+) -> pd.DataFrame:
+    """Table `location_scores` of one scan: a row for each of its locations, in their order.
+
+    locations: the scan's rows of table `locations`. scan: grid of the scan as it is stored on disk.
+    A place that cannot be judged has probability 0, no logit, and the reason.
+    """
+    points = locations[["x", "y", "z"]].to_numpy(float)
+    inside, logit = scan.contains(points), np.full(len(points), np.nan)
+    logit[inside] = ask(stack, points[inside])
+    judged = ~np.isnan(logit)
+    columns = {
+        "seriesuid": stack.uid,
+        "location": np.arange(1, len(points) + 1),
+        **dict(zip("xyz", points.T, strict=True)),
+        "probability": np.where(judged, sigmoid(np.where(judged, logit, 0)), 0),
+        "logit": logit,
+        "reason": np.select([judged, inside], ["", OUTSIDE_STORED], OUTSIDE_SCAN),
+    }
+    return tables.frame("location_scores", pd.DataFrame(columns))
+
+
+def on_slices(networks: Sequence[nn.Module], size: CropSize, device: torch.device) -> Ask:
+    """The networks that judge crops of slices, asked about places: the mean logit over crops."""
+
+    def ask(stack: Stack, points: Floats) -> Floats:
+        places, owner = places_through(stack.geometry, points)
+        crops = [CropSample(0, place, 0) for place in places]
+        logits = crop_logits(networks, [stack], crops, size, device)
+        counts = np.bincount(owner, minlength=len(points)).astype(float)
+        total = np.bincount(owner, logits, minlength=len(points))
+        return np.divide(total, counts, out=np.full(len(points), np.nan), where=counts > 0)
+
+    return ask
+
+
+def places_through(geometry: Geometry, points: Floats) -> tuple[list[Place], NDArray[np.int64]]:
+    """Places on the slices through world points and `OFFSETS_MM` from them, each slice once.
+
+    geometry: of the stored slices. points: (n, 3) x, y, z mm. Also the point of each place; one
+    outside the stored slices has none. Slices above the last or below the first are left out.
+    """
+    index, stored = geometry.to_index(points), geometry.contains(points)
+    last, step = geometry.shape[0] - 1, np.array(OFFSETS_MM) / geometry.spacing[2]
+    places, owner = [], []
+    for point in np.flatnonzero(stored):
+        z, y, x = index[point].tolist()
+        own = int(np.clip(np.rint(z), 0, last))
+        near = np.unique([own, *np.rint(z + step).astype(int)])
+        for slice_ in near[(near >= 0) & (near <= last)].tolist():
+            places.append(Place(slice_, y, x))
+            owner.append(point)
+    return places, np.array(owner, np.int64)
