@@ -18,6 +18,7 @@ include: "workflow/rules/common.smk"
 if not FIGURES_ONLY:
 
     include: "workflow/rules/data.smk"
+    include: "workflow/rules/lungs.smk"
     include: "workflow/rules/slices.smk"
     include: "workflow/rules/weights.smk"
     include: "workflow/rules/segmentation.smk"

@@ -143,4 +143,5 @@ def facts(**fed):
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
+include: "common_lungs.smk"
 include: "common_report.smk"

@@ -1,6 +1,10 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
 from nodules.report.catalogue import TITLES, figures_of
 
+
+report: "../report/workflow.rst"
+
+
 FIGURES = figures_of(config["tasks"], MASKRCNN)
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])

@@ -11,6 +11,7 @@ rule prepare_slices:
     input:
         header=lambda wildcards: SCANS[wildcards.uid].header,
         data=lambda wildcards: SCANS[wildcards.uid].data,
+        lungs=lung_source,
         checked=CHECKED,
         code=code("prepare_slices"),
     output:
@@ -29,7 +30,7 @@ rule prepare_slices:
         mem_mb=memory(3000),
         runtime=minutes(20),
     params:
-        lungs=config["lungs"]["method"],
+        lungs=LUNGS_BY,
         settings=all_but("slices", "png"),
     script:
         "../scripts/prepare_slices.py"

@@ -6,14 +6,32 @@ from typing import Any
 import pandas as pd
 
 from nodules.datasets.folds import TEST_FOLD
+from nodules.evaluation.lungs import summary
 from nodules.evaluation.names import TEST
 from nodules.report.pages.page import Page
 
+GIVEN = "given"  # the method that uses lung masks as they are
+METHOD_WORDS = {
+    "volume": "the 3-D method",
+    "slice_kmeans": "two means, slice by slice",
+    "given": "given masks",
+    "unet": "the lung U-Net",
+    "density": "density",
+    "none": "no method",
+}
+
 
 def scans(
-    sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame, lungs: pd.DataFrame
+    sheet: pd.DataFrame,
+    defects: pd.DataFrame,
+    folds: pd.DataFrame,
+    lungs: pd.DataFrame,
+    agreement: pd.DataFrame,
 ) -> Page:
-    """The page of scans used and skipped. Tables `scans`, `defects`, `folds`, and all `lungs`."""
+    """The page of scans used and skipped.
+
+    Tables `scans`, `defects`, `folds`, and all `lungs` and `lung_agreement`; this may be empty.
+    """
     page = Page("Scans used and skipped")
     used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
     page.text(
@@ -45,6 +63,12 @@ def scans(
     odd = lungs[lungs["objection"] != ""]
     if len(odd):
         page.table([_lung_row(row) for row in odd.itertuples()], numbers=["litres"])
+    if len(agreement):
+        page.text(_agreement_text(agreement))
+        page.table(
+            [_agreement_row(row) for row in summary(agreement)],
+            numbers=["scans", "median Dice", "least Dice"],
+        )
     page.heading("Folds")
     page.text("A fold is the set of scans that its networks have not seen; test is held out.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
@@ -79,7 +103,8 @@ def _lungs_found(lungs: pd.DataFrame) -> str:
     """In how many scans lungs were found, at the first try, at the second, and not at all."""
     first = lungs[lungs["objection"] == ""]
     lost = int((lungs["method"] == "").sum())
-    if second := len(lungs) - len(first) - lost:
+    kept = int(((lungs["method"] == GIVEN) & (lungs["objection"] != "")).sum())
+    if second := len(lungs) - len(first) - lost - kept:
         again = (
             f" In {second:,} they were found by their density, since its result cannot be right."
         )
@@ -90,10 +115,35 @@ def _lungs_found(lungs: pd.DataFrame) -> str:
         low, middle, high = first["litres"].quantile([0, 0.5, 1])
         size = f" ({low:.1f} to {high:.1f} litres, median {middle:.1f})"
     none = f" In {lost:,} no lungs were found, so their whole slices are kept." if lost else ""
+    doubtful = (
+        f" In {kept:,} the given mask is used as it is, although something speaks against it."
+        if kept
+        else ""
+    )
     return (
         f"The config's method found lungs in {len(first):,} of {len(lungs):,} scans{size}."
-        f"{again}{none}"
+        f"{again}{none}{doubtful}"
     )
+
+
+def _agreement_text(agreement: pd.DataFrame) -> str:
+    """What the Dice of lungs by several methods is of."""
+    used = ", ".join(METHOD_WORDS.get(m, m) for m in sorted(set(agreement["method"])))
+    return (
+        f"How far the lungs used (by {used}) agree with those that other methods find in the same"
+        " scan: Dice in 3-D, on a grid of about 2 mm. No method is the truth here."
+    )
+
+
+def _agreement_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Agreement with one other method; `row` of `evaluation.lungs.summary`."""
+    return {
+        "other method": METHOD_WORDS.get(row["other"], row["other"]),
+        "scans": row["scans"],
+        "median Dice": f"{row['median']:.3f}",
+        "least Dice": f"{row['least']:.3f}",
+        "in scan": row["scan"],
+    }
 
 
 def _lung_row(row: Any) -> dict[str, Any]:
