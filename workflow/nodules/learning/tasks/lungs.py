@@ -70,10 +70,11 @@ class LungTask:
         self.validation = [(left_out[others[i].scan], others[i].z) for i in chosen]
 
     def epoch(self, epoch: int) -> list[Slice]:
-        """A fresh draw of slices, with lung and without."""
-        order = generator(self.seed, "lungs", self.fold, "order", epoch)
-        draw = order.permutation(len(self.slices))[: self.settings.slices]
-        return [self.slices[i] for i in draw]
+        """A fresh draw of slices, with lung and without; again where there are not as many."""
+        rng = generator(self.seed, "lungs", self.fold, "order", epoch)
+        rounds = -(-self.settings.slices // len(self.slices))
+        order = np.concatenate([rng.permutation(len(self.slices)) for _ in range(rounds)])
+        return [self.slices[i] for i in order[: self.settings.slices]]
 
     def sample(self, key: Slice, rng: np.random.Generator) -> tuple[Image, Image]:
         """Slice with its neighbours (channels, y, x) and its mask (1, y, x), 0 or 1."""
