@@ -16,11 +16,11 @@ import yaml
 from helpers.sources import ROOT, rules_in
 from nodules.base import closure
 
-UNET, PRESENCE, MALIGNANCY, MASKRCNN = (
-    f"train_{name}" for name in ("unet", "presence", "malignancy", "maskrcnn")
+UNET, PRESENCE, MALIGNANCY, MASKRCNN, LUNGS = (
+    f"train_{name}" for name in ("unet", "presence", "malignancy", "maskrcnn", "lungs")
 )
 RESNETS, NONE = {PRESENCE, MALIGNANCY}, set[str]()
-ALL = {UNET, MASKRCNN} | RESNETS
+ALL = {UNET, MASKRCNN, LUNGS} | RESNETS
 # A file that somebody edits -> the trainings that this is to make stale, no more and no fewer.
 EDITS = {
     "base/messages.py": NONE,  # how a message spells a stray byte
@@ -38,6 +38,7 @@ EDITS = {
     "datasets/lidc.py": NONE,
     "datasets/phantom/vessels.py": NONE,
     "prepare/lungs.py": NONE,  # a training sees other slices only where these have changed
+    "prepare/lung_masks.py": NONE,
     "prepare/masks.py": NONE,
     "prepare/stacks.py": ALL,
     "findings/hits.py": NONE,
@@ -45,7 +46,7 @@ EDITS = {
     "findings/rule.py": {MALIGNANCY},  # when a nodule is malignant
     "learning/loop.py": ALL,
     "learning/machine.py": ALL,
-    "learning/networks/unet.py": {UNET},
+    "learning/networks/unet.py": {UNET, LUNGS},
     "learning/networks/resnet.py": RESNETS,
     "learning/networks/maskrcnn.py": {MASKRCNN},
     "learning/networks/not_chosen.py": NONE,  # a new architecture that no config names
@@ -53,6 +54,7 @@ EDITS = {
     "learning/tasks/presence.py": {PRESENCE},
     "learning/tasks/malignancy.py": {MALIGNANCY},
     "learning/tasks/instances.py": {MASKRCNN},
+    "learning/tasks/lungs.py": {LUNGS},
     "inference/detection.py": NONE,
     "inference/candidates.py": NONE,
     "inference/malignancy.py": NONE,
@@ -67,7 +69,8 @@ EDITS = {
 }
 TABLE = Path(__file__).with_name("stale_code.txt")
 # A rule's code: its script, and the section of the config that names its network.
-CODE = re.compile(r"""\bcode\("(\w+)"(?:, config\[(?:"(\w+)"|wildcards\.\w+)\]\["network"\])?\)""")
+NETWORK = r"""(?:config\[(?:"(\w+)"|wildcards\.\w+)\]|(LUNG_UNET))\["network"\]"""
+CODE = re.compile(rf"""\bcode\("(\w+)"(?:, {NETWORK})?\)""")
 
 
 def chosen(section: str) -> list[Path]:
@@ -78,6 +81,7 @@ def chosen(section: str) -> list[Path]:
         for name, own in config.items()
         if isinstance(own, dict) and "network" in own
     }
+    networks["LUNG_UNET"] = config["lungs"]["unet"]["network"]
     names = [networks[section]] if section else networks.values()
     return [closure.LIBRARY / f"learning/networks/{name}.py" for name in names]
 
@@ -89,7 +93,7 @@ def code() -> dict[str, list[str]]:
         for rule in rules_in(file):
             match = CODE.search(rule.directives["input"])
             assert match and match[1] == rule.name, f"{rule.name}: its code input is not its own"
-            networks = chosen(match[2] or "") if "network" in match[0] else []
+            networks = chosen(match[2] or match[3] or "") if "network" in match[0] else []
             paths = closure.result_code(ROOT / f"workflow/scripts/{rule.name}.py", networks)
             found[rule.name] = [str(path.relative_to(closure.LIBRARY)) for path in paths]
     return found

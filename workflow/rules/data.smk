@@ -21,7 +21,7 @@ if PHANTOM:
             findings="results/phantom/findings.csv",
             contours="results/phantom/contours.parquet",
             ratings="results/phantom/ratings.parquet",
-            masks=[f for uid in SCANS for f in lung_files.planned(Path(DATA), uid)],
+            masks=[f for uid in SCANS for f in plan.lung_mask(DATA, uid)],
         log:
             "results/logs/make_phantom.log",
         benchmark:

@@ -10,10 +10,10 @@ from typing import Any
 from nodules.base.files import FileDefect, UserError
 from nodules.base.messages import escaped
 from nodules.datasets.luna16 import data_file
-from nodules.datasets.scan import Scan
+from nodules.datasets.phantom.plan import lung_mask
+from nodules.datasets.scan import LUNG_MASKS, Scan
 from nodules.images.foreign import is_path
 
-FOLDER = "seg-lungs-LUNA16"  # as LUNA16's archive is called, and the folder in it
 USED_BY = ("given", "unet")  # values of lungs.method that need masks
 MISSING = (
     "Copy it there from LUNA16's seg-lungs-LUNA16, name the folder that holds it in"
@@ -24,18 +24,12 @@ Files = tuple[str, str]  # header and voxels of a mask
 
 
 def folder(data: str, masks_dir: str) -> Path:
-    """Folder of the masks: the one that the config names, else FOLDER beside the scans.
+    """Folder of the masks: the one that the config names, else LUNG_MASKS beside the scans.
 
     The archive holds a folder of its own name, which may have been unpacked into another.
     """
-    root = Path(masks_dir) if masks_dir else Path(data) / FOLDER
-    return root / FOLDER if (root / FOLDER).is_dir() else root
-
-
-def planned(data: Path, uid: str) -> Files:
-    """Header and voxels of the phantom's mask of a scan: compressed, as LUNA16's are."""
-    stem = data / FOLDER / uid
-    return f"{stem}.mhd", f"{stem}.zraw"
+    root = Path(masks_dir) if masks_dir else Path(data) / LUNG_MASKS
+    return root / LUNG_MASKS if (root / LUNG_MASKS).is_dir() else root
 
 
 def of_scan(root: Path, uid: str) -> Files | None:
@@ -52,7 +46,7 @@ def at_hand(data: str, config: Mapping[str, Any], scans: Iterable[Scan]) -> dict
     """
     settings, found = config["lungs"], list(scans)
     if config["data"]["source"] == "phantom" and not settings["masks_dir"]:
-        return {scan.uid: planned(Path(data), scan.uid) for scan in found}
+        return {scan.uid: lung_mask(data, scan.uid) for scan in found}
     root = folder(data, settings["masks_dir"])
     if not is_path(str(root)):
         raise UserError(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base.files import UserError
@@ -62,16 +61,3 @@ def agreement(
             "litres": float(np.count_nonzero(own)) * litre,
             "other_litres": float(np.count_nonzero(other)) * litre,
         }
-
-
-def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of table `lung_agreement`, by other method: scans, median and least Dice, and whose it is.
-
-    A scan in which neither found lungs is not counted. The best agreement comes first.
-    """
-    rows = []
-    for other, group in table.dropna(subset=["dice"]).groupby("other"):
-        worst = group.loc[group["dice"].idxmin()]
-        numbers = {"median": float(group["dice"].median()), "least": float(worst["dice"])}
-        rows.append({"other": other, "scans": len(group), **numbers, "scan": worst["seriesuid"]})
-    return sorted(rows, key=lambda row: (-row["median"], row["other"]))

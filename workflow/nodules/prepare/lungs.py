@@ -241,7 +241,7 @@ def z_step(geometry: Geometry) -> int:
 def coarse_slices(geometry: Geometry) -> slice:
     """The native slices that the 3-D method looks at."""
     step = z_step(geometry)
-    return slice(_first_slice(geometry.shape[0], step), None, step)
+    return slice(min((step - 1) // 2, geometry.shape[0] - 1), None, step)
 
 
 def decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
@@ -263,16 +263,12 @@ def coarse_size(geometry: Geometry) -> tuple[int, int]:
     return max(1, round(height * mm_y / GRID_MM)), max(1, round(width * mm_x / GRID_MM))
 
 
-def _first_slice(slices: int, step: int) -> int:
-    return min((step - 1) // 2, slices - 1)
-
-
 def refine(mask: Bools, geometry: Geometry) -> Mask:
     """The coarse mask on the native grid: linear between pixel centres and between slices."""
     shape, step = geometry.shape, z_step(geometry)
     fine = np.empty(shape, np.uint8)
     grey = mask.view(np.uint8) * np.uint8(255)
-    positions = (np.arange(shape[0]) - _first_slice(shape[0], step)) / step
+    positions = (np.arange(shape[0]) - coarse_slices(geometry).start) / step
     for position, out in zip(np.clip(positions, 0, len(mask) - 1), fine, strict=True):
         low = int(position)
         image = grey[low]

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base import files, tables
-from nodules.datasets import lidc, lung_files
+from nodules.datasets import lidc
 from nodules.datasets.phantom import plan
 from nodules.datasets.phantom.insertion import AGREEING, PaintedNodule, outlines
 from nodules.datasets.phantom.scan import Phantom, Request, choose_shapes, draw_phantom
@@ -91,7 +91,7 @@ def make_scan(order: ScanOrder) -> Rows:
     stored = stored_grid(phantom.geometry, *axes)
     voxels = stored_array(phantom.hu, *axes)
     write_volume(order.scan.header, order.scan.data, voxels, stored)
-    mask = lung_files.planned(Path(order.scan.header).parents[1], order.scan.uid)
+    mask = plan.lung_mask(Path(order.scan.header).parents[1], order.scan.uid)
     write_volume(*mask, stored_array(phantom.lungs, *axes), stored)
     return describe(rng, order.scan.uid, phantom, stored)
 
