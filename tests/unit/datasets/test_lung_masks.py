@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from helpers import lung_masks as made
-from helpers.luna16_folder import write_folder
+from helpers.luna16_folder import HEAD, write_folder
+from nodules import cli
 from nodules.base.files import UserError
 from nodules.datasets import check, folds, luna16
 from nodules.datasets.lung_files import at_hand, folder, of_scan
@@ -127,6 +128,17 @@ def test_the_check_of_a_folder_skips_the_scans_whose_mask_does_not_fit(scan, tmp
     assert check.check_scan(header).defects == []
     found = check.check_scan(header, masks=Masks(tmp_path / FOLDER, True)).defects
     assert [d["seriesuid"] for d in found if d["fatal"]] == [made.UID]
+
+
+def test_luna16_check_looks_at_lung_masks_where_asked(scan, tmp_path, capsys):
+    geometry, labels = scan
+    header = made.write(tmp_path / FOLDER, labels * 0, geometry)
+    for name in ("annotations.csv", "annotations_excluded.csv"):
+        (tmp_path / name).write_text(f"{HEAD}{made.UID},-58,-14,-30,20\n")
+    assert cli.main(["check", str(tmp_path)]) == 0
+    assert cli.main(["check", str(tmp_path), "--lungs", str(tmp_path / FOLDER)]) == 1
+    told = capsys.readouterr().out
+    assert told.count(f"error: {header}: no voxel of the lung mask is 3 or 4") == 1
 
 
 # Finding
