@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from helpers import lung_masks as made
 from helpers.luna16_folder import HEAD, write_folder
@@ -21,6 +23,7 @@ from nodules.datasets.scan import LUNG_MASKS as FOLDER
 from nodules.datasets.unseen import unseen_by
 from nodules.images.geometry import Geometry
 
+UIDS = ("2.25.1", "2.25.3")  # of `write_folder`, without the second
 CONFIG = {
     "data": {"source": "luna16", "on_bad_scan": "stop"},
     "lungs": {"method": "given", "masks_dir": ""},
@@ -118,7 +121,9 @@ def test_one_lung_alone_may_be_used_and_is_told(scan, tmp_path, label, side):
 @pytest.mark.parametrize("needed", [True, False])
 def test_a_missing_mask_is_a_defect_where_each_scan_needs_one(scan, tmp_path, needed):
     told = check_mask(Masks(tmp_path / FOLDER, needed), made.UID, scan[0])
-    assert [d["reason"] for d in told] == [f"the lung mask of scan {made.UID} is missing"] * needed
+    assert [d["reason"] for d in told] == [
+        f"this file of scan {made.UID}'s lung mask is missing"
+    ] * needed
 
 
 def test_the_check_of_a_folder_skips_the_scans_whose_mask_does_not_fit(scan, tmp_path):
@@ -170,19 +175,25 @@ def test_a_folder_without_any_mask_stops_only_those_who_need_one(tmp_path, metho
 
 @pytest.mark.parametrize("method", ["given", "unet"])
 @pytest.mark.parametrize("on_bad_scan", ["stop", "skip"])
-def test_the_first_scan_without_a_mask_stops_a_run_on_given_ones(tmp_path, method, on_bad_scan):
+@pytest.mark.parametrize("lost", ["2.25.2.mhd", "2.25.2.zraw"])
+def test_the_first_scan_without_a_mask_stops_a_run_on_given_ones(
+    tmp_path, method, on_bad_scan, lost
+):
     scans = luna16.found(write_folder(tmp_path))
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "2.25.1.mhd").write_text("ElementDataFile = 2.25.1.zraw\n")
+    root = tmp_path / FOLDER
+    root.mkdir()
+    for scan in scans:
+        (root / f"{scan.uid}.mhd").write_text(f"ElementDataFile = {scan.uid}.zraw\n")
+        (root / f"{scan.uid}.zraw").touch()
+    (root / lost).unlink()
     config = {"data": {"source": "luna16", "on_bad_scan": on_bad_scan}}
     config["lungs"] = {"method": method, "masks_dir": ""}
     if (method, on_bad_scan) == ("given", "stop"):
-        with pytest.raises(UserError, match=r"2\.mhd: the lung mask of scan 2\.25\.2 is missing"):
+        with pytest.raises(UserError, match=f"{root / lost}: this file of scan 2.25.2's lung mask"):
             at_hand(str(tmp_path), config, scans)
         return
-    root = tmp_path / FOLDER
-    files = (str(root / "2.25.1.mhd"), str(root / "2.25.1.zraw"))
-    assert at_hand(str(tmp_path), config, scans) == {"2.25.1": files}
+    files = {uid: tuple(str(root / f"{uid}.{end}") for end in ("mhd", "zraw")) for uid in UIDS}
+    assert at_hand(str(tmp_path), config, scans) == files
 
 
 # Networks that have not seen a patient
@@ -196,6 +207,30 @@ def table(rows: list[tuple[str, str, int, int]]) -> pd.DataFrame:
 def test_a_left_out_scan_is_seen_by_all_divisionbut_its_own_and_a_test_scan_by_none():
     division = table([("1", "a", 0, 0), ("2", "b", 1, 1), ("3", "c", 2, 2), ("4", "d", 9, -1)])
     assert [unseen_by(division, uid) for uid in "1234"] == [[0], [1], [2], [0, 1, 2]]
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), min_size=2, max_size=30),
+    scheme=st.sampled_from(["kfold", "official"]),
+    n=st.integers(2, 4),
+)
+def test_no_network_that_is_asked_was_trained_on_the_patient(rows, scheme, n):
+    sheet = pd.DataFrame(
+        [(f"1.{i}", f"p{p}", s) for i, (p, s) in enumerate(rows)],
+        columns=["seriesuid", "patient", "subset"],
+    ).assign(status="ok", n_nodules=0)
+    try:
+        division = folds.assign(sheet, scheme, n, 3, 0)
+        trained = {k: set(folds.split(division, k)[0]) for k in set(division["fold"]) if k >= 0}
+    except UserError:
+        assume(False)
+    patients = division.set_index("seriesuid")["patient"]
+    for uid, fold in division.set_index("seriesuid")["fold"].items():
+        asked = unseen_by(division, uid)
+        assert fold < 0 or fold in asked
+        assert fold != folds.TEST_FOLD or set(asked) == set(trained)
+        for k in asked:
+            assert patients[uid] not in set(patients[list(trained[k])])
 
 
 def test_a_patient_of_two_subsets_is_seen_by_neither_of_their_networks():

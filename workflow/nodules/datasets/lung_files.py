@@ -39,7 +39,7 @@ def of_scan(root: Path, uid: str) -> Files | None:
 
 
 def at_hand(data: str, config: Mapping[str, Any], scans: Iterable[Scan]) -> dict[str, Files]:
-    """The masks of a run's scans, by UID: the phantom's, or those that lie in the folder.
+    """The masks of a run's scans, by UID: the phantom's, or those of which both files are there.
 
     Raises UserError where `lungs.method` needs masks and the folder has none, and with
     `data.on_bad_scan: stop` for the first scan without one, where each is to have its own.
@@ -53,7 +53,8 @@ def at_hand(data: str, config: Mapping[str, Any], scans: Iterable[Scan]) -> dict
             f"lungs.masks_dir {escaped(str(root))}: Snakemake takes braces, angle brackets and"
             " characters that cannot be printed for something else. Name a link to the folder."
         )
-    there = {scan.uid: files for scan in found if (files := of_scan(root, scan.uid))}
+    named = {scan.uid: files for scan in found if (files := of_scan(root, scan.uid))}
+    there = {uid: files for uid, files in named.items() if Path(files[1]).is_file()}
     if settings["method"] in USED_BY and found and not there:
         raise UserError(
             f"{escaped(str(root))}: no lung mask of any of the {len(found)} scans, which"
@@ -62,6 +63,6 @@ def at_hand(data: str, config: Mapping[str, Any], scans: Iterable[Scan]) -> dict
         )
     if settings["method"] == "given" and config["data"]["on_bad_scan"] == "stop":
         for uid in (scan.uid for scan in found if scan.uid not in there):
-            place = str(root / f"{uid}.mhd")
-            raise FileDefect(place, f"the lung mask of scan {uid} is missing", MISSING)
+            place = named[uid][1] if uid in named else str(root / f"{uid}.mhd")
+            raise FileDefect(place, f"this file of scan {uid}'s lung mask is missing", MISSING)
     return there

@@ -29,7 +29,7 @@ def check_mask(masks: Masks, uid: str, stored: Geometry) -> list[Defect]:
     """
     header = masks.folder / f"{uid}.mhd"
     if of_scan(masks.folder, uid) is None:
-        reason = f"the lung mask of scan {uid} is missing"
+        reason = f"this file of scan {uid}'s lung mask is missing"
         return [defect(header, reason, MISSING, uid)] if masks.needed else []
     mask, problems = examine(header)
     if mask is None:
