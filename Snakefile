@@ -18,6 +18,7 @@ include: "workflow/rules/common.smk"
 if not FIGURES_ONLY:
 
     include: "workflow/rules/data.smk"
+    include: "workflow/rules/lungs.smk"
     include: "workflow/rules/slices.smk"
     include: "workflow/rules/weights.smk"
     include: "workflow/rules/segmentation.smk"
@@ -42,3 +43,13 @@ include: "workflow/rules/locations.smk"
 rule figures:
     input:
         figure_files(),
+
+
+rule export:
+    input:
+        MODEL,
+
+
+rule reduction_track:
+    input:
+        track_files(),

@@ -2,6 +2,7 @@
 
 from nodules.inference.detection import CandidateSettings
 from nodules.learning.tasks.instances import MaskRCNNSettings
+from nodules.learning.tasks.lungs import LungSettings
 from nodules.learning.tasks.malignancy import MalignancySettings
 from nodules.learning.tasks.presence import PresenceSettings
 from nodules.learning.tasks.segmenters import TransformerSettings
@@ -10,6 +11,9 @@ from nodules.learning.tasks.slices import UNetSettings
 TRAINING = {"epochs": 2, "batch": 2, "learning_rate": 0.01, "schedule": "cosine"}
 SLICES = {"context": 1, "patch": 0, "empty_slices": 1.0, "repeat": 1, "augment": True}
 UNET = UNetSettings(network="unet", **TRAINING, **SLICES, filters=2, depth=2)
+LUNGS = LungSettings(
+    network="unet", **TRAINING, filters=2, depth=2, context=0, slices=24, augment=True
+)
 MASKRCNN = MaskRCNNSettings(
     network="maskrcnn",
     **TRAINING | {"learning_rate": 0.001},

@@ -47,6 +47,7 @@ KEYS = {
     "tasks=[malignancy]": ("summarise_run", LONG),
     "maskrcnn={enabled: false}": ("summarise_run", LONG),
     "slices={png: all}": ("write_pngs", LONG),
+    "lungs={compare: false}": ("write_run", LONG),
     "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
     "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
     "seed=3": ("make_phantom", set()),

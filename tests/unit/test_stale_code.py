@@ -16,13 +16,15 @@ import yaml
 from helpers.sources import ROOT, rules_in
 from nodules.base import closure
 
-UNET, PRESENCE, MALIGNANCY, MASKRCNN, SEGMENTER = (
-    f"train_{name}" for name in ("unet", "presence", "malignancy", "maskrcnn", "segmenter")
+UNET, PRESENCE, MALIGNANCY, MASKRCNN, SEGMENTER, LUNGS, UNET3D, REDUCTION = (
+    f"train_{name}"
+    for name in (
+        *("unet", "presence", "malignancy", "maskrcnn", "segmenter", "lungs"),
+        *("unet3d", "reduction"),
+    )
 )
-RESNETS, NONE = {PRESENCE, MALIGNANCY}, set[str]()
-UNET3D, REDUCTION = "train_unet3d", "train_reduction"
-IN_3D = {UNET3D, REDUCTION}
-ALL = {UNET, MASKRCNN, SEGMENTER} | RESNETS | IN_3D
+RESNETS, IN_3D, NONE = {PRESENCE, MALIGNANCY}, {UNET3D, REDUCTION}, set[str]()
+ALL = {UNET, MASKRCNN, SEGMENTER, LUNGS} | RESNETS | IN_3D
 # A file that somebody edits -> the trainings that this is to make stale, no more and no fewer.
 EDITS = {
     "base/messages.py": NONE,  # how a message spells a stray byte
@@ -40,6 +42,7 @@ EDITS = {
     "datasets/lidc.py": NONE,
     "datasets/phantom/vessels.py": NONE,
     "prepare/lungs.py": NONE,  # a training sees other slices only where these have changed
+    "prepare/lung_masks.py": NONE,
     "prepare/masks.py": NONE,
     "prepare/stacks.py": ALL,
     "prepare/volumes.py": IN_3D,
@@ -50,7 +53,7 @@ EDITS = {
     "findings/rule.py": {MALIGNANCY},  # when a nodule is malignant
     "learning/loop.py": ALL,
     "learning/machine.py": ALL,
-    "learning/networks/unet.py": {UNET, SEGMENTER},  # of its blocks the others are made
+    "learning/networks/unet.py": {UNET, SEGMENTER, LUNGS},  # of its blocks the others are made
     "learning/networks/attention_unet.py": {SEGMENTER},
     "learning/networks/transformer.py": {SEGMENTER},
     "learning/networks/resnet.py": RESNETS,
@@ -67,6 +70,7 @@ EDITS = {
     "learning/tasks/reduction.py": {REDUCTION},
     "inference/windows.py": NONE,
     "inference/reduction.py": NONE,
+    "learning/tasks/lungs.py": {LUNGS},
     "inference/detection.py": NONE,
     "inference/candidates.py": NONE,
     "inference/locations.py": NONE,
@@ -83,25 +87,28 @@ EDITS = {
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 TABLE = Path(__file__).with_name("stale_code.txt")
 # A rule's code: its script, and the section of the config that names its network: by its name, as
-# that of the first detector, or by a wildcard, of which common.smk says what it may be.
-CODE = re.compile(
-    r"""\bcode\("(\w+)"(?:, config\[(?:"(\w+)"|(FIRST)|wildcards\.(\w+))\]\["network"\])?\)"""
-)
+# that of the first detector or of the lung U-Net, or by a wildcard, of which common.smk says what
+# it may be.
+NETWORK = r"""(?:config\[(?:"(\w+)"|(FIRST)|wildcards\.(\w+))\]|(LUNG_UNET))\["network"\]"""
+CODE = re.compile(rf"""\bcode\("(\w+)"(?:, {NETWORK})?\)""")
 
 
 def chosen(section: str) -> Path:
-    """The file of the network that the default config names in a section."""
-    return closure.LIBRARY / f"learning/networks/{DEFAULT[section]['network']}.py"
+    """The file of the network that the default config names in a section, `lungs` for LUNG_UNET."""
+    own = DEFAULT["lungs"]["unet"] if section == "lungs" else DEFAULT[section]
+    return closure.LIBRARY / f"learning/networks/{own['network']}.py"
 
 
-def sections(named: str | None, first: str | None, wildcard: str | None) -> list[str]:
+def sections(
+    named: str | None, first: str | None, wildcard: str | None, lungs: str | None
+) -> list[str]:
     """The sections whose networks a rule's code input may have, by what CODE finds."""
     if wildcard:
         common = (ROOT / "workflow/rules/common.smk").read_text()
         allowed = re.search(rf'^    {wildcard}="([\w|]+)",$', common, re.M)
         assert allowed, f"common.smk has no constraint of the wildcard {wildcard}"
         return allowed[1].split("|")
-    return [named] if named else [DEFAULT["detectors"][0]] if first else []
+    return [named] if named else [DEFAULT["detectors"][0]] if first else ["lungs"] * bool(lungs)
 
 
 def code() -> dict[str, list[str]]:

@@ -165,12 +165,16 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--threads", type=_count, default=4, metavar="N", help="scans read at once (default 4)"
     )
+    parser.add_argument(
+        "--lungs", type=Path, metavar="DIR", help="also check lung masks, one of each scan"
+    )
     parser.set_defaults(run=run_check)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
     from nodules.datasets import check, luna16
+    from nodules.datasets.lung_mask_check import Masks
 
     headers = [scan.header for scan in luna16.found(arguments.folder)]
     patients, lungs = _whole_installation()
@@ -181,6 +185,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         max(arguments.threads, 1),
         progress=sys.stderr.isatty(),
         further=lungs,
+        masks=Masks(arguments.lungs, needed=True) if arguments.lungs else None,
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
     if lungs is None:

@@ -109,4 +109,5 @@ def part_scans(part):
 
 
 include: "common_inputs.smk"
+include: "common_lungs.smk"
 include: "common_report.smk"

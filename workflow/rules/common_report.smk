@@ -1,6 +1,10 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
 from nodules.report.catalogue import TITLES, figures_of
 
+
+report: "../report/workflow.rst"
+
+
 FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN, TRACK)
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]

@@ -21,6 +21,7 @@ if PHANTOM:
             findings="results/phantom/findings.csv",
             contours="results/phantom/contours.parquet",
             ratings="results/phantom/ratings.parquet",
+            masks=[f for uid in SCANS for f in plan.lung_mask(DATA, uid)],
         log:
             "results/logs/make_phantom.log",
         benchmark:
@@ -56,6 +57,7 @@ checkpoint check_scans:
             for name in ("candidates_V2.csv", "seriesuids.csv", "patients.csv")
             if PHANTOM or LISTS[name].is_file()
         ],
+        masks=[f for files in LUNG_MASKS.values() for f in files] if MASKS_CHECKED else [],
         code=code("check_scans"),
     output:
         scans="results/scans/scans.parquet",
@@ -78,6 +80,7 @@ checkpoint check_scans:
         on_bad_scan=config["data"]["on_bad_scan"],
         # Headers that may not be named here, and are checked all the same.
         misfits=0 if PHANTOM else len(luna16.misfits(DATA)),
+        masks=MASKS_CHECKED,
     script:
         "../scripts/check_scans.py"
 

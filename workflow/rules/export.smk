@@ -70,8 +70,3 @@ rule predict_phantom:
         runtime=minutes(30),
     script:
         "../scripts/predict_phantom.py"
-
-
-rule export:
-    input:
-        MODEL,

@@ -84,8 +84,3 @@ rule draw_locations:
         runtime=minutes(30),
     script:
         "../scripts/draw_locations.py"
-
-
-rule reduction_track:
-    input:
-        track_files(),

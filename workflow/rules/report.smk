@@ -5,9 +5,6 @@ Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html, re
 """
 
 
-report: "../report/workflow.rst"
-
-
 localrules:
     write_config,
     build_report,
@@ -83,6 +80,7 @@ rule write_run:
         defects="results/scans/defects.parquet",
         folds="results/folds/folds.parquet",
         lungs=lambda wildcards: expand("results/lungs/{uid}.parquet", uid=scans()),
+        agreement=[AGREEMENT] if config["lungs"]["compare"] else [],
         code=code("write_run"),
     output:
         scans=shown("results/report/scans.html", RESULTS_AND_RUN, page="2 Scans used and skipped"),

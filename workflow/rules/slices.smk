@@ -12,6 +12,7 @@ rule prepare_slices:
     input:
         header=lambda wildcards: SCANS[wildcards.uid].header,
         data=lambda wildcards: SCANS[wildcards.uid].data,
+        lungs=lung_source,
         checked=CHECKED,
         code=code("prepare_slices"),
     output:
@@ -30,7 +31,7 @@ rule prepare_slices:
         mem_mb=memory(3000),
         runtime=minutes(20),
     params:
-        lungs=config["lungs"]["method"],
+        lungs=LUNGS_BY,
         settings=all_but("slices", "png"),
     script:
         "../scripts/prepare_slices.py"
@@ -40,6 +41,7 @@ rule prepare_volumes:
     input:
         header=lambda wildcards: SCANS[wildcards.uid].header,
         data=lambda wildcards: SCANS[wildcards.uid].data,
+        lungs=lung_source,
         checked=CHECKED,
         code=code("prepare_volumes"),
     output:
@@ -57,7 +59,7 @@ rule prepare_volumes:
         mem_mb=memory(3000),
         runtime=minutes(20),
     params:
-        lungs=config["lungs"]["method"],
+        lungs=LUNGS_BY,
         settings=config["volumes"],
     script:
         "../scripts/prepare_volumes.py"

@@ -1,7 +1,10 @@
 """Check every scan and list, and write the scan sheet."""
 
+from pathlib import Path
+
 from nodules.base import jobs, tables
 from nodules.datasets import check, lidc
+from nodules.datasets.lung_mask_check import Masks
 from nodules.prepare import lung_check
 
 
@@ -15,6 +18,7 @@ def main(snakemake):
         snakemake.threads,
         progress=True,
         further=lung_check.verdicts,
+        masks=Masks(Path(params.masks[0]), params.masks[1]) if params.masks else None,
     )
     for line in check.messages(checked):
         jobs.log.warning(line)

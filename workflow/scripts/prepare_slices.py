@@ -5,7 +5,7 @@ import cv2
 from nodules.base import jobs, tables
 from nodules.base.files import write_array
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lung_search, slices
+from nodules.prepare import lung_masks, slices
 
 
 def main(snakemake):
@@ -14,7 +14,7 @@ def main(snakemake):
     uid, method = snakemake.wildcards.uid, snakemake.params.lungs
     settings = slices.SliceSettings(**snakemake.params.settings)
     volume, geometry = read_volume(snakemake.input.header)
-    lungs = lung_search.search(method, volume, geometry)
+    lungs = lung_masks.of_scan(method, volume, geometry, snakemake.input.get("lungs", []))
     if lungs.first.reason:
         jobs.log.warning("%s, lungs by '%s': %s", uid, method, lungs.first.reason)
     jobs.log.info("%s, lungs by '%s': %s", uid, lungs.method, lungs.plausibility.statement)

@@ -5,7 +5,7 @@ import cv2
 from nodules.base import jobs, tables
 from nodules.base.files import write_array
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lung_search, volume_cut, volumes
+from nodules.prepare import lung_masks, volume_cut, volumes
 
 
 def main(snakemake):
@@ -14,7 +14,8 @@ def main(snakemake):
     uid, output = snakemake.wildcards.uid, snakemake.output
     settings = volume_cut.VolumeSettings(**snakemake.params.settings)
     volume, geometry = read_volume(snakemake.input.header)
-    lungs = lung_search.search(snakemake.params.lungs, volume, geometry)
+    source = snakemake.input.get("lungs", [])
+    lungs = lung_masks.of_scan(snakemake.params.lungs, volume, geometry, source)
     cut = volume_cut.cut(volume, geometry, lungs.mask, settings)
     write_array(output.volume, cut.grey)
     write_array(output.lung, cut.lung)

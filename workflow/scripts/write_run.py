@@ -13,7 +13,8 @@ def main(snakemake):
     folds = tables.read(inputs.folds, "folds")
     defects = tables.read(inputs.defects, "defects")
     lungs = tables.read_all(inputs.lungs, "lungs")
-    run.scans(scans, defects, folds, lungs).write(output.scans)
+    agreement = tables.read_all(inputs.agreement, "lung_agreement")
+    run.scans(scans, defects, folds, lungs, agreement).write(output.scans)
     page = run.run(
         Path(inputs.config).read_text(),
         provenance.versions(),

@@ -16,12 +16,14 @@ DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 def overlaid(**sections):
     """The default configuration with some keys of some sections changed."""
-    config = copy.deepcopy(DEFAULT)
-    for name, values in sections.items():
-        if isinstance(values, dict):
-            config[name] |= values
-        else:
-            config[name] = values
+    return laid_over(copy.deepcopy(DEFAULT), sections)
+
+
+def laid_over(config, changes):
+    """A configuration with sections, and sections in them, changed key by key as by Snakemake."""
+    for name, values in changes.items():
+        inner = isinstance(values, dict) and isinstance(config.get(name), dict)
+        config[name] = laid_over(config[name], values) if inner else values
     return config
 
 

@@ -176,6 +176,22 @@ def test_storing_in_another_order_moves_no_voxel(
         np.testing.assert_allclose(dataset.stored_array(world, order, flips), moved)
 
 
+def test_lung_masks_are_stored_as_luna16_has_them(scans: list[Scan], phantom: Path) -> None:
+    for one in scans:
+        header, voxels = plan.lung_mask(phantom, one.uid)
+        assert Path(header).parent.name == "seg-lungs-LUNA16" and voxels.endswith(".zraw")
+        ct, mask = sitk.ReadImage(one.header), sitk.ReadImage(header)
+        for told in ("Size", "Origin", "Spacing", "Direction"):
+            assert getattr(ct, f"Get{told}")() == getattr(mask, f"Get{told}")()
+        labels, hu = sitk.GetArrayFromImage(mask), sitk.GetArrayFromImage(ct)
+        assert set(np.unique(labels)) == {0, 3, 4}
+        assert np.median(hu[labels > 0]) < -700
+        # The patient's left is where x grows, however the voxels are stored.
+        x = [np.argwhere(labels == label)[:, ::-1].mean(axis=0).tolist() for label in (3, 4)]
+        left, right = (mask.TransformContinuousIndexToPhysicalPoint(place)[0] for place in x)
+        assert left > right + 50
+
+
 def test_nodules_lie_in_the_lungs(scans: list[Scan], csv: Callable) -> None:
     nodules = csv("annotations")
     assert list(nodules) == ["seriesuid", "coordX", "coordY", "coordZ", "diameter_mm"]

@@ -11,6 +11,7 @@ from nodules.evaluation.detection import BEST
 from nodules.evaluation.explanations import MEASURES, METHODS
 from nodules.images.geometry import Geometry
 from nodules.report.pages import costs as pages_costs
+from nodules.report.pages import lungs as lung_part
 from nodules.report.pages import run
 from nodules.report.pages.numbers import SECTIONS, page
 
@@ -106,7 +107,8 @@ def test_a_skipped_scan_is_listed_with_its_reason() -> None:
     defects = tables.frame("defects", [defect | {"remedy": "download it again", "fatal": True}])
     fold = {"seriesuid": "2.25.1", "patient": "p", "subset": 3, "n_nodules": 0, "fold": -1}
     lungs = tables.frame("lungs", [lung_row("2.25.1")])
-    html = run.scans(sheet, defects, tables.frame("folds", [fold]), lungs).html()
+    others = (tables.frame("folds", [fold]), lungs, tables.frame("lung_agreement"))
+    html = run.scans(sheet, defects, *others).html()
     assert "1 of 2 scans found are used, with 0 reference nodules; 1 of them have none" in html
     assert html.count("data file is short") == 2
     assert "download it again" in html
@@ -122,11 +124,46 @@ def test_lungs_found_at_the_second_try_or_not_at_all_are_listed_with_the_reason(
     rows = [lung_row("2.25.1"), lung_row("2.25.2", "density", "0.20 litres are gas.")]
     rows.append(lung_row("2.25.3", "", "No lung was found."))
     empty = (tables.frame(name, []) for name in ("scans", "defects", "folds"))
-    html = run.scans(*empty, tables.frame("lungs", rows)).html()
+    html = run.scans(*empty, tables.frame("lungs", rows), tables.frame("lung_agreement")).html()
+    assert "agree" not in html
     assert "method found lungs in 1 of 3 scans (4.2 to 4.2 litres, median 4.2)." in html
     assert "In 1 they were found by their density" in html and "In 1 no lungs were found" in html
     assert html.count("<td>2.25.1</td>") == 0
     assert "0.20 litres are gas." in html and "<td>no method</td>" in html
+
+
+def test_a_doubtful_given_mask_is_told_apart_from_lungs_found_anew() -> None:
+    rows = [lung_row("2.25.1", "given"), lung_row("2.25.2", "given", "It holds no air.")]
+    empty = (tables.frame(name, []) for name in ("scans", "defects", "folds"))
+    html = run.scans(*empty, tables.frame("lungs", rows), tables.frame("lung_agreement")).html()
+    assert "In 1 the given mask is used as it is, although something speaks against it." in html
+    assert "by their density" not in html and "It holds no air." in html
+
+
+def test_the_scan_with_the_least_agreement_is_named_and_empty_ones_do_not_count() -> None:
+    row = {"method": "volume", "litres": 1.0, "other_litres": 1.0}
+    dice = {("1", "given"): 0.9, ("2", "given"): 0.5, ("3", "given"): 0.7, ("1", "unet"): 0.95}
+    dice[("2", "unet")] = float("nan")
+    table = tables.frame(
+        "lung_agreement",
+        [row | {"seriesuid": uid, "other": other, "dice": d} for (uid, other), d in dice.items()],
+    )
+    best, worse = lung_part.summary(table)
+    assert best == {"other": "unet", "scans": 1, "median": 0.95, "least": 0.95, "scan": "1"}
+    assert worse == {"other": "given", "scans": 3, "median": 0.7, "least": 0.5, "scan": "2"}
+    assert lung_part.summary(tables.frame("lung_agreement")) == []
+
+
+def test_the_page_says_how_far_lungs_by_several_methods_agree() -> None:
+    row = {"method": "volume", "litres": 4.0, "other_litres": 4.1}
+    dice = {"2.25.1": 0.98, "2.25.2": 0.9, "2.25.3": 0.97}
+    rows = [row | {"seriesuid": uid, "other": "given", "dice": d} for uid, d in dice.items()]
+    empty = (tables.frame(name, []) for name in ("scans", "defects", "folds"))
+    agreement = tables.frame("lung_agreement", rows)
+    html = run.scans(*empty, tables.frame("lungs", [lung_row("2.25.1")]), agreement).html()
+    assert "the lungs used (by the 3-D method) agree with those that other methods find" in html
+    for cell in ("given masks", "3", "0.970", "0.900", "2.25.2"):
+        assert f">{cell}</td>" in html
 
 
 def test_the_run_is_described_and_its_config_escaped() -> None:

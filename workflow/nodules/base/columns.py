@@ -112,6 +112,15 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("grid", STR, "", "native or volume"),
         *GEOMETRY,
     ),
+    # How far a scan's lungs agree with those of another method, on a grid of about 2 mm.
+    "lung_agreement": (
+        UID,
+        Column("method", STR, "", "that found the lungs used, as in table lungs"),
+        Column("other", STR, "", "the method that they are held against"),
+        Column("dice", REAL, "", "3-D Dice of the two; empty where both found nothing"),
+        Column("litres", REAL, "l", "volume of the lungs used"),
+        Column("other_litres", REAL, "l", "volume by the other method"),
+    ),
     # Reader contours, one row per reader, nodule and slice; indices on the grid as stored on disk.
     "contours": (
         UID,
@@ -150,7 +159,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     # Binary masks, one row per region and slice.
     "regions": (
         UID,
-        Column("kind", STR, "", "sphere, readers, reader_1.., labels, unet, maskrcnn"),
+        Column("kind", STR, "", "sphere, readers, reader_1.., labels, unet, maskrcnn, lungs"),
         Column("grid", STR, "", "native (the scan's voxels, LPS) or slices (the stored slices)"),
         Column("region", INT, "", "nodule or candidate number within the scan"),
         Column("z", INT, "slices", "slice index"),

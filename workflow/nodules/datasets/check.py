@@ -28,6 +28,7 @@ from nodules.datasets import (
 from nodules.datasets.hounsfield import LOWEST, Verdict
 from nodules.datasets.label_check import check_labels
 from nodules.datasets.luna16_lists import LISTS, Defect, defect
+from nodules.datasets.lung_mask_check import Masks, check_mask
 from nodules.datasets.scan import SUBSETS
 from nodules.datasets.voxels import Identity, Thinned, Voxels, survey
 from nodules.images.foreign import is_uid
@@ -72,6 +73,7 @@ def check_folder(
     threads: int = 1,
     progress: bool = False,
     further: Further | None = None,
+    masks: Masks | None = None,
 ) -> Checked:
     """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
 
@@ -81,6 +83,7 @@ def check_folder(
     A scan with a fatal defect has the status `skipped`.
     of_lidc: whose each scan of LIDC-IDRI is, by UID (`lidc.patients`); None: LIDC is not known.
     further: what else is to be known of a scan that can be read, such as where its lungs are.
+    masks: where the lung masks lie, if they are used.
     """
     root, paths = Path(folder), [Path(header) for header in headers]
     paths += [odd.path for odd in luna16.misfits(root) if odd.path not in paths]
@@ -94,7 +97,7 @@ def check_folder(
     of_scan = dict(iter(nodules.groupby("seriesuid")))
 
     def check(path: Path) -> Scanned:
-        return check_scan(path, of_scan.get(path.stem, nodules.iloc[:0]), further)
+        return check_scan(path, of_scan.get(path.stem, nodules.iloc[:0]), further, masks)
 
     with ThreadPoolExecutor(threads) as pool:
         checked = list(
@@ -126,7 +129,10 @@ def check_folder(
 
 
 def check_scan(
-    header_path: str | Path, nodules: pd.DataFrame | None = None, further: Further | None = None
+    header_path: str | Path,
+    nodules: pd.DataFrame | None = None,
+    further: Further | None = None,
+    masks: Masks | None = None,
 ) -> Scanned:
     """Check one scan: its row of table `scans`, as stored on disk, and its defects.
 
@@ -149,6 +155,8 @@ def check_scan(
     if labels := luna16.label_volume(path):
         row["labels"] = escaped(str(labels))
         defects += check_labels(labels, header.geometry, uid, nodules)
+    if masks:
+        defects += check_mask(masks, uid, header.geometry)
     try:
         thinned = Thinned(header.geometry, THINNED_MM) if further else None
         voxels = survey(header, thinned)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from nodules.base.files import FileDefect
@@ -12,6 +11,9 @@ from nodules.datasets.luna16_lists import Defect, defect
 from nodules.datasets.voxels import INT16, labelled
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_header import examine
+from nodules.images.volume import same_grid
+
+SAME_MM = 0.01  # how far a voxel may lie from its like
 
 
 def check_labels(
@@ -27,7 +29,7 @@ def check_labels(
     if labels is None:
         return [defect(path, p.reason, p.remedy, uid) for p in problems]
     told = []
-    if not _same_grid(labels.geometry, grid):
+    if not same_grid(labels.geometry, grid, SAME_MM):
         told.append(defect(path, "the label volume has another grid than its scan", remedy, uid))
     if labels.element.kind == "f":
         told.append(defect(path, "labels are not whole numbers", remedy, uid))
@@ -54,11 +56,3 @@ def _numbers(low: float, high: float) -> Iterator[tuple[str, str]]:
     if high > INT16.max:
         # Stored labels are read as int16, which would make all of these one.
         yield f"the label {high:g} is above {INT16.max}", remedy
-
-
-def _same_grid(one: Geometry, other: Geometry) -> bool:
-    """Whether two grids have the same shape and no voxel is 0.01 mm away from its like."""
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(one.shape) - 1)
-    return one.shape == other.shape and bool(
-        np.abs(one.to_world(corners) - other.to_world(corners)).max() < 0.01
-    )

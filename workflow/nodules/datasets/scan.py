@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SUBSETS = range(10)
+LUNG_MASKS = "seg-lungs-LUNA16"  # LUNA16's archive of lung masks, and the folder in it
 
 
 class Scan(NamedTuple):

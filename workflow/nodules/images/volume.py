@@ -70,3 +70,11 @@ def require_grid(geometry: Geometry, place: str) -> None:
             f"({low:g} to {high:g} mm)",
             "Write the scan again with its spacing in mm.",
         )
+
+
+def same_grid(one: Geometry, other: Geometry, within_mm: float) -> bool:
+    """Whether two grids have the same shape and no voxel is `within_mm` away from its like."""
+    if one.shape != other.shape:
+        return False
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(one.shape) - 1)
+    return bool(np.abs(one.to_world(corners) - other.to_world(corners)).max() < within_mm)

@@ -90,10 +90,25 @@ def search(method: str, volume: Volume, geometry: Geometry) -> Lungs:
     """
     coarse, spacing = lungs.decimate(volume, geometry)
     if method == "volume":
-        mask, found = None, lungs.enclosed(coarse, spacing)
-    else:
-        mask = lungs.find(method, volume, geometry)
-        found = lungs.shrink(mask, geometry)
+        return settled(method, lungs.enclosed(coarse, spacing), coarse, spacing, geometry)
+    mask = lungs.find(method, volume, geometry)
+    found = lungs.shrink(mask, geometry)
+    return settled(method, found, coarse, spacing, geometry, mask)
+
+
+def settled(
+    method: str,
+    found: Bools,
+    coarse: Volume,
+    spacing: Spacing,
+    geometry: Geometry,
+    mask: Mask | None = None,
+) -> Lungs:
+    """What a method found, where that is plausible; else lungs by density; else none.
+
+    found: on the coarse grid, as the int16 HU of `coarse`; mask: the same on the native grid, where
+    the method has worked there.
+    """
     first = measure(coarse, found, spacing)
     if first.plausible:
         return Lungs(lungs.refine(found, geometry) if mask is None else mask, method, first, first)
@@ -101,7 +116,7 @@ def search(method: str, volume: Volume, geometry: Geometry) -> Lungs:
     second = measure(coarse, found, spacing)
     if second.plausible:
         return Lungs(lungs.refine(found, geometry), SECOND, second, first)
-    return Lungs(np.zeros(volume.shape, np.uint8), NONE, first, first)
+    return Lungs(np.zeros(geometry.shape, np.uint8), NONE, first, first)
 
 
 def plausibility(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility:

@@ -226,8 +226,7 @@ def grow(mask: Mask, geometry: Geometry, margin_mm: float) -> Mask:
 
 def shrink(mask: Mask, geometry: Geometry) -> Bools:
     """A native mask on the coarse grid."""
-    step, (rows, cols) = z_step(geometry), _coarse_size(geometry)
-    chosen = mask[_first_slice(len(mask), step) :: step]
+    chosen, (rows, cols) = mask[coarse_slices(geometry)], coarse_size(geometry)
     coarse = np.empty((len(chosen), rows, cols), np.uint8)
     for image, out in zip(chosen, coarse, strict=True):
         cv2.resize(image, (cols, rows), dst=out, interpolation=cv2.INTER_NEAREST)
@@ -239,27 +238,29 @@ def z_step(geometry: Geometry) -> int:
     return max(1, int(GRID_MM / geometry.spacing_zyx[0]))
 
 
+def coarse_slices(geometry: Geometry) -> slice:
+    """The native slices that the 3-D method looks at."""
+    step = z_step(geometry)
+    return slice(min((step - 1) // 2, geometry.shape[0] - 1), None, step)
+
+
 def decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
     """The volume on square pixels of about GRID_MM, and its spacing (z, pixel) in mm."""
-    step, (rows, cols) = z_step(geometry), _coarse_size(geometry)
+    step, (rows, cols) = z_step(geometry), coarse_size(geometry)
     _, height, width = volume.shape
     kernel = [2 * (n // (2 * small)) + 1 for n, small in ((width, cols), (height, rows))]
-    chosen = volume[_first_slice(len(volume), step) :: step]
+    chosen = volume[coarse_slices(geometry)]
     coarse = np.empty((len(chosen), rows, cols), np.int16)
     for image, out in zip(chosen, coarse, strict=True):
         cv2.resize(cv2.blur(image, kernel), (cols, rows), dst=out)
     return coarse, (geometry.spacing_zyx[0] * step, GRID_MM)
 
 
-def _coarse_size(geometry: Geometry) -> tuple[int, int]:
+def coarse_size(geometry: Geometry) -> tuple[int, int]:
     """Rows and columns of square pixels of about GRID_MM that fill a slice."""
     _, mm_y, mm_x = geometry.spacing_zyx
     _, height, width = geometry.shape
     return max(1, round(height * mm_y / GRID_MM)), max(1, round(width * mm_x / GRID_MM))
-
-
-def _first_slice(slices: int, step: int) -> int:
-    return min((step - 1) // 2, slices - 1)
 
 
 def refine(mask: Bools, geometry: Geometry) -> Mask:
@@ -267,7 +268,7 @@ def refine(mask: Bools, geometry: Geometry) -> Mask:
     shape, step = geometry.shape, z_step(geometry)
     fine = np.empty(shape, np.uint8)
     grey = mask.view(np.uint8) * np.uint8(255)
-    positions = (np.arange(shape[0]) - _first_slice(shape[0], step)) / step
+    positions = (np.arange(shape[0]) - coarse_slices(geometry).start) / step
     for position, out in zip(np.clip(positions, 0, len(mask) - 1), fine, strict=True):
         low = int(position)
         image = grey[low]

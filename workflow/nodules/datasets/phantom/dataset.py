@@ -60,10 +60,11 @@ class ScanOrder:
 def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], processes: int) -> None:
     """Write every scan that `discovery.planned` names, and the set's tables, into a folder.
 
-    Written: headers and voxels; annotations.csv, annotations_excluded.csv, candidates_V2.csv and
-    seriesuids.csv in LUNA16's formats; patients.csv; contours.parquet and ratings.parquet (tables
-    `contours`, `ratings`); findings.csv, which tells how each nodule was made. The files depend on
-    the config's seed and section `phantom` alone, not on the number of processes.
+    Written: headers and voxels; lung masks, annotations.csv, annotations_excluded.csv,
+    candidates_V2.csv and seriesuids.csv in LUNA16's formats; patients.csv; contours.parquet and
+    ratings.parquet (tables `contours`, `ratings`); findings.csv, which tells how each nodule was
+    made. The files depend on the config's seed and section `phantom` alone, not on the number of
+    processes.
     """
     library = lidc.nodule_library()
     seed, settings = config["seed"], config["phantom"]
@@ -90,6 +91,8 @@ def make_scan(order: ScanOrder) -> Rows:
     stored = stored_grid(phantom.geometry, *axes)
     voxels = stored_array(phantom.hu, *axes)
     write_volume(order.scan.header, order.scan.data, voxels, stored)
+    mask = plan.lung_mask(Path(order.scan.header).parents[1], order.scan.uid)
+    write_volume(*mask, stored_array(phantom.lungs, *axes), stored)
     return describe(rng, order.scan.uid, phantom, stored)
 
 

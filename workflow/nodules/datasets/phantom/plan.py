@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nodules.datasets.scan import SUBSETS, Scan
+from nodules.datasets.scan import LUNG_MASKS, SUBSETS, Scan
 
 
 def planned(folder: str | os.PathLike[str], config: Mapping[str, Any]) -> list[Scan]:
@@ -16,6 +16,12 @@ def planned(folder: str | os.PathLike[str], config: Mapping[str, Any]) -> list[S
     About one scan in four is stored compressed (`.zraw`).
     """
     return [_scan(Path(folder), config["seed"], i) for i in range(config["phantom"]["scans"])]
+
+
+def lung_mask(folder: str | os.PathLike[str], uid: str) -> tuple[str, str]:
+    """Header and voxels of a scan's lung mask: compressed, as LUNA16's are."""
+    stem = Path(folder) / LUNG_MASKS / uid
+    return f"{stem}.mhd", f"{stem}.zraw"
 
 
 def _scan(folder: Path, seed: int, index: int) -> Scan:

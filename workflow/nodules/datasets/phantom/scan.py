@@ -41,6 +41,7 @@ class Phantom:
 
     nodules: reference nodules, three readers or more; findings: those of fewer readers.
     junctions: world x, y, z (n, 3) of places where vessels branch in the lungs.
+    lungs: int16 (z, y, x), 3 in the left and 4 in the right lung, as LUNA16 labels them.
     """
 
     geometry: Geometry
@@ -48,6 +49,7 @@ class Phantom:
     nodules: list[PaintedNodule]
     findings: list[PaintedNodule]
     junctions: Floats
+    lungs: NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def draw_phantom(rng: np.random.Generator, request: Request, config: Mapping[str
         nodules,
         findings,
         _in_lung(chest, geometry, junctions + chest.space.origin),
+        np.where(chest.depth > 0, np.where(chest.space.x > 0, 3, 4), 0).astype(np.int16),
     )
 
 

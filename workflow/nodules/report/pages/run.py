@@ -7,13 +7,21 @@ import pandas as pd
 
 from nodules.datasets.folds import TEST_FOLD
 from nodules.evaluation.names import TEST
+from nodules.report.pages import lungs as lung_part
 from nodules.report.pages.page import Page
 
 
 def scans(
-    sheet: pd.DataFrame, defects: pd.DataFrame, folds: pd.DataFrame, lungs: pd.DataFrame
+    sheet: pd.DataFrame,
+    defects: pd.DataFrame,
+    folds: pd.DataFrame,
+    lungs: pd.DataFrame,
+    agreement: pd.DataFrame,
 ) -> Page:
-    """The page of scans used and skipped. Tables `scans`, `defects`, `folds`, and all `lungs`."""
+    """The page of scans used and skipped.
+
+    Tables `scans`, `defects`, `folds`, and all `lungs` and `lung_agreement`; this may be empty.
+    """
     page = Page("Scans used and skipped")
     used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
     page.text(
@@ -40,11 +48,7 @@ def scans(
             for row in defects.itertuples()
         ]
     )
-    page.heading("Lungs")
-    page.text(_lungs_found(lungs))
-    odd = lungs[lungs["objection"] != ""]
-    if len(odd):
-        page.table([_lung_row(row) for row in odd.itertuples()], numbers=["litres"])
+    lung_part.add(page, lungs, agreement)
     page.heading("Folds")
     page.text("A fold is the set of scans that its networks have not seen; test is held out.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
@@ -73,37 +77,6 @@ def run(config: str, versions: Mapping[str, str], commit: str, data_hash: str) -
 def _why(defects: pd.DataFrame, uid: object) -> str:
     own = defects[(defects["seriesuid"] == uid) & defects["fatal"]]
     return "; ".join(own["reason"])
-
-
-def _lungs_found(lungs: pd.DataFrame) -> str:
-    """In how many scans lungs were found, at the first try, at the second, and not at all."""
-    first = lungs[lungs["objection"] == ""]
-    lost = int((lungs["method"] == "").sum())
-    if second := len(lungs) - len(first) - lost:
-        again = (
-            f" In {second:,} they were found by their density, since its result cannot be right."
-        )
-    else:
-        again = ""
-    size = ""
-    if len(first):
-        low, middle, high = first["litres"].quantile([0, 0.5, 1])
-        size = f" ({low:.1f} to {high:.1f} litres, median {middle:.1f})"
-    none = f" In {lost:,} no lungs were found, so their whole slices are kept." if lost else ""
-    return (
-        f"The config's method found lungs in {len(first):,} of {len(lungs):,} scans{size}."
-        f"{again}{none}"
-    )
-
-
-def _lung_row(row: Any) -> dict[str, Any]:
-    """A scan whose lungs the config's method did not find; `row` of table `lungs`."""
-    return {
-        "scan": row.seriesuid,
-        "why": row.objection,
-        "found by": row.method or "no method",
-        "litres": f"{row.litres:.2f}" if row.method else "",
-    }
 
 
 def _fold_rows(folds: pd.DataFrame) -> Iterator[dict[str, Any]]:

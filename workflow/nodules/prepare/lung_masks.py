@@ -1,0 +1,80 @@
+"""A scan's lungs by whatever method the config names: `of_scan` is the one way to ask for them.
+
+`volume` and `slice_kmeans` need the scan alone; `given` reads the mask that lies beside the scans,
+`unet` what a network has answered. A rule hands the files of the latter two on as they come from
+`lung_source` (common.smk).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nodules.base.files import UserError, open_array
+from nodules.datasets.lung_masks import read_mask
+from nodules.images.geometry import Geometry
+from nodules.prepare import lung_grid, lung_search, lungs
+from nodules.prepare.lung_search import Lungs
+from nodules.prepare.lungs import Bools, Spacing, Volume
+
+GIVEN, UNET = "given", "unet"
+HALF = 127  # of 255: from which probability on there is lung
+
+
+def of_scan(
+    method: str, volume: Volume, geometry: Geometry, source: Sequence[str | Path] = ()
+) -> Lungs:
+    """Lungs of a scan by one of the config's methods, judged as `lung_search` judges them.
+
+    volume: int16 HU (z, y, x) on `geometry`. source: for `given` the mask's header (and voxels),
+    for `unet` the network's answer. A given mask is used as it is, whatever speaks against it;
+    what the other methods find is looked for anew by its density where it cannot be right.
+    Raises UserError where `source` does not fit.
+    """
+    if method == GIVEN:
+        mask = read_mask(source[0], geometry)
+        judged = lung_search.plausibility(mask, volume, geometry)
+        return Lungs(mask, GIVEN, judged, judged)
+    if method == UNET:
+        coarse, spacing = lungs.decimate(volume, geometry)
+        found = answered(source[0], coarse, spacing)
+        return lung_search.settled(UNET, found, coarse, spacing, geometry)
+    return lung_search.search(method, volume, geometry)
+
+
+def on_coarse_grid(
+    method: str, volume: Volume, geometry: Geometry, source: Sequence[str | Path] = ()
+) -> Bools:
+    """The same lungs on the coarse grid, neither judged nor refined, also those by density.
+
+    At a fraction of the time of `of_scan`: for comparisons.
+    """
+    if method == GIVEN:
+        return lungs.shrink(read_mask(source[0], geometry), geometry)
+    if method == lungs.slice_kmeans.__name__:
+        chosen = lungs.coarse_slices(geometry)
+        mask = np.zeros(volume.shape, np.uint8)
+        mask[chosen] = lungs.slice_kmeans(volume[chosen], geometry)
+        return lungs.shrink(mask, geometry)
+    coarse, spacing = lungs.decimate(volume, geometry)
+    if method == UNET:
+        return answered(source[0], coarse, spacing)
+    if method == lung_search.NONE:
+        return np.zeros(coarse.shape, np.bool_)
+    ways = {lungs.volume.__name__: lungs.enclosed, lung_search.SECOND: lung_search.dense}
+    return ways[method](coarse, spacing)
+
+
+def answered(path: str | Path, coarse: Volume, spacing: Spacing) -> Bools:
+    """What the U-Net called lung, its parts filled and closed as those of method `volume` are.
+
+    path: array uint8 (z, px, px) of probabilities, 255 for 1. coarse: int16 HU (z, y, x).
+    """
+    answer = open_array(path)
+    if answer.dtype != np.uint8 or answer.ndim != 3 or len(answer) != len(coarse):
+        raise UserError(
+            f"{path}: does not hold this scan's {len(coarse)} coarse slices. Delete it and run"
+            " snakemake again."
+        )
+    found = lung_grid.back(answer, *coarse.shape[1:]) > HALF
+    return lungs.whole(found, coarse, spacing)

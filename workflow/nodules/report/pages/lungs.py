@@ -1,0 +1,101 @@
+"""The report's part on lungs: how they were found, and how far several methods agree."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from nodules.report.pages.page import Page
+
+GIVEN = "given"  # the method that uses lung masks as they are
+METHOD_WORDS = {
+    "volume": "the 3-D method",
+    "slice_kmeans": "two means, slice by slice",
+    "given": "given masks",
+    "unet": "the lung U-Net",
+    "density": "density",
+    "none": "no method",
+}
+
+
+def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame) -> None:
+    """Add it to a page. Tables `lungs` and `lung_agreement`, which may be empty."""
+    page.heading("Lungs")
+    page.text(_lungs_found(lungs))
+    odd = lungs[lungs["objection"] != ""]
+    if len(odd):
+        page.table([_lung_row(row) for row in odd.itertuples()], numbers=["litres"])
+    if len(agreement):
+        page.text(_agreement_text(agreement))
+        rows = [_agreement_row(row) for row in summary(agreement)]
+        page.table(rows, numbers=["scans", "median Dice", "least Dice"])
+
+
+def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of table `lung_agreement`, by other method: scans, median and least Dice, and whose it is.
+
+    A scan in which neither found lungs is not counted. The best agreement comes first.
+    """
+    rows = []
+    for other, group in table.dropna(subset=["dice"]).groupby("other"):
+        worst = group.loc[group["dice"].idxmin()]
+        numbers = {"median": float(group["dice"].median()), "least": float(worst["dice"])}
+        rows.append({"other": other, "scans": len(group), **numbers, "scan": worst["seriesuid"]})
+    return sorted(rows, key=lambda row: (-row["median"], row["other"]))
+
+
+def _lungs_found(lungs: pd.DataFrame) -> str:
+    """In how many scans lungs were found, at the first try, at the second, and not at all."""
+    first = lungs[lungs["objection"] == ""]
+    lost = int((lungs["method"] == "").sum())
+    kept = int(((lungs["method"] == GIVEN) & (lungs["objection"] != "")).sum())
+    if second := len(lungs) - len(first) - lost - kept:
+        again = (
+            f" In {second:,} they were found by their density, since its result cannot be right."
+        )
+    else:
+        again = ""
+    size = ""
+    if len(first):
+        low, middle, high = first["litres"].quantile([0, 0.5, 1])
+        size = f" ({low:.1f} to {high:.1f} litres, median {middle:.1f})"
+    none = f" In {lost:,} no lungs were found, so their whole slices are kept." if lost else ""
+    doubtful = (
+        f" In {kept:,} the given mask is used as it is, although something speaks against it."
+        if kept
+        else ""
+    )
+    return (
+        f"The config's method found lungs in {len(first):,} of {len(lungs):,} scans{size}."
+        f"{again}{none}{doubtful}"
+    )
+
+
+def _lung_row(row: Any) -> dict[str, Any]:
+    """A scan whose lungs the config's method did not find; `row` of table `lungs`."""
+    return {
+        "scan": row.seriesuid,
+        "why": row.objection,
+        "found by": row.method or "no method",
+        "litres": f"{row.litres:.2f}" if row.method else "",
+    }
+
+
+def _agreement_text(agreement: pd.DataFrame) -> str:
+    """What the Dice of lungs by several methods is of."""
+    used = ", ".join(METHOD_WORDS.get(m, m) for m in sorted(set(agreement["method"])))
+    return (
+        f"How far the lungs used (by {used}) agree with those that other methods find in the same"
+        " scan: Dice in 3-D, on a grid of about 2 mm. No method is the truth here."
+    )
+
+
+def _agreement_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Agreement with one other method; `row` of `evaluation.lungs.summary`."""
+    return {
+        "other method": METHOD_WORDS.get(row["other"], row["other"]),
+        "scans": row["scans"],
+        "median Dice": f"{row['median']:.3f}",
+        "least Dice": f"{row['least']:.3f}",
+        "in scan": row["scan"],
+    }

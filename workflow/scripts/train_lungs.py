@@ -1,0 +1,13 @@
+"""Train the lung U-Net of one fold."""
+
+from nodules.base import jobs
+from nodules.learning import loop
+from nodules.learning.tasks.lungs import LungSettings, LungTask
+
+
+def main(snakemake):
+    """Coarse whole slices and their lung masks; binary cross-entropy per pixel."""
+    loop.run(snakemake, "lungs", LungSettings.of(snakemake.params.settings), LungTask)
+
+
+jobs.run(main, snakemake)
