@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from nodules.evaluation.names import UNET
 from nodules.report.pages.page import Page
 
 GIVEN = "given"  # the method that uses lung masks as they are
@@ -12,7 +13,7 @@ METHOD_WORDS = {
     "volume": "the 3-D method",
     "slice_kmeans": "two means, slice by slice",
     "given": "given masks",
-    "unet": "the lung U-Net",
+    "unet": f"the lung {UNET}",
     "density": "density",
     "none": "no method",
 }

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Score one fold's left-out scans alone, by the official rules, with every system found there.
+
+    PYTHONPATH=workflow python benchmarks/unseen.py RESULTS 1
+
+RESULTS: a results folder in which that fold's candidates stand, whether or not other folds were
+run. Prints a line a system: CPM with its interval over scans, nodules found, false alarms a scan,
+recall at 8 false alarms a scan, of all nodules and of those under 8 mm, and Dice of hit nodules.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nodules.base import tables
+from nodules.evaluation import names
+from nodules.evaluation.detection import WITHIN, Truth, score_systems
+from nodules.evaluation.segmentation import compare_scan
+from nodules.images.geometry import Geometry
+
+SMALL_MM = 8.0
+
+
+def dice(results: Path, mask: names.Mask, part: str, nodules: pd.DataFrame) -> float:
+    """Mean Dice over the nodules that a system's regions touch; NaN where it draws none."""
+    path = results.parent / mask.regions.format(part=part) if mask.regions else None
+    if path is None or not path.exists():
+        return float("nan")
+    regions = tables.read(path, "regions")
+    sheet = tables.read(results / "scans/scans.parquet", "scans").set_index("seriesuid")
+    found = []
+    for uid, own in nodules.groupby("seriesuid"):
+        native, _, _ = Geometry.from_row(sheet.loc[uid].to_dict()).reoriented()
+        table = results / f"slices/{uid}.parquet"
+        slices = native
+        if table.exists():
+            slices = Geometry.from_row(tables.read(table, "slices").iloc[0].to_dict())
+        rows = compare_scan(
+            own,
+            tables.read(results / f"masks/{uid}.parquet", "regions"),
+            regions[regions["seriesuid"] == uid],
+            native,
+            slices,
+            0.5,
+            [mask.key],
+        )
+        found += [r["dice"] for r in rows if r["comparison"] == mask.key and r["detected"]]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path)
+    parser.add_argument("fold", type=int)
+    given = parser.parse_args()
+    results, part = given.results, f"fold_{given.fold}"
+    folds = tables.read(results / "folds/folds.parquet", "folds")
+    folds = folds[folds["fold"] == given.fold]
+    nodules, excluded = (
+        tables.read(results / f"scans/{name}.parquet", name) for name in ("nodules", "excluded")
+    )
+    nodules = nodules[nodules["seriesuid"].isin(folds["seriesuid"])]
+    systems = {}
+    for key, system in names.SYSTEMS.items():
+        path = results.parent / system.scores.path.format(part=part)
+        if path.exists():
+            marks = tables.read(path, system.scores.table)
+            systems[key] = marks.assign(probability=marks[system.scores.score])
+    scores = score_systems(systems, Truth(nodules, excluded, folds), 1000, 2016)
+    print(f"{len(folds)} scans, {folds['patient'].nunique()} patients, {len(nodules)} nodules")
+    for key in systems:
+        found = scores.summary["systems"][key][part]
+        cpm, points = found["cpm"], found["operating_points"]
+        hits = scores.nodule_hits
+        hits = hits[(hits["system"] == key) & (hits["set"] == names.OUT_OF_FOLD)]
+        above = points[WITHIN]["above"]
+        reached = hits["hit"] & (hits["probability"].fillna(-np.inf) > above)
+        small = hits["diameter_mm"] < SMALL_MM
+        drawn = [
+            mask for mask in names.MASKS.values() if mask.key == names.SYSTEMS[key].networks[-1]
+        ]
+        overlap = dice(results, drawn[0], part, nodules) if drawn else float("nan")
+        print(
+            f"{names.SYSTEMS[key].name}: CPM {cpm['value']:.3f} ({cpm['low']:.3f} to"
+            f" {cpm['high']:.3f}); {int(hits['hit'].sum())} of {len(hits)} nodules at"
+            f" {points['all']['false_alarms_per_scan']['value']:.1f} false alarms a scan; at 8 a scan"
+            f" {int(reached.sum())} of {len(hits)}, under 8 mm {int(reached[small].sum())} of"
+            f" {int(small.sum())}; Dice {overlap:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
