@@ -13,13 +13,14 @@ from nodules.datasets import folds
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
 TINY = str(Path(__file__).with_name("tiny.yaml"))
+SMALL = ["phantom={scans: 5}", "folds={test_subset: 4}"]
 TARGET = "results/evaluation/lung_agreement.parquet"
 
 
-def lungs_by(workdir: Path, method: str, *more: str):
-    """Run the workflow up to the comparison of lungs."""
-    config = ["--config", f"lungs={{method: {method}}}", *more]
-    return run_workflow(workdir, "--configfile", TINY, *config, "--", TARGET)
+def lungs_by(workdir: Path, method: str, masks: str = "", target: str = TARGET):
+    """Run the workflow up to the comparison of lungs, or to another target."""
+    lungs = f"lungs={{method: {method}, masks_dir: '{masks}'}}"
+    return run_workflow(workdir, "--configfile", TINY, "--config", lungs, *SMALL, "--", target)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,5 @@ def test_given_masks_are_used_and_a_damaged_one_stops_the_check(by_unet, tmp_pat
     shutil.copytree(workdir / "results/phantom/seg-lungs-LUNA16", masks)
     voxels = sorted(masks.glob("*.zraw"))[0]
     voxels.write_bytes(voxels.read_bytes()[:-5])
-    config = f"lungs={{method: given, masks_dir: {masks}}}"
-    target = "results/scans/scans.parquet"
-    done = run_workflow(workdir, "--configfile", TINY, "--config", config, "--", target)
+    done = lungs_by(workdir, "given", str(masks), "results/scans/scans.parquet")
     assert done.returncode and f"{voxels}: " in done.stdout + done.stderr
