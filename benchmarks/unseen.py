@@ -16,7 +16,7 @@ import pandas as pd
 
 from nodules.base import tables
 from nodules.evaluation import names
-from nodules.evaluation.detection import WITHIN, Truth, score_systems
+from nodules.evaluation.detection import WITHIN, DetectionScores, Truth, score_systems
 from nodules.evaluation.segmentation import compare_scan
 from nodules.images.geometry import Geometry
 
@@ -73,24 +73,31 @@ def main() -> None:
     scores = score_systems(systems, Truth(nodules, excluded, folds), 1000, 2016)
     print(f"{len(folds)} scans, {folds['patient'].nunique()} patients, {len(nodules)} nodules")
     for key in systems:
-        found = scores.summary["systems"][key][part]
-        cpm, points = found["cpm"], found["operating_points"]
-        hits = scores.nodule_hits
-        hits = hits[(hits["system"] == key) & (hits["set"] == names.OUT_OF_FOLD)]
-        above = points[WITHIN]["above"]
-        reached = hits["hit"] & (hits["probability"].fillna(-np.inf) > above)
-        small = hits["diameter_mm"] < SMALL_MM
-        drawn = [
-            mask for mask in names.MASKS.values() if mask.key == names.SYSTEMS[key].networks[-1]
-        ]
-        overlap = dice(results, drawn[0], part, nodules) if drawn else float("nan")
-        print(
-            f"{names.SYSTEMS[key].name}: CPM {cpm['value']:.3f} ({cpm['low']:.3f} to"
-            f" {cpm['high']:.3f}); {int(hits['hit'].sum())} of {len(hits)} nodules at"
-            f" {points['all']['false_alarms_per_scan']['value']:.1f} false alarms a scan; at 8 a scan"
-            f" {int(reached.sum())} of {len(hits)}, under 8 mm {int(reached[small].sum())} of"
-            f" {int(small.sum())}; Dice {overlap:.3f}"
-        )
+        print(line(key, scores, part, overlap(results, key, part, nodules)))
+
+
+def overlap(results: Path, key: str, part: str, nodules: pd.DataFrame) -> float:
+    """Mean Dice of the regions that a system's last network draws; NaN where it draws none."""
+    last = names.SYSTEMS[key].networks[-1]
+    return dice(results, names.MASKS[last], part, nodules) if last in names.MASKS else float("nan")
+
+
+def line(key: str, scores: DetectionScores, part: str, overlap: float) -> str:
+    """A system's numbers in a sentence."""
+    found = scores.summary["systems"][key][part]
+    cpm, points = found["cpm"], found["operating_points"]
+    hits = scores.nodule_hits
+    hits = hits[(hits["system"] == key) & (hits["set"] == names.OUT_OF_FOLD)]
+    reached = hits["hit"] & (hits["probability"].fillna(-np.inf) > points[WITHIN]["above"])
+    small = hits["diameter_mm"] < SMALL_MM
+    alarms = points["all"]["false_alarms_per_scan"]["value"]
+    return (
+        f"{names.SYSTEMS[key].name}: CPM {cpm['value']:.3f} ({cpm['low']:.3f} to"
+        f" {cpm['high']:.3f}); {int(hits['hit'].sum())} of {len(hits)} nodules at"
+        f" {alarms:.1f} false alarms a scan; at 8 a scan {int(reached.sum())} of"
+        f" {len(hits)}, under 8 mm {int(reached[small].sum())} of {int(small.sum())};"
+        f" Dice {overlap:.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -42,6 +42,13 @@ def test_published_overlay_is_valid():
     configuration.check(overlaid(**overlay, luna16_dir="somewhere"))
 
 
+@pytest.mark.parametrize("file", ["config/best.yaml", "benchmarks/unseen.yaml"])
+def test_overlay_is_valid(file):
+    overlay = yaml.safe_load((ROOT / file).read_text())
+    given = {"data": {"source": "luna16"}, "luna16_dir": "somewhere"}
+    configuration.check(overlaid(**given | overlay))
+
+
 def test_every_key_is_documented_with_its_default():
     page = (ROOT / "config/README.md").read_text()
     rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", page, re.M)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nodules.learning.networks import reducer3d, unet3d
+from nodules.learning.networks import bundle, reducer3d, unet3d
 
 WIDTHS = {"widths": [4, 6, 8]}
 
@@ -42,3 +42,16 @@ def test_weights_hang_on_the_seed_alone(module):
 def test_the_default_u_net_is_small():
     count = sum(p.numel() for p in unet3d.build({"widths": [24, 48, 64, 64]}, 0).parameters())
     assert count == 1_131_506
+
+
+@pytest.mark.parametrize("name", ["unet3d", "reducer3d"])
+def test_a_network_in_3d_is_built_again_from_its_bundle_alone(tmp_path, name):
+    network = bundle.architecture(name).build(WIDTHS, 1).eval()
+    told = {"model": name, "input": {}, "output": "", "trained_on": {}}
+    bundle.save(
+        tmp_path / "model.pt", network, told | {"network": {"name": name, "settings": WIDTHS}}
+    )
+    again = bundle.restore(tmp_path / "model.json", torch.device("cpu")).network
+    x = torch.rand(1, 1, 16, 16, 16)
+    with torch.inference_mode():
+        assert str(network(x)) == str(again(x))

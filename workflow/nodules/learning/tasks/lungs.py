@@ -49,6 +49,8 @@ class Slice(NamedTuple):
 class LungTask:
     """Slices of the training scans that have a mask, drawn anew each epoch."""
 
+    low_precision = False
+
     def __init__(
         self,
         training: Sequence[Stack],

@@ -33,8 +33,6 @@ log = logging.getLogger("nodules")
 class SliceTaskSettings(TrainingSettings):
     """Which slices a network that sees whole slices or patches is shown."""
 
-    low_precision = False
-
     context: int  # neighbouring slices on each side
     patch: int  # pixels along a side of what is shown; 0: the whole slice
     empty_slices: float  # slices without a nodule for each with one
@@ -59,6 +57,8 @@ class Slice(NamedTuple):
 
 class SliceTask:
     """Slices of the training scans, drawn anew each epoch; binary cross-entropy per pixel."""
+
+    low_precision = False
 
     def __init__(
         self,
