@@ -14,7 +14,7 @@ import pytest
 from helpers.running import run_workflow, succeeded
 from helpers.sources import all_rules
 from nodules.base import tables
-from nodules.datasets import points_csv
+from nodules.datasets import folds, points_csv
 from nodules.evaluation import froc
 from nodules.images import regions
 
@@ -70,11 +70,35 @@ def test_each_network_is_trained_alike_and_detects(run):
     assert list(run.glob("models/attention_unet/fold_*/overlays/epoch_02_gates.png"))
 
 
+def test_the_detector_in_3d_finds_judges_and_draws(run):
+    for part in ("fold_0", "fold_1", "test"):
+        found = tables.read(run / f"detection/unet3d/{part}/candidates.parquet", "candidates")
+        judged = tables.read(run / f"reduction/{part}/candidates.parquet", "classified")
+        drawn = tables.read(run / f"reduction/{part}/regions.parquet", "regions")
+        assert len(found) and set(judged["candidate"]) <= set(found["candidate"])
+        assert judged["confidence"].between(0, 1).all()
+        assert set(drawn["kind"]) <= {"reduction"} and set(drawn["grid"]) <= {"native"}
+    rows = tables.read(run / "evaluation/segmentation.parquet", "segmentation")
+    assert "reduction" in set(rows["comparison"])
+    for fold in (0, 1):
+        path = run / f"detection/unet3d/fold_{fold}_training/alarms.parquet"
+        assert set(tables.read(path, "candidates")["seriesuid"]) <= set(
+            scans_trained_on(run, fold)
+        ), "a false alarm of a left-out scan"
+
+
+def scans_trained_on(run, fold):
+    """UIDs that a fold's networks were trained on."""
+    return folds.split(tables.read(run / "folds/folds.parquet", "folds"), fold)[0]
+
+
 def test_networks_are_compared(run):
     detection = json.loads((run / "evaluation/detection.json").read_text())
     assert {"attention_unet_minus_unet", "transformer_minus_unet"} < set(detection["differences"])
     costs = tables.read(run / "evaluation/system_costs.parquet", "system_costs")
-    assert set(costs["system"]) == {*DETECTORS, "unet_resnet", "maskrcnn"}
+    in_3d = {"unet3d", "unet3d_reduction"}
+    assert set(costs["system"]) == {*DETECTORS, *in_3d, "unet_resnet", "maskrcnn"}
+    assert {"unet3d_reduction_minus_unet3d", "unet3d_minus_unet"} < set(detection["differences"])
     page = (run / "report/metrics.html").read_text()
     assert "One network against another" in page and "Two stages against one" in page
 

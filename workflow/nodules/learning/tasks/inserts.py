@@ -14,10 +14,14 @@ from scipy.spatial.transform import Rotation
 
 from nodules.findings.size import sphere_diameter
 from nodules.images.spheres import Box
+from nodules.learning.tasks.volume_truth import Taught
 from nodules.prepare.cubes import cube
+from nodules.prepare.volumes import Volume
 
 Floats = NDArray[np.float32]
 
+MOST_COPIES = 600  # that are ready to be pasted
+LEAST_MM3 = 15.0  # a nodule of fewer voxels has no shape to scale
 MARGIN = 3  # voxels around a nodule's mask that come with it
 DIAMETERS_MM = (3.5, 26.0)  # of what is pasted, spread evenly over its logarithm
 SCALES = (0.35, 1.8)  # of a nodule: beyond, it is no longer like one
@@ -47,12 +51,29 @@ def cut_out(grey: NDArray[np.uint8], box: Box) -> Insert | None:
     return Insert(cube(grey, low, shape).astype(np.float32), inside, 0.0)
 
 
-def bank(
-    nodules: Sequence[Insert], spacing_mm: float, count: int, rng: np.random.Generator
-) -> list[Insert]:
-    """`count` turned and scaled copies of nodules, each nodule about as often as any other."""
-    copies = [varied(nodules[i % len(nodules)], spacing_mm, rng) for i in range(count)]
-    return [copy for copy in copies if copy.diameter_mm > 0]
+def bank(training: Sequence[Taught], count: int, rng: np.random.Generator) -> list[Insert]:
+    """Turned and scaled copies of the training nodules, each nodule about as often as any other.
+
+    count: at least so many pastes are to come; there are never more than MOST_COPIES.
+    """
+    nodules = [
+        insert
+        for volume, truth in training
+        for box in truth.masks
+        if box[0].sum() * volume.grid.voxel_mm3 >= LEAST_MM3
+        if (insert := cut_out(volume.array, box)) is not None
+    ]
+    if not nodules:
+        return []
+    spacing = spacing_of(training[0][0])
+    copies = min(count, MOST_COPIES)
+    found = [varied(nodules[i % len(nodules)], spacing, rng) for i in range(copies)]
+    return [copy for copy in found if copy.diameter_mm > 0]
+
+
+def spacing_of(volume: Volume) -> float:
+    """Side in mm of a cube as large as a voxel, whose sides differ by less than 1 %."""
+    return float(volume.grid.voxel_mm3 ** (1 / 3))
 
 
 def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Insert:

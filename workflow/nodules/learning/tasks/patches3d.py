@@ -1,6 +1,7 @@
 """What the 3-D U-Net learns from: patches of volumes, and a heat map of their nodules' centres."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,8 +32,6 @@ log = logging.getLogger("nodules")
 KINDS = ("nodule", "bright", "lung")  # what a patch is laid around
 BRIGHT = 109  # grey level of -400 HU in LUNA16's window: vessels, nodules, the wall
 TRIES = 64  # draws of a place before any is good enough
-BANK = 600  # copies of nodules that are ready to be pasted
-BANK_LEAST_MM3 = 15.0  # a nodule of fewer voxels has no shape to scale
 CORE_MM, CORE_SHARE = 1.9, 1 / 7  # radius of a centre: at least so much, or so much of the diameter
 SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it, likewise
 FOCUS, FADE = 2, 4  # powers of the penalty-reduced focal loss, as in CenterNet
@@ -99,16 +98,9 @@ class HeatTask:
     @cached_property
     def bank(self) -> list[inserts.Insert]:
         """Copies of the training nodules, ready to be pasted; the same ones after a kill."""
-        spacing = float(self.training[0][0].grid.spacing[0]) if self.training else 1.0
-        found = [
-            insert
-            for volume, truth in self.training
-            for box in truth.masks
-            if box[0].sum() * volume.grid.voxel_mm3 >= BANK_LEAST_MM3
-            and (insert := inserts.cut_out(volume.array, box)) is not None
-        ]
         rng = generator(self.seed, "unet3d", self.fold, "bank")
-        return inserts.bank(found, spacing, BANK, rng) if found else []
+        pastes = math.ceil(self.settings.patches * self.settings.pasted)
+        return inserts.bank(self.training, pastes, rng)
 
     def epoch(self, epoch: int) -> list[Patch]:
         """Places drawn anew: nodules in turn, so that each is shown as often as any other."""
@@ -141,7 +133,7 @@ class HeatTask:
         )
         noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
         turned, marks = turn(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), marks, rng)
-        return turned[None], target(turned.shape, marks, self._spacing(volume))
+        return turned[None], target(turned.shape, marks, inserts.spacing_of(volume))
 
     def _pasted(
         self, grey: NDArray[np.float32], lung: NDArray[np.bool_], rng: np.random.Generator
@@ -158,10 +150,6 @@ class HeatTask:
             diameters.append((6 * mask.sum() / np.pi) ** (1 / 3))
         found = np.array(centres).reshape(-1, 3)
         return grey, Marks(found, np.array(diameters), np.zeros((0, 3)), np.zeros(0))
-
-    @staticmethod
-    def _spacing(volume: Volume) -> float:
-        return float(volume.grid.voxel_mm3 ** (1 / 3))
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Penalty-reduced focal loss of the centres, and a little for the diameters."""
@@ -183,7 +171,7 @@ class HeatTask:
             grey, marks = view(volume, truth, corner, np.full(3, side), side)
             shown = ((marks.centres > 0) & (marks.centres < side - 1)).all(axis=1).any()
             if shown == (key.kind == 0):
-                aim = target(grey.shape, marks, self._spacing(volume))
+                aim = target(grey.shape, marks, inserts.spacing_of(volume))
                 found.append((grey, aim, int(key.kind == 0)))
         return found
 
@@ -250,7 +238,7 @@ def view(
     mean = float(np.prod(stretch) ** (1 / 3))
     if (sides != side).any():
         grey = resized(grey, (side, side, side))
-    mm = float(volume.grid.voxel_mm3 ** (1 / 3))
+    mm = inserts.spacing_of(volume)
 
     def within(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return (points - corner + 0.5) * stretch - 0.5

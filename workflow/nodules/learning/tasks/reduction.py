@@ -1,6 +1,7 @@
 """What the second stage in 3-D learns from: cubes around nodules, and around false alarms."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +23,6 @@ from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks import inserts
 from nodules.learning.tasks.patches3d import (
-    BANK,
-    BANK_LEAST_MM3,
     NOISE,
     SHIFT,
     Patch,
@@ -96,17 +95,10 @@ class CubeTask:
 
     @cached_property
     def bank(self) -> list[inserts.Insert]:
-        """Copies of the training nodules, ready to be pasted."""
-        spacing = float(self.training[0][0].grid.spacing[0])
-        found = [
-            insert
-            for volume, truth in self.training
-            for box in truth.masks
-            if box[0].sum() * volume.grid.voxel_mm3 >= BANK_LEAST_MM3
-            and (insert := inserts.cut_out(volume.array, box)) is not None
-        ]
+        """Copies of the training nodules, ready to be pasted; the same ones after a kill."""
         rng = generator(self.seed, "reduction", self.fold, "bank")
-        return inserts.bank(found, spacing, BANK, rng) if found else []
+        pastes = math.ceil(self.settings.cubes / 2 * self.settings.pasted)
+        return inserts.bank(self.training, pastes, rng)
 
     def epoch(self, epoch: int) -> list[Cube]:
         """Cubes drawn anew: nodules in turn, and false alarms, all as often as each other."""
@@ -151,7 +143,7 @@ class CubeTask:
         self, volume: Volume, truth: Truth, key: Cube, rng: np.random.Generator
     ) -> NDArray[np.float64]:
         if key.kind == "nodule":
-            jitter = JITTER_MM / float(volume.grid.spacing[0])
+            jitter = JITTER_MM / inserts.spacing_of(volume)
             return truth.centres[key.number] + rng.uniform(-jitter, jitter, 3)
         if key.kind == "mined":
             return self.alarms[key.scan][key.number] + rng.uniform(-1, 1, 3)
@@ -181,7 +173,7 @@ class CubeTask:
         if at is not None and insert is not None:
             mask = inserts.paste(grey, insert, at)
             centre = np.argwhere(mask).mean(axis=0)
-        jitter = JITTER_MM / float(volume.grid.spacing[0])
+        jitter = JITTER_MM / inserts.spacing_of(volume)
         centre = centre + rng.uniform(-jitter, jitter, 3)
         first = np.rint(centre - (sides - 1) / 2).astype(int)
         shown = cube(np.clip(np.rint(grey), 0, 255).astype(np.uint8), first, sides)
