@@ -85,15 +85,15 @@ def overlap(results: Path, key: str, part: str, nodules: pd.DataFrame) -> float:
 def line(key: str, scores: DetectionScores, part: str, overlap: float) -> str:
     """A system's numbers in a sentence."""
     found = scores.summary["systems"][key][part]
-    cpm, points = found["cpm"], found["operating_points"]
+    (low, high), points = found["cpm_ci"], found["operating_points"]
     hits = scores.nodule_hits
     hits = hits[(hits["system"] == key) & (hits["set"] == names.OUT_OF_FOLD)]
     reached = hits["hit"] & (hits["probability"].fillna(-np.inf) > points[WITHIN]["above"])
     small = hits["diameter_mm"] < SMALL_MM
     alarms = points["all"]["false_alarms_per_scan"]["value"]
     return (
-        f"{names.SYSTEMS[key].name}: CPM {cpm['value']:.3f} ({cpm['low']:.3f} to"
-        f" {cpm['high']:.3f}); {int(hits['hit'].sum())} of {len(hits)} nodules at"
+        f"{names.SYSTEMS[key].name}: CPM {found['cpm']:.3f} ({low:.3f} to"
+        f" {high:.3f}); {int(hits['hit'].sum())} of {len(hits)} nodules at"
         f" {alarms:.1f} false alarms a scan; at 8 a scan {int(reached.sum())} of"
         f" {len(hits)}, under 8 mm {int(reached[small].sum())} of {int(small.sum())};"
         f" Dice {overlap:.3f}"

@@ -75,6 +75,16 @@ def test_windows_without_lung_are_not_asked(tmp_path):
     assert heat[:4].min() > 0.05 and heat[-4:].max() == 0
 
 
+def test_no_centre_lies_far_from_the_lung(tmp_path):
+    scan, _ = volume(tmp_path, [((20, 48, 48), 12), ((80, 48, 48), 12)], side=96)
+    lung = np.ones_like(scan.lung)
+    lung[30:] = 0  # from 60 mm on
+    scan.__dict__["lung"] = lung
+    heat = windows.answer([Mean()], scan, 96, CPU).heat
+    assert heat[10, 24, 24] > 0.5 and heat[40, 24, 24] == 0
+    assert heat[:32].min() > 0 and heat[33:].max() == 0  # 5 mm beyond, to a voxel
+
+
 def drawn(nodules, side=80, spacing=1.0):
     """The answer that nodules (centre z, y, x; diameter in voxels) call for, and its grid."""
     centres, diameters = zip(*nodules, strict=True)
@@ -113,7 +123,7 @@ def test_nodules_that_touch_are_two_and_a_large_one_is_one():
 
 def test_candidates_are_numbered_by_probability():
     answer, grid = drawn([((40, 30, 20), 10.0), ((20, 60, 60), 6.0)])
-    answer.heat[:25] *= 0.5
+    answer.heat[:15] *= 0.5  # the first 30 slices, with the second one
     found = windows.tabulate("1.2", windows.peaks(answer, grid, SETTINGS), grid)
     assert list(found["candidate"]) == [1, 2]
     assert list(found["n_slices"]) == [10, 6]

@@ -27,7 +27,8 @@ NETWORKS = [UNET, ATTENTION, TRANSFORMER, MASKRCNN, PRESENCE]
 
 
 def test_no_network_is_forgotten():
-    assert {settings.network for settings in NETWORKS} == set(bundle.architectures())
+    in_3d = {"unet3d", "reducer3d"}  # see test_networks3d.py
+    assert {settings.network for settings in NETWORKS} | in_3d == set(bundle.architectures())
 
 
 @pytest.mark.parametrize("settings", NETWORKS, ids=lambda s: s.network)
@@ -81,7 +82,7 @@ def test_what_is_no_manifest_is_refused_in_one_sentence(tmp_path, text, reason):
 
 @pytest.mark.parametrize("name", ["weights", "bundle", "../loop", "os", ""])
 def test_only_networks_can_be_chosen(name):
-    with pytest.raises(UserError, match="not one of attention_unet, maskrcnn, resnet"):
+    with pytest.raises(UserError, match="not one of attention_unet, maskrcnn, reducer3d, resnet"):
         bundle.architecture(name)
 
 

@@ -21,6 +21,7 @@ from nodules.prepare.cubes import cube
 from nodules.prepare.volumes import LUNG_STEP, Volume
 
 MARGIN = 16  # voxels of a window that its neighbour shows better, and in which they are blended
+LUNG_MM = 5.0  # from the lung: a nodule's centre lies no further off
 NEIGHBOURS = 5  # voxels of the heat map along a side of the place in which a peak is the highest
 HEAT_SHARE = 0.45  # of a diameter: how far its heat reaches, and its neighbour does not
 LEAST_APART_MM = 3.0  # two peaks that are nearer mark one nodule
@@ -95,7 +96,21 @@ def answer(
         total[(slice(None), *part)] += found[(slice(None), *within)] * weight
         weights[part] += weight
     total /= np.maximum(weights, 1e-6)
-    return Answer(total[0], total[1])
+    return Answer(np.where(near_lung(volume), total[0], 0), total[1])
+
+
+def near_lung(volume: Volume) -> NDArray[np.bool_]:
+    """Voxels of the heat map (z, y, x) in the lung or within LUNG_MM of it.
+
+    What lies further off, such as a fold of a blanket before the chest, is no lung nodule.
+    """
+    shape = tuple(-(-n // STRIDE) for n in volume.grid.shape)
+    far = ndimage.distance_transform_edt(volume.lung == 0, volume.grid.spacing_zyx * LUNG_STEP)
+    places = [
+        np.minimum(np.arange(n) * STRIDE // LUNG_STEP, most - 1)
+        for n, most in zip(shape, far.shape, strict=True)
+    ]
+    return np.asarray(far[np.ix_(*places)] <= LUNG_MM)
 
 
 def asked(networks: Sequence[nn.Module], grey: Tensor, device: torch.device) -> Tensor:
