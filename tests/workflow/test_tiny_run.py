@@ -77,6 +77,8 @@ def test_the_detector_in_3d_finds_judges_and_draws(run):
         drawn = tables.read(run / f"reduction/{part}/regions.parquet", "regions")
         assert len(found) and set(judged["candidate"]) <= set(found["candidate"])
         assert judged["confidence"].between(0, 1).all()
+        before = tables.read(run / f"reduction/{part}/judged.parquet", "classified")
+        assert before.drop(columns="confidence").equals(judged.drop(columns="confidence"))
         assert set(drawn["kind"]) <= {"reduction"} and set(drawn["grid"]) <= {"native"}
     rows = tables.read(run / "evaluation/segmentation.parquet", "segmentation")
     assert "reduction" in set(rows["comparison"])

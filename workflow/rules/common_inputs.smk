@@ -62,3 +62,9 @@ def volumes(part):
 def taught(wildcards):
     """What is true of the scans that a fold's networks in 3-D may touch."""
     return expand("results/masks/{uid}.parquet", uid=part_scans(f"fold_{wildcards.fold}"))
+
+
+def judged_elsewhere(wildcards):
+    """What the second stage in 3-D says of the parts of all other folds."""
+    others = [part for part in FOLD_PARTS if part != wildcards.part]
+    return expand("results/reduction/{part}/judged.parquet", part=others)

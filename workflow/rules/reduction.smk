@@ -4,7 +4,7 @@ It learns from nodules and from the false alarms of its own fold's U-Net in trai
 
 Requires: results/volumes and results/masks of the scans, results/detection/unet3d.
 Produces: results/models/reduction/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/reduction/{part}/{candidates,regions}.parquet.
+          results/reduction/{part}/{judged,regions,candidates}.parquet.
 """
 
 
@@ -53,7 +53,7 @@ rule reduce_candidates:
         folds="results/folds/folds.parquet",
         code=code("reduce_candidates", config["reduction"]["network"]),
     output:
-        candidates="results/reduction/{part}/candidates.parquet",
+        candidates="results/reduction/{part}/judged.parquet",
         regions="results/reduction/{part}/regions.parquet",
     log:
         "results/logs/reduce_candidates/{part}.log",
@@ -68,3 +68,27 @@ rule reduce_candidates:
         runtime=hours(12),
     script:
         "../scripts/reduce_candidates.py"
+
+
+# How much each stage counts is fitted on what other folds' networks said of scans unseen by them.
+rule combine_stages:
+    input:
+        judged="results/reduction/{part}/judged.parquet",
+        others=judged_elsewhere,
+        nodules="results/scans/nodules.parquet",
+        excluded="results/scans/excluded.parquet",
+        code=code("combine_stages"),
+    output:
+        candidates="results/reduction/{part}/candidates.parquet",
+    log:
+        "results/logs/combine_stages/{part}.log",
+    benchmark:
+        "results/benchmarks/combine_stages/{part}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    script:
+        "../scripts/combine_stages.py"

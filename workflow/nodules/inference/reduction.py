@@ -68,7 +68,7 @@ def reduce(
 
 
 def combined(probability: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One confidence from the first stage's probability and the second stage's logit."""
+    """A confidence to which both stages' logits count alike, until other folds tell better."""
     return sigmoid((logit(probability) + logits) / 2)
 
 

@@ -93,6 +93,27 @@ def fit_platt(labels: Ints, logits: Floats) -> tuple[float, float]:
     return float(slope), float(intercept)
 
 
+def fit_stacked(labels: Ints, logits: Floats) -> Floats:
+    """Weights of several logits (n, k) and an intercept, (k + 1,), for one probability.
+
+    As `fit_platt`, with a logit of each stage: least cross-entropy against targets drawn in from 0
+    and 1 (stacking, Wolpert 1992). NaN with one class.
+    """
+    positive = labels.sum()
+    if positive in (0, len(labels)):
+        return np.full(logits.shape[1] + 1, np.nan)
+    high, low = (positive + 1) / (positive + 2), 1 / (len(labels) - positive + 2)
+    targets = np.where(labels == 1, high, low)
+    inputs = np.column_stack([logits, np.ones(len(logits))])
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        z = inputs @ weights
+        error = scaled(z, 1.0) - targets
+        return float((np.logaddexp(0, z) - targets * z).mean()), error @ inputs / len(z)
+
+    return np.asarray(minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="BFGS").x)
+
+
 def cross_fitted(
     fit: Callable[[Ints, Floats], Fitted], labels: Ints, values: Floats, fold: Ints
 ) -> dict[int, Fitted]:
