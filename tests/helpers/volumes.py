@@ -42,5 +42,6 @@ def volume(folder: Path, nodules, uid="1.2", side=96, seed=0):
         masks,
         np.zeros((0, 3)),
         np.zeros(0),
+        1.0,
     )
     return Volume(uid, *paths), truth

@@ -38,7 +38,7 @@ rule train_unet3d:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        # An edited window or threshold repeats detection, but no training.
+        # An edited window or threshold repeats detection and the second stage, but not this.
         settings=all_but("unet3d", *WINDOWS),
         kind=config["masks"]["kind"],
         seed=config["seed"],

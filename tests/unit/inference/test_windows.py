@@ -80,9 +80,12 @@ def test_no_centre_lies_far_from_the_lung(tmp_path):
     lung = np.ones_like(scan.lung)
     lung[30:] = 0  # from 60 mm on
     scan.__dict__["lung"] = lung
-    heat = windows.answer([Mean()], scan, 96, CPU).heat
-    assert heat[10, 24, 24] > 0.5 and heat[40, 24, 24] == 0
-    assert heat[:32].min() > 0 and heat[33:].max() == 0  # 5 mm beyond, to a voxel
+    near = windows.answer([Mean()], scan, 96, CPU).near
+    assert near[:32].all() and not near[33:].any()  # 5 mm beyond, to a voxel
+    answer, grid = drawn([((20, 40, 40), 10.0), ((64, 40, 40), 10.0)])
+    assert len(windows.peaks(answer, grid, SETTINGS)) == 2
+    (peak,) = windows.peaks(answer._replace(near=near[:40, :40, :40]), grid, SETTINGS)
+    assert peak["world"] == pytest.approx(grid.to_world((20, 40, 40)), abs=0.2)
 
 
 def drawn(nodules, side=80, spacing=1.0):
@@ -98,7 +101,8 @@ def drawn(nodules, side=80, spacing=1.0):
         near = np.linalg.norm(index - centre, axis=-1) <= max(diameter / 2, 5)
         sizes[near] = np.log2(diameter * spacing)
     grid = Geometry.build((5, -7, 100), (spacing,) * 3, np.eye(3), (side,) * 3)
-    return Answer(aim[0] * 0.9, sizes.astype(np.float32)), grid
+    near = np.ones(sizes.shape, bool)
+    return Answer(aim[0] * 0.9, sizes.astype(np.float32), near), grid
 
 
 @given(st.tuples(*[st.floats(20, 60)] * 3), st.floats(4, 30))
@@ -117,7 +121,7 @@ def test_nodules_that_touch_are_two_and_a_large_one_is_one():
     assert len(windows.peaks(*drawn(beside_large), SETTINGS)) == 2
     answer, grid = drawn([((40, 40, 40), 30.0)])
     noisy = answer.heat * (1 - 0.3 * np.random.default_rng(0).random(answer.heat.shape))
-    found = windows.peaks(Answer(noisy.astype(np.float32), answer.log_diameter), grid, SETTINGS)
+    found = windows.peaks(answer._replace(heat=noisy.astype(np.float32)), grid, SETTINGS)
     assert len(found) == 1
 
 

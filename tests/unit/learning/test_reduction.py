@@ -57,6 +57,41 @@ def test_a_pasted_nodule_is_marked_and_a_false_alarm_is_not(task):
     assert not task.sample(Cube(0, "mined", 1), generator(0))[1].any()
 
 
+def test_around_a_pasted_nodule_is_the_volume_and_no_empty_space(task):
+    """A cube that shows where it was cut out would tell the network that a nodule was pasted."""
+    for number in range(30):
+        grey, mask = task.sample(Cube(0, "pasted", -1), generator(number))
+        if mask.any():
+            z, y, x = np.argwhere(mask[0]).mean(axis=0)
+            assert (grey[0] == 0).mean() < 0.5  # its middle may be near the volume's own face
+            assert abs(np.array([z, y, x]) - 7.5).max() < 7
+
+
+def test_in_the_middle_of_a_volume_no_voxel_of_a_pasted_cube_is_empty(tmp_path):
+    """All lung lies 30 voxels from the faces, so that no cube reaches beyond them."""
+    scan, truth = volume(tmp_path, NODULES, side=160)
+    scan.__dict__["lung"] = np.zeros_like(scan.lung)
+    scan.__dict__["lung"][30:50, 30:50, 30:50] = 1
+    asked = CubeTask([(scan, truth)], [], SETTINGS, 1, 0, alarms(scan, []))
+    for number in range(20):
+        grey, _ = asked.sample(Cube(0, "pasted", -1), generator(number))
+        assert (grey == 0).mean() < 0.01
+
+
+def test_beside_a_nodule_is_no_false_alarm(tmp_path):
+    scan = volume(tmp_path, NODULES)
+    near, far = (30.0, 40.0, 55.0), (30.0, 40.0, 70.0)
+    asked = CubeTask([scan], [], SETTINGS, 1, 0, alarms(scan[0], [near, far]))
+    assert asked.alarms[0].tolist() == [pytest.approx(far)]
+
+
+def test_a_nodule_too_small_for_the_grid_is_one_all_the_same(tmp_path):
+    scan, truth = volume(tmp_path, [((40.0, 40.0, 40.0), 8.0)])
+    empty = replace(truth, masks=[(np.zeros((0, 0, 0), bool), (0, 0, 0))])
+    asked = CubeTask([(scan, empty)], [], replace(SETTINGS, pasted=0), 1, 0, alarms(scan, []))
+    assert asked.sample(Cube(0, "nodule", 0), generator(0))[1].sum() == 1
+
+
 def test_the_loss_is_lowest_for_the_right_answer(task):
     _, one = task.sample(Cube(0, "nodule", 0), generator(0))
     _, none = task.sample(Cube(0, "mined", 0), generator(0))
@@ -73,5 +108,5 @@ def test_the_loss_is_lowest_for_the_right_answer(task):
 def test_without_nodules_and_alarms_there_is_lung_to_learn_from(tmp_path, caplog):
     scan = volume(tmp_path, [])
     asked = CubeTask([scan], [], replace(SETTINGS, cubes=8), 1, 0, alarms(scan[0], []))
-    assert "none of the 1 training scans has a nodule" in caplog.text
     assert {cube.kind for cube in asked.epoch(1)} == {"bright", "lung"}
+    assert "none of the 1 training scans has a nodule" in caplog.text

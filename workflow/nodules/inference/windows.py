@@ -66,10 +66,14 @@ def tabulate(uid: str, found: Sequence[dict[str, Any]], native: Geometry) -> pd.
 
 
 class Answer(NamedTuple):
-    """The network's answer over a volume, on every STRIDE-th voxel: both float (z, y, x)."""
+    """The network's answer over a volume, on every STRIDE-th voxel, (z, y, x).
+
+    heat: probability of a centre; log_diameter: to the base of two, in mm; near: in or near lung.
+    """
 
     heat: NDArray[np.float32]
     log_diameter: NDArray[np.float32]
+    near: NDArray[np.bool_]
 
 
 def answer(
@@ -96,7 +100,7 @@ def answer(
         total[(slice(None), *part)] += found[(slice(None), *within)] * weight
         weights[part] += weight
     total /= np.maximum(weights, 1e-6)
-    return Answer(np.where(near_lung(volume), total[0], 0), total[1])
+    return Answer(total[0], total[1], near_lung(volume))
 
 
 def near_lung(volume: Volume) -> NDArray[np.bool_]:
@@ -169,8 +173,9 @@ def peaks(found: Answer, grid: Geometry, settings: WindowSettings) -> list[dict[
     """Nodules of a heat map, surest first: world centre, diameter, probability.
 
     A peak is the highest of its surroundings; its centre is the heat's mean place around it, to a
-    fraction of a voxel. Of two peaks of which one lies within the other's radius the higher stays,
-    so that a large nodule is one and nodules that touch are two.
+    fraction of a voxel, and lies in the lung or within LUNG_MM of it. Of two peaks of which one
+    lies within the other's radius the higher stays, so that a large nodule is one and nodules that
+    touch are two.
     """
     heat = found.heat
     highest = ndimage.maximum_filter(heat, NEIGHBOURS, mode="constant")
@@ -180,15 +185,17 @@ def peaks(found: Answer, grid: Geometry, settings: WindowSettings) -> list[dict[
     mm = float(grid.voxel_mm3 ** (1 / 3))
     for place in places[order]:
         centre, log_diameter = _refined(found, place)
+        if not found.near[tuple(np.rint(centre).astype(int))]:
+            continue
         world = grid.to_world(centre * STRIDE + (STRIDE - 1) / 2)
         diameter = float(2.0**log_diameter)
-        near = [k for k in kept if np.linalg.norm(k["world"] - world) < k["reach"]]
-        if near:
+        reach = max(diameter / 2, LEAST_APART_MM, mm)
+        if any(np.linalg.norm(k["world"] - world) < max(k["reach"], reach) for k in kept):
             continue
         kept.append(
             {
                 "world": world,
-                "reach": max(diameter / 2, LEAST_APART_MM, mm),
+                "reach": reach,
                 "diameter_mm": diameter,
                 "probability": float(heat[tuple(place)]),
             }

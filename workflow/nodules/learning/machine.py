@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import tempfile
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -46,6 +47,9 @@ def take(threads: int) -> Machine:
     Threads that wait for each other's cores only cost: two U-Nets side by side on two cores took
     three times as long a step with eight threads each as with two.
     """
+    # A memory map holds its file open, and hundreds of scans have more files than is the default.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     threads = min(threads, len(os.sched_getaffinity(0)))
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)

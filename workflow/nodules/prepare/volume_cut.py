@@ -42,7 +42,7 @@ def cut(
     """
     first, extent = lung_box(mask, geometry, settings.margin_mm)
     shape = tuple(
-        max(1, round(n * mm / settings.spacing_mm))
+        max(LUNG_STEP, round(n * mm / settings.spacing_mm))
         for n, mm in zip(extent, geometry.spacing_zyx, strict=True)
     )
     box = tuple(slice(a, a + n) for a, n in zip(first, extent, strict=True))

@@ -43,6 +43,11 @@ class Volume:
         """The grid of the scan that it was made of, in the order of the patient."""
         return self._grids["native"]
 
+    @property
+    def spacing_mm(self) -> float:
+        """Side of a cube as large as a voxel, whose sides differ by less than 1 %."""
+        return float(self.grid.voxel_mm3 ** (1 / 3))
+
     @cached_property
     def array(self) -> Grey:
         """(z, y, x) uint8 grey levels, a read-only memory map."""

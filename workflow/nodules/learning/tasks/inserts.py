@@ -16,7 +16,6 @@ from nodules.findings.size import sphere_diameter
 from nodules.images.spheres import Box
 from nodules.learning.tasks.volume_truth import Taught
 from nodules.prepare.cubes import cube
-from nodules.prepare.volumes import Volume
 
 Floats = NDArray[np.float32]
 
@@ -54,7 +53,8 @@ def cut_out(grey: NDArray[np.uint8], box: Box) -> Insert | None:
 def bank(training: Sequence[Taught], count: int, rng: np.random.Generator) -> list[Insert]:
     """Turned and scaled copies of the training nodules, each nodule about as often as any other.
 
-    count: at least so many pastes are to come; there are never more than MOST_COPIES.
+    count: so many pastes are to come in an epoch; more copies than MOST_COPIES, or than nodules,
+    are not made.
     """
     nodules = [
         insert
@@ -63,17 +63,13 @@ def bank(training: Sequence[Taught], count: int, rng: np.random.Generator) -> li
         if box[0].sum() * volume.grid.voxel_mm3 >= LEAST_MM3
         if (insert := cut_out(volume.array, box)) is not None
     ]
-    if not nodules:
+    if not nodules or not count:
         return []
-    spacing = spacing_of(training[0][0])
-    copies = min(count, MOST_COPIES)
-    found = [varied(nodules[i % len(nodules)], spacing, rng) for i in range(copies)]
+    spacing = training[0][0].spacing_mm
+    order = rng.permutation(len(nodules))
+    copies = min(count, max(MOST_COPIES, len(nodules)))
+    found = [varied(nodules[order[i % len(order)]], spacing, rng) for i in range(copies)]
     return [copy for copy in found if copy.diameter_mm > 0]
-
-
-def spacing_of(volume: Volume) -> float:
-    """Side in mm of a cube as large as a voxel, whose sides differ by less than 1 %."""
-    return float(volume.grid.voxel_mm3 ** (1 / 3))
 
 
 def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Insert:

@@ -31,6 +31,7 @@ log = logging.getLogger("nodules")
 
 KINDS = ("nodule", "bright", "lung")  # what a patch is laid around
 BRIGHT = 109  # grey level of -400 HU in LUNA16's window: vessels, nodules, the wall
+MOST_OFF, OFF_SHARE = 20, 0.35  # voxels, or share of a patch, by which it is off what it shows
 TRIES = 64  # draws of a place before any is good enough
 CORE_MM, CORE_SHARE = 1.9, 1 / 7  # radius of a centre: at least so much, or so much of the diameter
 SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it, likewise
@@ -94,13 +95,10 @@ class HeatTask:
         self.nodules = numbered(training)
         if not self.nodules:
             log.warning(WITHOUT_NODULES, fold, len(training))
-
-    @cached_property
-    def bank(self) -> list[inserts.Insert]:
-        """Copies of the training nodules, ready to be pasted; the same ones after a kill."""
-        rng = generator(self.seed, "unet3d", self.fold, "bank")
-        pastes = math.ceil(self.settings.patches * self.settings.pasted)
-        return inserts.bank(self.training, pastes, rng)
+        # Copies of the training nodules, ready to be pasted, and the same ones after a kill. They
+        # are made here, before worker processes are, which then share them.
+        pastes = math.ceil(settings.patches * settings.pasted)
+        self.bank = inserts.bank(training, pastes, generator(seed, "unet3d", fold, "bank"))
 
     def epoch(self, epoch: int) -> list[Patch]:
         """Places drawn anew: nodules in turn, so that each is shown as often as any other."""
@@ -119,8 +117,8 @@ class HeatTask:
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """A patch (1, z, y, x) and its target (3, z/2, y/2, x/2); see `target`."""
         volume, truth = self.training[key.scan]
-        middle = place_of(volume, truth, key, rng)
         side = self.settings.patch
+        middle = place_of(volume, truth, key, side, rng)
         spread = self.settings.zoom
         sides = np.rint(side * np.exp(rng.uniform(-spread, spread, 3))).astype(int)
         corner = np.rint(middle - sides / 2).astype(int)
@@ -133,7 +131,7 @@ class HeatTask:
         )
         noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
         turned, marks = turn(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), marks, rng)
-        return turned[None], target(turned.shape, marks, inserts.spacing_of(volume))
+        return turned[None], target(turned.shape, marks, volume.spacing_mm)
 
     def _pasted(
         self, grey: NDArray[np.float32], lung: NDArray[np.bool_], rng: np.random.Generator
@@ -167,11 +165,11 @@ class HeatTask:
         found, side = [], self.settings.patch
         for key in keys:
             volume, truth = self.left_out[key.scan]
-            corner = np.rint(place_of(volume, truth, key, rng) - side / 2).astype(int)
+            corner = np.rint(place_of(volume, truth, key, side, rng) - side / 2).astype(int)
             grey, marks = view(volume, truth, corner, np.full(3, side), side)
             shown = ((marks.centres > 0) & (marks.centres < side - 1)).all(axis=1).any()
             if shown == (key.kind == 0):
-                aim = target(grey.shape, marks, inserts.spacing_of(volume))
+                aim = target(grey.shape, marks, volume.spacing_mm)
                 found.append((grey, aim, int(key.kind == 0)))
         return found
 
@@ -209,11 +207,12 @@ def numbered(scans: Sequence[tuple[Volume, Truth]]) -> list[Patch]:
 
 
 def place_of(
-    volume: Volume, truth: Truth, key: Patch, rng: np.random.Generator
+    volume: Volume, truth: Truth, key: Patch, side: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Where a patch is laid: its middle, as an index (z, y, x) of the volume."""
+    """Where a patch of `side` voxels is laid: its middle, as an index (z, y, x) of the volume."""
+    off = rng.uniform(-1, 1, 3) * min(MOST_OFF, OFF_SHARE * side)
     if KINDS[key.kind] == "nodule":
-        return truth.centres[key.nodule] + rng.uniform(-20, 20, 3)
+        return truth.centres[key.nodule] + off
     place = np.zeros(3)
     for _ in range(TRIES):
         coarse = tuple(int(rng.integers(n)) for n in volume.lung.shape)
@@ -222,7 +221,7 @@ def place_of(
         place = np.array(coarse) * LUNG_STEP + LUNG_STEP // 2
         if KINDS[key.kind] == "lung" or volume.array[tuple(place)] >= BRIGHT:
             break
-    return place + rng.uniform(-20, 20, 3)
+    return place + off
 
 
 def view(
@@ -238,7 +237,7 @@ def view(
     mean = float(np.prod(stretch) ** (1 / 3))
     if (sides != side).any():
         grey = resized(grey, (side, side, side))
-    mm = inserts.spacing_of(volume)
+    mm = volume.spacing_mm
 
     def within(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return (points - corner + 0.5) * stretch - 0.5

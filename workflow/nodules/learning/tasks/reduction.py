@@ -43,6 +43,7 @@ JITTER_MM = 2.5  # by which a nodule's cube may be off its centre, as candidates
 PASTE_ROOM = 20  # voxels around a cube in which a pasted nodule may lie
 MASK_WEIGHT = 1.0  # of the mask's loss beside the answer's
 VALIDATION_CUBES = 256
+PLACES_TRIED = 8  # before the last one is taken as it is
 ZOOM = 0.15
 
 
@@ -83,28 +84,29 @@ class CubeTask:
         self.training, self.left_out = training, left_out
         self.settings, self.seed, self.fold = settings, seed, fold
         self.nodules = numbered(training)
-        self.alarms = [
+        places = [
             volume.grid.to_index(alarms.loc[alarms["seriesuid"] == volume.uid, ["x", "y", "z"]])
             for volume, _ in training
         ]
+        # Beside a nodule's centre, as far as its own cubes may be, is no place to say "none".
+        self.alarms = [
+            found[[clear(truth, place, 0.5 * jitter_of(volume)) for place in found]]
+            for found, (volume, truth) in zip(places, training, strict=True)
+        ]
+        # As the 3-D U-Net's.
+        pastes = math.ceil(settings.cubes / 2 * settings.pasted)
+        self.bank = inserts.bank(training, pastes, generator(seed, "reduction", fold, "bank"))
         self.mined = [(i, n) for i, found in enumerate(self.alarms) for n in range(len(found))]
         if not training:
             raise UserError(f"Fold {fold}: no scan is left to train on.")
-        if not self.nodules:
-            log.warning(WITHOUT_NODULES, fold, len(training))
-
-    @cached_property
-    def bank(self) -> list[inserts.Insert]:
-        """Copies of the training nodules, ready to be pasted; the same ones after a kill."""
-        rng = generator(self.seed, "reduction", self.fold, "bank")
-        pastes = math.ceil(self.settings.cubes / 2 * self.settings.pasted)
-        return inserts.bank(self.training, pastes, rng)
 
     def epoch(self, epoch: int) -> list[Cube]:
         """Cubes drawn anew: nodules in turn, and false alarms, all as often as each other."""
         rng = generator(self.seed, "reduction", self.fold, "order", epoch)
+        if not self.nodules and epoch == 1:
+            log.warning(WITHOUT_NODULES, self.fold, len(self.training))
         half = self.settings.cubes // 2 if self.nodules else 0
-        pasted = round(half * self.settings.pasted)
+        pasted = round(half * self.settings.pasted) if self.bank else 0
         own = [self.nodules[i] for i in in_turn(len(self.nodules), half - pasted, rng)]
         chosen = [Cube(p.scan, "nodule", p.nodule) for p in own]
         scans = rng.integers(len(self.training), size=pasted)
@@ -134,6 +136,9 @@ class CubeTask:
             mask = np.zeros(grey.shape, np.uint8)
             if key.kind == "nodule":
                 mask = _stretched(mask_in(truth, key.number, corner, sides), side) // 128
+                if not mask.any():  # too small a nodule for this grid; it is one all the same
+                    inside = (truth.centres[key.number] - corner + 0.5) * side / sides - 0.5
+                    mask[tuple(np.clip(np.rint(inside), 0, side - 1).astype(int))] = 1
         noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
         grey = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         grey, mask = turned(grey, mask, rng)
@@ -143,43 +148,50 @@ class CubeTask:
         self, volume: Volume, truth: Truth, key: Cube, rng: np.random.Generator
     ) -> NDArray[np.float64]:
         if key.kind == "nodule":
-            jitter = JITTER_MM / inserts.spacing_of(volume)
-            return truth.centres[key.number] + rng.uniform(-jitter, jitter, 3)
+            return truth.centres[key.number] + rng.uniform(-1, 1, 3) * jitter_of(volume)
         if key.kind == "mined":
             return self.alarms[key.scan][key.number] + rng.uniform(-1, 1, 3)
-        for _ in range(8):
-            place = place_of(
-                volume, truth, Patch(key.scan, 1 if key.kind == "bright" else 2, -1), rng
-            )
-            far = np.linalg.norm(truth.centres - place, axis=1)
-            if not (far < self.settings.cube / 2).any():
+        return self._without(volume, truth, key, rng)
+
+    def _without(
+        self, volume: Volume, truth: Truth, key: Cube, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """A place whose cube shows neither a nodule nor an excluded finding, if one is found."""
+        kind = 1 if key.kind == "bright" else 2
+        for _ in range(PLACES_TRIED):
+            place = place_of(volume, truth, Patch(key.scan, kind, -1), self.settings.cube, rng)
+            if clear(truth, place, self.settings.cube / 2):
                 break
         return place
 
     def _pasted(
         self, volume: Volume, truth: Truth, sides: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere."""
-        side = self.settings.cube
-        room = side + 2 * PASTE_ROOM
-        middle = place_of(volume, truth, Patch(0, 2, -1), rng)
-        corner, wide = np.rint(middle - room / 2).astype(int), np.full(3, room)
-        grey = cube(volume.array, corner, wide).astype(np.float32)
-        lung = lung_view(volume, corner, wide, room)
-        insert = self.bank[int(rng.integers(len(self.bank)))] if self.bank else None
-        at = spot(grey, lung, insert, rng) if insert is not None else None
-        mask = np.zeros(grey.shape, bool)
-        centre = np.full(3, room / 2)
-        if at is not None and insert is not None:
-            mask = inserts.paste(grey, insert, at)
+        """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere.
+
+        Around the room in which it may lie there is a cube's side of the volume on each side, so
+        that its cube shows the volume wherever that is.
+        """
+        side, pad = self.settings.cube, int(sides.max())
+        room, inner = side + 2 * PASTE_ROOM, slice(pad, -pad)
+        for _ in range(PLACES_TRIED):
+            middle = self._without(volume, truth, Cube(0, "lung", -1), rng)
+            corner, wide = np.rint(middle - room / 2).astype(int) - pad, np.full(3, room + 2 * pad)
+            grey = cube(volume.array, corner, wide).astype(np.float32)
+            lung = lung_view(volume, corner, wide, int(wide[0]))[inner, inner, inner]
+            insert = self.bank[int(rng.integers(len(self.bank)))]
+            at = spot(grey[inner, inner, inner], lung, insert, rng)
+            if at is not None:
+                break
+        mask, centre = np.zeros(grey.shape, bool), (wide - 1) / 2
+        if at is not None:
+            mask = inserts.paste(grey, insert, [a + pad for a in at])
             centre = np.argwhere(mask).mean(axis=0)
-        jitter = JITTER_MM / inserts.spacing_of(volume)
-        centre = centre + rng.uniform(-jitter, jitter, 3)
+        centre = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
         first = np.rint(centre - (sides - 1) / 2).astype(int)
         shown = cube(np.clip(np.rint(grey), 0, 255).astype(np.uint8), first, sides)
-        return _stretched(shown, side), _stretched(
-            cube(mask, first, sides) * np.uint8(255), side
-        ) // 128
+        inside = cube(mask, first, sides) * np.uint8(255)
+        return _stretched(shown, side), _stretched(inside, side) // 128
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
@@ -233,6 +245,27 @@ class CubeTask:
         if tiles:
             montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
             write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+
+
+def jitter_of(volume: Volume) -> float:
+    """JITTER_MM in voxels."""
+    return JITTER_MM / volume.spacing_mm
+
+
+def clear(truth: Truth, place: NDArray[np.float64], reach: float) -> bool:
+    """Whether nothing that may be a nodule comes nearer than `reach` voxels to a place.
+
+    A nodule or finding reaches as far as its own radius.
+    """
+    spacing = truth.spacing_mm
+    for centres, diameters in (
+        (truth.centres, truth.diameters_mm),
+        (truth.beside, truth.beside_mm),
+    ):
+        far = np.linalg.norm(centres - place, axis=1)
+        if (far < diameters / 2 / spacing + reach).any():
+            return False
+    return True
 
 
 def in_turn(n: int, wanted: int, rng: np.random.Generator) -> list[int]:

@@ -35,6 +35,7 @@ class Truth:
     masks: list[Box]
     beside: Floats
     beside_mm: Floats
+    spacing_mm: float  # of the volume
 
 
 Taught = tuple[Volume, Truth]
@@ -102,6 +103,7 @@ def truth_of(
         boxes,
         _index(volume, beside),
         np.where(beside_mm < 0, UNKNOWN_DIAMETER_MM, beside_mm),
+        volume.spacing_mm,
     )
 
 
