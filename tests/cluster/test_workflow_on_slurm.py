@@ -90,7 +90,7 @@ def test_every_rule_that_is_not_local_ran_on_the_cluster(run, accounted):
 
 def test_gpu_rules_get_one_gpu_each_on_the_gpu_partition(accounted):
     of_gpu_rules = [job for job in accounted if job.rule in GPU_RULES]
-    assert {job.rule for job in of_gpu_rules} >= {"train_unet", "detect_unet"}
+    assert {job.rule for job in of_gpu_rules} >= {"train_unet", "detect_unet", "train_unet3d"}
     assert {(job.gpus, job.partition) for job in of_gpu_rules} == {(1, "gpu")}
 
 
@@ -101,7 +101,8 @@ def test_no_other_rule_gets_a_gpu_or_lands_on_the_gpu_partition(accounted):
 
 def test_jobs_of_one_scan_come_in_arrays(accounted):
     assert set(PROFILE["slurm-array-jobs"].split(",")) == PER_SCAN
-    for rule in PER_SCAN - {"write_pngs"}:  # the tiny run asks for no PNGs
+    # The tiny run asks for no PNGs, and for lungs by no network.
+    for rule in PER_SCAN - {"write_pngs", "prepare_lungs", "find_lungs"}:
         tasks = [job for job in accounted if job.rule == rule]
         assert len(tasks) == 6
         assert any(job.is_array_task for job in tasks), rule
