@@ -1,9 +1,11 @@
 """Whether files are whole, each kind by a reader of its own, and whether two runs are equal."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+import pydicom
 import torch
 import yaml
 
@@ -51,6 +54,17 @@ def _text(path: Path) -> None:
     assert path.read_text().endswith("\n")
 
 
+def _model(path: Path) -> None:
+    with zipfile.ZipFile(path) as model:
+        assert model.testzip() is None
+
+
+def _dicom(path: Path) -> None:
+    found = pydicom.dcmread(path)
+    expected = int(found.get("NumberOfFrames", 0)) * found.get("Rows", 0) * found.get("Columns", 0)
+    assert found.SOPInstanceUID and len(found.get("PixelData", b"")) * 8 >= expected
+
+
 READERS: dict[str, Callable[[Path], object]] = {
     ".parquet": pq.read_table,
     ".npy": lambda path: np.load(path, allow_pickle=False),
@@ -62,6 +76,9 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".html": _html,
     ".svg": _svg,
     ".csv": _text,
+    ".luna16": _model,
+    ".dcm": _dicom,
+    ".gz": lambda path: gzip.decompress(path.read_bytes()),
     ".mhd": _scan,
     ".raw": lambda path: None,  # whole where its header is
     ".zraw": lambda path: None,
