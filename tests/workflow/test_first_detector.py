@@ -8,7 +8,7 @@ import pytest
 from helpers.running import run_workflow, succeeded
 from nodules.base import tables
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 HERE = Path(__file__).parent
 
 

@@ -18,7 +18,7 @@ from nodules.datasets import folds, points_csv
 from nodules.evaluation import froc
 from nodules.images import regions
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 DETECTORS = ["unet", "attention_unet", "transformer"]
 TINY = str(Path(__file__).with_name("tiny.yaml"))
 
