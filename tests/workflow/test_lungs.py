@@ -11,7 +11,7 @@ from helpers.running import run_workflow, succeeded
 from nodules.base import tables
 from nodules.datasets import folds
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 TINY = str(Path(__file__).with_name("tiny.yaml"))
 SMALL = ["phantom={scans: 5}", "folds={test_subset: 4}"]
 TARGET = "results/evaluation/lung_agreement.parquet"
