@@ -71,7 +71,7 @@ $(VENV)/setup.stamp: requirements.txt pyproject.toml
 	"luna16-nodules needs Python 3.11 or newer, but $(PYTHON) is " + v + ": make setup PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make virtual environments;" \
 	"install its venv module (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "Installing into $(VENV): several GB to download, 7 GB on disk; some minutes"
+	@echo "Installing into $(VENV): several GB to download, 8 GB on disk; some minutes"
 	$(PIP) install --quiet --require-hashes --requirement requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

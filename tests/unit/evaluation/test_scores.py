@@ -12,7 +12,7 @@ from nodules.evaluation import segmentation as evaluation_segmentation
 from nodules.evaluation import summary as evaluation_summary
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.evaluation.metrics import MEASURES
-from nodules.evaluation.statements.proxy import verdict
+from nodules.evaluation.statements.proxy import verdict, write
 from nodules.evaluation.trends import TREND_TABLES, Predictions, analyse
 from nodules.findings import size
 from nodules.images import regions
@@ -293,6 +293,17 @@ def test_readers_of_a_nodule_are_averaged_before_nodules(run_and_scores):
     assert alone["n_nodules"] == found["n_detected"] < found["n_nodules"]
     gap = found["unet"]["all"]["dice"]["value"] - 0.8
     assert found["dice_differences"]["unet_minus_reader"]["value"] == pytest.approx(gap)
+
+
+def test_one_nodule_that_was_missed_is_one(run_and_scores):
+    _, (_, _, _, (*_, trends)) = run_and_scores
+    numbers = trends["sets"]["test"]
+    for missed, said in (
+        (1, "The other one has no candidate"),
+        (3, "The other 3 have no candidate"),
+    ):
+        reference = numbers["proxy"]["n_nodules"] + missed
+        assert said in write("test", numbers | {"n_reference_nodules": reference})
 
 
 def test_confidence_that_drives_dice_correlates_perfectly(run_and_scores):

@@ -57,3 +57,11 @@ def test_a_slice_that_was_not_scored_is_an_error(scores):
     rows = [{"seriesuid": UID, "slice": 7, "confidence": 0.5, "logit": 0.0}]
     with pytest.raises(UserError, match="score_slices"):
         with_truth(tables.frame("slice_confidence", rows), scores)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_a_logit_there_is_no_loss_and_no_warning(scores):
+    logits = [np.nan, -1.0, np.inf]
+    told = pd.DataFrame({"seriesuid": UID, "slice": [0, 1, 2], "logit": logits, "confidence": 0.5})
+    loss = with_truth(tables.frame("slice_confidence", told), scores)["loss"]
+    assert np.isnan(loss[0]) and loss[1] == pytest.approx(np.log1p(np.e)) and np.isinf(loss[2])

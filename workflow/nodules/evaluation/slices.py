@@ -55,5 +55,6 @@ def with_truth(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
             " snakemake again from score_slices."
         )
     present, logit = both["present"].astype(bool), both["logit"]
-    loss = np.logaddexp(0, np.where(present, -logit, logit))
+    with np.errstate(invalid="ignore"):  # where there is no logit there is no loss
+        loss = np.logaddexp(0, np.where(present, -logit, logit))
     return both.drop(columns="logit").assign(loss=loss, present=present)

@@ -52,9 +52,11 @@ def _basis(name: str, reference: int, found: dict[str, Any]) -> Iterator[str]:
     mean = f" (mean Dice of these {found['mean_dice']:.2f})" if n else ""
     yield f"On {where} the {UNET} touched {n} of {reference} reference nodules{mean}."
     if reference > n:
+        missed = reference - n
+        others = "The other one has" if missed == 1 else f"The other {missed} have"
         yield (
-            f"The other {reference - n} have no candidate and so no confidence:"
-            " nothing that is computed on candidates can warn of them."
+            f"{others} no candidate and so no confidence: nothing that is computed on candidates"
+            f" can warn of {'it' if missed == 1 else 'them'}."
         )
 
 

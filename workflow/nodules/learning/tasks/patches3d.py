@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, smooth_l1_loss
 
-from nodules.base.files import UserError, write_bytes
+from nodules.base.files import write_bytes
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.networks.unet3d import STRIDE
@@ -90,8 +90,6 @@ class HeatTask:
     ) -> None:
         self.training, self.left_out = training, left_out
         self.settings, self.seed, self.fold = settings, seed, fold
-        if not training:
-            raise UserError(f"Fold {fold}: no scan is left to train on.")
         self.nodules = numbered(training)
         if not self.nodules:
             log.warning(WITHOUT_NODULES, fold, len(training))

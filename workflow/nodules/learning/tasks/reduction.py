@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base import tables
-from nodules.base.files import UserError, write_bytes
+from nodules.base.files import write_bytes
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
@@ -97,8 +97,6 @@ class CubeTask:
         pastes = math.ceil(settings.cubes / 2 * settings.pasted)
         self.bank = inserts.bank(training, pastes, generator(seed, "reduction", fold, "bank"))
         self.mined = [(i, n) for i, found in enumerate(self.alarms) for n in range(len(found))]
-        if not training:
-            raise UserError(f"Fold {fold}: no scan is left to train on.")
 
     def epoch(self, epoch: int) -> list[Cube]:
         """Cubes drawn anew: nodules in turn, and false alarms, all as often as each other."""
