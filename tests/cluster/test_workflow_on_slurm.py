@@ -65,13 +65,14 @@ def on_the_node(cluster: OneNode, rules: set[str]) -> bool:
     return any(rule_of(comment) in rules for comment in listed)
 
 
-def first_ask(rule: str) -> tuple[str, int]:
-    """Memory and minutes that a rule's text asks for at the first try."""
+def asked(rule: str, attempt: int) -> tuple[str, int]:
+    """Memory and minutes that a rule's text asks for: twice as much at the second attempt."""
     text = RULES[rule].directives["resources"]
     memory = re.search(r"memory\((\d+)\)", text)
     number = re.search(r"runtime=(minutes|hours)\((\d+)\)", text)
     assert memory and number
-    return f"{memory[1]}M", int(number[2]) * (60 if number[1] == "hours" else 1)
+    minutes = int(number[2]) * (60 if number[1] == "hours" else 1)
+    return f"{int(memory[1]) * attempt}M", minutes * attempt
 
 
 def test_the_report_is_there(run):
@@ -110,5 +111,8 @@ def test_jobs_of_one_scan_come_in_arrays(accounted):
 
 
 def test_memory_and_time_are_asked_for_as_in_the_rules(accounted):
-    for job in accounted:
-        assert (job.memory, job.minutes) == first_ask(job.rule), job
+    again = [job for job in accounted if (job.memory, job.minutes) != asked(job.rule, 1)]
+    # A submission that the stopped controller refused counts as an attempt; there is one GPU and
+    # one training at that time, so that hardly another job is submitted.
+    assert len(again) <= 2
+    assert all((job.memory, job.minutes) == asked(job.rule, 2) for job in again)
