@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from helpers.sources import ROOT, all_rules
+from nodules.base import resources
 from on_slurm import Job, jobs, on_cluster, rule_of, start
 from one_node import OneNode
 
@@ -66,13 +67,14 @@ def on_the_node(cluster: OneNode, rules: set[str]) -> bool:
 
 
 def asked(rule: str, attempt: int) -> tuple[str, int]:
-    """Memory and minutes that a rule's text asks for: twice as much at the second attempt."""
+    """Memory and minutes that a rule's text asks for at an attempt."""
     text = RULES[rule].directives["resources"]
     memory = re.search(r"memory\((\d+)\)", text)
     number = re.search(r"runtime=(minutes|hours)\((\d+)\)", text)
     assert memory and number
-    minutes = int(number[2]) * (60 if number[1] == "hours" else 1)
-    return f"{int(memory[1]) * attempt}M", minutes * attempt
+    unit = {"minutes": resources.minutes, "hours": resources.hours}[number[1]]
+    grown = resources.memory(int(memory[1]))(None, attempt)
+    return f"{grown}M", unit(int(number[2]))(None, attempt)
 
 
 def test_the_report_is_there(run):
