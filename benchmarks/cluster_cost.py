@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
 from nodules.datasets import lidc  # noqa: E402
-from nodules.learning.networks import maskrcnn  # noqa: E402
+from nodules.learning.networks import maskrcnn, reducer3d, unet3d  # noqa: E402
 from nodules.learning.networks.unet import UNet  # noqa: E402
 
 SCANS, SLICES, SIDE = 888, 227_242, 512
@@ -31,6 +31,10 @@ START_S = 9.0  # processor time of a job on a node before its script works: two 
 SLICE_S = 0.004  # of prepare_slices, docs/benchmarks.md
 COPIES = 4  # beside the epochs' checkpoints: model.pt, and a state of weights and two Adam moments
 MASKRCNN_RATE = 0.5  # of the U-Net's operations a second: small parts, some in full precision
+RATE_3D = 0.2  # likewise: few channels at many places
+VOLUME = 15e6  # voxels of 1 mm in the lungs' box, mean of seven scans
+OVERLAP = 1.7  # of its windows: so much more is looked at
+CANDIDATES, MIRRORED = 60, 4  # cubes of a scan, and views of each
 
 
 def operations(network: torch.nn.Module, shape: tuple[int, ...]) -> tuple[float, float]:
@@ -41,7 +45,8 @@ def operations(network: torch.nn.Module, shape: tuple[int, ...]) -> tuple[float,
         with FlopCounterMode(display=False) as counter:
             answer = network(sample)
             if backward:
-                answer.sum().backward()
+                parts = answer if isinstance(answer, tuple) else (answer,)
+                sum(part.sum() for part in parts).backward()
         counts.append(counter.get_total_flops() / shape[0])
     return counts[0], counts[1]
 
@@ -69,6 +74,35 @@ def slices_with_a_nodule(annotations: str) -> int:
         first, last = math.ceil((z - radius) / step), math.floor((z + radius) / step)
         cut[row["seriesuid"]].update(range(first, last + 1))
     return sum(map(len, cut.values()))
+
+
+def best(folds: int, hour: float) -> dict[str, str]:
+    """Lines of the 3-D detector of config/best.yaml. hour: operations of one."""
+    default, ours = (
+        yaml.safe_load((REPOSITORY / f"config/{name}.yaml").read_text())
+        for name in ("config", "best")
+    )
+    first, second = (default[name] | ours[name] for name in ("unet3d", "reduction"))
+    with torch.device("meta"):
+        one, two = unet3d.UNet3D(first["widths"]), reducer3d.Reducer3D(second["widths"])
+    side, cube = first["patch"], second["cube"]
+    shown, learned = operations(one, (4, 1, side, side, side))
+    answered, taught = operations(two, (4, 1, cube, cube, cube))
+    scan = VOLUME * OVERLAP * shown / side**3
+    hour *= RATE_3D
+    train = first["epochs"] * first["patches"] * learned / hour
+    fit = second["epochs"] * second["cubes"] * taught / hour
+    ask = SCANS / folds * (scan + CANDIDATES * MIRRORED * answered) / hour
+    mine = SCANS * (folds - 1) / folds * scan / hour
+    told = {"train_unet3d": train, "mine_alarms": mine, "train_reduction": fit, "asking both": ask}
+    return {
+        "3-D U-Net, a patch": f"{shown / 1e9:.1f} GFLOP forward, {learned / 1e9:.1f} trained",
+        "3-D CNN, a cube": f"{answered / 1e9:.2f} GFLOP forward, {taught / 1e9:.2f} trained",
+        "3-D U-Net, a scan": f"{scan / 1e12:.2f} TFLOP",
+    } | {
+        name: f"{each:.2f} GPU hours a fold, {each * folds:.1f} in all"
+        for name, each in (told | {"best.yaml in 3-D": sum(told.values())}).items()
+    }
 
 
 def main() -> None:
@@ -125,6 +159,7 @@ def main() -> None:
         lines[f"results/models/{name}"] = (
             f"{weights * (settings['epochs'] + COPIES) * folds:.1f} GB"
         )
+    lines |= best(folds, hour)
     for name, value in lines.items():
         print(f"{name:24s}{value}")
 

@@ -63,7 +63,7 @@ def test_around_a_pasted_nodule_is_the_volume_and_no_empty_space(task):
         grey, mask = task.sample(Cube(0, "pasted", -1), generator(number))
         if mask.any():
             z, y, x = np.argwhere(mask[0]).mean(axis=0)
-            assert (grey[0] == 0).mean() < 0.5  # its middle may be near the volume's own face
+            assert (grey[0] == 0).mean() < 0.6  # its middle may be near the volume's own face
             assert abs(np.array([z, y, x]) - 7.5).max() < 7
 
 

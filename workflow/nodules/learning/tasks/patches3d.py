@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -127,8 +127,7 @@ class HeatTask:
             centres=np.concatenate([marks.centres, pasted.centres]),
             diameters=np.concatenate([marks.diameters, pasted.diameters]),
         )
-        noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
-        turned, marks = turn(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), marks, rng)
+        turned, marks = turn(noised(grey, rng), marks, rng)
         return turned[None], target(turned.shape, marks, volume.spacing_mm)
 
     def _pasted(
@@ -253,11 +252,22 @@ def lung_view(
 ) -> NDArray[np.bool_]:
     """The lung in such a cube, by the nearest voxel of the mask."""
     places = [
-        np.clip((c + (np.arange(side) + 0.5) * n / side).astype(int) // LUNG_STEP, -1, most)
-        for c, n, most in zip(corner, sides, volume.lung.shape, strict=True)
+        np.floor(c + (np.arange(side) + 0.5) * n / side).astype(int) // LUNG_STEP
+        for c, n in zip(corner, sides, strict=True)
     ]
-    inside = np.pad(volume.lung, ((0, 1),) * 3)  # whatever lies beyond is none
-    return inside[np.ix_(*places)] > 0
+    low = np.array([place[0] for place in places])
+    part = cube(volume.lung, low, np.array([place[-1] + 1 for place in places]) - low)
+    nearest = (place - first for place, first in zip(places, low, strict=True))
+    return part[np.ix_(*nearest)] > 0
+
+
+def noised(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Grey levels with noise of a random strength, all a little brighter or darker."""
+    noise = rng.standard_normal(grey.shape, dtype=np.float32)
+    noise *= rng.uniform(0, NOISE)
+    noise += grey
+    noise += rng.normal(0, SHIFT)
+    return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
 
 
 def spot(

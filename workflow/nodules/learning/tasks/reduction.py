@@ -23,10 +23,9 @@ from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks import inserts
 from nodules.learning.tasks.patches3d import (
-    NOISE,
-    SHIFT,
     Patch,
     lung_view,
+    noised,
     numbered,
     place_of,
     spot,
@@ -137,9 +136,7 @@ class CubeTask:
                 if not mask.any():  # too small a nodule for this grid; it is one all the same
                     inside = (truth.centres[key.number] - corner + 0.5) * side / sides - 0.5
                     mask[tuple(np.clip(np.rint(inside), 0, side - 1).astype(int))] = 1
-        noisy = grey + rng.normal(0, rng.uniform(0, NOISE), grey.shape) + rng.normal(0, SHIFT)
-        grey = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-        grey, mask = turned(grey, mask, rng)
+        grey, mask = turned(noised(grey, rng), mask, rng)
         return grey[None], mask[None]
 
     def _middle(

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Train the two stages in 3-D on one fold with some settings changed, and score what they find.
+
+    export PYTHONPATH=workflow
+    python benchmarks/ablation.py RESULTS 1 --out OUT --config benchmarks/unseen.yaml \\
+        --first unet3d.pasted=0 --mine --second reduction.cube=48
+
+RESULTS: a results folder with the fold's volumes, masks, lists and folds. Without --second the
+first stage alone is trained. With --alarms FOLDER the first stage is not trained again: FOLDER is
+an earlier OUT. OUT gets the tables of candidates, and the scores as unseen.py prints them.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+from unseen import line
+
+from nodules.base import tables
+from nodules.evaluation import stages
+from nodules.evaluation.detection import Truth, score_systems
+from nodules.findings.candidate_hits import match
+from nodules.findings.matches import with_matches
+from nodules.inference import reduction, windows
+from nodules.learning.loop import train
+from nodules.learning.machine import take
+from nodules.learning.networks import bundle
+from nodules.learning.state import Plan, TrainingSettings
+from nodules.learning.tasks import volume_truth
+from nodules.learning.tasks.patches3d import HeatTask, UNet3DSettings
+from nodules.learning.tasks.reduction import CubeTask, ReductionSettings
+from nodules.stats.seeds import derive
+
+ROOT = Path(__file__).parents[1]
+
+
+class Files(dict[str, Any]):
+    """Input files by name, as a rule has them."""
+
+    __getattr__ = dict.__getitem__
+
+
+def main() -> None:
+    given = arguments()
+    torch.manual_seed(given.seed)
+    config = configuration(given.config, [*given.first, *(given.second or [])])
+    results, out = given.results, given.out
+    out.mkdir(parents=True, exist_ok=True)
+    machine = take(given.threads)
+    truth = {n: tables.read(results / f"scans/{n}.parquet", n) for n in ("nodules", "excluded")}
+    training, left_out = volume_truth.taught(job(results, config), given.fold)
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, start: float) -> None:
+        seconds[name] = time.monotonic() - start
+
+    def trained(name: str, make: Any, settings: TrainingSettings, **more: Any) -> Any:
+        task = make(training, left_out, settings, given.seed, given.fold, **more)
+        plan = Plan(
+            *(name, given.fold, settings.epochs, settings.batch, settings.learning_rate),
+            *(settings.schedule, given.seed, out / name, "", machine.workers),
+        )
+        shape = bundle.shape_of(settings.network, settings)
+        weights = derive(given.seed, name, given.fold, "weights")
+        network = bundle.architecture(settings.network).build(shape, weights)
+        start = time.monotonic()
+        train(network, task, plan, machine.device)
+        timed(f"train_{name}", start)
+        return network.eval()
+
+    own = config["unet3d"]
+    looks = windows.WindowSettings(**{f.name: own[f.name] for f in fields(windows.WindowSettings)})
+
+    def detected(network: Any, scans: Any) -> pd.DataFrame:
+        found = [windows.detect([network], volume, looks, machine.device) for volume, _ in scans]
+        return tables.stacked([tables.frame("candidates"), *found])
+
+    first = given.alarms or out
+    if given.alarms is None:
+        settings = UNet3DSettings(**{f.name: own[f.name] for f in fields(UNet3DSettings)})
+        network = trained("unet3d", HeatTask, settings)
+        start = time.monotonic()
+        tables.write(out / "first.parquet", "candidates", detected(network, left_out))
+        timed("detect", start)
+        if given.mine:
+            found = detected(network, training)
+            matched = with_matches(found, match(found, *truth.values()))
+            false = found[((matched["nodule"] == 0) & ~matched["excluded"]).to_numpy()]
+            tables.write(out / "alarms.parquet", "candidates", false)
+    if given.second is not None:
+        settings = ReductionSettings.of(config["reduction"])
+        alarms = tables.read(first / "alarms.parquet", "candidates")
+        network = trained("reduction", CubeTask, settings, alarms=alarms)
+        start = time.monotonic()
+        candidates = tables.read(first / "first.parquet", "candidates")
+        seen = [
+            reduction.reduce([network], volume, own, settings.cube, machine.device)
+            for volume, _ in left_out
+            for own in [candidates[candidates["seriesuid"] == volume.uid]]
+        ]
+        timed("reduce", start)
+        tables.write(
+            out / "judged.parquet", "classified", tables.stacked(f.candidates for f in seen)
+        )
+        tables.write(out / "regions.parquet", "regions", tables.stacked(f.regions for f in seen))
+    report(given, truth, first, seconds)
+
+
+def report(given: Any, truth: dict[str, Any], first: Path, seconds: dict[str, float]) -> None:
+    """Scores of what stands in OUT, printed and kept."""
+    folds = tables.read(given.results / "folds/folds.parquet", "folds")
+    folds = folds[folds["fold"] == given.fold]
+    nodules = truth["nodules"][truth["nodules"]["seriesuid"].isin(folds["seriesuid"])]
+    systems = {"unet3d": tables.read(first / "first.parquet", "candidates")}
+    if (given.out / "judged.parquet").exists():
+        judged = tables.read(given.out / "judged.parquet", "classified")
+        together = stages.combined(judged, stages.EQUAL)
+        systems["unet3d_reduction"] = judged.assign(probability=together["confidence"])
+    scores = score_systems(systems, Truth(nodules, truth["excluded"], folds), 1000, 2016)
+    lines = [line(key, scores, f"fold_{given.fold}", float("nan")) for key in systems]
+    told = {"changed": given.first + (given.second or []), "seconds": seconds, "scores": lines}
+    (given.out / "scores.json").write_text(json.dumps(told, indent=1))
+    print(given.out.name, *told["changed"], json.dumps(seconds), *lines, sep="\n", flush=True)
+
+
+def configuration(files: list[Path], changes: list[str]) -> dict[str, Any]:
+    """The defaults with config files and single settings laid over them."""
+    config: dict[str, Any] = {}
+    for file in [ROOT / "config/config.yaml", *files]:
+        for key, value in yaml.safe_load(file.read_text()).items():
+            known = config.get(key)
+            config[key] = known | value if isinstance(known, dict) else value
+    for change in changes:
+        place, value = change.split("=", 1)
+        section, key = place.split(".")
+        config[section][key] = yaml.safe_load(value)
+    return config
+
+
+def job(results: Path, config: dict[str, Any]) -> SimpleNamespace:
+    """What a rule would hand over to read the fold's scans."""
+    files = Files(
+        {n: str(results / f"scans/{n}.parquet") for n in ("nodules", "excluded")},
+        folds=str(results / "folds/folds.parquet"),
+        volumes=[str(f) for f in (results / "volumes").iterdir()],
+        masks=[str(f) for f in (results / "masks").iterdir()],
+    )
+    return SimpleNamespace(input=files, params=SimpleNamespace(kind=config["masks"]["kind"]))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path)
+    parser.add_argument("fold", type=int)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--config", type=Path, nargs="*", default=[])
+    parser.add_argument("--first", nargs="*", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--second", nargs="*", metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--mine", action="store_true", help="also the first stage's false alarms")
+    parser.add_argument("--alarms", type=Path, help="an earlier OUT with both stages' candidates")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=2016)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
