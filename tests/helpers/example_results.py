@@ -17,15 +17,19 @@ HIT_B: Mark = ("b", 0.0, 2.0, 0.0, 0.8)
 AWAY: Mark = ("a", 60.0, 0.0, 0.0, 0.7)
 
 
-def score(marks: list[Mark], bootstrap: int = 50, nodules: int = 2) -> froc.FrocResult:
-    """The score of marks on scans a and b, with a nodule of 10 mm at the origin of each."""
-    found = [(uid, 0.0, 0.0, 0.0, 10.0) for uid in "ab"[:nodules]]
+def score(
+    marks: list[Mark], bootstrap: int = 50, nodules: int | None = None, scans: str = "ab"
+) -> froc.FrocResult:
+    """The score of marks on scans, by default a and b, with a nodule of 10 mm at the origin of
+    each, or of so many.
+    """
+    found = [(uid, 0.0, 0.0, 0.0, 10.0) for uid in scans[:nodules]]
     columns = ["seriesuid", "x", "y", "z"]
     return froc.evaluate(
         pd.DataFrame(marks, columns=[*columns, "probability"]),
         pd.DataFrame(found, columns=[*columns, "diameter_mm"]),
         None,
-        ["a", "b"],
+        list(scans),
         bootstrap=bootstrap,
     )
 

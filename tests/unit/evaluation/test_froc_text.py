@@ -24,9 +24,17 @@ def test_text_says_what_a_pair_differs_by() -> None:
     assert text.count("Conventions") == 1
 
 
-@pytest.mark.parametrize(("bootstrap", "words"), [(0, "none asked for"), (20, "20 resamples")])
-def test_text_says_how_bands_were_made(bootstrap: int, words: str) -> None:
-    assert f"Bands: {words}" in froc_text.describe({"mine": score([HIT_A], bootstrap)})
+@pytest.mark.parametrize(
+    ("scans", "bootstrap", "words"),
+    [
+        ("ab", 20, "none for 2 scans and 2 nodules, where an interval needs 5"),
+        ("abcde", 0, "none asked for"),
+        ("abcde", 20, "20 resamples"),
+    ],
+)
+def test_text_says_how_bands_were_made(scans: str, bootstrap: int, words: str) -> None:
+    text = froc_text.describe({"mine": score([HIT_A], bootstrap, scans=scans)})
+    assert f"Bands: {words}" in text
 
 
 def test_without_nodules_sensitivity_is_said_to_be_undefined() -> None:

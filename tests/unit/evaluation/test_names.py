@@ -58,7 +58,7 @@ def test_no_other_file_spells_a_name(path: Path) -> None:
 
 def test_a_name_is_found_wherever_it_is_spelled() -> None:
     assert names_in('"""On the U-Net."""\nx = f"{y} of the U-Net"\n') == ["2:  of the U-Net"]
-    assert names_in('SETS = {"test": "held-out test scans"}') == ["1: held-out test scans"]
+    assert names_in('SETS = {"out": "cross-validation"}') == ["1: cross-validation"]
     assert names_in('x = {"unet": 1, "diameter": 2}') == []
 
 
@@ -97,7 +97,7 @@ def test_networks_name_rules_that_exist() -> None:
 
 def test_sets_and_folds_have_names() -> None:
     assert names.set_name("test") == names.SETS["test"].name
-    assert names.set_name("fold_3") == "left-out scans of fold 3"
+    assert names.set_name("fold_3") == "fold 3"
 
 
 def test_the_snakefile_reads_it_in_no_time() -> None:

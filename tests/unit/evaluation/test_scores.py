@@ -314,7 +314,7 @@ def test_confidence_that_drives_dice_correlates_perfectly(run_and_scores):
     area = found["risk_coverage"]["segmentation"]
     assert area["area"]["value"] == pytest.approx(area["area_of_best_order"])
     assert area["half_minus_all"]["value"] < 0
-    assert trends["main_set"] == "test"
+    assert trends["main_set"] == "out_of_fold"
     assert "cannot tell" in trends["statement"]  # a few nodules in four scans
     assert set(tabled) == set(TREND_TABLES)
     slices = tabled["trend_slices"]
@@ -344,7 +344,7 @@ def test_without_the_presence_task_the_rest_is_summarised(run_and_scores):
     truth = Truth(run.nodules, run.excluded, run.folds)
     detection = plain(score_systems(alone, truth, 20, 1).summary)
     summary = evaluation_summary.summarise(detection, segmentation, None, None)
-    assert summary["statement"] == "" and summary["main_set"] == "test"
+    assert summary["statement"] == "" and summary["main_set"] == "out_of_fold"
     assert set(summary["test"]["cpm"]) == {"unet"} and "presence_auc" not in summary["test"]
     metrics = metric_rows.gather(detection, segmentation, None, None)
     assert {"unet", "reader"} <= set(metrics["system"])
@@ -370,7 +370,8 @@ def test_what_cannot_be_told_is_null_with_a_reason(broken):
         assert auc["value"] is None and auc["reason"]
         missing = metrics[(metrics["measure"] == "presence_f1") & metrics["value"].isna()]
         assert missing["reason"].ne("").all() and len(missing)
-    assert metrics.loc[metrics["value"].notna(), "reason"].eq("").all()
+    # A reason stands where there is no interval, and nowhere else.
+    assert metrics["reason"].ne("").eq(metrics["low"].isna()).all()
     assert summary["statement"]
 
 

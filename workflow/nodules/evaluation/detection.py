@@ -12,6 +12,7 @@ from nodules.base import tables
 from nodules.evaluation import names, pairs, sets
 from nodules.evaluation.froc import GRID, RATES, FrocResult, compare, evaluate, sensitivity_at
 from nodules.evaluation.sets import of
+from nodules.evaluation.statements.detection import write
 from nodules.stats import bootstrap
 
 PER_SCAN = 8  # candidates, or false alarms, a scan at which recall is also given
@@ -64,6 +65,7 @@ def score_systems(
                 found["marks"].append(_marks(own, nodules, result).assign(**key))
                 found["nodule_hits"].append(_hits(own, nodules, result).assign(**key))
     summary["differences"] = _differences(results)
+    summary["statement"] = write(summary)
     joined = {n: pd.concat([f for f in t if len(f)] or t[:1]) for n, t in found.items()}
     checked = {n: tables.frame(n, table) for n, table in joined.items()}
     return DetectionScores(**checked, summary=summary)
@@ -131,10 +133,12 @@ def _point(
     candidates = drawn @ bootstrap.per_scan(scan, kept, n)
     estimates = {
         "recall": bootstrap.estimate(
-            bootstrap.ratio(found, of_nodules), "the set has no reference nodule"
+            bootstrap.ratio(found, of_nodules),
+            "the set has no reference nodule",
+            {"scans": n, "nodules": len(home)},
         ),
-        "false_alarms_per_scan": bootstrap.estimate(false / n),
-        "candidates_per_scan": bootstrap.estimate(candidates / n),
+        "false_alarms_per_scan": bootstrap.estimate(false / n, counts={"scans": n}),
+        "candidates_per_scan": bootstrap.estimate(candidates / n, counts={"scans": n}),
     }
     return {name: value.to_dict() for name, value in estimates.items()}
 

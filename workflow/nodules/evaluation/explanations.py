@@ -35,8 +35,8 @@ def summarise(
         scan, n_scans = bootstrap.codes(rows["seriesuid"].to_numpy())
         drawn = bootstrap.weights(n_scans, replicates, seed)
         numbers = {
-            name: bootstrap.estimate(
-                bootstrap.mean(rows[name], scan, drawn), "no labelled nodule has a map"
+            name: bootstrap.estimate_mean(
+                rows[name], scan, drawn, "nodules", "no labelled nodule has a map"
             ).to_dict()
             for name in MEASURES
         }

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nodules.findings.hits import hits
-from nodules.stats.bootstrap import CONFIDENCE, interval
+from nodules.stats.bootstrap import CONFIDENCE, interval, too_few
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -172,7 +172,8 @@ def evaluate(
     `marks` has the columns seriesuid, x, y, z (world mm) and probability (any finite number, higher
     is surer); `nodules` and `excluded` have diameter_mm (mm) in place of probability. `scans` are
     the UIDs to score, nodule-free ones included. Findings of other scans are ignored and counted.
-    The result depends neither on the order of rows nor on that of scans.
+    The result depends neither on the order of rows nor on that of scans. Of fewer than five scans
+    or nodules there are no resamples, and so no interval (`nodules.stats.bootstrap.too_few`).
     Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
     number that isn't finite.
     """
@@ -191,7 +192,8 @@ def evaluate(
     events = _events(points, reference, matching)
     curve = _curve(events, len(listed), int(per_scan.sum()))
     sensitivity = sensitivity_at(curve, RATES)
-    replicates = _bootstrap(events, per_scan, bootstrap, seed)
+    few = too_few({"scans": len(listed), "nodules": int(per_scan.sum())})
+    replicates = _bootstrap(events, per_scan, 0 if few else bootstrap, seed)
     at_rates = replicates[:, ::RATE_STEP]
     band = interval(replicates)
     lower, upper = interval(at_rates.mean(axis=1))

@@ -6,6 +6,7 @@ from typing import Any
 
 from nodules.evaluation import froc
 from nodules.evaluation.froc import Difference, Floats, FrocResult
+from nodules.stats.bootstrap import too_few
 
 RATE_LABELS = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 
@@ -40,7 +41,8 @@ def to_dict(results: Mapping[str, FrocResult], notes: Sequence[str] = ()) -> dic
     return {
         "submissions": {name: result.to_dict() for name, result in results.items()},
         "differences": [
-            {"minuend": minuend, "subtrahend": subtrahend, "cpm": found.cpm, "ci": found.ci}
+            {"minuend": minuend, "subtrahend": subtrahend, "cpm": found.cpm}
+            | {"ci": [None if bound != bound else bound for bound in found.ci]}
             for minuend, subtrahend, found in differences(results)
         ],
         **told,
@@ -101,7 +103,8 @@ def _difference_block(results: Mapping[str, FrocResult]) -> str:
 
 def _conventions(result: FrocResult) -> str:
     n = len(result.cpm_replicates)
-    bootstrap = "none asked for"
+    few = too_few({"scans": result.n_scans, "nodules": result.n_nodules})
+    bootstrap = f"none for {few}" if few else "none asked for"
     if n:
         empty = int((result.cpm_replicates != result.cpm_replicates).sum())
         bootstrap = f"{n} resamples of the scans with replacement (seed {result.seed}), 95 %"

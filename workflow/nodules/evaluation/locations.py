@@ -107,7 +107,9 @@ def ceiling(
         drawn @ bootstrap.per_scan(home, values, len(uids))
         for values in (reached, np.ones(len(nodules)))
     )
-    share = bootstrap.estimate(bootstrap.ratio(found, every), "the set has no reference nodule")
+    counts = {"scans": len(uids), "nodules": len(home)}
+    none = "the set has no reference nodule"
+    share = bootstrap.estimate(bootstrap.ratio(found, every), none, counts)
     return {
         "n_scans": len(uids),
         "n_scans_without_locations": len(set(uids) - set(locations["seriesuid"])),

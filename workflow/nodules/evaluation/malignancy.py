@@ -26,7 +26,7 @@ Ints = NDArray[np.int64]
 
 KEY = ["seriesuid", "nodule"]
 ONE_CLASS = "all nodules are of one class"
-FEWEST = 5  # nodules or patients of either kind: below it resamples say nothing of chance
+RARER = "cases of the rarer kind"
 
 
 def score(
@@ -127,7 +127,7 @@ def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
         probability = own["probability"].to_numpy(float)
         brier = calibration.calibration_measures(labels, probability, patient, drawn)["brier"]
         found["systems"][system] = _estimates(replicas[system], rarer) | {
-            "brier": bootstrap.estimate(brier, "there is no nodule").to_dict(),
+            "brier": bootstrap.estimate(brier, "there is no nodule", {"patients": n}).to_dict(),
             "delong": _delong(rarer, areas.auc[i], *areas.interval(i)),
         }
     for (i, first), (k, second) in combinations(enumerate(systems), 2):
@@ -182,12 +182,11 @@ def _replicates(own: pd.DataFrame, labels: Ints, patient: Ints, drawn: Floats) -
 
 
 def _estimates(replicas: Mapping[str, Floats], rarer: Mapping[str, int]) -> dict[str, Any]:
-    """Estimates by name, without an interval where the rarer kind has fewer than FEWEST cases."""
-    found = {name: bootstrap.estimate(v, ONE_CLASS).to_dict() for name, v in replicas.items()}
-    for name, estimate in found.items():
-        if rarer[name] < FEWEST:
-            estimate |= {"low": np.nan, "high": np.nan}
-    return found
+    """Estimates by name, without an interval where the rarer kind has too few cases."""
+    return {
+        name: bootstrap.estimate(values, ONE_CLASS, {RARER: rarer[name]}).to_dict()
+        for name, values in replicas.items()
+    }
 
 
 def _rarer(found: Mapping[str, Any]) -> dict[str, int]:
@@ -203,9 +202,9 @@ def _rarer(found: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _delong(rarer: Mapping[str, int], value: float, low: float, high: float) -> dict[str, Any]:
-    known = rarer["auc"] >= FEWEST
-    bounds = (float(low), float(high)) if known else (np.nan, np.nan)
-    return bootstrap.Estimate(float(value), *bounds, ONE_CLASS).to_dict()
+    few = bootstrap.too_few({RARER: rarer["auc"]})
+    bounds = (np.nan, np.nan) if few else (float(low), float(high))
+    return bootstrap.Estimate(float(value), *bounds, few or ONE_CLASS).to_dict()
 
 
 def _sizes(one: pd.DataFrame) -> dict[str, dict[str, int]]:

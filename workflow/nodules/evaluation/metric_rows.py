@@ -10,6 +10,7 @@ from nodules.base import tables
 from nodules.evaluation import metrics, names, pairs
 from nodules.evaluation.metrics import DETECTED_ONLY, MARK_POINTS, MEASURES, Measure, of_section
 from nodules.evaluation.runs import first_detector, following
+from nodules.stats import bootstrap
 
 Found = Mapping[str, Any]  # (part of) what a results file holds
 Row = dict[str, Any]
@@ -49,8 +50,16 @@ def gather(
 
 def cpm(found: Found) -> dict[str, Any]:
     """CPM of a system on a set of detection.json as an estimate {value, low, high}."""
-    low, high = found["cpm_ci"]
-    return {"value": found["cpm"], "low": low, "high": high}
+    return _official_number(found, found["cpm"], found["cpm_ci"])
+
+
+def _official_number(found: Found, value: float | None, bounds: Any) -> dict[str, Any]:
+    """A number of an official score as an estimate, with the reason where it has no interval."""
+    low, high = bounds
+    few = bootstrap.too_few({"scans": found["n_scans"], "nodules": found["n_nodules"]})
+    why = few or bootstrap.SAME if value is not None else "the set has no reference nodule"
+    number = {"value": value, "low": low, "high": high}
+    return number | ({"reason": why} if low is None or low != low else {})
 
 
 def _detection(detection: Found) -> Iterator[Row]:
@@ -64,8 +73,9 @@ def _detection(detection: Found) -> Iterator[Row]:
                     yield _row(measure, number, found[f"n_{measure.unit}"], **key, point=point)
     for pair in pairs.SYSTEM_PAIRS:
         for name, number in detection["differences"].get(pair.key, {}).items():
-            n = detection["systems"][pair.first][name]["n_scans"]
-            yield _difference(MEASURES["cpm"], number, n, pair, name)
+            found = detection["systems"][pair.first][name]
+            gap = _official_number(found, number["value"], (number["low"], number["high"]))
+            yield _difference(MEASURES["cpm"], gap, found["n_scans"], pair, name)
 
 
 def _segmentation(segmentation: Found) -> Iterator[Row]:
@@ -99,7 +109,9 @@ def _trends(sets: Found, detector: str) -> Iterator[Row]:
             if line is not None:
                 network = series.network or detector
                 key = {"system": network, "set": name, "group": series.key}
-                number = {"value": line["slope"], "low": line["low"], "high": line["high"]}
+                few = bootstrap.too_few({"scans": line["n_scans"]})
+                why = {"reason": few or "the values have no spread"}
+                number = {"value": line["slope"], "low": line["low"], "high": line["high"]} | why
                 yield _row(MEASURES["slope"], number, line["n"], **key)
                 number |= {"low": line["low_scans"], "high": line["high_scans"]}
                 yield _row(MEASURES["slope_scans"], number, line["n_scans"], **key)
@@ -145,8 +157,7 @@ def _official(found: Found, mean: str, at_rate: str, system: str, name: str) -> 
     key = {"system": system, "set": name}
     yield _row(MEASURES[mean], cpm(found), found["n_scans"], **key)
     for rate, value in found["sensitivity"].items():
-        low, high = found["sensitivity_ci"][rate]
-        number = {"value": value, "low": low, "high": high}
+        number = _official_number(found, value, found["sensitivity_ci"][rate])
         yield _row(MEASURES[at_rate], number, found["n_scans"], **key, point=rate)
 
 
@@ -181,8 +192,14 @@ def _row(
         "n": n,
         "unit": measure.unit,
         "definition": metrics.definition(measure, system, point, group),
-        "reason": number.get("reason") or "",
+        "reason": _reason(number),
     }
+
+
+def _reason(number: Found) -> str:
+    """Why a number, or its interval, is not there; "" where both are."""
+    whole = _real(number["low"]) == _real(number["low"])
+    return "" if whole else number.get("reason") or ""
 
 
 def _real(value: float | None) -> float:

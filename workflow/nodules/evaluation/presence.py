@@ -125,8 +125,9 @@ def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
     drawn = bootstrap.weights(n_scans, replicates, seed)
     n = len(own.labels)
     one_class = f"all {n} candidates are of one class" if n else "there is no candidate"
+    counts = _counts(own, n_scans)
     found = {
-        name: bootstrap.estimate(values, one_class).to_dict()
+        name: bootstrap.estimate(values, one_class, counts).to_dict()
         for name, values in ranking.rank_measures(own.labels, own.confidence, scan, drawn).items()
     }
     cells = ranking.confusion(own.labels, own.confidence >= own.threshold, scan, drawn)
@@ -134,7 +135,7 @@ def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
     reason = "0 / 0 at this threshold" if known else NO_FIT
     for name, values in ranking.threshold_measures(cells).items():
         values = values if known else np.full_like(values, np.nan)
-        found[name] = bootstrap.estimate(values, reason).to_dict()
+        found[name] = bootstrap.estimate(values, reason, counts).to_dict()
     return {
         "n_candidates": n,
         "n_positive": int(own.labels.sum()),
@@ -143,6 +144,13 @@ def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
         "confusion": _confusion(own, cells[0]) if known else None,
         "calibration": _calibration(own, scan, drawn),
     }
+
+
+def _counts(own: Candidates, n_scans: int) -> dict[str, int]:
+    """What a set's measures are taken over."""
+    positive = int(own.labels.sum())
+    kinds = {"candidates on a nodule": positive, "other candidates": len(own.labels) - positive}
+    return {"scans": n_scans} | kinds
 
 
 def _confusion(own: Candidates, cells: Floats) -> dict[str, Any]:

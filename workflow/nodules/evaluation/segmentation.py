@@ -185,8 +185,8 @@ def _means(group: pd.DataFrame, drawn: NDArray[np.float64]) -> dict[str, Any]:
     scan = group["scan"].to_numpy(np.int64)
     means: dict[str, Any] = {"n_nodules": len(group), "n_scans": len(np.unique(scan))}
     for name in MEASURES:
-        values = bootstrap.mean(group[name].to_numpy(float), scan, drawn)
-        means[name] = bootstrap.estimate(values, "no nodule to average over").to_dict()
+        values, none = group[name].to_numpy(float), "no nodule to average over"
+        means[name] = bootstrap.estimate_mean(values, scan, drawn, "nodules", none).to_dict()
     means["median_dice"] = float(group["dice"].median()) if len(group) else None
     means["n_surface_mm"] = int(group["surface_mm"].notna().sum())
     return means
@@ -202,7 +202,7 @@ def _differences(
             continue
         gap = (wide[pair.first] - wide[pair.second]).dropna()
         scan = gap.index.get_level_values("scan").to_numpy(np.int64)
-        found = bootstrap.estimate(bootstrap.mean(gap.to_numpy(), scan, drawn))
+        found = bootstrap.estimate_mean(gap, scan, drawn, "nodules", "no nodule that both have")
         yield pair.key, found.to_dict() | {"n_nodules": len(gap)}
 
 

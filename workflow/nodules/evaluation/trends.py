@@ -118,6 +118,8 @@ def slope(slices: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None
     scan, n_scans = bootstrap.codes(known["seriesuid"].to_numpy())
     line = trends.regression(values, scan)
     found = asdict(line) | {"n_scans": n_scans}
+    if bootstrap.too_few({"scans": n_scans}):
+        found |= dict.fromkeys(("low", "high", "low_scans", "high_scans"), np.nan)
     for suffix, whole in (("", False), ("_scans", True)):
         shuffled = trends.shuffled_slopes(values, scan, SHUFFLES, seed, whole)
         found[f"p{suffix}"] = trends.two_sided_p(line.slope, shuffled)
@@ -252,6 +254,7 @@ class _Cases:
     def __init__(self, uids: pd.Series, replicates: int, seed: int) -> None:
         self.scan, self.n_scans = bootstrap.codes(uids.to_numpy())
         self.drawn = bootstrap.weights(self.n_scans, replicates, seed)
+        self.counts = {"scans": self.n_scans}
 
     def over(self, statistic: Callable[[Floats], Floats]) -> Floats:
         """Values of a statistic of weights (r, n), a chunk of resamples at a time."""
@@ -261,7 +264,7 @@ class _Cases:
     def estimate(self, statistic: Callable[[Floats], Floats]) -> dict[str, Any]:
         """A statistic with its interval."""
         reason = f"a correlation needs spread: {len(self.scan)} cases"
-        return bootstrap.estimate(self.over(statistic), reason).to_dict()
+        return bootstrap.estimate(self.over(statistic), reason, self.counts).to_dict()
 
     def correlations(self, x: Floats, y: Floats) -> dict[str, Any]:
         """Spearman's and Pearson's."""
@@ -273,4 +276,6 @@ class _Cases:
     def auc(self, labels: Ints, scores: Floats) -> dict[str, Any]:
         """How well scores tell label 1 from 0."""
         values = rank_measures(labels, scores, self.scan, self.drawn)["auc"]
-        return {"auc": bootstrap.estimate(values, "all cases are of one class").to_dict()}
+        kinds = {"cases of one kind": int(labels.sum()), "of the other": int((1 - labels).sum())}
+        one_kind, counts = "all cases are of one class", self.counts | kinds
+        return {"auc": bootstrap.estimate(values, one_kind, counts).to_dict()}

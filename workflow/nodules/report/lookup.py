@@ -5,21 +5,21 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.evaluation.names import SETS, TEST
+from nodules.evaluation.names import OUT_OF_FOLD, SETS
 
 # Letters of the classes of diameter, as they are printed.
 SPELLED = str.maketrans({">": "≥ ", "=": "", "<": "< ", "-": "–"})
 
 
 def shown_sets(table: pd.DataFrame) -> list[str]:
-    """The pooled sets that a table has, the held-out test first."""
+    """The pooled sets that a table has, cross-validation first."""
     present = set(table["set"])
     return [name for name in SETS if name in present]
 
 
 def main_set(table: pd.DataFrame) -> str:
-    """The set a single panel shows: the held-out test, or all left-out scans where none is."""
-    return next(iter(shown_sets(table)), TEST)
+    """The set a single panel shows: cross-validation, or the test where that is all there is."""
+    return next(iter(shown_sets(table)), OUT_OF_FOLD)
 
 
 def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
@@ -52,10 +52,10 @@ def counted(count: int, unit: str) -> str:
 
 
 def interval(value: float | None, bounds: Iterable[float | None], form: str = ".3f") -> str:
-    """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; NaN gives a dash."""
+    """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; what is NaN is a dash."""
     if value is None or value != value:
         return "–"
     lower, upper = bounds
     if lower is None or upper is None or lower != lower or upper != upper:
-        return f"{value:{form}}"
+        return f"{value:{form}} (–)"
     return f"{value:{form}} ({lower:{form}} to {upper:{form}})"

@@ -75,11 +75,11 @@ def _areas(name: str, own: Mapping[str, Any]) -> Iterator[str]:
 
 def _small_test(summary: Mapping[str, Any]) -> Iterator[str]:
     test = summary["sets"].get(TEST)
-    if summary["main_set"] != TEST and test:
+    if summary["main_set"] != TEST and test and not enough(test):
         n, malignant = test["n_nodules"], test["n_malignant"]
         yield (
-            f"The held-out test has only {malignant} malignant and {n - malignant} benign nodules,"
-            " too few to speak of."
+            f"The test has only {malignant} malignant and {n - malignant} benign nodules, too few"
+            " for a conclusion."
         )
 
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-FEWEST_NODULES, FEWEST_SCANS = 10, 5  # below these an interval over scans means nothing
+from nodules.stats.bootstrap import FEWEST
+
+# Below these nothing is concluded from an interval over scans.
+FEWEST_NODULES, FEWEST_SCANS = 10, FEWEST
 
 
 def shown(number: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from nodules.evaluation.metrics import MEASURES, POINTS
 from nodules.evaluation.names import SETS, SYSTEMS
 from nodules.report import lookup
 from nodules.report.lookup import interval
+from nodules.report.pages.page import cell
 from nodules.report.pages.tables import MetricTable
 
 STAGES = {"": "", "raw": ", as given", "calibrated": ", calibrated"}
@@ -27,8 +28,8 @@ def tables_of(table: pd.DataFrame) -> Iterator[MetricTable]:
                 result.rows.append(
                     {
                         "": _name(row) + result.mark(str(row["definition"])),
-                        first: interval(row["one_value"], (None, None)),
-                        second: interval(row["other_value"], (None, None)),
+                        first: cell(float(row["one_value"])),
+                        second: cell(float(row["other_value"])),
                         "difference": interval(row["difference"], bounds, "+.3f"),
                         "n": f"{row['n']:,} {row['unit']}",
                     }

@@ -122,7 +122,8 @@ class MetricTable:
             return "–" + (self.mark(f"Undefined: {row['reason']}") if row["reason"] else "")
         measure = MEASURES[row["measure"]]
         value, low, high = (row[key] * measure.scale for key in ("value", "low", "high"))
-        return interval(value, (low, high), measure.form)
+        text = interval(value, (low, high), measure.form)
+        return text + (self.mark(f"No interval: {row['reason']}") if row["reason"] else "")
 
 
 def glance(table: pd.DataFrame) -> MetricTable:

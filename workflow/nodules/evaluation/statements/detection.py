@@ -1,0 +1,65 @@
+"""The paragraph on whether the second stage detects better than the first alone."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nodules.evaluation import names, pairs
+from nodules.evaluation.names import SETS, SYSTEMS, Pair
+from nodules.evaluation.statements.words import FEWEST_NODULES, FEWEST_SCANS, is_number
+
+# Those pairs of systems that differ by the second stage alone.
+SECOND_STAGES = tuple(
+    pair
+    for pair in pairs.SYSTEM_PAIRS
+    if SYSTEMS[pair.first].networks[:-1] == SYSTEMS[pair.second].networks
+)
+
+
+def write(summary: Mapping[str, Any]) -> str:
+    """Say in sentences, of the set that leads, what detection.json shows of the second stages."""
+    return " ".join(
+        sentence
+        for pair in SECOND_STAGES
+        if pair.key in summary["differences"]
+        for sentence in _pair(summary, pair)
+    )
+
+
+def verdict(gap: Mapping[str, Any], n_scans: int, n_nodules: int) -> str:
+    """helps, harms, none or cannot tell: what a paired difference of CPM says of a second stage."""
+    few = n_scans < FEWEST_SCANS or n_nodules < FEWEST_NODULES
+    if few or not is_number(gap["low"]):
+        return "cannot tell"
+    return "helps" if gap["low"] > 0 else "harms" if gap["high"] < 0 else "none"
+
+
+def _pair(summary: Mapping[str, Any], pair: Pair) -> Iterator[str]:
+    differences = summary["differences"][pair.key]
+    name = next((key for key in SETS if key in differences), None)
+    if name is None:
+        return
+    both = [summary["systems"][key][name] for key in pair.keys]
+    n_scans, n_nodules = both[0]["n_scans"], both[0]["n_nodules"]
+    first, second = (SYSTEMS[key].said for key in pair.keys)
+    basis = f"On {SETS[name].said} (n = {n_scans:,}, with {n_nodules:,} nodules)"
+    if not is_number(both[0]["cpm"]):
+        yield f"{basis} no CPM is defined."
+        return
+    yield (
+        f"{basis} {first} reaches a CPM of {both[0]['cpm']:.3f} and {second} one of"
+        f" {both[1]['cpm']:.3f}: a paired difference of {_gap(differences[name])}."
+    )
+    stage = f"the second stage ({names.NETWORKS[SYSTEMS[pair.first].networks[-1]].name})"
+    yield {
+        "helps": f"So {stage} helps detection in this run.",
+        "harms": f"So {stage} makes detection worse in this run.",
+        "none": f"So this run shows neither that {stage} helps detection nor that it harms it.",
+        "cannot tell": f"That is too few to say whether {stage} helps.",
+    }[verdict(differences[name], n_scans, n_nodules)]
+
+
+def _gap(gap: Mapping[str, Any]) -> str:
+    text = f"{gap['value']:+.3f}"
+    if not is_number(gap["low"]):
+        return f"{text} (no interval)"
+    return f"{text} (95 % CI {gap['low']:+.3f} to {gap['high']:+.3f})"
