@@ -9,7 +9,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 rule all:
     input:
-        lambda wildcards: ["results/report.html", *pngs(wildcards), *EXAMPLE],
+        lambda wildcards: ["results/index.html", *pngs(wildcards), *EXAMPLE],
 
 
 include: "workflow/rules/common.smk"
@@ -33,6 +33,7 @@ if not FIGURES_ONLY:
     include: "workflow/rules/comparison.smk"
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"
+    include: "workflow/rules/first_page.smk"
     include: "workflow/rules/export.smk"
 
 

@@ -1,8 +1,9 @@
-"""Pictures: hits, misses and false alarms of the first detector, and where the malignancy ResNet50 looks.
+"""Pictures: hits, misses and false alarms of the first detector, and maps of the malignancy ResNet50.
 
-Requires: slice stacks, masks, candidates, their regions and matches; results/malignancy/
+Requires: scans, masks, candidates, their regions, matches and overlaps; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
-Produces: results/gallery/{hits,misses,false_alarms,explanations}.png.
+Produces: results/gallery/{hits,misses,false_alarms,explanations}.png, and strips of the first three
+          for the first page.
 """
 
 # Whose confidence is shown: the ResNet50's, or the first detector's where the other decides
@@ -12,8 +13,12 @@ STAGE = "presence" if PRESENCE else f"detection/{FIRST}"
 
 rule draw_gallery:
     input:
-        stacks=stacks("fold_0"),
-        test_stacks=[] if HELD_OUT is None else stacks("test"),
+        checked=CHECKED,
+        scans="results/scans/scans.parquet",
+        voxels=lambda wildcards: [f for u in scans() for f in (SCANS[u].header, SCANS[u].data)],
+        slices=lambda wildcards: expand("results/slices/{uid}.parquet", uid=scans()),
+        masks=lambda wildcards: expand("results/masks/{uid}.parquet", uid=scans()),
+        segmentation="results/evaluation/segmentation.parquet",
         candidates=expand(f"results/{STAGE}/{{part}}/candidates.parquet", part=PARTS),
         matches=MATCHES,
         regions=expand(f"results/detection/{FIRST}/{{part}}/regions.parquet", part=PARTS),
@@ -22,10 +27,13 @@ rule draw_gallery:
         code=code("draw_gallery"),
     output:
         hits=shown("results/gallery/hits.png", "3 Gallery", pictures="1 Hits"),
+        strip_hits="results/gallery/strip_hits.png",
         misses=shown("results/gallery/misses.png", "3 Gallery", pictures="2 Misses"),
+        strip_misses="results/gallery/strip_misses.png",
         false_alarms=shown(
             "results/gallery/false_alarms.png", "3 Gallery", pictures="3 False alarms"
         ),
+        strip_false_alarms="results/gallery/strip_false_alarms.png",
     log:
         "results/logs/draw_gallery/all.log",
     benchmark:

@@ -1,48 +1,55 @@
-"""Draw pictures of hits, misses and false alarms."""
-
-import pandas as pd
+"""Draw pictures of hits, misses and false alarms on the CT, in three planes."""
 
 from nodules.base import jobs, tables
+from nodules.evaluation.sets import of
 from nodules.findings.matches import with_matches
-from nodules.prepare.stacks import open_stacks
+from nodules.images.geometry import Geometry
+from nodules.images.metaimage import read_volume
 from nodules.report import gallery, plotting
+from nodules.report.figures import gallery as pictures
 
 
 def main(snakemake):
-    """One picture of each kind, with a few cases."""
-    inputs, detector = snakemake.input, snakemake.params.detector
-    folds = tables.read(inputs.folds, "folds")
-    part = gallery.part_of(folds)
+    """A page of pictures of each kind, and a strip of it for the first page."""
+    inputs, params = snakemake.input, snakemake.params
+    part = gallery.part_of(tables.read(inputs.folds, "folds"))
     candidates = with_matches(
-        tables.read_all(inputs.candidates, snakemake.params.table),
+        tables.read_all(inputs.candidates, params.table),
         tables.read_all(inputs.matches, "matches"),
     )
-    if snakemake.params.table == "candidates":
+    if params.table == "candidates":
         candidates = candidates.assign(confidence=candidates["probability"])
-    nodules = tables.read(inputs.nodules, "nodules")
-    nodules = nodules[nodules["seriesuid"].isin(part)]
-    found = {uid: rows for uid, rows in _regions(inputs.regions).groupby("seriesuid")}
-    stacks = open_stacks([*inputs.stacks, *inputs.test_stacks], list(part), snakemake.params.kind)
-    by_uid = {stack.uid: stack for stack in stacks}
-    for kind in gallery.HEADINGS:
-        cases = gallery.choose(
-            kind,
-            candidates.assign(part=candidates["seriesuid"].map(part)),
-            nodules.assign(part=nodules["seriesuid"].map(part)),
-            snakemake.params.most,
-        )
-        pictures = [
-            gallery.picture(
-                kind, case, by_uid[uid], found.get(uid, tables.frame("regions")), detector
-            )
-            for uid, case in zip(cases["seriesuid"], cases.to_dict("records"), strict=True)
-        ]
-        plotting.save(gallery.draw(kind, pictures, detector), [snakemake.output[kind]])
+    candidates = candidates.assign(part=candidates["seriesuid"].map(part))
+    nodules = of(tables.read(inputs.nodules, "nodules"), list(part))
+    nodules = nodules.assign(part=nodules["seriesuid"].map(part))
+    regions = tables.read_all(inputs.regions, "regions")
+    sheet = tables.read(inputs.scans, "scans").set_index("seriesuid", drop=False)
+    dice = gallery.dice(tables.read(inputs.segmentation, "segmentation"), params.detector)
+    found = {kind: gallery.cases(kind, candidates, nodules) for kind in gallery.KINDS}
+    rows = {k: gallery.choose(k, found[k], params.most).to_dict("records") for k in found}
+    drawn = {}
+    # One scan in memory at a time.
+    for uid in sorted({row["seriesuid"] for own in rows.values() for row in own}):
+        scan = _scan(sheet.loc[uid], of(regions, [uid]), params)
+        for kind, own in rows.items():
+            for place, row in enumerate(own):
+                if row["seriesuid"] == uid:
+                    drawn[kind, place] = gallery.case(kind, row, scan, candidates, dice)
+    for kind, own in rows.items():
+        cases = [drawn[kind, place] for place in range(len(own))]
+        figure = pictures.draw(kind, cases, len(found[kind]), params.detector)
+        plotting.save(figure, [snakemake.output[kind]])
+        plotting.save(pictures.strip(cases), [snakemake.output[f"strip_{kind}"]])
 
 
-def _regions(paths):
-    parts = [part for part in (tables.read(p, "regions") for p in paths) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else tables.frame("regions")
+def _scan(row, found, params):
+    """A scan with all that is drawn on it."""
+    slices, truth = (
+        tables.read(f"results/{folder}/{row['seriesuid']}.parquet", table)
+        for folder, table in (("slices", "slices"), ("masks", "regions"))
+    )
+    grid, found = Geometry.from_row(slices.iloc[0]), found[found["kind"] == params.detector]
+    return gallery.opened(*read_volume(row["header"]), truth, found, grid, params.kind)
 
 
 jobs.run(main, snakemake)

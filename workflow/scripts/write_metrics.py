@@ -10,15 +10,15 @@ def main(snakemake):
     inputs = snakemake.input
     metrics = tables.read(inputs.metrics, "metrics")
     # Some have no file where the ResNet50's task gives none, or Mask R-CNN or a track is left out.
-    trends, explanations, track = (
+    detection, trends, explanations, track = (
         read_json(inputs[name]) if inputs.get(name) else None
-        for name in ("trends", "explanations", "reduction_track")
+        for name in ("detection", "trends", "explanations", "reduction_track")
     )
     compared = None
     if inputs.comparison:
         table, statements = inputs.comparison
         compared = tables.read(table, "comparison"), read_json(statements)
-    page = numbers.page(metrics, trends, explanations, compared, track)
+    page = numbers.page(metrics, detection, trends, explanations, compared, track)
     page.write(snakemake.output[0])
 
 

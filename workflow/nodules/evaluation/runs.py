@@ -38,6 +38,16 @@ def first_detector(systems: Iterable[str]) -> str:
     return next((SYSTEMS[key].networks[0] for key in systems), "")
 
 
+def headline(systems: Iterable[str]) -> str:
+    """The detecting system that a run is about: its last one of two stages, else its first.
+
+    No score chooses it.
+    """
+    known = list(systems)
+    staged = [key for key in known if len(SYSTEMS[key].networks) > 1]
+    return staged[-1] if staged else known[0]
+
+
 def following(text: str, detector: str) -> str:
     """A text on the U-Net as the first detector, which `detector` is in this run.
 

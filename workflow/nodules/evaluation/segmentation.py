@@ -41,7 +41,7 @@ def compare_scan(
     of_kind = {key: rows for key, rows in truth[truth["grid"] == "native"].groupby("kind")}
     candidates = {
         system: {
-            int(number): _on_native(rows, slices, native)
+            int(number): on_native(rows, slices, native)
             for number, rows in predicted[predicted["kind"] == system].groupby("region")
         }
         for system in systems
@@ -59,7 +59,7 @@ def compare_scan(
                 yield base | row
 
 
-def _on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
+def on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
     """A candidate's region on the scan's own grid, where the networks in 3-D draw it."""
     box = regions.box(rows)
     drawn_there = rows["grid"].iloc[0] == "native"

@@ -28,9 +28,10 @@ CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 PALETTE = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "black": BLACK}
 PALETTE |= {"orange": ORANGE, "sky": SKY}
 
-WIDTH = 7.2  # inches, a page's two columns
+MM = 1 / 25.4  # inch
+WIDTH, COLUMN = 174 * MM, 84 * MM  # inches, as journals have two columns and one
 PANEL = 3.0  # inches, height of a row of panels
-DPI = 200
+DPI = 600
 MANY = 1500  # from this many on, points are drawn as pixels also in the SVG
 
 STYLE: dict[str, Any] = {

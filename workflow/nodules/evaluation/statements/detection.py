@@ -17,12 +17,12 @@ SECOND_STAGES = tuple(
 
 def write(summary: Mapping[str, Any]) -> str:
     """Say in sentences, of the set that leads, what detection.json shows of the second stages."""
-    return " ".join(
-        sentence
-        for pair in SECOND_STAGES
-        if pair.key in summary["differences"]
-        for sentence in _pair(summary, pair)
-    )
+    return " ".join(sentence for pair in shown(summary) for sentence in _pair(summary, pair))
+
+
+def shown(summary: Mapping[str, Any]) -> list[Pair]:
+    """The pairs of detection.json that differ by the second stage alone."""
+    return [pair for pair in SECOND_STAGES if pair.key in summary["differences"]]
 
 
 def verdict(gap: Mapping[str, Any], n_scans: int, n_nodules: int) -> str:
@@ -31,6 +31,20 @@ def verdict(gap: Mapping[str, Any], n_scans: int, n_nodules: int) -> str:
     if few or not is_number(gap["low"]):
         return "cannot tell"
     return "helps" if gap["low"] > 0 else "harms" if gap["high"] < 0 else "none"
+
+
+def conclusion(summary: Mapping[str, Any], pair: Pair) -> str:
+    """Whether the second stage of a pair of detection.json helps, in one sentence."""
+    differences = summary["differences"][pair.key]
+    name = next(key for key in SETS if key in differences)
+    found = summary["systems"][pair.first][name]
+    stage = f"the second stage ({names.NETWORKS[SYSTEMS[pair.first].networks[-1]].name})"
+    return {
+        "helps": f"So {stage} helps detection in this run.",
+        "harms": f"So {stage} makes detection worse in this run.",
+        "none": f"So this run shows neither that {stage} helps detection nor that it harms it.",
+        "cannot tell": f"The data are too few to say whether {stage} helps.",
+    }[verdict(differences[name], found["n_scans"], found["n_nodules"])]
 
 
 def _pair(summary: Mapping[str, Any], pair: Pair) -> Iterator[str]:
@@ -49,13 +63,7 @@ def _pair(summary: Mapping[str, Any], pair: Pair) -> Iterator[str]:
         f"{basis} {first} reaches a CPM of {both[0]['cpm']:.3f} and {second} one of"
         f" {both[1]['cpm']:.3f}: a paired difference of {_gap(differences[name])}."
     )
-    stage = f"the second stage ({names.NETWORKS[SYSTEMS[pair.first].networks[-1]].name})"
-    yield {
-        "helps": f"So {stage} helps detection in this run.",
-        "harms": f"So {stage} makes detection worse in this run.",
-        "none": f"So this run shows neither that {stage} helps detection nor that it harms it.",
-        "cannot tell": f"That is too few to say whether {stage} helps.",
-    }[verdict(differences[name], n_scans, n_nodules)]
+    yield conclusion(summary, pair)
 
 
 def _gap(gap: Mapping[str, Any]) -> str:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.findings.found import Finding, Findings
+from nodules.report import planes as views
 from nodules.report.pages.page import Page
+from nodules.report.planes import VIEW_MM, VIEW_PX, WINDOW
 
-WINDOW = (-1350, 150)  # HU: lung, level -600, width 1500
-VIEW_MM, VIEW_PX, GAP_PX = 60.0, 240, 6
+GAP_PX = 6
 OUTLINE = (66, 159, 230)  # RGB of Okabe and Ito's sky blue; a line of the same kind around each
 PLANES = "axial, coronal, sagittal"
 MOST = 20  # findings with pictures
@@ -80,23 +81,8 @@ def _plane(
     mm: tuple[float, float],
 ) -> Image:
     """RGB (VIEW_PX, VIEW_PX, 3) of a plane around a point; a negative mm turns rows upside down."""
-    step = VIEW_MM / VIEW_PX
-    middle = (VIEW_PX - 1) / 2
-    rows, columns = (step / side for side in mm)
-    matrix = np.array(
-        [
-            [columns, 0, centre[1] - middle * columns],
-            [0, rows, centre[0] - middle * rows],
-        ]
-    )
-    low, high = WINDOW
-    grey = np.clip((hu.astype(np.float32) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-    size = (VIEW_PX, VIEW_PX)
-    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-    image = cv2.warpAffine(np.ascontiguousarray(grey), matrix, size, flags=flags)
-    colour: Any = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
-    inside = cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=flags)
+    colour: Any = cv2.cvtColor(views.grey(hu, centre, mm), cv2.COLOR_GRAY2RGB)
+    inside = views.inside(mask.astype(np.uint8), centre, mm)
     contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(colour, contours, -1, OUTLINE, 1), np.uint8)
 

@@ -13,6 +13,7 @@ from nodules.report.pages import tables
 from nodules.report.pages.comparison import tables_of
 from nodules.report.pages.page import Page
 from nodules.report.pages.tables import MetricTable
+from nodules.stats.bootstrap import RULE
 
 Builder = Callable[[pd.DataFrame], Iterable[MetricTable]]
 
@@ -63,13 +64,15 @@ GIVEN = (
     " under Detection: the nodules found by all candidates, without a threshold."
 )
 INTERVALS = (
-    "In brackets: 95 % intervals from resampling whole scans (for a slope over slices: from its"
-    " regression). A dash means undefined; the note says why."
+    "In brackets: 95 % bootstrap confidence intervals (whole scans resampled; for a slope over"
+    f" slices: from its regression). A number of {RULE} has none, and a dash stands in its place;"
+    " a dash alone is a number that is undefined. The note says why."
 )
 
 
 def page(
     table: pd.DataFrame,
+    detection: Mapping[str, Any],
     trends: Mapping[str, Any] | None,
     explanations: Mapping[str, Any] | None = None,
     comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
@@ -77,7 +80,7 @@ def page(
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
-    trends, explanations: trends.json and explanations.json, for their statements; None where the
+    detection, trends, explanations: files of these names, for their statements; None where the
     ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
     R-CNN or several detectors were run. track: reduction_track.json, where that was run. A section
     without numbers is left out.
@@ -97,6 +100,8 @@ def page(
             page.heading(title)
             follows = not FOLLOWING.isdisjoint(builders)
             page.text(following(text, detector) if follows else text)
+            if metrics.DETECTION in builders and detection["statement"]:
+                page.text(str(detection["statement"]), "finding")
             made = [t for key, part in parts.items() for t in builders[key](part)]
             _show(page, *(t.following(detector) if follows else t for t in made))
     if comparison:
@@ -107,7 +112,7 @@ def page(
         page.text(str(track["statement"]), "finding")
         _show(page, *tables.locations(tables.of_section(shown, metrics.LOCATIONS)))
     if explanations:
-        page.heading(f"Where the malignancy {RESNET} looks")
+        page.heading("Attribution maps and sanity check")
         page.text(str(explanations["statement"]), "finding")
         _show(page, *tables.explanations(tables.of_section(table, metrics.EXPLANATIONS)))
     page.heading("CPM of each fold")
@@ -144,6 +149,6 @@ def _show(page: Page, *shown: MetricTable) -> None:
 def _tables(page: Page, shown: list[MetricTable]) -> None:
     """Add tables with their notes, which tables in a row that share them have once."""
     for table, after in zip_longest(shown, shown[1:]):
-        page.table(table.rows, table.caption, table.numbers)
+        page.table(table.rows, table.caption, table.numbers, table.soft)
         if after is None or after.notes != table.notes:
             page.notes(table.notes)

@@ -9,28 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nodules.base.files import write_text
-
-CSS = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; margin: 2rem auto; max-width: 66rem;
-       padding: 0 1.5rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-p { max-width: 46rem; margin: .5rem 0; } p.note { color: #555; font-size: .9em; }
-p.finding { border-left: 4px solid #0072B2; padding: .3rem .9rem; background: #f2f7fb; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; margin: .8rem 0; font-size: .92em; }
-caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
-th { text-align: left; vertical-align: bottom; white-space: pre-line;
-     border-bottom: 2px solid #444; padding: .25rem .8rem .25rem 0; }
-td { border-bottom: 1px solid #ddd; padding: .22rem .8rem .22rem 0; vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.number { white-space: nowrap; }
-ol.notes { color: #555; font-size: .85em; margin: 0 0 1.4rem; padding-left: 1.6rem;
-           max-width: 52rem; } ol.notes li { margin: 0; }
-summary { cursor: pointer; color: #0072B2; margin: .8rem 0; }
-td:first-child:has(~ td.number) { white-space: nowrap; }
-td code { word-break: break-all; } pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
-img { max-width: 100%; }
-"""
+from nodules.report.pages import style
+from nodules.report.pages.markup import slug
 
 
 class Page:
@@ -41,36 +21,45 @@ class Page:
         self._parts = [f"<h1>{escape(title)}</h1>"]
 
     def heading(self, text: str) -> None:
-        """Add a heading of the second level."""
-        self._parts.append(f"<h2>{escape(text)}</h2>")
+        """Add a heading of the second level, which links can lead to by its words."""
+        self._parts.append(f'<h2 id="{escape(slug(text))}">{escape(text)}</h2>')
 
     def text(self, text: str, kind: str = "") -> None:
         """Add a paragraph; kind: note (small print), finding (set off), or plain."""
-        style = f' class="{escape(kind)}"' if kind else ""
-        self._parts.append(f"<p{style}>{escape(text)}</p>")
+        look = f' class="{escape(kind)}"' if kind else ""
+        self._parts.append(f"<p{look}>{escape(text)}</p>")
 
     def code(self, text: str) -> None:
         """Add text as it stands, lines kept."""
-        self._parts.append(f"<pre>{escape(text)}</pre>")
+        self._parts.append(f'<pre tabindex="0">{escape(text)}</pre>')
 
     def table(
-        self, rows: Iterable[Mapping[str, Any]], caption: str = "", numbers: Sequence[str] = ()
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        caption: str = "",
+        numbers: Sequence[str] = (),
+        soft: Sequence[str] = (),
     ) -> None:
-        """Add a table, one mapping (column -> cell) a row; columns in `numbers` stand right."""
+        """Add a table, one mapping (column -> cell) a row.
+
+        Columns in `numbers` stand right, those in `soft` step back.
+        """
         rows = list(rows)
         if not rows:
             self.text("None.", "note")
             return
         columns = list(rows[0])
-        side = {c: ' class="number"' if c in numbers else "" for c in columns}
-        head = "".join(f"<th{side[c]}>{escape(c)}</th>" for c in columns)
+        looks = {c: ["number"] * (c in numbers) + ["soft"] * (c in soft) for c in columns}
+        side = {c: f' class="{" ".join(own)}"' if own else "" for c, own in looks.items()}
+        heads = "".join(_head(c, side[c]) for c in columns)
         body = "".join(
             "<tr>" + "".join(f"<td{side[c]}>{escape(cell(row[c]))}</td>" for c in columns) + "</tr>"
             for row in rows
         )
         title = f"<caption>{escape(caption)}</caption>" if caption else ""
+        # With the keyboard a table that is wider than the page is scrolled once it has the focus.
         self._parts.append(
-            f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>'
+            f'<div class="wide" tabindex="0"><table>{title}<thead><tr>{heads}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
 
@@ -102,15 +91,29 @@ class Page:
     def html(self) -> str:
         """The page as one self-contained document, which fetches nothing."""
         return (
-            '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
-            f"<title>{escape(self._title)}</title><style>{CSS}</style></head>\n<body>\n"
+            f"{head(self._title, style.BASE)}<body>\n<main>\n"
             + "\n".join(self._parts)
-            + "\n</body>\n</html>\n"
+            + "\n</main>\n</body>\n</html>\n"
         )
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the page, whole or not at all."""
         write_text(path, self.html())
+
+
+def head(title: str, css: str) -> str:
+    """The start of a document that fetches nothing."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{css}</style></head>\n"
+    )
+
+
+def _head(column: str, side: str) -> str:
+    """The head of a column; an empty one heads nothing."""
+    kind = "th" if column else "td"
+    return f"<{kind}{side}>{escape(column)}</{kind}>"
 
 
 def cell(value: Any) -> str:

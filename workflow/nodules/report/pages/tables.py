@@ -81,6 +81,11 @@ class MetricTable:
         """The columns that hold numbers."""
         return list(self.rows[0])[1:] if self.rows else []
 
+    @property
+    def soft(self) -> list[str]:
+        """The columns of the test, which cross-validation leads."""
+        return [c for c in self.numbers if c.split("\n")[0] == SETS[names.TEST].name]
+
     def mark(self, note: str) -> str:
         """The mark of a note, which is added if it is new."""
         if note not in self.notes:

@@ -1,0 +1,69 @@
+"""What the first page links to: the files that a run has made, by kind."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+PAGES = {
+    "report.html": "Snakemake's report: every result with its provenance, in one file",
+    "report/metrics.html": "Every number, with interval, n and definition",
+    "report/malignancy.html": "Benign or malignant",
+    "report/scans.html": "Scans used and skipped",
+    "report/run.html": "Config and versions",
+    "report/costs.html": "Time and memory of each step",
+    "gallery/hits.png": "Gallery: hits",
+    "gallery/misses.png": "Gallery: misses",
+    "gallery/false_alarms.png": "Gallery: false alarms",
+    "gallery/explanations.png": "Gallery: attribution maps and sanity check",
+    "predicted/report.html": "What `luna16 predict` makes of one phantom scan",
+    "config.yaml": "The run's config, all keys filled in",
+}
+TABLES = ("evaluation", "scans", "folds", "malignancy", "submissions")
+TABLE_FORMS = (".parquet", ".json", ".csv")
+ENDS = ("svg", "pdf", "png", "md")  # of a figure
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths relative to the results' folder, with "/" between folders.
+
+    figures: those of each figure; pages: with what each is; tables: with their sizes in bytes;
+    logs: those of each rule.
+    """
+
+    figures: Mapping[str, list[str]]
+    pages: Mapping[str, str]
+    tables: Mapping[str, int]
+    logs: Mapping[str, list[str]]
+
+
+def find(results: Path, figures: Iterable[str], but: str) -> Files:
+    """What there is below the results' folder; figures: their names; but: rule not to log."""
+
+    def below(folder: str, forms: tuple[str, ...]) -> list[Path]:
+        paths = sorted((results / folder).rglob("*"))
+        return [path for path in paths if path.suffix in forms and path.is_file()]
+
+    def relative(path: Path) -> str:
+        return path.relative_to(results).as_posix()
+
+    forms = {name: [f"figures/{name}.{end}" for end in ENDS] for name in figures}
+    logs = [relative(path) for path in below("logs", (".log",))]
+    by_rule = groupby((p for p in logs if _rule(p) != but), _rule)
+    return Files(
+        figures={n: [p for p in own if (results / p).is_file()] for n, own in forms.items()},
+        pages={path: words for path, words in PAGES.items() if (results / path).is_file()},
+        tables={relative(p): p.stat().st_size for f in TABLES for p in below(f, TABLE_FORMS)},
+        logs={rule: list(paths) for rule, paths in by_rule},
+    )
+
+
+def _rule(path: str) -> str:
+    """Name of the rule whose log a path below `logs` is."""
+    return path.split("/")[1].removesuffix(".log")
+
+
+def shown_size(size: int) -> str:
+    """Bytes as people read them."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3)):,} kB"

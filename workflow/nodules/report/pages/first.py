@@ -1,0 +1,312 @@
+"""The first page of a run: what was run on what, what came out, and where everything is."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from nodules.evaluation import names
+from nodules.evaluation.metrics import MEASURES, RATE_POINTS
+from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
+from nodules.evaluation.runs import first_detector, headline
+from nodules.evaluation.statements import detection as second_stage
+from nodules.report import catalogue, lookup
+from nodules.report.pages import style
+from nodules.report.pages.files import Files, shown_size
+from nodules.report.pages.markup import Markup, join, tag
+from nodules.report.pages.page import head
+from nodules.report.pages.references import SOURCES
+from nodules.stats.bootstrap import RULE
+
+TITLE = "Lung nodules in chest CT: results of this run"
+PHANTOM = "Phantom scans: these numbers show that the workflow works, nothing about patients."
+CPM = (
+    "CPM: the share of the nodules found, averaged over 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms a"
+    " scan (LUNA16's score)"
+)
+MOST = 5  # numbers
+ONE = "1"  # false alarm a scan: the operating point of the verdict
+STRIPS = {
+    "hits": "Hits: nodules that were found",
+    "misses": "Misses: nodules without a candidate",
+    "false_alarms": "False alarms, the surest first",
+}
+CONTOURS = "Outlines: solid, the readers' consensus; dashed, what the network drew."
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the page tells of a run.
+
+    metrics: table of this name. detection: detection.json. config: as the run was started.
+    folds: table. commit: of the code. files: all that the page links to.
+    """
+
+    metrics: pd.DataFrame
+    detection: Mapping[str, Any]
+    config: Mapping[str, Any]
+    folds: pd.DataFrame
+    commit: str
+    files: Files
+
+    @property
+    def system(self) -> str:
+        """Key of the system that the verdict is on."""
+        return headline(self.detection["systems"])
+
+    @property
+    def set(self) -> str:
+        """The set that leads."""
+        return lookup.main_set(self.metrics)
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the first page's numbers: where it stands in table `metrics`, and what it is."""
+
+    what: str
+    explained: str
+    place: dict[str, str]
+    section: str  # heading of its table on the page of numbers
+
+    def row(self, metrics: pd.DataFrame, name: str) -> Mapping[Any, Any] | None:
+        """Its row for a set of scans; None where there is none."""
+        nothing = {"point": "", "group": "", "other": ""}
+        found = lookup.rows(metrics, **(nothing | self.place), set=name)
+        return found.to_dict("records")[0] if len(found) else None
+
+
+def html(run: Run) -> str:
+    """The page as one document, beside its pictures."""
+    parts = (_header(run), _main(run), tag("footer", _footer(run)))
+    body = tag("body", tag("a", "Skip to the results", class_="skip", href="#results"), *parts)
+    return f"{head(TITLE, style.BASE + style.FIRST)}{body}\n</html>\n"
+
+
+def numbers(run: Run) -> list[Number]:
+    """The first MOST of these that the run has."""
+    return [n for n in _wanted(run) if n.row(run.metrics, run.set) is not None][:MOST]
+
+
+def verdict(run: Run) -> list[str]:
+    """The run's answer in two sentences."""
+    found = run.detection["systems"][run.system].get(run.set)
+    if not found or found["cpm"] is None:
+        return ["There is no reference nodule in the scans that were scored.", ""]
+    at_one = found["sensitivity"][ONE]
+    bounds = found["cpm_ci"]
+    interval = "no interval" if bounds[0] is None else "95 % CI {:.3f} to {:.3f}".format(*bounds)
+    n_scans, n_nodules = found["n_scans"], found["n_nodules"]
+    first = (
+        f"In {SETS[run.set].name} on {n_scans:,} scans with {n_nodules:,} nodules,"
+        f" {SYSTEMS[run.system].said} finds {100 * at_one:.1f} % of the nodules at one false alarm"
+        f" a scan (CPM {found['cpm']:.3f}, {interval})."
+    )
+    stages = second_stage.shown(run.detection)
+    second = second_stage.conclusion(run.detection, stages[-1]) if stages else ""
+    return [first, second]
+
+
+def _wanted(run: Run) -> Iterator[Number]:
+    system, detector = run.system, first_detector(run.detection["systems"])
+    name = SYSTEMS[system].name
+    yield Number(f"CPM of {name}", CPM, {"measure": "cpm", "system": system}, "detection")
+    yield Number(
+        "Nodules found at one false alarm a scan",
+        f"Sensitivity of {SYSTEMS[system].said} {RATE_POINTS[ONE].definition}",
+        {"measure": "sensitivity", "point": ONE, "system": system},
+        "detection",
+    )
+    for pair in reversed(second_stage.shown(run.detection)):
+        yield Number(
+            "What the second stage adds to the CPM",
+            f"{SYSTEMS[pair.first].name} minus {SYSTEMS[pair.second].name}, paired by scan",
+            {"measure": "cpm", "system": pair.first, "other": pair.second},
+            "detection",
+        )
+        break
+    yield Number(
+        "Overlap with the readers' outlines (Dice)",
+        f"{MASKS[detector].name}, mean over nodules; a missed nodule counts 0",
+        {"measure": "dice", "system": detector},
+        "segmentation",
+    )
+    resnet, ruler = MALIGNANCY["resnet"], MALIGNANCY["diameter"]
+    yield Number(
+        f"Benign or malignant: {resnet.name} minus {ruler.short}, AUC",
+        "Area under the ROC curve, difference, paired on the same nodules; above 0 the network sees"
+        " more than size",
+        {"measure": "malignancy_auc", "system": "resnet", "other": "diameter"},
+        "",
+    )
+    yield Number(
+        f"Nodule or not: AUC of the {RESNET}",
+        "Area under the ROC curve over the first detector's candidates",
+        {"measure": "presence_auc", "system": "presence"},
+        "classification",
+    )
+    for key in ("recall", "false_alarms_per_scan", "candidates_per_scan"):
+        place = {"measure": key, "point": "all", "system": detector}
+        yield Number(MEASURES[key].words, MEASURES[key].definition, place, "detection")
+
+
+def _header(run: Run) -> Markup:
+    said = [tag("h1", TITLE)]
+    if run.config["data"]["source"] == "phantom":
+        said.append(tag("p", tag("strong", PHANTOM, class_="badge")))
+    return tag("header", *said)
+
+
+def _main(run: Run) -> Markup:
+    shown = [
+        tag("p", " ".join(verdict(run)).strip(), class_="verdict", id="verdict"),
+        tag("ul", *(_card(run, number) for number in numbers(run)), class_="numbers"),
+        tag("p", _reading(), class_="note"),
+        tag("div", _froc(run), _about(run), class_="beside"),
+        tag("h2", "Hits, misses and false alarms", id="pictures"),
+        tag("div", *(_strip(run, kind) for kind in STRIPS), class_="strips"),
+        tag("p", CONTOURS, class_="note"),
+        *_lists(run),
+    ]
+    return tag("main", *shown, id="results")
+
+
+def _card(run: Run, number: Number) -> Markup:
+    """A number with its interval and n; the same of the test, which steps back."""
+    row = number.row(run.metrics, run.set)
+    assert row is not None
+    value, interval = spelled(row)
+    page = "malignancy" if row["measure"].startswith("malignancy") else "metrics"
+    link = f"report/{page}.html" + (f"#{number.section}" if number.section else "")
+    other = [
+        tag("p", f"{SETS[name].name}: {' '.join(spelled(row))}, {counted(row)}", class_="note")
+        for name in SETS
+        if name != run.set and (row := number.row(run.metrics, name)) is not None
+    ]
+    return tag(
+        "li",
+        tag("p", tag("a", number.what, href=link), class_="what"),
+        tag("strong", value),
+        tag("p", f"{interval}, {counted(row)}"),
+        tag("p", number.explained, class_="note"),
+        *other,
+        class_="number-card",
+    )
+
+
+def spelled(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """A number of table `metrics`, and its interval or why it has none, as text."""
+    form = MEASURES[row["measure"]].form
+    form = f"+{form}" if row["other"] else form
+    value, low, high = row["value"], row["low"], row["high"]
+    if value != value:
+        return "–", f"undefined: {row['reason']}"
+    if low != low:
+        return f"{value:{form}}", f"no interval: {row['reason']}"
+    return f"{value:{form}}", f"(95 % CI {low:{form}} to {high:{form}})"
+
+
+def counted(row: Mapping[Any, Any]) -> str:
+    """What a number is taken over."""
+    return f"n = {row['n']:,} {row['unit']}"
+
+
+def _reading() -> str:
+    return (
+        "95 % bootstrap confidence intervals (whole scans or patients resampled); none where there"
+        f" are {RULE}. Cross-validation: each scan is judged by a network that has not seen it."
+    )
+
+
+def _froc(run: Run) -> Markup:
+    picture = tag("img", src="figures/froc.svg", alt=_froc_words(run), width="660", height="520")
+    caption = join(
+        "FROC: share of the nodules found over false alarms a scan, ",
+        f"{SETS[run.set].name}; shaded: 95 % bands. ",
+        tag("a", "Caption", href="figures/froc.md"),
+        ".",
+    )
+    return tag("figure", tag("a", picture, href="figures/froc.svg"), tag("figcaption", caption))
+
+
+def _froc_words(run: Run) -> str:
+    each = [
+        f"{SYSTEMS[key].name}: {sets[run.set]['sensitivity'][ONE]:.3f} at one false alarm a scan,"
+        f" CPM {sets[run.set]['cpm']:.3f}"
+        for key, sets in run.detection["systems"].items()
+        if run.set in sets and sets[run.set]["cpm"] is not None
+    ]
+    return f"FROC curves in {SETS[run.set].name}. {'; '.join(each)}."
+
+
+def _about(run: Run) -> Markup:
+    rows = [pair for key, text in _facts(run) for pair in (tag("dt", key), tag("dd", text))]
+    return tag("section", tag("h2", "What was run", id="run"), tag("dl", *rows))
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    config, fold = run.config, run.folds["fold"]
+    tested = int((fold == -1).sum())
+    kind = "built-in phantom scans" if config["data"]["source"] == "phantom" else "LUNA16 scans"
+    n_nodules = int(run.folds["n_nodules"].sum())
+    yield "Data", f"{int((fold >= -1).sum()):,} {kind}, {n_nodules:,} nodules"
+    division = f"cross-validation in {fold[fold >= 0].nunique()} folds"
+    yield "Division", division + (f"; a test of {tested:,} scans" if tested else "")
+    yield "Detectors", ", ".join(names.NETWORKS[key].name for key in config["detectors"])
+    tasks = {"presence": "nodule or not", "malignancy": "benign or malignant"}
+    if config["tasks"]:
+        yield f"{RESNET}s decide", ", ".join(tasks[task] for task in config["tasks"])
+    if config["maskrcnn"]["enabled"]:
+        own = config["maskrcnn"]
+        epochs = f"{own['epochs']} epoch{'' if own['epochs'] == 1 else 's'}"
+        yield "Beside them", f"{names.MASKRCNN}, {own['backbone']}, {epochs}"
+    yield "Seed", str(config["seed"])
+    yield "Code", run.commit
+    yield "Intervals", f"{config['scoring']['bootstrap']:,} resamples"
+
+
+def _strip(run: Run, kind: str) -> Markup:
+    words = STRIPS[kind]
+    picture = tag(
+        "img", src=f"gallery/strip_{kind}.png", width="900", height="300", alt=f"{words}, axial CT"
+    )
+    link = tag("a", picture, href=f"gallery/{kind}.png")
+    return tag("figure", link, tag("figcaption", f"{words}. The picture leads to more."))
+
+
+def _lists(run: Run) -> Iterator[Markup]:
+    """Links to everything: figures, pages, pictures, tables, logs."""
+    files = run.files
+    yield tag("h2", "All figures", id="figures")
+    yield tag("ul", *(_figure(files, name) for name in files.figures), class_="columns")
+    yield tag("h2", "All pages and pictures", id="pages")
+    yield tag("ul", *(tag("li", _link(path, words)) for path, words in files.pages.items()))
+    yield tag("h2", "All tables", id="tables")
+    yield tag("p", "Columns, units and meanings are stored in each Parquet file.", class_="note")
+    tables = [
+        tag("li", _link(path, path), f" {shown_size(size)}") for path, size in files.tables.items()
+    ]
+    yield _folded(f"{len(tables):,} tables", tag("ul", *tables, class_="columns"))
+    yield tag("h2", "All logs", id="logs")
+    for step, logs in files.logs.items():
+        links = [tag("li", _link(path, path.rsplit("/", 1)[-1])) for path in logs]
+        yield _folded(f"{step}: {len(logs):,}", tag("ul", *links, class_="columns"))
+
+
+def _figure(files: Files, name: str) -> Markup:
+    forms = [join(" ", _link(path, path.rsplit(".", 1)[-1])) for path in files.figures[name]]
+    return tag("li", catalogue.TITLES[name], ":", *forms)
+
+
+def _link(path: str, words: str) -> Markup:
+    return tag("a", words, href=path)
+
+
+def _folded(summary: str, inside: Markup) -> Markup:
+    return tag("details", tag("summary", summary), inside, class_="screen")
+
+
+def _footer(run: Run) -> Markup:
+    sources = tag("ul", *(tag("li", source.html()) for source in SOURCES))
+    return join(tag("h2", "Sources", id="sources"), sources)

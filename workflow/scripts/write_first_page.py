@@ -1,0 +1,26 @@
+"""Write the first page of the results: the answer, and links to everything."""
+
+from pathlib import Path
+
+import yaml
+
+from nodules.base import jobs, provenance, tables
+from nodules.base.files import read_json, write_text
+from nodules.report.pages import files, first
+
+
+def main(snakemake):
+    """One page beside the results that it links to."""
+    inputs, page = snakemake.input, Path(snakemake.output[0])
+    run = first.Run(
+        metrics=tables.read(inputs.metrics, "metrics"),
+        detection=read_json(inputs.detection),
+        config=yaml.safe_load(Path(inputs.config).read_text()),
+        folds=tables.read(inputs.folds, "folds"),
+        commit=provenance.commit(Path(snakemake.scriptdir)),
+        files=files.find(page.parent, snakemake.params.figures, but=snakemake.rule),
+    )
+    write_text(page, first.html(run))
+
+
+jobs.run(main, snakemake)
