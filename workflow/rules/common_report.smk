@@ -19,6 +19,8 @@ TOLD |= {"explanations": MALIGNANCY, "reduction_track": TRACK}
 TRACK_MARKS = expand(
     "results/submissions/reduction_track_{system}_{set}.csv", system=names.REDUCERS, set=SETS
 )
+# Whether Mask R-CNN is no measure of the method, and is called a small baseline.
+SMALL_BASELINE = MASKRCNN and runs.is_small(config["maskrcnn"])
 RESULTS_AND_RUN = "1 Results and run"
 
 

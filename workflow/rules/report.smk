@@ -49,6 +49,8 @@ rule write_metrics:
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
+    params:
+        small=SMALL_BASELINE,
     script:
         "../scripts/write_metrics.py"
 

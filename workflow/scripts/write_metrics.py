@@ -18,7 +18,9 @@ def main(snakemake):
     if inputs.comparison:
         table, statements = inputs.comparison
         compared = tables.read(table, "comparison"), read_json(statements)
-    page = numbers.page(metrics, detection, trends, explanations, compared, track)
+    page = numbers.page(
+        metrics, detection, trends, explanations, compared, track, snakemake.params.small
+    )
     page.write(snakemake.output[0])
 
 

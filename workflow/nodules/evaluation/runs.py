@@ -3,9 +3,12 @@
 The Snakefile reads this module, so it imports nothing that takes time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from nodules.evaluation.names import MASKS, NETWORKS, SYSTEMS, TEST, UNET, Pair
+from nodules.evaluation.names import MASKRCNN, MASKS, NETWORKS, SYSTEMS, TEST, UNET, Pair
+
+SMALL = "small baseline"
 
 
 def of_run(detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool) -> list[str]:
@@ -46,6 +49,16 @@ def headline(systems: Iterable[str]) -> str:
     known = list(systems)
     staged = [key for key in known if len(SYSTEMS[key].networks) > 1]
     return staged[-1] if staged else known[0]
+
+
+def is_small(maskrcnn: Mapping[str, Any]) -> bool:
+    """Whether Mask R-CNN is no measure of the method: its backbone is not the published one."""
+    return bool(maskrcnn["backbone"] != "resnet50")
+
+
+def labelled(text: str, small: bool) -> str:
+    """A text in which Mask R-CNN, where it is small, is called so."""
+    return text.replace(MASKRCNN, f"{MASKRCNN} ({SMALL})") if small else text
 
 
 def following(text: str, detector: str) -> str:

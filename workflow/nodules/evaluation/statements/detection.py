@@ -40,9 +40,9 @@ def conclusion(summary: Mapping[str, Any], pair: Pair) -> str:
     found = summary["systems"][pair.first][name]
     stage = f"the second stage ({names.NETWORKS[SYSTEMS[pair.first].networks[-1]].name})"
     return {
-        "helps": f"So {stage} helps detection in this run.",
-        "harms": f"So {stage} makes detection worse in this run.",
-        "none": f"So this run shows neither that {stage} helps detection nor that it harms it.",
+        "helps": f"In this run {stage} helps detection.",
+        "harms": f"In this run {stage} makes detection worse.",
+        "none": f"This run shows neither that {stage} helps detection nor that it harms it.",
         "cannot tell": f"The data are too few to say whether {stage} helps.",
     }[verdict(differences[name], found["n_scans"], found["n_nodules"])]
 

@@ -38,7 +38,8 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
     figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
     figure.suptitle(
-        f"Where the malignancy {names.RESNET} looks: {scans} (n shown = {len(nodules)})",
+        f"Attribution maps and sanity check: malignancy {names.RESNET}, {scans}"
+        f" ({len(nodules)} nodules shown)",
         x=0.01,
         ha="left",
         fontweight="bold",

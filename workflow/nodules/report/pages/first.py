@@ -9,7 +9,7 @@ import pandas as pd
 from nodules.evaluation import names
 from nodules.evaluation.metrics import MEASURES, RATE_POINTS
 from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
-from nodules.evaluation.runs import first_detector, headline
+from nodules.evaluation.runs import SMALL, first_detector, headline, is_small, labelled
 from nodules.evaluation.statements import detection as second_stage
 from nodules.report import catalogue, lookup
 from nodules.report.pages import style
@@ -26,6 +26,7 @@ CPM = (
     " scan (LUNA16's score)"
 )
 MOST = 5  # numbers
+CHOSEN_ON = 2016  # seed of the phantom whose results the default settings were chosen by
 ONE = "1"  # false alarm a scan: the operating point of the verdict
 STRIPS = {
     "hits": "Hits: nodules that were found",
@@ -179,19 +180,23 @@ def _card(run: Run, number: Number) -> Markup:
     value, interval = spelled(row)
     page = "malignancy" if row["measure"].startswith("malignancy") else "metrics"
     link = f"report/{page}.html" + (f"#{number.section}" if number.section else "")
-    other = [
-        tag("p", f"{SETS[name].name}: {' '.join(spelled(row))}, {counted(row)}", class_="note")
-        for name in SETS
-        if name != run.set and (row := number.row(run.metrics, name)) is not None
-    ]
+    beside = (number.row(run.metrics, name) for name in SETS if name != run.set)
     return tag(
         "li",
         tag("p", tag("a", number.what, href=link), class_="what"),
         tag("strong", value),
         tag("p", f"{interval}, {counted(row)}"),
         tag("p", number.explained, class_="note"),
-        *other,
+        *(tag("p", _aside(other), class_="note") for other in beside if other is not None),
         class_="number-card",
+    )
+
+
+def _aside(row: Mapping[Any, Any]) -> str:
+    """A number of the set that does not lead, in short."""
+    value, interval = spelled(row)
+    return (
+        f"{SETS[row['set']].name}: {value} {interval if '(' in interval else '(–)'}, {counted(row)}"
     )
 
 
@@ -237,7 +242,8 @@ def _froc_words(run: Run) -> str:
         for key, sets in run.detection["systems"].items()
         if run.set in sets and sets[run.set]["cpm"] is not None
     ]
-    return f"FROC curves in {SETS[run.set].name}. {'; '.join(each)}."
+    small = is_small(run.config["maskrcnn"])
+    return labelled(f"FROC curves in {SETS[run.set].name}. {'; '.join(each)}.", small)
 
 
 def _about(run: Run) -> Markup:
@@ -260,10 +266,24 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     if config["maskrcnn"]["enabled"]:
         own = config["maskrcnn"]
         epochs = f"{own['epochs']} epoch{'' if own['epochs'] == 1 else 's'}"
-        yield "Beside them", f"{names.MASKRCNN}, {own['backbone']}, {epochs}"
+        small = f": a {SMALL}, not a measure of the method" if is_small(own) else ""
+        yield "Beside them", f"{names.MASKRCNN}, {own['backbone']}, {epochs}{small}"
+    yield "Settings", _chosen(config)
     yield "Seed", str(config["seed"])
     yield "Code", run.commit
     yield "Intervals", f"{config['scoring']['bootstrap']:,} resamples"
+
+
+def _chosen(config: Mapping[str, Any]) -> str:
+    """On what the settings were chosen, which says how far the numbers can be trusted."""
+    if config["data"]["source"] != "phantom":
+        return "as in the config; this workflow chooses none on these scans"
+    if config["seed"] == CHOSEN_ON:
+        return (
+            f"the defaults were chosen by looking at results of this seed ({CHOSEN_ON}), so these"
+            " numbers are optimistically biased; benchmarks/fresh_seeds.py gives those of others"
+        )
+    return f"the defaults were chosen by looking at results of another seed ({CHOSEN_ON})"
 
 
 def _strip(run: Run, kind: str) -> Markup:

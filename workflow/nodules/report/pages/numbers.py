@@ -1,6 +1,7 @@
 """The report's page of all numbers."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from nodules.evaluation import metrics
 from nodules.evaluation.names import MASKRCNN, MASKS, RESNET, UNET
-from nodules.evaluation.runs import following
+from nodules.evaluation.runs import following, labelled
 from nodules.report.pages import tables
 from nodules.report.pages.comparison import tables_of
 from nodules.report.pages.page import Page
@@ -48,7 +49,10 @@ COMPARED = (
     "Both systems on the same scans; differences are paired over the same resamples of the scans."
     f" Confidence of a slice: the {RESNET}'s at the {UNET}'s strongest pixel, and the highest score"
     f" of {MASKRCNN}'s instances. Confidences of two networks are not on one scale, so they are"
-    " compared as given, as was published, and calibrated on other scans."
+    " compared as given, as was published (Ho et al.), and calibrated on other scans."
+)
+NO_MEASURE = (
+    f"Here {MASKRCNN} is small and briefly trained, so its numbers are not a measure of the method."
 )
 NETWORKS_COMPARED = (
     "Networks for slices were trained on the same slices in the same draws, for the same number of"
@@ -77,16 +81,17 @@ def page(
     explanations: Mapping[str, Any] | None = None,
     comparison: tuple[pd.DataFrame, Mapping[str, Any]] | None = None,
     track: Mapping[str, Any] | None = None,
+    small: bool = False,
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
     detection, trends, explanations: files of these names, for their statements; None where the
     ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
-    R-CNN or several detectors were run. track: reduction_track.json, where that was run. A section
-    without numbers is left out.
+    R-CNN or several detectors were run. track: reduction_track.json, where that was run. small:
+    whether Mask R-CNN is but a small baseline. A section without numbers is left out.
     """
     detector = tables.detector_of(table)
-    page = Page("Numbers of this run")
+    page = Page("Numbers of this run", partial(labelled, small=small))
     page.text(INTERVALS, "note")
     page.heading("At a glance")
     _show(page, tables.glance(table))
@@ -105,7 +110,7 @@ def page(
             made = [t for key, part in parts.items() for t in builders[key](part)]
             _show(page, *(t.following(detector) if follows else t for t in made))
     if comparison:
-        _compared(page, *comparison, detector)
+        _compared(page, *comparison, detector, small)
     if track:
         page.heading("LUNA16's false-positive-reduction track")
         page.text(GIVEN)
@@ -120,7 +125,9 @@ def page(
     return page
 
 
-def _compared(page: Page, table: pd.DataFrame, told: Mapping[str, Any], detector: str) -> None:
+def _compared(
+    page: Page, table: pd.DataFrame, told: Mapping[str, Any], detector: str, small: bool
+) -> None:
     """Sections on networks of choice and on Mask R-CNN, where table `comparison` has such rows."""
     of_maskrcnn = table["other"] == "maskrcnn"
     if not of_maskrcnn.all():
@@ -130,6 +137,8 @@ def _compared(page: Page, table: pd.DataFrame, told: Mapping[str, Any], detector
     if of_maskrcnn.any():
         page.heading(f"Two stages against one: {MASKRCNN}")
         page.text(following(COMPARED, detector))
+        if small:
+            page.text(NO_MEASURE, "finding")
         for statement in told["statements"].values():
             page.text(str(statement), "finding")
         _show(page, *tables_of(table[of_maskrcnn]))

@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -16,18 +16,20 @@ from nodules.report.pages.markup import slug
 class Page:
     """An HTML page, built part by part; every text that comes in is escaped."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, told: Callable[[str], str] = str) -> None:
+        """told: what becomes of every text, but code, before it is escaped."""
         self._title = title
+        self._told = lambda text: escape(told(text))
         self._parts = [f"<h1>{escape(title)}</h1>"]
 
     def heading(self, text: str) -> None:
         """Add a heading of the second level, which links can lead to by its words."""
-        self._parts.append(f'<h2 id="{escape(slug(text))}">{escape(text)}</h2>')
+        self._parts.append(f'<h2 id="{escape(slug(text))}">{self._told(text)}</h2>')
 
     def text(self, text: str, kind: str = "") -> None:
         """Add a paragraph; kind: note (small print), finding (set off), or plain."""
         look = f' class="{escape(kind)}"' if kind else ""
-        self._parts.append(f"<p{look}>{escape(text)}</p>")
+        self._parts.append(f"<p{look}>{self._told(text)}</p>")
 
     def code(self, text: str) -> None:
         """Add text as it stands, lines kept."""
@@ -51,12 +53,14 @@ class Page:
         columns = list(rows[0])
         looks = {c: ["number"] * (c in numbers) + ["soft"] * (c in soft) for c in columns}
         side = {c: f' class="{" ".join(own)}"' if own else "" for c, own in looks.items()}
-        heads = "".join(_head(c, side[c]) for c in columns)
+        heads = "".join(_head(self._told(c), side[c]) for c in columns)
         body = "".join(
-            "<tr>" + "".join(f"<td{side[c]}>{escape(cell(row[c]))}</td>" for c in columns) + "</tr>"
+            "<tr>"
+            + "".join(f"<td{side[c]}>{self._told(cell(row[c]))}</td>" for c in columns)
+            + "</tr>"
             for row in rows
         )
-        title = f"<caption>{escape(caption)}</caption>" if caption else ""
+        title = f"<caption>{self._told(caption)}</caption>" if caption else ""
         # With the keyboard a table that is wider than the page is scrolled once it has the focus.
         self._parts.append(
             f'<div class="wide" tabindex="0"><table>{title}<thead><tr>{heads}</tr></thead>'
@@ -66,7 +70,7 @@ class Page:
     def notes(self, texts: Sequence[str]) -> None:
         """Add small numbered notes, from 1 on, to the table above them."""
         if texts:
-            items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+            items = "".join(f"<li>{self._told(text)}</li>" for text in texts)
             self._parts.append(f'<ol class="notes">{items}</ol>')
 
     @contextmanager
@@ -111,9 +115,9 @@ def head(title: str, css: str) -> str:
 
 
 def _head(column: str, side: str) -> str:
-    """The head of a column; an empty one heads nothing."""
+    """The head of a column, whose text is safe; an empty one heads nothing."""
     kind = "th" if column else "td"
-    return f"<{kind}{side}>{escape(column)}</{kind}>"
+    return f"<{kind}{side}>{column}</{kind}>"
 
 
 def cell(value: Any) -> str:
