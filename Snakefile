@@ -38,6 +38,7 @@ if not FIGURES_ONLY:
 
 
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/figures_classifiers.smk"
 include: "workflow/rules/locations.smk"
 
 

@@ -5,7 +5,9 @@ from nodules.report.catalogue import TITLES, figures_of
 report: "../report/workflow.rst"
 
 
-FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN, TRACK)
+FIGURES = figures_of(
+    DETECTORS, config["tasks"], maskrcnn=MASKRCNN, track=TRACK, test=HELD_OUT is not None
+)
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
@@ -21,12 +23,15 @@ TRACK_MARKS = expand(
 )
 # Whether Mask R-CNN is no measure of the method, and is called a small baseline.
 SMALL_BASELINE = MASKRCNN and runs.is_small(config["maskrcnn"])
+# What captions say beside n.
+CAPTIONED = {"resamples": config["scoring"]["bootstrap"], "small": SMALL_BASELINE}
+FORMS = ["svg", "png", "pdf", "md"]  # of each figure; the last is its caption
 RESULTS_AND_RUN = "1 Results and run"
 
 
 def figure_files():
-    """Every figure, as SVG and as PNG."""
-    return expand("results/figures/{name}.{form}", name=FIGURES, form=["svg", "png"])
+    """Every figure in all forms, with its caption."""
+    return expand("results/figures/{name}.{form}", name=FIGURES, form=FORMS)
 
 
 def shown(path, category, **label):
@@ -40,13 +45,13 @@ def drawn(name):
     place = FIGURES.index(name) + 1 if name in FIGURES else 0
     title = f"{place:02d} {TITLES[name]}"
     svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
-    return [svg, f"results/figures/{name}.png"]
+    return [svg, *(f"results/figures/{name}.{form}" for form in FORMS[1:])]
 
 
 def reported_files():
     """Everything that the report shows."""
     return [
-        *figure_files(),
+        *expand("results/figures/{name}.svg", name=FIGURES),
         *expand("results/gallery/{kind}.png", kind=GALLERY),
         *expand("results/report/{page}.html", page=[*PAGES, "costs"]),
     ]
@@ -57,7 +62,7 @@ def track_files():
     return [
         "results/evaluation/reduction_track.json",
         *TRACK_MARKS,
-        *expand("results/figures/locations_froc.{form}", form=["svg", "png"]),
+        *expand("results/figures/locations_froc.{form}", form=FORMS),
     ]
 
 

@@ -1,7 +1,7 @@
 """Figures, drawn from the stored tables alone; their titles are in nodules/report/catalogue.py.
 
 Requires: tables of results/evaluation.
-Produces: results/figures/{name}.{svg,png}.
+Produces: results/figures/{name}.{svg,png,pdf}, and each one's caption, {name}.md.
 """
 
 
@@ -30,6 +30,7 @@ rule draw_trends:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
+        captioned=CAPTIONED,
         detector=FIRST,
     script:
         "../scripts/draw_trends.py"
@@ -52,6 +53,8 @@ rule draw_epochs:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(30),
+    params:
+        captioned=CAPTIONED,
     script:
         "../scripts/draw_epochs.py"
 
@@ -63,7 +66,7 @@ rule draw_scores:
         segmentation="results/evaluation/segmentation.parquet",
         code=code("draw_scores"),
     output:
-        froc=drawn("froc"),
+        **{name: drawn(name) for name in ("froc", "froc_test") if name in FIGURES},
         dice_by_diameter=drawn("dice_by_diameter"),
     log:
         "results/logs/draw_scores/all.log",
@@ -75,55 +78,10 @@ rule draw_scores:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(30),
+    params:
+        captioned=CAPTIONED,
     script:
         "../scripts/draw_scores.py"
-
-
-rule draw_presence:
-    input:
-        curves="results/evaluation/presence_curves.parquet",
-        reliability="results/evaluation/reliability.parquet",
-        summary="results/evaluation/presence.json",
-        code=code("draw_presence"),
-    output:
-        presence=drawn("presence"),
-        reliability=drawn("reliability"),
-    log:
-        "results/logs/draw_presence/all.log",
-    benchmark:
-        "results/benchmarks/draw_presence/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    script:
-        "../scripts/draw_presence.py"
-
-
-rule draw_malignancy:
-    input:
-        nodules="results/evaluation/malignancy_nodules.parquet",
-        curves="results/evaluation/malignancy_curves.parquet",
-        summary="results/evaluation/malignancy.json",
-        code=code("draw_malignancy"),
-    output:
-        malignancy_roc=drawn("malignancy_roc"),
-        malignancy_differences=drawn("malignancy_differences"),
-        malignancy_by_diameter=drawn("malignancy_by_diameter"),
-    log:
-        "results/logs/draw_malignancy/all.log",
-    benchmark:
-        "results/benchmarks/draw_malignancy/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    script:
-        "../scripts/draw_malignancy.py"
 
 
 rule draw_comparison:
@@ -144,5 +102,7 @@ rule draw_comparison:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(30),
+    params:
+        captioned=CAPTIONED,
     script:
         "../scripts/draw_comparison.py"

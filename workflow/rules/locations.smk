@@ -82,5 +82,7 @@ rule draw_locations:
     resources:
         mem_mb=memory(4000),
         runtime=minutes(30),
+    params:
+        captioned=CAPTIONED,
     script:
         "../scripts/draw_locations.py"

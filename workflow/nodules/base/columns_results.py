@@ -68,9 +68,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "presence_curves": (
         SET,
-        Column("curve", STR, "", "roc or pr"),
+        Column("curve", STR, "", "roc, pr or roc_band (bounds of y over resamples)"),
         Column("x", REAL, "", "roc: false-positive rate; pr: recall"),
-        Column("y", REAL, "", "roc: true-positive rate; pr: precision"),
+        Column("y", REAL, "", "roc: true-positive rate; pr: precision; roc_band: lower bound"),
+        Column("high", REAL, "", "roc_band: upper bound; else empty"),
         Column("threshold", REAL, "", "confidence at or above which a candidate is a nodule"),
     ),
     "reliability": (
@@ -163,8 +164,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "malignancy_curves": (
         *SYSTEM_SET,
+        Column("curve", STR, "", "roc or roc_band (bounds of y over resamples)"),
         Column("x", REAL, "", "false-positive rate"),
-        Column("y", REAL, "", "true-positive rate"),
+        Column("y", REAL, "", "true-positive rate; roc_band: lower bound"),
+        Column("high", REAL, "", "roc_band: upper bound; else empty"),
         Column("threshold", REAL, "", "score at or above which a nodule is called malignant"),
     ),
     # One row per reference nodule, all of its features; empty where one is undefined.

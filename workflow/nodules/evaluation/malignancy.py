@@ -66,7 +66,9 @@ def score(
             "rules": {text: _under(own, other, replicates, seed) for text, other in rules.items()}
         }
         nodules.append(kept.assign(set=name))
-        curves += [_curve(group).assign(set=name) for _, group in kept.groupby("system")]
+        curves += [
+            _curve(group, replicates, seed).assign(set=name) for _, group in kept.groupby("system")
+        ]
     summary["main_set"] = malignancy.main_set(summary["sets"])
     summary["statement"] = malignancy.write(summary)
     return _table("malignancy_nodules", nodules), _table("malignancy_curves", curves), summary
@@ -232,10 +234,17 @@ def _under(own: pd.DataFrame, rule: Rule, replicates: int, seed: int) -> dict[st
     return found
 
 
-def _curve(group: pd.DataFrame) -> pd.DataFrame:
-    x, y, at = ranking.roc_curve(group["label"].to_numpy(np.int64), group["score"].to_numpy(float))
-    curve = pd.DataFrame({"system": group["system"].iloc[0], "x": x, "y": y, "threshold": at})
-    return curve.replace({"threshold": {np.inf: np.nan}}).dropna(subset=["x", "y"])
+def _curve(group: pd.DataFrame, replicates: int, seed: int) -> pd.DataFrame:
+    labels, scores = group["label"].to_numpy(np.int64), group["score"].to_numpy(float)
+    x, y, at = ranking.roc_curve(labels, scores)
+    curve = pd.DataFrame({"curve": "roc", "x": x, "y": y, "threshold": at})
+    patient, n = bootstrap.codes(group["patient"])
+    rarer = min(int(labels.sum()), int((1 - labels).sum()))
+    few = bootstrap.too_few({"patients": n, RARER: rarer})
+    drawn = bootstrap.weights(n, replicates, seed)
+    band = sets.roc_band(labels, scores, (patient, drawn), few)
+    both = pd.concat([curve, band], ignore_index=True).assign(system=group["system"].iloc[0])
+    return both.replace({"threshold": {np.inf: np.nan}}).dropna(subset=["x", "y"])
 
 
 def _table(name: str, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -173,7 +173,7 @@ NETWORKS = _by_key(
     Network(
         key="malignancy",
         name=f"Malignancy {RESNET}",
-        colour="purple",
+        colour="wine",
         quality="AUC of nodules",
         train="train_malignancy",
         apply="classify_nodules",
@@ -295,7 +295,7 @@ MALIGNANCY = _by_key(
         name=RESNET,
         short=RESNET,
         said=RESNET,
-        colour="blue",
+        colour="wine",
         dash="-",
         marker="o",
         networks=("malignancy",),
@@ -308,7 +308,7 @@ MALIGNANCY = _by_key(
         name="Radiomics",
         short="radiomics",
         said="the radiomics model",
-        colour="vermilion",
+        colour="olive",
         dash="--",
         marker="s",
         scores=Source(
@@ -320,7 +320,7 @@ MALIGNANCY = _by_key(
         name="Diameter alone",
         short="diameter",
         said="the diameter alone",
-        colour="black",
+        colour="grey",
         dash="-.",
         marker="D",
         # The diameter itself ranks: its models' logits differ from fold to fold.
@@ -352,7 +352,7 @@ MASKS = _by_key(
         name=f"{UNET3D} + {REDUCTION}",
         short=REDUCTION,
         said=f"the {REDUCTION} on the {UNET3D}'s candidates",
-        colour="vermilion",
+        colour="black",
         definition=f"{REDUCTION}'s regions against the readers' consensus",
         regions="results/reduction/{part}/regions.parquet",
     ),
@@ -361,7 +361,7 @@ MASKS = _by_key(
         name="one reader against the others",
         short="one reader",
         said="one reader against the others",
-        colour="purple",
+        colour="brown",
         definition="each reader against the other readers' consensus",
     ),
     Mask(
@@ -369,7 +369,7 @@ MASKS = _by_key(
         name="sphere of the annotated diameter",
         short="sphere",
         said="a sphere of the annotated diameter",
-        colour="black",
+        colour="grey",
         definition="sphere of the annotated diameter against the readers' consensus",
     ),
 )

@@ -32,9 +32,9 @@ SYSTEM_PAIRS = (
 )
 
 MALIGNANCY_PAIRS = (
-    Pair("resnet", "diameter", "blue", "o"),
-    Pair("radiomics", "diameter", "vermilion", "s"),
-    Pair("resnet", "radiomics", "purple", "^"),
+    Pair("resnet", "diameter", "wine", "o"),
+    Pair("radiomics", "diameter", "olive", "s"),
+    Pair("resnet", "radiomics", "black", "^"),
 )
 
 MASK_PAIRS = (

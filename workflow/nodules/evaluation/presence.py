@@ -66,7 +66,7 @@ def score(
         summary["sets"][name] = measure(own, replicates, seed) | {
             "n_excluded": int(chosen.sum()) - len(own.labels)
         }
-        curves.append(_curves(own).assign(set=name))
+        curves.append(_curves(own, replicates, seed).assign(set=name))
         bins.append(_reliability(own).assign(set=name))
     joined = [pd.concat([f for f in t if len(f)] or [pd.DataFrame()]) for t in (curves, bins)]
     return ClassificationScores(
@@ -185,13 +185,18 @@ def _labels(own: pd.DataFrame) -> Ints:
     return (own["nodule"].to_numpy() > 0).astype(np.int64)
 
 
-def _curves(own: Candidates) -> pd.DataFrame:
+def _curves(own: Candidates, replicates: int, seed: int) -> pd.DataFrame:
     false, true, at = ranking.roc_curve(own.labels, own.confidence)
     recall, precision, cut = ranking.precision_recall_curve(own.labels, own.confidence)
     roc = pd.DataFrame({"curve": "roc", "x": false, "y": true, "threshold": at})
     pr = pd.DataFrame({"curve": "pr", "x": recall, "y": precision, "threshold": cut})
-    both = pd.concat([roc, pr], ignore_index=True).replace({"threshold": {np.inf: np.nan}})
-    return both.dropna(subset=["x", "y"])
+    scan, n_scans = bootstrap.codes(own.uids)
+    drawn = bootstrap.weights(n_scans, replicates, seed)
+    band = sets.roc_band(
+        own.labels, own.confidence, (scan, drawn), bootstrap.too_few(_counts(own, n_scans))
+    )
+    both = pd.concat([roc, pr, band], ignore_index=True)
+    return both.replace({"threshold": {np.inf: np.nan}}).dropna(subset=["x", "y"])
 
 
 def _reliability(own: Candidates) -> pd.DataFrame:

@@ -1,10 +1,15 @@
 """The sets of scans to evaluate: each fold's left-out scans, all of these pooled, the test."""
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nodules.base.files import UserError
 from nodules.datasets import folds as division
 from nodules.evaluation.names import OUT_OF_FOLD, SETS, TEST
+from nodules.stats import ranking
+
+GRID = 101  # false-positive rates at which a ROC curve's band is given
 
 
 def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
@@ -28,6 +33,24 @@ def pooled_sets(folds: pd.DataFrame) -> dict[str, list[str]]:
 def of(table: pd.DataFrame, uids: list[str]) -> pd.DataFrame:
     """The rows of some scans."""
     return table[table["seriesuid"].isin(uids)].reset_index(drop=True)
+
+
+def roc_band(
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    resampled: tuple[NDArray[np.int64], NDArray[np.float64]],
+    too_few: str,
+) -> pd.DataFrame:
+    """Rows curve, x, y, high of a ROC curve's 95 % band, of which there are none for too few cases.
+
+    resampled: each case's scan or patient as an index, and `bootstrap.weights`.
+    """
+    grid = np.linspace(0, 1, GRID)
+    bounds = np.full((GRID, 2), np.nan)
+    if not too_few:
+        bounds = ranking.roc_band(labels, scores, *resampled, grid)
+    band = {"curve": "roc_band", "x": grid, "y": bounds[:, 0], "high": bounds[:, 1]}
+    return pd.DataFrame(band).dropna(subset=["y"])
 
 
 def fold_of(table: pd.DataFrame, folds: pd.DataFrame) -> pd.Series:

@@ -11,6 +11,7 @@ TITLES = {
     "epochs": "Confidence and loss by epoch",
     "confidence_as_proxy": "Does confidence tell quality?",
     "froc": "Detection: FROC",
+    "froc_test": "Detection: FROC on the test (supplement)",
     "locations_froc": "Given locations: FROC",
     "presence": "Nodule or not: ROC, PR, confusion",
     "reliability": "Calibration",
@@ -27,6 +28,7 @@ TITLES = {
 # false-positive-reduction track, and systems to compare, which are Mask R-CNN beside the two
 # stages, or several detectors.
 NEEDED = {
+    "froc_test": {"test"},
     "locations_froc": {"presence", "track"},
     "slice_loss": {"presence"},
     "mean_confidence": {"presence"},
@@ -42,14 +44,12 @@ NEEDED = {
 }
 
 
-def figures_of(
-    detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool, track: bool
-) -> list[str]:
-    """Names of a run's figures in order, by its `detectors` and `tasks` and what else runs.
+def figures_of(detectors: Sequence[str], tasks: Iterable[str], **also: bool) -> list[str]:
+    """Names of a run's figures in order, by its `detectors` and `tasks` and what else it has.
 
-    maskrcnn, track: whether Mask R-CNN and the false-positive-reduction track do.
+    also: maskrcnn, track (the false-positive-reduction one), test (scans held out), and whether.
     """
-    done = {*tasks, *(["maskrcnn"] if maskrcnn else []), *(["track"] if track else [])}
+    done = {*tasks, *(name for name, there in also.items() if there)}
     if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:
         done.add("comparison")
     return [name for name in TITLES if NEEDED.get(name, set()) <= done]

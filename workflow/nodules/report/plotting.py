@@ -1,8 +1,13 @@
-"""How figures look and how they are saved: equal tables give equal bytes, in SVG and PNG."""
+"""How figures look and how they are saved: equal tables give equal bytes, in SVG, PDF and PNG.
+
+Drawn at print size: one or two columns of a journal wide, no letter smaller than SMALLEST, and text
+that stays text in SVG and PDF.
+"""
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -12,36 +17,46 @@ from matplotlib import rcsetup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from nodules.base.files import atomic
-from nodules.evaluation.names import Entry, Pair
+from nodules.base.files import atomic, write_text
+from nodules.evaluation.names import SETS, Entry, Pair
+from nodules.evaluation.runs import labelled
+from nodules.report.captions import Caption, Source
+from nodules.stats.bootstrap import FEWEST
 
 P = ParamSpec("P")
 
 # Okabe and Ito's colours: distinct for all common kinds of colour vision.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A8A"
+WINE, OLIVE, BROWN = "#882255", "#8A8A1E", "#7F4F24"  # where there are more than seven
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 # As the catalogue calls them.
 PALETTE = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "black": BLACK}
-PALETTE |= {"orange": ORANGE, "sky": SKY}
+PALETTE |= {"orange": ORANGE, "sky": SKY, "grey": GREY, "wine": WINE, "olive": OLIVE}
+PALETTE |= {"brown": BROWN}
 
 MM = 1 / 25.4  # inch
 WIDTH, COLUMN = 174 * MM, 84 * MM  # inches, as journals have two columns and one
-PANEL = 3.0  # inches, height of a row of panels
+PANEL = 2.6  # inches, height of a row of panels
+SMALLEST = 7.0  # points
+SHADE: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}  # of a band
 DPI = 600
 MANY = 1500  # from this many on, points are drawn as pixels also in the SVG
 
 STYLE: dict[str, Any] = {
     # Bundled with matplotlib, so that every machine draws the same letters.
     "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "axes.titlesize": 9.5,
+    "font.size": 7.5,
+    "axes.titlesize": 8,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.labelsize": 9,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
     "axes.edgecolor": "0.3",
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
@@ -51,20 +66,26 @@ STYLE: dict[str, Any] = {
     "axes.prop_cycle": rcsetup.cycler(color=CYCLE),
     "grid.color": "0.91",
     "grid.linewidth": 0.7,
-    "legend.fontsize": 8,
-    "legend.title_fontsize": 8,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
     "legend.frameon": True,
     "legend.framealpha": 0.9,
     "legend.edgecolor": "none",
-    "lines.linewidth": 1.6,
+    "lines.linewidth": 1.3,
     "figure.dpi": 100,
     "savefig.dpi": DPI,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "svg.hashsalt": "luna16-nodules",
 }
 
 # Nothing that changes from run to run goes into a file.
-UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+UNDATED: dict[str, dict[str, None]] = {
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+}
+TEXT = ".md"  # a caption
 
 
 def _settings() -> dict[Any, Any]:
@@ -100,18 +121,74 @@ def panels(
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     layout = figure.get_layout_engine()
     assert isinstance(layout, ConstrainedLayoutEngine)
-    layout.set(w_pad=0.07, h_pad=0.06, wspace=0.03, hspace=0.02)
+    layout.set(w_pad=0.05, h_pad=0.05, wspace=0.03, hspace=0.02)
     grid = {"width_ratios": list(ratios)} if ratios else None
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid)
     return figure, list(axes.ravel())
 
 
-def save(figure: Figure, paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Write a figure to each path, whole or not at all; the suffix (.svg, .png) is the format."""
+def save(
+    figure: Figure, paths: Iterable[str | os.PathLike[str]], caption: Caption | None = None
+) -> None:
+    """Write a figure to each path, whole or not at all; .svg, .png and .pdf say in which format.
+
+    With a caption the files carry its title, and an SVG its text too; a path that ends in .md is
+    the caption itself.
+    """
     with mpl.rc_context(_settings()):
-        for path in paths:
+        for path in map(Path, paths):
+            if path.suffix == TEXT and caption:
+                write_text(path, caption.markdown())
+                continue
+            title = {"Title": caption.title} if caption else {}
             with atomic(path) as temporary:
-                figure.savefig(temporary, metadata=UNDATED[Path(path).suffix])
+                figure.savefig(temporary, metadata=UNDATED[path.suffix] | title)
+                if path.suffix == ".svg" and caption:
+                    _describe(Path(temporary), caption)
+
+
+def save_all(
+    drawn: Mapping[str, tuple[Figure, str]], paths: Mapping[str, Any], source: Source
+) -> None:
+    """Save figures, each with what it is drawn over in words, to the paths of their names."""
+    for name, (figure, n) in drawn.items():
+        save(relabel(figure, source.small), paths[name], source.caption(name, n))
+
+
+def _describe(path: Path, caption: Caption) -> None:
+    """Give an SVG the description that screen readers read, after its title."""
+    text = path.read_text(encoding="utf-8")
+    end = "</title>"
+    described = text.replace(end, f"{end}\n <desc>{escape(caption.text)}</desc>", 1)
+    path.write_text(described.replace("<svg ", '<svg role="img" ', 1), encoding="utf-8")
+
+
+def relabel(figure: Figure, small: bool) -> Figure:
+    """The figure, Mask R-CNN in it called a small baseline where it is one."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(labelled(text.get_text(), small))
+    return figure
+
+
+def of_set(system: Entry, name: str) -> dict[str, Any]:
+    """How a line of a system looks on a set of scans: the system's colour, the set's dash."""
+    own = SETS[name]
+    shown = {"color": colour(system), "linestyle": own.dash}
+    return shown if name == next(iter(SETS)) else shown | {"alpha": 0.6, "linewidth": 1.0}
+
+
+def shares(
+    axes: Axes, x: Any, share: Any, count: Any, marker: str, look: Mapping[str, Any]
+) -> None:
+    """Marks of shares (n,) of `count` (n,) things with Wilson's bars; hollow, bare for too few."""
+    x, share, count = np.asarray(x), np.asarray(share), np.asarray(count)
+    enough = count >= FEWEST
+    low, high = wilson(share[enough], count[enough])
+    own = {"color": look["color"], "alpha": look.get("alpha")}
+    bars = np.maximum([share[enough] - low, high - share[enough]], 0)
+    axes.errorbar(x[enough], share[enough], yerr=bars, fmt=marker, ms=4, lw=0.9, capsize=2, **own)
+    axes.plot(x[~enough], share[~enough], marker, ms=4, markerfacecolor="white", **own)
 
 
 def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> None:
@@ -124,7 +201,7 @@ def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> No
         transform=axes.transAxes,
         ha="right" if x > 0.5 else "left",
         va="top" if y > 0.5 else "bottom",
-        fontsize=8,
+        fontsize=SMALLEST,
         linespacing=1.4,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
         zorder=10,
@@ -134,7 +211,7 @@ def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> No
 def legend_below(axes: Axes, **settings: Any) -> None:
     """Put the legend, if there is one, under the panel, where it hides nothing."""
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), **settings)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), **settings)
 
 
 def log_scale(axes: Axes) -> None:

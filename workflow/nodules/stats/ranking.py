@@ -9,7 +9,7 @@ itself; a measure that is undefined (0 / 0, or one class only) is NaN.
 import numpy as np
 from numpy.typing import NDArray
 
-from nodules.stats.bootstrap import per_scan, ratio
+from nodules.stats.bootstrap import interval, per_scan, ratio
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,6 +76,23 @@ def roc_curve(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:
         ratio(np.r_[0, hit], hit[-1:].sum()),
         np.r_[np.inf, threshold],
     )
+
+
+def roc_band(labels: Ints, scores: Floats, scan: Ints, drawn: Floats, grid: Floats) -> Floats:
+    """95 % bounds (n, 2) of the true-positive rate at false-positive rates (n,) of a grid.
+
+    Over the resamples `drawn`, row 0 left out; NaN where there are none, or all are the same.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = _run_ends(scores[order])
+    sampled = np.full((len(drawn) - 1, len(grid)), np.nan)
+    for row, weight in zip(sampled, drawn[1:, scan[order]], strict=True):
+        hit, false = (
+            np.r_[0, np.cumsum(weight * own)[ends]] for own in (labels[order], 1 - labels[order])
+        )
+        if hit[-1] and false[-1]:
+            row[:] = np.interp(grid, false / false[-1], hit / hit[-1])
+    return interval(sampled)
 
 
 def precision_recall_curve(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:

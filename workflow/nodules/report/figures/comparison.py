@@ -1,13 +1,10 @@
 """Figures of systems side by side: confidence over slices, time and memory."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
 
 from nodules.evaluation import names
 from nodules.report import lookup, plotting
@@ -24,7 +21,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
     """
     name = lookup.main_set(slices)
     part = rows(slices, set=name)
-    figure, axes = plotting.panels(2, 2, height=3.5, width=8.2)
+    figure, axes = plotting.panels(2, 2, height=2.7)
     for number, (column, title) in enumerate(STAGES.items()):
         left, right = axes[2 * number : 2 * number + 2]
         known = part.dropna(subset=[column])
@@ -49,7 +46,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
     handles, labels = axes[3].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=2)
     where = f"{lookup.sentence(names.SETS[name].name)}, {n}, scans: {part['seriesuid'].nunique():,}"
-    figure.suptitle(where, fontsize=9.5, x=0.01, ha="left")
+    figure.suptitle(where, fontsize=8, x=0.01, ha="left")
     return figure
 
 
@@ -70,7 +67,7 @@ def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
 def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
     """Share of the slices at or below each confidence: thick with a nodule, thin without."""
     for system in names.present(names.SYSTEMS.values(), set(part["system"])):
-        for present, width, words in ((True, 2.4, "nodule"), (False, 1.1, "no nodule")):
+        for present, width, words in ((True, 2.0, "nodule"), (False, 0.9, "no nodule")):
             values = rows(part, system=system.key, present=present)[column].to_numpy()
             if not len(values):
                 continue
@@ -86,64 +83,50 @@ def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
 
 @plotting.styled
 def system_costs(costs: pd.DataFrame) -> Figure:
-    """Training time of a fold, time to judge a scan, and peak memory, by system.
+    """Time to train each fold's network, to judge a scan, and peak memory: a dot for each job.
 
-    costs: table `system_costs`. Networks of a system follow each other, so their times add up and
-    of their memories the greatest counts. A scan is judged by one fold's networks.
+    costs: table `system_costs`. A system of two networks has dots of both.
     """
-    figure, axes = plotting.panels(3, height=2.9, width=8.2)
     systems = [s for s in names.SYSTEMS if s in set(costs["system"])]
+    figure, axes = plotting.panels(3, height=1.25 + 0.35 * max(2, len(systems)))
     if not systems:
         for panel in axes:
             plotting.empty(panel, "no network was measured")
         return figure
-    folds = costs[costs["part"] != names.TEST]
-    each = folds.assign(per_scan=folds["seconds"] / folds["scans"].clip(lower=1))
+    each = costs.assign(per_scan=costs["seconds"] / costs["scans"].clip(lower=1))
     training, inference = (rows(each, step=step) for step in ("training", "inference"))
-    _stacked(axes[0], training.groupby(["system", "model"])["seconds"].mean(), systems)
-    axes[0].set(xlabel="s", title="Training, one fold")
-    _stacked(axes[1], inference.groupby(["system", "model"])["per_scan"].mean(), systems)
-    axes[1].set(xlabel="s", title="Inference, one scan")
-    _memory(axes[2], costs.groupby(["system", "step"])["peak_mb"].max() / 1000, systems)
+    for panel, part, column, title, unit in (
+        (axes[0], training, "seconds", "Training, one fold", "s"),
+        (axes[1], inference, "per_scan", "Inference, one scan", "s"),
+        (axes[2], each.assign(gb=each["peak_mb"] / 1000), "gb", "Largest memory of a job", "GB"),
+    ):
+        _dots(panel, part, column, systems)
+        panel.set(title=title, xlabel=unit)
     axes[0].set_yticks(range(len(systems)), [names.SYSTEMS[s].name for s in systems])
     for panel in axes:
         panel.set_ylim(len(systems) - 0.4, -0.6)
+        panel.set_xlim(left=0)
         panel.grid(visible=False, axis="y")
     for panel in axes[1:]:
         panel.set_yticks([])
-    models = names.present(names.NETWORKS.values(), set(costs["model"]))
-    handles = [Patch(color=plotting.colour(m), label=m.name) for m in models]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    models = list(names.present(names.NETWORKS.values(), set(costs["model"])))
+    handles = [Line2D([], [], marker="o", ls="", color=plotting.colour(m)) for m in models]
+    words = [m.name for m in models]
+    handles.append(Line2D([], [], marker="o", ls="", color=plotting.GREY, markerfacecolor="white"))
+    words.append("hollow: inference")
+    figure.legend(handles, words, loc="outside upper center", ncols=min(4, len(handles)))
     return figure
 
 
-def _stacked(axes: Axes, means: Mapping[Any, float], systems: list[str]) -> None:
-    """A bar for each system, a part for each of its networks, the sum at its end."""
-    highest = 0.0
+def _dots(axes: Axes, part: pd.DataFrame, column: str, systems: list[str]) -> None:
+    """A dot for each job: of a system in its row, of a network in its colour, inference hollow."""
     for place, system in enumerate(systems):
-        end = 0.0
-        for network in names.SYSTEMS[system].networks:
-            width = dict(means).get((system, network), 0.0)
+        networks = names.SYSTEMS[system].networks
+        for number, network in enumerate(networks):
+            y = place + 0.26 * (number - (len(networks) - 1) / 2)
             colour = plotting.colour(names.NETWORKS[network])
-            axes.barh(place, width, 0.6, left=end, color=colour)
-            end += width
-        _value(axes, end, place, f"{end:.3g}")
-        highest = max(highest, end)
-    axes.set_xlim(0, highest * 1.25 or 1)
-
-
-def _memory(axes: Axes, peaks: Mapping[Any, float], systems: list[str]) -> None:
-    """Two bars for each system: training above, inference below."""
-    known = {key: value for key, value in dict(peaks).items() if value == value}
-    for place, system in enumerate(systems):
-        for shift, step, grey in ((-0.17, "training", "0.35"), (0.17, "inference", "0.7")):
-            value = known.get((system, step))
-            if value is not None:
-                axes.barh(place + shift, value, 0.3, color=grey)
-                _value(axes, value, place + shift, f"{step} {value:.2g}")
-    axes.set_xlim(0, max(known.values(), default=1) * 1.7)
-    axes.set(xlabel="GB", title="Largest memory of a job")
-
-
-def _value(axes: Axes, x: float, y: float, text: str) -> None:
-    axes.annotate(text, (x, y), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8)
+            own = rows(part, system=system, model=network).dropna(subset=[column])
+            for step, face in (("training", colour), ("inference", "white")):
+                values = rows(own, step=step)[column].to_numpy()
+                places = np.full(len(values), y)
+                axes.plot(values, places, "o", ms=3.6, color=colour, mfc=face, clip_on=False)

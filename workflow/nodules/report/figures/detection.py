@@ -13,6 +13,7 @@ from nodules.evaluation import froc, names
 from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
+from nodules.stats.bootstrap import FEWEST, RULE
 
 MOST_IN_A_ROW = 4  # masks in a legend
 CEILING = "hit by the given locations at all"
@@ -24,17 +25,19 @@ def froc_curves(
     detection: Mapping[str, Any],
     systems: Mapping[str, names.System] = names.SYSTEMS,
     ceilings: Mapping[str, float | None] | None = None,
+    shown: str | None = None,
 ) -> Figure:
-    """Sensitivity over false positives a scan, a panel for each set, a line for each system.
+    """Sensitivity over false positives a scan, a line for each system.
 
     curves: table `froc` (its band points are drawn); detection: `detection.json`. For given
     locations `reduction_track.parquet` and `.json`, `names.REDUCERS`, and as ceilings the share of
     each set's nodules that they hit at all, which is drawn as a line; None without any nodule.
+    shown: the set; the one that leads where none is given.
     """
     bands = rows(curves, point="band")
-    sets = lookup.shown_sets(bands)
-    beyond = max(0, bands["system"].nunique() - 3)  # lines of the legend that need more room
-    figure, axes = plotting.panels(max(1, len(sets)), height=4.6 + 0.32 * beyond)
+    sets = [name for name in lookup.shown_sets(bands) if name == (shown or lookup.main_set(bands))]
+    in_legend = 0.26 * (1 + bands["system"].nunique())
+    figure, axes = plotting.panels(width=plotting.COLUMN, height=2.9 + in_legend)
     for panel, name in zip(axes, sets, strict=False):
         part = rows(bands, set=name)
         for system in names.present(systems.values(), set(part["system"])):
@@ -53,11 +56,13 @@ def froc_curves(
         panel.set(xlim=(froc.RATES[0], froc.RATES[-1]), ylim=(0, 1.02))
         panel.set_yticks(np.linspace(0, 1, 6))
         panel.set_xlabel("False positives per scan")
-        panel.set_title(f"{lookup.sentence(names.SETS[name].name)}\n{size}")
-        plotting.legend_below(panel, title="band and brackets: 95 % over scans")
+        panel.set_title(f"{lookup.sentence(names.SETS[name].name)}: {size}")
+        banded = part["low"].notna().any()
+        title = "band and brackets: 95 % over scans" if banded else f"(–): {RULE}"
+        plotting.legend_below(panel, title=title)
     axes[0].set_ylabel("Sensitivity (share of nodules found)")
     if not sets:
-        plotting.empty(axes[0], "no FROC curve: no nodules in the scans of this run")
+        plotting.empty(axes[0], "no FROC curve: no nodules in the scans")
     return figure
 
 
@@ -77,7 +82,7 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
     segmentation: table `segmentation`. A missed nodule counts with Dice 0.
     """
     sets = lookup.shown_sets(segmentation)
-    figure, axes = plotting.panels(1, max(1, len(sets)), height=3.1)
+    figure, axes = plotting.panels(1, max(1, len(sets)), height=2.5)
     classes = list(segmentation.groupby("diameter_class")["diameter_mm"].min().sort_values().index)
     shown = list(names.present(names.MASKS.values(), set(segmentation["comparison"])))
     width = 0.81 / max(1, len(shown))
@@ -129,6 +134,8 @@ def _boxes(
             alpha=0.6,
             rasterized=len(values) > plotting.MANY,
         )
+        if len(values) < FEWEST:
+            continue  # quartiles of so few would be the values themselves
         box = axes.boxplot(
             values,
             positions=[place + shift],
@@ -140,6 +147,6 @@ def _boxes(
         for patch in box["boxes"]:
             patch.set(facecolor=colour, alpha=0.28, edgecolor=colour)
         for line in (*box["medians"], *box["whiskers"], *box["caps"]):
-            line.set(color=colour, linewidth=1.1)
+            line.set(color=colour, linewidth=0.9)
         for line in box["medians"]:
-            line.set(linewidth=2.2)
+            line.set(linewidth=1.8)

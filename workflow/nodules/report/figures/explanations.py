@@ -20,9 +20,9 @@ from nodules.report import plotting
 COLOURS = "inferno"  # perceptually even, light to dark in grey too
 PER_ROW = 2  # nodules in a row, three panels each
 BAR_MM = 10.0
-WIDTH, ROW = 10.0, 2.0  # inches
+WIDTH, ROW = plotting.WIDTH, 1.45  # inches
 AROUND = 1.3  # inches for title, colour bar and margins
-LINE = 148  # letters in a line of the statement
+LINE = 118  # letters in a line of the statement
 COVER = 0.75  # how far the strongest place of a map hides the CT
 
 
@@ -56,12 +56,12 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     outline = Line2D([], [], color=plotting.SKY, linewidth=2, label="nodule's mask")
     length = Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm")
     legend = figure.legend(
-        handles=[outline, length], loc="outside upper right", ncols=2, fontsize=9
+        handles=[outline, length], loc="outside upper right", ncols=2, fontsize=7
     )
     legend.get_frame().set(facecolor="0.35", alpha=1)
     for text in legend.get_texts():
         text.set_color("white")
-    figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=8.5)
+    figure.supxlabel("\n".join(said), x=0.01, ha="left", fontsize=7)
     return figure
 
 
@@ -79,10 +79,10 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Explained, side_mm: float) -> Non
         strength = relative(nodule.maps[method])
         panel.imshow(strength, cmap=COLOURS, vmin=0, vmax=1, alpha=COVER * strength**0.5)
         inside = nodule.maps[method][nodule.mask].sum()
-        panel.set_title(name, fontsize=8.5, fontweight="normal", pad=14)
+        panel.set_title(name, fontsize=7.5, fontweight="normal", pad=12)
         note = f"{inside:.0%} inside, area {nodule.mask.mean():.0%}"
         panel.text(0, 1.02, note, transform=panel.transAxes, fontsize=7, color="0.35")
-    axes[0].set_title(f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}", fontsize=8.5, pad=14)
+    axes[0].set_title(f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}", fontsize=7.5, pad=12)
     place = f"{nodule.diameter_mm:.1f} mm, …{nodule.uid[-6:]}, slice {nodule.slice}"
     axes[0].text(0, 1.02, place, transform=axes[0].transAxes, fontsize=7, color="0.35")
     bar, low = BAR_MM / side_mm * pixels, pixels * 0.95

@@ -39,7 +39,7 @@ class FigureCurve:
 @plotting.styled
 def draw(curves: Sequence[FigureCurve]) -> Figure:
     """Draw FROC curves over 1/8 to 8 false positives per scan (log2 axis, the rates marked)."""
-    figure, (axes,) = plotting.panels(height=5.0)
+    figure, (axes,) = plotting.panels(width=plotting.COLUMN, height=3.4)
     for number, curve in enumerate(curves):
         colour = plotting.CYCLE[number % len(plotting.CYCLE)]
         axes.fill_between(froc.GRID, *curve.band.T, color=colour, alpha=0.15, linewidth=0)

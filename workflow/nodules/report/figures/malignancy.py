@@ -16,10 +16,10 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 CLASSES = {  # label: name and marker of the readers' opinion; the rarer kind comes to lie on top
-    1: ("rated malignant", plotting.VERMILION, "^"),
-    0: ("rated benign", plotting.SKY, "o"),
+    1: ("rated malignant", plotting.BLACK, "^"),
+    0: ("rated benign", plotting.GREY, "o"),
 }
-MISSING: dict[str, Any] = {"color": plotting.GREY, "ha": "left", "va": "center", "fontsize": 8}
+MISSING: dict[str, Any] = {"color": plotting.GREY, "ha": "left", "va": "center", "fontsize": 7}
 TICKS_MM = (4, 6, 8, 12, 16, 24, 32)
 
 
@@ -30,12 +30,16 @@ def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
     curves: table `malignancy_curves`; found: `malignancy.json`.
     """
     sets = lookup.shown_sets(curves)
-    figure, axes = plotting.panels(max(1, len(sets)), height=5.2)
+    figure, axes = plotting.panels(max(1, len(sets)), height=4.3)
     for panel, name in zip(axes, sets, strict=False):
         own = found["sets"][name]
         for system in MALIGNANCY.values():
-            line = rows(curves, set=name, system=system.key)
+            line, band = (
+                rows(curves, set=name, system=system.key, curve=c) for c in ("roc", "roc_band")
+            )
             if len(line):
+                shade = {"color": plotting.colour(system)} | plotting.SHADE
+                panel.fill_between(band["x"], band["y"], band["high"], **shade)
                 area = lookup.estimate(own["systems"][system.key]["auc"])
                 panel.plot(
                     line["x"],
@@ -48,7 +52,7 @@ def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         panel.set_xlabel("False-positive rate (benign called malignant)")
         panel.set_title(f"{lookup.sentence(names.SETS[name].name)}\n{_kinds(own)}")
-        plotting.legend_below(panel, title="in brackets: 95 % over patients")
+        plotting.legend_below(panel, title="band and brackets: 95 % over patients")
     axes[0].set_ylabel("True-positive rate")
     if not sets:
         plotting.empty(axes[0], "no ROC curve: the labelled nodules are of one class")
@@ -64,7 +68,7 @@ def differences(found: Mapping[str, Any]) -> Figure:
     own = found["sets"].get(found["main_set"])
     lines = _lines(own) if own else []
     height = 1.6 + 0.52 * max(3, len(lines))
-    figure, (areas, gaps) = plotting.panels(2, width=9.0, height=height)
+    figure, (areas, gaps) = plotting.panels(2, height=height)
     if not lines:
         for panel in (areas, gaps):
             plotting.empty(panel, "no labelled nodule")
@@ -94,7 +98,7 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
     """
     own = rows(nodules, set=found["main_set"])
     systems = list(names.present(MALIGNANCY.values(), set(own["system"])))
-    figure, axes = plotting.panels(max(1, len(systems)), width=9.0, height=3.4)
+    figure, axes = plotting.panels(max(1, len(systems)), height=2.8)
     for panel, system in zip(axes, systems, strict=False):
         part = rows(own, system=system.key)
         for label, (_, colour, marker) in CLASSES.items():
@@ -104,7 +108,7 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
                 dots["probability"],
                 marker,
                 color=colour,
-                markersize=4.5,
+                markersize=4,
                 markeredgecolor="white",
                 markeredgewidth=0.4,
                 alpha=0.85,

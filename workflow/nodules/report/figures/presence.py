@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from nodules.evaluation import names
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
+from nodules.stats.bootstrap import FEWEST
 
 
 @plotting.styled
@@ -19,10 +20,12 @@ def curves(points: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
 
     points: table `presence_curves`; scores: `presence.json`.
     """
-    figure, (roc, pr, matrix) = plotting.panels(3, height=4.1, width=9.6, ratios=(1, 1, 0.95))
+    figure, (roc, pr, matrix) = plotting.panels(3, height=3.1)
     for name in lookup.shown_sets(points):
         found = scores["sets"][name]
-        colour = plotting.colour(names.SETS[name])
+        look = plotting.of_set(names.NETWORKS["presence"], name)
+        band = rows(points, set=name, curve="roc_band")
+        roc.fill_between(band["x"], band["y"], band["high"], color=look["color"], **plotting.SHADE)
         for panel, curve, metric, label in (
             (roc, "roc", "auc", "AUC"),
             (pr, "pr", "average_precision", "AP"),
@@ -32,13 +35,12 @@ def curves(points: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
             panel.plot(
                 line["x"],
                 line["y"],
-                color=colour,
-                linestyle=names.SETS[name].dash,
                 drawstyle="steps-pre" if curve == "pr" else "default",
                 label=f"{names.SETS[name].name}\n{label} {area}",
+                **look,
             )
         share = found["n_positive"] / max(1, found["n_candidates"])
-        pr.axhline(share, color=colour, linewidth=0.8, linestyle=":")
+        pr.axhline(share, color=look["color"], linewidth=0.8, linestyle=":")
     roc.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.8, linestyle=":")
     roc.set(xlabel="False-positive rate", ylabel="True-positive rate", title="ROC")
     pr.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
@@ -60,7 +62,7 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
     for (row, column), count in np.ndenumerate(counts):
         text = f"{int(count):,}\n{share[row, column]:.0%}"
         colour = "white" if share[row, column] > 0.7 else plotting.BLACK
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set_xticks([0, 1], ["nodule", "no nodule"])
     axes.set_yticks([0, 1], ["nodule", "no nodule"], rotation=90, va="center")
     axes.set(xlabel=f"{names.RESNET} at threshold {cells['threshold']:.2f}", ylabel="Truth")
@@ -76,7 +78,7 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     bins: table `reliability`; scores: `presence.json`. Error bars are Wilson's 95 %
     intervals of a share, which take candidates as independent.
     """
-    figure, axes = plotting.panels(2, height=4.8)
+    figure, axes = plotting.panels(2, height=4.0)
     for panel, scaled in zip(axes, (False, True), strict=True):
         panel.plot([0, 1], [0, 1], color=plotting.GREY, linewidth=0.9, linestyle=":")
         for name in lookup.shown_sets(bins):
@@ -87,7 +89,8 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
                 f"{names.SETS[name].name} ({lookup.counted(int(part['n'].sum()), 'candidates')})\n"
                 f"ECE {lookup.estimate(found['ece'])}\nBrier {lookup.estimate(found['brier'])}"
             )
-            _reliability_line(panel, part, names.SETS[name], label)
+            whole = scores["sets"][name].get("n_scans", FEWEST) >= FEWEST
+            _reliability_line(panel, part, name, label, whole)
         panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         panel.set(xlabel="Mean confidence of the bin", ylabel="Share that are nodules")
         panel.set_title("After temperature scaling" if scaled else "As the network gives it")
@@ -95,19 +98,11 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _reliability_line(axes: Axes, part: pd.DataFrame, own: names.ScanSet, label: str) -> None:
-    low, high = plotting.wilson(part["nodules"].to_numpy(), part["n"].to_numpy())
-    share = part["nodules"].to_numpy()
-    axes.errorbar(
-        part["confidence"],
-        share,
-        yerr=np.maximum([share - low, high - share], 0),
-        color=plotting.colour(own),
-        marker=own.marker,
-        linestyle=own.dash,
-        markersize=4,
-        linewidth=1.1,
-        elinewidth=0.9,
-        capsize=2,
-        label=label,
-    )
+def _reliability_line(
+    axes: Axes, part: pd.DataFrame, name: str, label: str, enough_scans: bool
+) -> None:
+    """A set's line with its bars, a hollow mark where there are too few candidates for one."""
+    look = plotting.of_set(names.NETWORKS["presence"], name)
+    count = part["n"].to_numpy() if enough_scans else np.zeros(len(part))
+    plotting.shares(axes, part["confidence"], part["nodules"], count, names.SETS[name].marker, look)
+    axes.plot(part["confidence"], part["nodules"], label=label, **look)

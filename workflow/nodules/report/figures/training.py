@@ -9,25 +9,27 @@ from nodules.evaluation import names
 from nodules.report import plotting
 from nodules.report.lookup import rows
 
+VALIDATION = "the fold's own scans"
+
 
 @plotting.styled
 def epochs(history: pd.DataFrame) -> Figure:
-    """Confidence and loss on left-out scans by epoch: every fold thin, their mean thick.
+    """Confidence and loss on each fold's own scans by epoch: every fold thin, their mean thick.
 
     history: table `history` of all models and folds.
     """
     models = _models(history)
-    figure, axes = plotting.panels(2, max(1, len(models)), height=2.6)
+    figure, axes = plotting.panels(2, max(1, len(models)), height=1.9)
     if not models:
         plotting.empty(axes[0], "no network was trained")
     for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
         part = rows(history, model=model.key)
-        _folds(left, part, "val_confidence", plotting.BLUE)
-        left.set(ylabel="Mean probability, left out", ylim=(0, 1.02))
+        _folds(left, part, "val_confidence", plotting.colour(model))
+        left.set(ylabel="Mean probability", ylim=(0, 1.02))
         of_nodules = "" if model.key == "malignancy" else " in nodules"
         left.set_title(f"{model.name}: confidence{of_nodules}")
-        _folds(right, part, "val_loss", plotting.VERMILION)
-        right.set(ylabel="Loss on left-out scans")
+        _folds(right, part, "val_loss", plotting.colour(model))
+        right.set(ylabel="Loss")
         right.set_ylim(bottom=0)
         right.set_title(f"{model.name}: loss")
     for panel in axes[-2:]:
@@ -37,25 +39,25 @@ def epochs(history: pd.DataFrame) -> Figure:
 
 @plotting.styled
 def training(history: pd.DataFrame) -> Figure:
-    """Loss on training and left-out scans, and quality on left-out scans, by epoch.
+    """Loss on training samples and on each fold's own scans, and quality there, by epoch.
 
     history: table `history` of all models and folds.
     """
     models = _models(history)
-    figure, axes = plotting.panels(2, max(1, len(models)), height=2.6)
+    figure, axes = plotting.panels(2, max(1, len(models)), height=1.9)
     if not models:
         plotting.empty(axes[0], "no network was trained")
     for model, left, right in zip(models, axes[::2], axes[1::2], strict=False):
         part = rows(history, model=model.key)
-        _folds(left, part, "train_loss", plotting.BLACK, "training", "-")
-        _folds(left, part, "val_loss", plotting.VERMILION, "left-out scans", "--")
+        _folds(left, part, "train_loss", plotting.GREY, "training", "--")
+        _folds(left, part, "val_loss", plotting.colour(model), VALIDATION, "-")
         plotting.log_scale(left)
         left.set(ylabel="Loss")
         left.legend(loc="best")
         left.set_title(f"{model.name}: loss")
-        _folds(right, part, "val_metric", plotting.GREEN)
+        _folds(right, part, "val_metric", plotting.colour(model))
         right.set(ylabel=model.quality, ylim=(0, 1.02))
-        right.set_title(f"{model.name}: quality, left out")
+        right.set_title(f"{model.name}: quality")
     for panel in axes[-2:]:
         panel.set_xlabel("Epoch")
     return figure
@@ -83,7 +85,7 @@ def _folds(
         mean,
         color=colour,
         linestyle=dash,
-        linewidth=2.4,
+        linewidth=1.9,
         marker=marker,
         markersize=4,
         label=f"{label}mean of {folds} folds",

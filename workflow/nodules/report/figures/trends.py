@@ -11,19 +11,23 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nodules.evaluation import names
-from nodules.evaluation.names import RESNET, UNET
+from nodules.evaluation.names import NETWORKS, RESNET, UNET
 from nodules.evaluation.runs import following
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
+from nodules.stats.bootstrap import FEWEST
 
 LOSSES = {
     "presence_loss": (RESNET, "nat"),
     "unet_loss": (UNET, "nat per pixel"),
 }
+OF_RESNET = plotting.colour(names.NETWORKS["presence"])
 TASKS = {
-    "segmentation": ("1 − Dice of nodules", plotting.BLUE),
-    "decision": ("wrong answers, candidates", plotting.GREEN),
+    "segmentation": ("1 − Dice of nodules", plotting.colour(names.NETWORKS["unet"])),
+    "decision": ("wrong answers, candidates", OF_RESNET),
 }
+NAMED = 40  # scans, of more than which not each is named on the axis
+FEWEST_WINDOWS = 3
 FEW = 30  # with fewer different slopes under shuffling, each is drawn as a tick
 LOWEST = 1e-7  # a loss of exactly 0 is drawn here, at the foot of a logarithmic axis
 # Shares from 0 to 1, with room for a note below them.
@@ -40,7 +44,7 @@ def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any], detector: str) -
     name = lookup.main_set(slices)
     part = rows(slices, set=name).sort_values("index")
     slopes = trends["sets"].get(name, {}).get("slopes", {})
-    figure, axes = plotting.panels(2, len(LOSSES), height=2.75, width=9.4, ratios=(1.5, 1))
+    figure, axes = plotting.panels(2, len(LOSSES), height=2.6, ratios=(1.9, 1))
     for number, (column, (model, unit)) in enumerate(LOSSES.items()):
         model = following(model, detector)
         left, right = axes[2 * number : 2 * number + 2]
@@ -50,12 +54,14 @@ def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any], detector: str) -
             plotting.empty(left, f"too few slices with a {model} loss")
             plotting.empty(right, f"too few slices with a {model} loss")
             continue
-        _losses(left, known, column, slope)
+        colour = OF_RESNET if column == "presence_loss" else plotting.colour(NETWORKS[detector])
+        _losses(left, known, column, slope, colour)
+        _name_scans(left, known)
         left.set_ylabel(f"{model} loss ({unit})")
         left.set_title(f"{model}: loss of every slice ({lookup.counted(len(known), 'slices')})")
-        _slopes(right, slope)
+        _slopes(right, slope, colour)
         right.set_ylabel("Density of shuffles")
-    axes[-2].set_xlabel(ORDER)
+    axes[-2].set_xlabel("Scans (last digits of their UIDs), each from feet to head")
     axes[-1].set_xlabel("Slope (loss per 1,000 slices)")
     handles = {
         label: handle
@@ -68,20 +74,30 @@ def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any], detector: str) -
     return figure
 
 
-def _losses(axes: Axes, known: pd.DataFrame, column: str, slope: Mapping[str, Any]) -> None:
+def _name_scans(axes: Axes, known: pd.DataFrame) -> None:
+    """Ticks at the first slice of each scan, of many scans at some, with the end of its UID."""
+    first = known.drop_duplicates("seriesuid")
+    shown = first.iloc[:: -(-len(first) // NAMED)]
+    labels = [f"…{uid[-5:]}" for uid in shown["seriesuid"]]
+    axes.set_xticks(shown["index"], labels, rotation=90, fontsize=plotting.SMALLEST)
+
+
+def _losses(
+    axes: Axes, known: pd.DataFrame, column: str, slope: Mapping[str, Any], colour: str
+) -> None:
     index = known["index"].to_numpy()
     loss = np.maximum(known[column].to_numpy(), LOWEST)
     present = known["present"].to_numpy(bool)
-    for chosen, colour, marker, label in (
-        (~present, plotting.SKY, "o", "slice without nodule"),
-        (present, plotting.ORANGE, "^", "slice with nodule"),
+    for chosen, shade, marker, label in (
+        (~present, "0.7", "o", "slice without nodule"),
+        (present, plotting.BLACK, "^", "slice with nodule"),
     ):
         axes.plot(
             index[chosen],
             loss[chosen],
             marker,
-            color=colour,
-            markersize=1.8,
+            color=shade,
+            markersize=1.6,
             markeredgewidth=0,
             label=label,
             rasterized=len(loss) > plotting.MANY,
@@ -89,26 +105,21 @@ def _losses(axes: Axes, known: pd.DataFrame, column: str, slope: Mapping[str, An
     # Drawn point by point: on this axis the straight line is a curve, and ends where it is below 0.
     line = slope["intercept"] + slope["slope"] * np.arange(len(index))
     line = np.where(line > LOWEST, line, np.nan)
-    axes.plot(index, line, color=plotting.BLACK, label="least-squares line")
+    axes.plot(index, line, color=colour, label="least-squares line")
     axes.set_yscale("log")
     axes.set_xlim(index.min() - 0.5, index.max() + 0.5)
 
 
-def _slopes(axes: Axes, slope: Mapping[str, Any]) -> None:
+def _slopes(axes: Axes, slope: Mapping[str, Any], own: str) -> None:
     """The shuffled slopes, as histogram or as ticks, with the observed slope and its interval."""
     observed, low, high = (_per_1000(slope[key]) for key in ("slope", "low_scans", "high_scans"))
-    axes.axvspan(
-        float(low),
-        float(high),
-        color=plotting.VERMILION,
-        alpha=0.13,
-        linewidth=0,
-        label="its 95 % interval over scans",
-    )
-    axes.axvline(float(observed), color=plotting.VERMILION, label="slope in this order")
+    if low == low:
+        words = "its 95 % interval over scans"
+        axes.axvspan(float(low), float(high), color=own, label=words, **plotting.SHADE)
+    axes.axvline(float(observed), color=own, label="slope in this order")
     for kind, colour, dash, label in (
         ("shuffled", plotting.GREY, "--", "slices shuffled"),
-        ("shuffled_scans", plotting.BLUE, "-", "whole scans shuffled"),
+        ("shuffled_scans", plotting.BLACK, "-", "whole scans shuffled"),
     ):
         shuffled = _per_1000(slope[kind])
         distinct = _distinct(shuffled)
@@ -130,7 +141,7 @@ def _slopes(axes: Axes, slope: Mapping[str, Any]) -> None:
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     text = lookup.interval(float(observed), (low, high), ".2g")
-    axes.set_title(f"slope {text}; p = {slope['p_scans']:.2f}", fontsize=8.5)
+    axes.set_title(f"slope {text}; p = {slope['p_scans']:.2f}", fontsize=7.5)
 
 
 def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -152,19 +163,19 @@ def mean_confidence(slices: pd.DataFrame) -> Figure:
     """
     name = lookup.main_set(slices)
     part = rows(slices, set=name).dropna(subset=["confidence"]).sort_values("index")
-    figure, (axes,) = plotting.panels(height=3.7)
+    figure, (axes,) = plotting.panels(height=2.6)
     if part.empty:
         plotting.empty(axes, "no slice has a confidence")
         return figure
-    for kind, colour, dash, meaning in (
-        ("certainty", plotting.BLUE, "-", "in its answer: max(p, 1 − p)"),
-        ("confidence", plotting.VERMILION, "--", "in a nodule: p"),
+    for kind, dash, meaning in (
+        ("certainty", "-", "in its answer: max(p, 1 − p)"),
+        ("confidence", ":", "in a nodule: p"),
     ):
         mean = part[kind].mean()
         axes.plot(
             part["index"],
             part[f"running_{kind}"],
-            color=colour,
+            color=OF_RESNET,
             linestyle=dash,
             label=f"confidence {meaning}; mean of all {mean:.3f}",
         )
@@ -187,26 +198,26 @@ def window_confidence(windows: pd.DataFrame) -> Figure:
     """
     name = lookup.main_set(windows)
     part = rows(windows, set=name).sort_values("window")
-    figure, (top, bottom) = plotting.panels(1, 2, height=2.4)
-    if part.empty:
-        plotting.empty(top, "too few slices for a window")
-        plotting.empty(bottom, "too few slices for a window")
+    if len(part) < FEWEST_WINDOWS:
+        figure, (axes,) = plotting.panels(width=plotting.COLUMN, height=0.8)
+        plotting.empty(axes, f"fewer than {FEWEST_WINDOWS} windows of slices: nothing to compare")
         return figure
-    style: dict[str, Any] = {"markersize": 3.5, "linewidth": 1.0}
+    figure, (top, bottom) = plotting.panels(1, 2, height=1.8)
+    style: dict[str, Any] = {"markersize": 2.5, "linewidth": 0.9, "color": OF_RESNET}
     top.plot(
         part["window"],
         part["certainty"],
         "o-",
-        label="confidence in its answer: max(p, 1 − p)",
+        label=f"{RESNET}'s confidence in its answer: max(p, 1 − p)",
         **style,
     )
-    top.plot(part["window"], part["confidence"], "s--", label="confidence in a nodule: p", **style)
+    top.plot(part["window"], part["confidence"], "s:", label="in a nodule: p", **style)
     top.set(ylabel="Mean confidence", ylim=(0, 1.02))
     figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     size = int(part["n"].median())
-    which = "one window" if len(part) == 1 else f"the last {len(part)} windows"
-    top.set_title(f"{lookup.sentence(names.SETS[name].name)}: {which} of {size} slices")
-    bottom.plot(part["window"], part["presence_loss"], "o-", color=plotting.GREEN, **style)
+    which = f"the last {len(part)} windows of {size} slices"
+    top.set_title(f"{lookup.sentence(names.SETS[name].name)}: {which}")
+    bottom.plot(part["window"], part["presence_loss"], "o-", **style)
     bottom.set(xlabel="Window", ylabel=f"Mean {RESNET} loss (nat)")
     bottom.set_ylim(bottom=0)
     for panel in (top, bottom):
@@ -229,7 +240,7 @@ def confidence_as_proxy(
     `trends.json`; detector: the run's first, whose regions are measured.
     """
     name = trends["main_set"]
-    figure, (dice, right, coverage) = plotting.panels(3, width=10.0, height=3.4)
+    figure, (dice, right, coverage) = plotting.panels(3, height=2.7)
     if name is None:
         for panel in (dice, right, coverage):
             plotting.empty(panel, "no scans")
@@ -237,36 +248,32 @@ def confidence_as_proxy(
     found = trends["sets"][name]["proxy"]
     _dice(dice, rows(nodules, set=name), found["confidence_and_dice"]["spearman"])
     dice.set(ylabel=following(f"Dice of the {UNET}'s region", detector))
-    _being_right(right, rows(bins, set=name), found["certainty_and_right"]["auc"])
+    enough = found.get("n_candidate_scans", FEWEST) >= FEWEST
+    _being_right(right, rows(bins, set=name), found["certainty_and_right"]["auc"], enough)
     _risk(coverage, rows(risk, set=name))
-    figure.suptitle(lookup.sentence(names.SETS[name].name), x=0.01, ha="left", fontsize=9.5)
+    figure.suptitle(lookup.sentence(names.SETS[name].name), x=0.01, ha="left", fontsize=8)
     return figure
 
 
 def _dice(axes: Axes, nodules: pd.DataFrame, spearman: Mapping[str, Any]) -> None:
-    axes.plot(nodules["confidence"], nodules["dice"], "o", markersize=4, alpha=0.6, mec="none")
+    style: dict[str, Any] = {"markersize": 3.2, "alpha": 0.6, "mec": "none"}
+    axes.plot(nodules["confidence"], nodules["dice"], "o", color=OF_RESNET, **style)
     axes.set(xlim=(-0.02, 1.02), **WITH_FOOT)
-    axes.set(xlabel=f"{RESNET}'s confidence in the nodule")
+    axes.set(xlabel=f"{RESNET}'s confidence")
     axes.set_title(f"Quality ({lookup.counted(len(nodules), 'nodules')})")
     plotting.note(axes, f"Spearman {lookup.estimate(spearman, '.2f')}", (0.02, 0.02))
 
 
-def _being_right(axes: Axes, bins: pd.DataFrame, auc: Mapping[str, Any]) -> None:
+def _being_right(
+    axes: Axes, bins: pd.DataFrame, auc: Mapping[str, Any], enough_scans: bool
+) -> None:
     share, count = bins["right"].to_numpy(), bins["n"].to_numpy()
-    low, high = plotting.wilson(share, count)
     axes.plot([0.5, 1], [0.5, 1], color=plotting.GREY, linestyle=":", linewidth=0.9)
-    axes.errorbar(
-        bins["certainty"],
-        share,
-        yerr=np.maximum([share - low, high - share], 0),
-        fmt="o-",
-        color=plotting.GREEN,
-        markersize=4,
-        elinewidth=0.9,
-        capsize=2,
-    )
+    axes.plot(bins["certainty"], share, color=OF_RESNET)
+    counted = count if enough_scans else np.zeros(len(count))
+    plotting.shares(axes, bins["certainty"], share, counted, "o", {"color": OF_RESNET})
     axes.set(xlim=(0.49, 1.01), **WITH_FOOT)
-    axes.set(xlabel="Confidence in the answer: max(p, 1 − p)", ylabel="Share of answers right")
+    axes.set(xlabel="Confidence in the answer", ylabel="Share of answers right")
     axes.set_title(f"Being right ({lookup.counted(int(count.sum()), 'candidates')})")
     plotting.note(axes, f"AUC of right or wrong {lookup.estimate(auc, '.2f')}", (0.02, 0.02))
 
@@ -281,5 +288,5 @@ def _risk(axes: Axes, risk: pd.DataFrame) -> None:
         axes.plot(line["coverage"], line["oracle"], color=colour, linestyle=":", linewidth=1)
     axes.set(xlim=(0, 1.0), xlabel="Share kept, the surest first", ylabel="Mean risk of those kept")
     axes.set_ylim(0, max(0.1, axes.get_ylim()[1]) * 1.45)
-    axes.legend(title="95 % bands; dotted: the best order", loc="upper left")
+    axes.legend(title="95 % bands; dotted: best order", loc="upper left")
     axes.set_title("Risk and coverage")

@@ -1,0 +1,136 @@
+"""Captions of figures, to paste into a paper: what each panel shows, n, intervals, resamples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nodules.evaluation.names import SETS
+from nodules.evaluation.runs import labelled
+from nodules.report import lookup
+from nodules.report.catalogue import TITLES
+from nodules.stats.bootstrap import FEWEST
+
+BANDS = "{resamples:,} bootstrap resamples of whole scans (95 %, percentiles by rank)"
+PATIENTS = BANDS.replace("scans", "patients")
+WILSON = "Bars: 95 % intervals of a share (Wilson), which take candidates for independent"
+FROC = (
+    "Free-response ROC by LUNA16's official rules: share of the reference nodules found against"
+    " false positives a scan (logarithmic axis); marks at the seven rates whose mean is the CPM."
+    " Shaded and in brackets: "
+)
+EPOCHS = (
+    "Thin lines: each fold's network; thick: the mean over folds. No test; nothing is resampled."
+)
+OF_SLICES = "Slices scan after scan, each from feet to head; the networks' weights are frozen."
+# What stands in each figure's caption after its title.
+_WORDS = {
+    "slice_loss": f"""
+    Left: loss of every slice with its least-squares line (the axis is logarithmic, the line is
+    fitted to the losses as they are); ticks name the scans by the last digits of their UIDs.
+    Right: the slope and its 95 % interval, robust to dependence within a scan, beside slopes
+    after 1,000 shuffles of slices and of whole scans. {OF_SLICES}
+    """,
+    "mean_confidence": f"""
+    Running mean of the confidence over the slices. {OF_SLICES}
+    """,
+    "window_confidence": f"""
+    Top: mean confidence of the last windows of consecutive slices. Bottom: mean loss.
+    {OF_SLICES}
+    """,
+    "epochs": f"""
+    Confidence and loss on the scans that a fold's network is not trained on. {EPOCHS}
+    """,
+    "confidence_as_proxy": f"""
+    Left: confidence in a nodule against its Dice. Middle: share of right answers by certainty.
+    {WILSON}. Right: mean risk of the cases kept, the surest first; shaded: {BANDS}; dotted: the
+    best order.
+    """,
+    "froc": f"""
+    {FROC}{BANDS}.
+    """,
+    "froc_test": f"""
+    {FROC}{BANDS}. A supplement: cross-validation has more scans and leads.
+    """,
+    "locations_froc": f"""
+    {FROC}{BANDS}. Places are given (candidates_V2.csv), so this is not detection.
+    """,
+    "presence": f"""
+    ROC, precision and recall of candidates, and the confusion matrix at the threshold chosen on
+    other scans (Youden). Shaded: {BANDS}. Dotted: chance.
+    """,
+    "reliability": f"""
+    Share of nodules among candidates of like confidence. {WILSON}; hollow: fewer than {FEWEST}
+    candidates, no bar. In brackets: {BANDS}.
+    """,
+    "dice_by_diameter": f"""
+    3-D Dice with the readers' consensus by annotated diameter; a missed nodule counts 0. Dots:
+    nodules; boxes, from {FEWEST} nodules on: quartiles and median; whiskers: within 1.5 box
+    lengths.
+    """,
+    "confidence_by_system": f"""
+    Left: running mean of the confidence in the answer. Right: share of slices at or below each
+    confidence, thick with a nodule, thin without. Top: as given; bottom: calibrated on other
+    scans (Platt). Differences: paired, {BANDS}. {OF_SLICES}
+    """,
+    "system_costs": """
+    One dot a job: wall-clock time of training a fold's network and of judging a scan, and the
+    largest resident memory. No test; nothing is resampled.
+    """,
+    "malignancy_roc": f"""
+    ROC of benign against malignant by the readers' ratings, each nodule judged by models that
+    have not seen its patient. Shaded and in brackets: {PATIENTS}.
+    """,
+    "malignancy_differences": f"""
+    Left: AUC, over all nodules, over patients, and within classes of diameter. Right: paired
+    differences. Lines: {PATIENTS}; hollow: no interval, with fewer than {FEWEST} cases of a
+    kind.
+    """,
+    "malignancy_by_diameter": f"""
+    Probability of malignancy against annotated diameter, and Brier score ({PATIENTS}).
+    """,
+    "training": f"""
+    Loss on training samples and on a fold's own scans, and quality there. {EPOCHS}
+    """,
+}
+WORDS = {name: " ".join(text.split()) for name, text in _WORDS.items()}
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A figure's caption: its name, title and text."""
+
+    name: str
+    title: str
+    text: str
+
+    def markdown(self) -> str:
+        """The caption as a paragraph to paste."""
+        return f"**{self.title}.** {self.text}\n"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What captions of one job's figures share. small: whether Mask R-CNN is a small baseline."""
+
+    resamples: int
+    small: bool = False
+
+    def caption(self, name: str, n: str) -> Caption:
+        """The caption of a figure. n: over what it is drawn, in words."""
+        text = f"{WORDS[name].format(resamples=self.resamples)} {n}."
+        return Caption(name, labelled(TITLES[name], self.small), labelled(text, self.small))
+
+
+def counted(name: str, **counts: int) -> str:
+    """A set of scans with what it holds, such as `Cross-validation: n = 36 scans, 92 nodules`."""
+    shown = ", ".join(f"{n:,} {unit}" for unit, n in counts.items())
+    return f"{lookup.sentence(SETS[name].name)}: n = {shown}"
+
+
+def sets_counted(sets: Mapping[str, Mapping[str, Any]], **units: str) -> str:
+    """Counts of every pooled set of a results file; units: key of each count."""
+    return "; ".join(
+        counted(name, **{unit: sets[name][key] for unit, key in units.items()})
+        for name in SETS
+        if name in sets
+    )
