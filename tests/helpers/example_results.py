@@ -8,7 +8,7 @@ import pandas as pd
 from nodules.base import tables
 from nodules.evaluation import froc
 
-SETS = ("test", "out_of_fold")
+SETS = ("out_of_fold", "test")
 
 # Marks on the nodules of `score`, and one that is on neither.
 Mark = tuple[str, float, float, float, float]  # scan, x, y, z in mm, probability
@@ -92,7 +92,11 @@ def trends() -> dict[str, Any]:
             "certainty_and_right": {"auc": estimate(None)},
         },
     }
-    return {"main_set": "test", "statement": "It is <no> proxy.", "sets": {"test": found}}
+    return {
+        "main_set": "out_of_fold",
+        "statement": "It is <no> proxy.",
+        "sets": {"out_of_fold": found},
+    }
 
 
 def history() -> pd.DataFrame:
@@ -132,7 +136,8 @@ def froc_table() -> pd.DataFrame:
 def detection() -> dict[str, Any]:
     """What detection.json holds, as far as figures read it."""
     score = {"cpm": 0.65, "cpm_ci": [0.55, 0.75], "n_scans": 30, "n_nodules": 42}
-    return {"systems": {s: dict.fromkeys(SETS, score) for s in ("unet", "unet_resnet")}}
+    systems = {s: dict.fromkeys(SETS, score) for s in ("unet", "unet_resnet")}
+    return {"systems": systems, "differences": {}, "statement": "The second stage is <not> better."}
 
 
 def locations_froc() -> pd.DataFrame:
@@ -154,6 +159,7 @@ def presence_curves() -> pd.DataFrame:
     points = {"roc": [(0, 0), (0.1, 0.8), (1, 1)], "pr": [(0.4, 1), (0.8, 0.9), (1, 0.3)]}
     rows = [
         {"set": name, "curve": curve, "x": float(x), "y": float(y), "threshold": 0.5}
+        | {"high": np.nan}
         for name in SETS
         for curve, corners in points.items()
         for x, y in corners
@@ -210,7 +216,7 @@ def segmentation() -> pd.DataFrame:
 def proxy_nodules() -> pd.DataFrame:
     """Table `proxy_nodules`: nine nodules of the test."""
     rows = [
-        {"set": "test", "seriesuid": "2.25.1", "nodule": n, "diameter_mm": 8.0}
+        {"set": "out_of_fold", "seriesuid": "2.25.1", "nodule": n, "diameter_mm": 8.0}
         | {"confidence": n / 10, "probability": 0.5, "dice": 0.5 + n / 50}
         for n in range(1, 10)
     ]
@@ -220,8 +226,8 @@ def proxy_nodules() -> pd.DataFrame:
 def certainty_bins() -> pd.DataFrame:
     """Table `certainty_bins` of the test."""
     rows = [
-        {"set": "test", "low": 0.5, "high": 0.75, "n": 8, "certainty": 0.6, "right": 0.5},
-        {"set": "test", "low": 0.75, "high": 1.0, "n": 20, "certainty": 0.9, "right": 0.95},
+        {"set": "out_of_fold", "low": 0.5, "high": 0.75, "n": 8, "certainty": 0.6, "right": 0.5},
+        {"set": "out_of_fold", "low": 0.75, "high": 1.0, "n": 20, "certainty": 0.9, "right": 0.95},
     ]
     return tables.frame("certainty_bins", rows)
 
@@ -229,7 +235,7 @@ def certainty_bins() -> pd.DataFrame:
 def risk_coverage() -> pd.DataFrame:
     """Table `risk_coverage` of the test."""
     rows = [
-        {"set": "test", "task": task, "coverage": share, "risk": 0.3 * share}
+        {"set": "out_of_fold", "task": task, "coverage": share, "risk": 0.3 * share}
         | {"low": 0.2 * share, "high": 0.4 * share, "oracle": 0.1 * share}
         for task in ("segmentation", "decision")
         for share in (0.1, 0.5, 1.0)

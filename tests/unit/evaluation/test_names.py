@@ -26,7 +26,9 @@ CATALOGUE = ROOT / "workflow/nodules/evaluation/names.py"
 # The columns' meanings stand in `base`, which imports nothing.
 ELSEWHERE = [CATALOGUE, *(ROOT / "workflow/nodules/base").glob("columns*.py")]
 FILES = {*ROOT.glob("workflow/nodules/**/*.py"), *ROOT.glob("workflow/scripts/*.py")}
-CODE = sorted(FILES - {*ELSEWHERE})
+# Titles of works that are cited spell names of their own.
+CITED = ROOT / "workflow/nodules/report/pages/references.py"
+CODE = sorted(FILES - {*ELSEWHERE, CITED})
 
 
 def displayed() -> set[str]:

@@ -41,7 +41,7 @@ def test_each_nodule_has_its_panels_and_numbers(tmp_path):
     bar = figure.axes[0].lines[0]
     assert np.ptp(bar.get_xdata()) * 32.0 / PX == pytest.approx(explanations.BAR_MM)
     assert "All is said." in figure.get_supxlabel()
-    assert "held-out test scans (n shown = 3)" in figure.get_suptitle()
+    assert "test (3 nodules shown)" in figure.get_suptitle()
     plotting.save(figure, [tmp_path / "explanations.png"])
 
 

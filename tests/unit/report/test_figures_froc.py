@@ -30,7 +30,7 @@ def test_lines_are_told_apart_without_colour_and_marked_at_the_seven_rates() -> 
 
 
 def test_the_band_is_drawn_and_named_only_where_there_is_one() -> None:
-    with_band = FigureCurve.of("mine", score([HIT_A]))
+    with_band = FigureCurve.of("mine", score([HIT_A], scans="abcdef"))
     without = FigureCurve.of("mine", score([HIT_A], bootstrap=0))
     assert np.isnan(without.band).all()
     for curve, title in ((with_band, "Shaded: 95 %"), (without, "")):

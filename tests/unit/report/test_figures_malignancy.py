@@ -22,10 +22,10 @@ def test_each_system_has_its_curve_and_its_area(scored):
     _, curves, found = scored
     figure = roc(curves, found)
     assert [axes.get_title(loc="left").split("\n")[0] for axes in figure.axes] == [
-        "Held-out test scans",
-        "Left-out scans of all folds",
+        "Cross-validation",
+        "Test",
     ]
-    labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     own = found["sets"]["out_of_fold"]["systems"]
     assert labels == [
         f"{system.name}\nAUC {lookup.estimate(own[key]['auc'])}"

@@ -12,13 +12,12 @@ from nodules.report.figures import detection, presence
 
 def test_froc_marks_the_seven_rates_of_each_system() -> None:
     figure = detection.froc_curves(results.froc_table(), results.detection())
-    test, pooled = figure.axes
-    assert test.get_title(loc="left").startswith("Held-out")
-    assert "42 nodules, 30 scans" in pooled.get_title(loc="left")
-    marks = [line for line in test.lines if line.get_linestyle() == "None"]
+    (panel,) = figure.axes
+    assert panel.get_title(loc="left") == "Cross-validation: 42 nodules, 30 scans"
+    marks = [line for line in panel.lines if line.get_linestyle() == "None"]
     assert [len(line.get_xdata()) for line in marks] == [7, 7]
     assert marks[0].get_xdata() == pytest.approx(froc.RATES)
-    labels = [text.get_text() for text in test.get_legend().get_texts()]
+    labels = [text.get_text() for text in panel.get_legend().get_texts()]
     assert labels == [
         "U-Net alone\nCPM 0.650 (0.550 to 0.750)",
         "U-Net + ResNet50\nCPM 0.650 (0.550 to 0.750)",
@@ -28,17 +27,21 @@ def test_froc_marks_the_seven_rates_of_each_system() -> None:
 def test_given_locations_have_a_line_at_what_they_reach() -> None:
     ceilings = {"test": 0.875, "out_of_fold": 0.75}
     found = results.track()
-    figure = detection.froc_curves(results.locations_froc(), found, names.REDUCERS, ceilings)
-    for panel, name in zip(figure.axes, results.SETS, strict=True):
+    for name in results.SETS:
+        (panel,) = detection.froc_curves(
+            results.locations_froc(), found, names.REDUCERS, ceilings, name
+        ).axes
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
         assert labels[0] == "ResNet50 on given locations\nCPM 0.650 (0.550 to 0.750)"
         assert labels[1] == f"hit by the given locations at all: {ceilings[name]:.3f}"
         (line,) = [line for line in panel.lines if line.get_linestyle() == ":"]
         assert set(line.get_ydata()) == {ceilings[name]}
     nothing = {"test": None, "out_of_fold": 0.75}  # no nodule among the scans of the test
-    figure = detection.froc_curves(results.locations_froc(), found, names.REDUCERS, nothing)
-    dotted = [[x for x in panel.lines if x.get_linestyle() == ":"] for panel in figure.axes]
-    assert [len(found) for found in dotted] == [0, 1]
+    for name, dotted in (("test", 0), ("out_of_fold", 1)):
+        (panel,) = detection.froc_curves(
+            results.locations_froc(), found, names.REDUCERS, nothing, name
+        ).axes
+        assert sum(line.get_linestyle() == ":" for line in panel.lines) == dotted
 
 
 def test_confusion_matrix_has_truth_in_rows() -> None:
@@ -51,7 +54,7 @@ def test_confusion_matrix_has_truth_in_rows() -> None:
 
 def test_without_a_threshold_there_is_no_matrix() -> None:
     scores = results.presence()
-    scores["sets"]["test"] = scores["sets"]["test"] | {"confusion": None}
+    scores["sets"]["out_of_fold"] = scores["sets"]["test"] | {"confusion": None}
     figure = presence.curves(results.presence_curves(), scores)
     assert "no threshold" in figure.axes[2].texts[0].get_text()
 

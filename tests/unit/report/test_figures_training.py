@@ -20,7 +20,7 @@ def test_the_thick_line_is_the_mean_of_the_thin_ones() -> None:
 def test_training_and_left_out_loss_share_a_panel() -> None:
     left, *_ = training.training(results.history()).axes
     labels = [text.get_text() for text in left.get_legend().get_texts()]
-    assert labels == ["training: mean of 3 folds", "left-out scans: mean of 3 folds"]
+    assert labels == ["training: mean of 3 folds", "the fold's own scans: mean of 3 folds"]
 
 
 def test_no_training_says_so() -> None:

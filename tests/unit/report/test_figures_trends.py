@@ -28,7 +28,7 @@ def test_every_slice_and_the_regression_line_are_drawn() -> None:
 
 def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:
     trends = results.trends()
-    slope = trends["sets"]["test"]["slopes"]["presence_loss"]
+    slope = trends["sets"]["out_of_fold"]["slopes"]["presence_loss"]
     # Three scans have six orders; a sum in another order differs in its last digits.
     six = np.array([-2, -1, 0, 1, 2, 3]) * 1e-4
     slope["shuffled_scans"] = [*six, *(six * (1 + 1e-13))] * 20
@@ -41,7 +41,7 @@ def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:
 
 def test_the_line_is_straight_in_loss_and_not_drawn_below_zero() -> None:
     trends = results.trends()
-    slope = trends["sets"]["test"]["slopes"]["presence_loss"]
+    slope = trends["sets"]["out_of_fold"]["slopes"]["presence_loss"]
     slope.update(slope=-0.01, intercept=1.0)
     left, *_ = slice_loss(results.trend_slices(), trends, "unet").axes
     line = left.lines[2].get_ydata()
@@ -50,12 +50,19 @@ def test_the_line_is_straight_in_loss_and_not_drawn_below_zero() -> None:
     assert np.isnan(line[101:]).all()
 
 
-def test_a_single_window_is_one() -> None:
+def test_fewer_than_three_windows_are_no_figure() -> None:
     windows = results.trend_windows()
-    top, bottom = window_confidence(windows[windows["window"] == 1]).axes
-    assert "one window of 100 slices" in top.get_title(loc="left")
-    low, high = bottom.get_xlim()
-    assert [tick for tick in bottom.get_xticks() if low <= tick <= high] == [1]
+    for few in (1, 2):
+        (axes,) = window_confidence(windows[windows["window"] <= few]).axes
+        assert not axes.lines and "fewer than 3 windows" in axes.texts[0].get_text()
+    assert len(window_confidence(windows[windows["window"] <= 3]).axes) == 2
+
+
+def test_the_axis_names_the_scans() -> None:
+    slices = results.trend_slices()
+    left, *_ = slice_loss(slices, results.trends(), "unet").axes
+    assert [text.get_text() for text in left.get_xticklabels()] == ["….25.1", "….25.2"]
+    assert list(left.get_xticks()) == [0, 120]
 
 
 def test_a_loss_without_a_slope_says_so() -> None:
@@ -67,7 +74,7 @@ def test_the_running_mean_ends_at_the_mean_that_is_printed() -> None:
     slices = results.trend_slices()
     (axes,) = mean_confidence(slices).axes
     certainty, confidence = axes.lines
-    own = slices[slices["set"] == "test"]
+    own = slices[slices["set"] == "out_of_fold"]
     assert certainty.get_ydata()[-1] == pytest.approx(own["certainty"].mean())
     assert f"{own['confidence'].mean():.3f}" in confidence.get_label()
 

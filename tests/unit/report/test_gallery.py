@@ -1,4 +1,4 @@
-"""The gallery shows the right cases, on the right slice, at the right place."""
+"""The gallery shows the right cases, on the right slice, at the right place, with their numbers."""
 
 from pathlib import Path
 
@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from nodules.base import tables
-from nodules.base.files import write_array
 from nodules.images import regions
 from nodules.images.geometry import Geometry
-from nodules.prepare.stacks import Stack
-from nodules.report import gallery, plotting
+from nodules.report import gallery, planes, plotting
+from nodules.report.figures import gallery as pictures
 
 UID = "2.25.123456789"
 GRID = Geometry.build((-100, -90, -300), (0.8, 0.8, 2.5), np.eye(3), (10, 64, 80))
@@ -22,117 +21,159 @@ def ball(z: int, y: int, x: int, radius: int) -> np.ndarray:
     return (3 * (zs - z)) ** 2 + (ys - y) ** 2 + (xs - x) ** 2 <= radius**2
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    """A scan with nodule 1 around slice 4 and nodule 2 around slice 7."""
-    masks = {1: ball(4, 20, 30, 5), 2: ball(7, 40, 60, 4)}
-    image = np.full(GRID.shape, 40, np.uint8)
-    rows: list[dict] = []
-    for number, mask in masks.items():
-        image[mask] = 200
-        rows += regions.encode(UID, "readers", "slices", number, mask)
-    columns = {"crop_y0": 0, "crop_x0": 0, "crop_height": 64, "crop_width": 80, "mm_per_px": 0.8}
-    columns |= {"lung_mm2": 1.0}
-    slices = [
-        {"seriesuid": UID, "slice": z, "z_mm": 2.5 * z} | columns | GRID.to_row()
-        for z in range(GRID.shape[0])
-    ]
-    paths = [tmp_path / "a.npy", tmp_path / "a.parquet", tmp_path / "masks.parquet"]
-    write_array(paths[0], image)
-    tables.write(paths[1], "slices", slices)
-    tables.write(paths[2], "regions", rows)
-    return Stack(UID, *paths, "readers")
+NODULES = {1: ball(4, 20, 30, 5), 2: ball(7, 40, 60, 4)}
+
+
+def opened(found: dict[int, np.ndarray]) -> gallery.Scan:
+    """A scan with nodule 1 around slice 4 and nodule 2 around slice 7, and some candidates."""
+    voxels = np.full(GRID.shape, -800, np.int16)
+    truth: list[dict] = []
+    for number, mask in NODULES.items():
+        voxels[mask] = 50
+        truth += regions.encode(UID, "readers", "native", number, mask)
+        truth += regions.encode(UID, "reader_1", "native", number, mask)
+        truth += regions.encode(UID, "reader_2", "native", number, mask)
+    own = [r for n, mask in found.items() for r in regions.encode(UID, "unet", "native", n, mask)]
+    tabled = (tables.frame("regions", rows) for rows in (truth, own))
+    return gallery.opened(voxels, GRID, *tabled, GRID, "readers")
 
 
 def candidate(number: int, nodule: int, confidence: float, **changes: object) -> dict:
     row = {"seriesuid": UID, "candidate": number, "nodule": nodule, "confidence": confidence}
     row |= {"x": 0.0, "y": 0.0, "z": 0.0, "diameter_mm": 6.0, "probability": 0.5, "logit": 0.0}
-    row |= {"volume_mm3": 100.0, "n_slices": 3, "excluded": False, "part": "test"}
+    row |= {"volume_mm3": 100.0, "n_slices": 3, "excluded": False, "part": "fold_0"}
     return row | changes
 
 
 def nodule(number: int, diameter: float, **changes: object) -> dict:
-    row = {"seriesuid": UID, "nodule": number, "x": 0.0, "y": 0.0, "z": 0.0, "part": "test"}
+    row = {"seriesuid": UID, "nodule": number, "x": 0.0, "y": 0.0, "z": 0.0, "part": "fold_0"}
     return row | {"diameter_mm": diameter} | changes
+
+
+def shown(kind: str, row: dict, scan: gallery.Scan, dice: float | None = None) -> gallery.Case:
+    found = pd.DataFrame([candidate(1, 0, 0.5)])
+    return gallery.case(kind, row, scan, found, {} if dice is None else {(UID, 2): dice})
 
 
 NO_NODULES = pd.DataFrame([nodule(1, 5.0)]).iloc[:0]
 
 
-def test_a_nodule_is_one_hit_with_its_surest_candidate() -> None:
+def test_a_nodule_is_one_hit_with_its_surest_candidate_and_its_annotated_diameter() -> None:
     found = pd.DataFrame([candidate(1, 7, 0.2), candidate(2, 7, 0.9), candidate(3, 0, 1.0)])
-    hits = gallery.choose("hits", found, NO_NODULES, 8)
+    hits = gallery.cases("hits", found, pd.DataFrame([nodule(7, 9.5)]))
     assert hits["candidate"].tolist() == [2]
+    assert hits["diameter_mm"].tolist() == [9.5]
 
 
 def test_false_alarms_are_the_surest_and_not_on_excluded_findings() -> None:
     found = pd.DataFrame(
         [candidate(n, 0, n / 10, excluded=n == 9) for n in range(1, 10)] + [candidate(10, 1, 1.0)]
     )
-    alarms = gallery.choose("false_alarms", found, NO_NODULES, 3)
-    assert alarms["candidate"].tolist() == [8, 7, 6]
+    alarms = gallery.cases("false_alarms", found, NO_NODULES)
+    assert len(alarms) == 8
+    assert gallery.choose("false_alarms", alarms, 3)["candidate"].tolist() == [8, 7, 6]
 
 
 def test_a_miss_has_no_candidate_strictly_within_its_radius() -> None:
     truth = pd.DataFrame([nodule(1, 10.0), nodule(2, 8.0, x=50.0), nodule(3, 6.0, x=90.0)])
     found = pd.DataFrame([candidate(1, 0, 0.5, x=4.9), candidate(2, 0, 0.5, x=54.0)])
-    misses = gallery.choose("misses", found, truth, 8)
+    misses = gallery.cases("misses", found, truth)
     assert misses["nodule"].tolist() == [2, 3]  # the second candidate lies on the edge
 
 
 def test_a_nodule_of_unknown_diameter_is_hit_within_five_mm_as_officially() -> None:
     truth = pd.DataFrame([nodule(1, -1.0), nodule(2, -1.0, x=50.0)])
     found = pd.DataFrame([candidate(1, 1, 0.5, x=4.9), candidate(2, 0, 0.5, x=55.0)])
-    misses = gallery.choose("misses", found, truth, 8)
-    assert misses["nodule"].tolist() == [2]
+    assert gallery.cases("misses", found, truth)["nodule"].tolist() == [2]
 
 
-def test_test_scans_come_first_and_the_folds_fill_up() -> None:
-    found = pd.DataFrame(
-        [candidate(n, n, n / 10, part="test" if n < 3 else "fold_0") for n in range(1, 9)]
-    )
-    hits = gallery.choose("hits", found, NO_NODULES, 4)
-    assert hits["part"].tolist() == ["test", "test", "fold_0", "fold_0"]
+def test_cross_validation_leads_and_the_test_stands_in_where_there_is_no_other() -> None:
+    parts = ["test", "test", *["fold_0"] * 6]
+    found = pd.DataFrame([candidate(n, n, n / 10, part=parts[n - 1]) for n in range(1, 9)])
+    truth = pd.DataFrame([nodule(n, 5.0) for n in range(1, 9)])
+    hits = gallery.cases("hits", found, truth)
+    assert hits["candidate"].tolist() == [8, 7, 6, 5, 4, 3]
     # Evenly over all of them, the surest and the least sure among them.
-    assert hits["candidate"].tolist() == [2, 1, 8, 3]
+    assert gallery.choose("hits", hits, 3)["candidate"].tolist() == [8, 6, 3]
+    assert len(gallery.cases("hits", found[found["part"] == "test"], truth)) == 2
 
 
-def test_the_picture_shows_the_slice_where_the_nodule_is_largest(stack: Stack) -> None:
+def test_a_hit_is_shown_where_candidate_and_nodule_overlap_most() -> None:
+    """The nodule is largest on slice 7, but its candidate reaches it on slice 8 alone."""
+    scan = opened({1: ball(9, 40, 60, 3)})
+    x, y, z = GRID.to_world((7, 40, 60))
+    case = shown("hits", candidate(1, 2, 0.87, x=x, y=y, z=z, diameter_mm=7.0), scan, dice=0.25)
+    axial = case.views[0]
+    assert axial.plane.index == 8
+    assert len(axial.own) == len(axial.consensus) == 1 and len(axial.readers) == 2
+    assert case.title == "Hit, confidence 0.87"
+    assert case.lines[0] == "annotated 7.0 mm, measured 6.0 mm, Dice 0.25"
+    assert "slice 8, 2.5 mm apart; fold 0" in case.lines[1]
+    assert "".join(case.lines[2:]) == UID
+
+
+def test_a_missed_nodule_is_shown_where_it_is_largest_and_a_near_candidate_as_another() -> None:
+    scan = opened({5: ball(7, 46, 60, 3)})
     x, y, z = GRID.to_world((6, 40, 60))
-    case = candidate(1, 2, 0.87, x=x, y=y, z=z)
-    own = tables.frame("regions", regions.encode(UID, "unet", "slices", 1, ball(7, 41, 60, 4)))
-    shown = gallery.picture("hits", case, stack, own, "unet")
-    assert shown.place == "test, scan …456789, slice 7"
-    assert shown.title == "confidence 0.87, 6.0 mm"
-    assert shown.centre == pytest.approx((40, 60))
-    assert np.array_equal(shown.truth, ball(7, 40, 60, 4)[7])
-    assert np.array_equal(shown.found, ball(7, 41, 60, 4)[7])
+    row = nodule(2, 8.0, x=x, y=y, z=z, candidate=0, confidence=np.nan)
+    axial = shown("misses", row, scan).views[0]
+    assert axial.plane.index == 7
+    assert axial.own == [] and len(axial.others) == 1
 
 
-def test_a_false_alarm_shows_the_slice_where_the_candidate_is_largest(stack: Stack) -> None:
+def test_a_false_alarm_is_shown_where_the_candidate_is_largest() -> None:
+    scan = opened({5: ball(3, 30, 30, 6)})
     x, y, z = GRID.to_world((2, 30, 30))
-    own = tables.frame("regions", regions.encode(UID, "unet", "slices", 5, ball(3, 30, 30, 6)))
-    shown = gallery.picture("false_alarms", candidate(5, 0, 0.5, x=x, y=y, z=z), stack, own, "unet")
-    assert shown.place.endswith("slice 3")
-    assert not shown.truth[30, 30]
+    case = shown("false_alarms", candidate(5, 0, 0.5, x=x, y=y, z=z), scan)
+    assert case.views[0].plane.index == 3
+    assert "annotated" not in case.lines[0]
 
 
-def test_pictures_are_drawn_to_scale(stack: Stack, tmp_path: Path) -> None:
+def test_planes_show_the_same_place_from_three_sides() -> None:
+    """Each shows the nodule in its middle, as wide as it is in mm along that plane's sides."""
+    scan = opened({})
+    step = planes.VIEW_MM / planes.VIEW_PX
+    for plane in planes.through((7, 40, 60), GRID):
+        inside = plane.inside(scan.consensus[2], GRID.shape)
+        middle = np.argwhere(inside).mean(axis=0)
+        assert middle == pytest.approx([(planes.VIEW_PX - 1) / 2] * 2, abs=2)
+        assert plane.grey(scan.voxels)[inside].mean() > 200 > plane.grey(scan.voxels)[0, 0]
+        wide = np.ptp(np.argwhere(inside)[:, 1]) * step
+        assert wide == pytest.approx(9 * 0.8, abs=1.0)
+    sides = [plane.sides for plane in planes.through((7, 40, 60), GRID)]
+    assert sides == [("R", "L"), ("R", "L"), ("A", "P")]
+
+
+def test_head_is_up_and_the_patients_right_is_on_the_left() -> None:
+    """Index 0 of LPS lies at the patient's right, front and feet."""
+    voxels = np.full(GRID.shape, -1000, np.int16)
+    voxels[9] = 100  # towards the head
+    coronal = list(planes.through((5, 32, 40), GRID))[1].grey(voxels)
+    assert coronal[: planes.VIEW_PX // 2].max() > coronal[planes.VIEW_PX // 2 :].max()
+    voxels[:] = -1000
+    voxels[:, :, :10] = 100  # the patient's right
+    axial = next(planes.through((5, 32, 40), GRID)).grey(voxels)
+    assert axial[planes.VIEW_PX // 2].argmax() < planes.VIEW_PX // 2
+
+
+def test_pictures_are_drawn_to_scale_and_say_of_how_many(tmp_path: Path) -> None:
     x, y, z = GRID.to_world((4, 20, 30))
-    case = nodule(1, 8.0, x=x, y=y, z=z, candidate=0, confidence=np.nan)
-    shown = gallery.picture("misses", case, stack, tables.frame("regions"), "unet")
-    figure = gallery.draw("misses", [shown], "unet")
+    row = nodule(1, 8.0, x=x, y=y, z=z, candidate=0, confidence=np.nan)
+    case = shown("misses", row, opened({}))
+    figure = pictures.draw("misses", [case], 95, "unet")
     axes = figure.axes[0]
-    (bar,) = axes.lines
-    assert np.ptp(bar.get_xdata()) * 0.8 == pytest.approx(gallery.BAR_MM)
-    assert np.ptp(axes.get_xlim()) * 0.8 == pytest.approx(gallery.VIEW_MM)
+    assert np.ptp(axes.lines[0].get_xdata()) == pytest.approx(pictures.BAR_MM)
+    assert np.ptp(axes.get_xlim()) == pytest.approx(planes.VIEW_MM)
+    assert figure.texts[0].get_text().endswith("(1 of 95)")
     plotting.save(figure, [tmp_path / "misses.png"])
+    plotting.save(pictures.strip([case]), [tmp_path / "strip.png"])
 
 
-@pytest.mark.parametrize("kind", gallery.HEADINGS)
+@pytest.mark.parametrize("kind", gallery.KINDS)
 def test_nothing_to_show_is_said(kind: str) -> None:
-    figure = gallery.draw(kind, [], "unet")
-    assert gallery.NONE[kind] in [text.get_text() for text in figure.texts]
+    figure = pictures.draw(kind, [], 0, "unet")
+    assert pictures.NONE[kind] in [text.get_text() for text in figure.texts]
+    assert pictures.strip([]).texts[0].get_text() == "none"
 
 
 def test_parts_of_scans() -> None:

@@ -8,13 +8,14 @@ from nodules.report import lookup, plotting
 from nodules.report.catalogue import TITLES, figures_of
 
 UNET = ["unet"]
+ALL = {"maskrcnn": True, "track": True, "test": True}
 
 
-def test_the_held_out_test_is_shown_where_there_is_one() -> None:
-    both = pd.DataFrame({"set": ["out_of_fold", "fold_1", "test"]})
-    assert lookup.shown_sets(both) == ["test", "out_of_fold"]
-    assert lookup.main_set(both) == "test"
-    assert lookup.main_set(both[both["set"] != "test"]) == "out_of_fold"
+def test_cross_validation_leads_where_there_is_one() -> None:
+    both = pd.DataFrame({"set": ["test", "fold_1", "out_of_fold"]})
+    assert lookup.shown_sets(both) == ["out_of_fold", "test"]
+    assert lookup.main_set(both) == "out_of_fold"
+    assert lookup.main_set(both[both["set"] == "test"]) == "test"
 
 
 def test_rows_have_all_the_values_asked_for() -> None:
@@ -42,6 +43,11 @@ def test_every_entry_of_the_catalogue_has_a_colour() -> None:
     for entries in (*groups, detecting, list(dict.fromkeys(networks))):
         colours = [plotting.colour(entry) for entry in entries]
         assert len(colours) == len(set(colours)), "two entries of one figure look alike"
+    # The same system has the same colour wherever it is shown.
+    assert names.MALIGNANCY["resnet"].colour == names.NETWORKS["malignancy"].colour
+    for mask in names.MASKS.values():
+        if mask.key in names.NETWORKS:
+            assert mask.colour == names.NETWORKS[mask.key].colour
     # In a print in grey the lines differ all the same.
     assert len({(system.dash, system.marker) for system in detecting}) == len(detecting)
     assert len({plotting.colour(pair) for pair in pairs.MALIGNANCY_PAIRS}) == 3
@@ -54,9 +60,9 @@ def test_classes_of_diameter_as_they_are_printed() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of(UNET, ["presence", "malignancy"], maskrcnn=True, track=True) == list(TITLES)
-    presence = set(figures_of(UNET, ["presence"], maskrcnn=True, track=True))
-    malignancy = set(figures_of(UNET, ["malignancy"], maskrcnn=True, track=True))
+    assert figures_of(UNET, ["presence", "malignancy"], **ALL) == list(TITLES)
+    presence = set(figures_of(UNET, ["presence"], **ALL))
+    malignancy = set(figures_of(UNET, ["malignancy"], **ALL))
     assert presence | malignancy == set(TITLES)
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
@@ -65,7 +71,7 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
     both = ["presence", "malignancy"]
-    left_out = set(TITLES) - set(figures_of(UNET, both, maskrcnn=False, track=True))
+    left_out = set(TITLES) - set(figures_of(UNET, both, **ALL | {"maskrcnn": False}))
     assert left_out == {"confidence_by_system", "system_costs"}
 
 
@@ -76,9 +82,9 @@ def test_several_detectors_are_compared_whatever_else_runs() -> None:
 
 
 def test_given_locations_are_drawn_where_they_are_asked_for_and_judged() -> None:
-    without = figures_of(UNET, ["presence", "malignancy"], maskrcnn=True, track=False)
+    without = figures_of(UNET, ["presence", "malignancy"], **ALL | {"track": False})
     assert set(TITLES) - set(without) == {"locations_froc"}
-    assert "locations_froc" not in figures_of(UNET, ["malignancy"], maskrcnn=True, track=True)
+    assert "locations_froc" not in figures_of(UNET, ["malignancy"], **ALL)
 
 
 def test_every_figure_has_a_caption() -> None:

@@ -72,7 +72,7 @@ def test_details_hold_what_is_added_within() -> None:
     page = Page("t")
     with page.details("more"):
         page.notes(["first", "second"])
-    page.text("after")
+    page.text("beyond all")
     html = page.html()
     assert html.index("<summary>more") < html.index("<li>second") < html.index("</details>")
-    assert html.index("</details>") < html.index("after")
+    assert html.index("</details>") < html.index("beyond all")

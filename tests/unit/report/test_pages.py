@@ -16,20 +16,21 @@ from nodules.report.pages import run
 from nodules.report.pages.numbers import SECTIONS, page
 
 UID = "2.25.1"
+FOUND = results.detection()
 
 
 def test_sections_stand_in_order_and_hold_their_numbers() -> None:
     systems = {"cpm": "unet", "voxel_sensitivity": "unet", "presence_auc": "presence"}
     rows = [number(name, system, w) for name, system in systems.items() for w in results.SETS]
     rows += [number("slope", "presence", where, group="presence_loss") for where in results.SETS]
-    html = page(tables.frame("metrics", rows), results.trends()).html()
+    html = page(tables.frame("metrics", rows), FOUND, results.trends()).html()
     numbers = (
         "CPM: mean of the seven",
         "Sensitivity by voxels",
         "AUC [1]",
         "ResNet50's loss (nat)",
     )
-    headings = [html.index(f"<h2>{title}") for title in SECTIONS]
+    headings = [html.index(f">{title}</h2>") for title in SECTIONS]
     places = [html.index(escape(text, quote=True)) for text in numbers]
     assert sorted(places + headings) == [
         place for pair in zip(headings, places, strict=True) for place in pair
@@ -43,7 +44,7 @@ def explanations() -> dict:
 
 def test_explanations_are_shown_even_of_one_fold() -> None:
     rows = [number(measure, method, "fold_0") for measure in MEASURES for method in METHODS]
-    html = page(tables.frame("metrics", rows), None, explanations()).html()
+    html = page(tables.frame("metrics", rows), FOUND, None, explanations()).html()
     assert "It looks &lt;there&gt;." in html
     assert "Share of the map inside the nodule" in html
     assert html.count("Grad-CAM") == 1
@@ -54,42 +55,51 @@ def test_given_locations_have_a_section_of_their_own_that_says_what_not_to_compa
     rows += [number("locations_cpm", "presence", where) for where in results.SETS]
     rows += [number("locations_sensitivity", "presence", point="0.125")]
     rows += [number("locations_reached", "list", where) for where in results.SETS]
-    html = page(tables.frame("metrics", rows), None, track=results.track()).html()
-    own = html[html.index("<h2>LUNA16&#x27;s false-positive-reduction track") :]
+    html = page(tables.frame("metrics", rows), FOUND, None, track=results.track()).html()
+    own = html[html.index(">LUNA16&#x27;s false-positive-reduction track</h2>") :]
     assert "must not be compared with the CPM" in own
     assert "The list hits &lt;all but one&gt;." in own
     assert "ResNet50 on given locations: sensitivity" in own
     assert "Sensitivity at 1/8 FP a scan" in own and "what locations_reached is" in own
     assert "given locations" not in html[: html.index(own)], "apart from the detecting systems"
-    assert "false-positive-reduction" not in page(tables.frame("metrics", rows), None).html()
+    assert "false-positive-reduction" not in page(tables.frame("metrics", rows), FOUND, None).html()
 
 
 def test_a_task_that_was_not_run_is_not_spoken_of() -> None:
     rows = [number("cpm", "unet", where) for where in results.SETS]
-    html = page(tables.frame("metrics", rows), None).html()
-    assert "<h2>Detection" in html
-    for words in ("proxy", "ResNet50", "<h2>Classification"):
+    html = page(tables.frame("metrics", rows), FOUND, None).html()
+    assert ">Detection</h2>" in html
+    for words in ("proxy", "ResNet50", ">Classification</h2>"):
         assert words not in html
 
 
 def test_measures_for_few_readers_are_folded_away() -> None:
     rows = [number(measure, "unet", group="5-8") for measure in ("dice", "iou")]
-    html = page(tables.frame("metrics", rows), results.trends()).html()
+    html = page(tables.frame("metrics", rows), FOUND, results.trends()).html()
     folded = html[html.index("<details>") : html.index("</details>")]
     assert "IoU by diameter" in folded
     assert "Dice by diameter" not in folded
 
 
 def test_the_statement_on_confidence_is_escaped() -> None:
-    html = page(tables.frame("metrics"), results.trends()).html()
+    html = page(tables.frame("metrics"), FOUND, results.trends()).html()
     assert "It is &lt;no&gt; proxy." in html
+
+
+def test_detection_has_its_sentence_and_a_small_baseline_is_called_so() -> None:
+    rows = [number("cpm", system) for system in ("unet", "maskrcnn")]
+    html = page(tables.frame("metrics", rows), FOUND, None, small=True).html()
+    assert "The second stage is &lt;not&gt; better." in html
+    assert "Mask R-CNN (small baseline): sensitivity" in html
+    plain = page(tables.frame("metrics", rows), FOUND, None).html()
+    assert "Mask R-CNN: sensitivity" in plain
 
 
 def test_folds_have_their_own_table() -> None:
     value = {"value": 0.6, "low": 0.5, "high": 0.7}
     rows = [number("cpm", "unet_resnet", "fold_0", **value)]
     rows += [number("cpm", "unet_resnet", "fold_1", **{k: v + 0.1 for k, v in value.items()})]
-    html = page(tables.frame("metrics", rows), results.trends()).html()
+    html = page(tables.frame("metrics", rows), FOUND, results.trends()).html()
     assert "0.600 (0.500 to 0.700)" in html
     assert "0.700 (0.600 to 0.800)" in html
 
@@ -191,7 +201,7 @@ def test_what_is_said_of_the_second_stage_follows_the_first_detector() -> None:
         rows += [number("presence_auc", "presence"), number("recall", first, point=BEST)]
         rows += [number("spearman_probability_and_dice", "presence")]
         rows += [number("slope", first, group="unet_loss")]
-        shown[first] = page(tables.frame("metrics", rows), results.trends()).html()
+        shown[first] = page(tables.frame("metrics", rows), FOUND, results.trends()).html()
     for first, name in names_of.items():
         for text in ("ResNet50 on the {}'s candidates", "{}'s own score", "{}'s loss"):
             assert escape(text.format(name), quote=True) in shown[first]
@@ -211,7 +221,7 @@ def test_networks_are_compared_apart_from_mask_rcnn() -> None:
     metrics = tables.frame("metrics", [number("cpm", "unet")])
     heads = {}
     for chosen in (rows, rows[:1], rows[1:]):
-        html = page(metrics, None, None, (tables.frame("comparison", chosen), told)).html()
-        heads[len(heads)] = ["<h2>One network" in html, "<h2>Two stages" in html]
+        html = page(metrics, FOUND, None, None, (tables.frame("comparison", chosen), told)).html()
+        heads[len(heads)] = [">One network" in html, ">Two stages" in html]
         assert ("Neither is surer." in html) == heads[len(heads) - 1][1]
     assert heads == {0: [True, True], 1: [True, False], 2: [False, True]}

@@ -20,7 +20,7 @@ def example() -> Figure:
     return figure
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".png"])
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
     for path in paths:
@@ -31,7 +31,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path, suffix: str) -> No
 
 def test_a_users_own_settings_play_no_part(tmp_path: Path) -> None:
     plotting.save(example(), [tmp_path / "a.svg"])
-    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.fonttype": "none"}):
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.fonttype": "path"}):
         plotting.save(example(), [tmp_path / "b.svg"])
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
@@ -46,8 +46,8 @@ def test_nothing_is_left_behind_when_saving_fails(tmp_path: Path) -> None:
     ("value", "bounds", "text"),
     [
         (0.5, (0.4, 0.6), "0.500 (0.400 to 0.600)"),
-        (0.5, (None, None), "0.500"),
-        (0.5, (float("nan"), 0.6), "0.500"),
+        (0.5, (None, None), "0.500 (–)"),
+        (0.5, (float("nan"), 0.6), "0.500 (–)"),
         (None, (None, None), "–"),
         (float("nan"), (0.0, 1.0), "–"),
     ],

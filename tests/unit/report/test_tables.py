@@ -23,8 +23,11 @@ from nodules.report.pages.tables import (
     slopes,
 )
 
+# What finds files and spells links reads paths, not names of numbers.
+OF_PATHS = {"files", "markup"}
 PAGES = sorted((ROOT / "workflow/nodules/report/pages").glob("*.py"))
-TEST, POOLED = "held-out test scans", "left-out scans of all folds"
+PAGES = [page for page in PAGES if page.stem not in OF_PATHS]
+TEST, POOLED = "test", "cross-validation"
 
 
 def frame(*rows: dict) -> pd.DataFrame:
@@ -116,7 +119,16 @@ def test_an_undefined_number_is_a_dash_with_its_reason() -> None:
         f"{TEST}\nn = 7 nodules": "– [2]",
         f"{POOLED}\nn = 7 nodules": "0.500 (0.400 to 0.600)",
     }
+    assert table.soft == [f"{TEST}\nn = 7 nodules"]
     assert table.notes == ["what presence_auc is", "Undefined: one class (no nodule)"]
+
+
+def test_a_number_without_an_interval_says_why() -> None:
+    none = {"low": float("nan"), "high": float("nan")}
+    why = "4 scans, where an interval needs 5"
+    (table,) = presence(frame(number("presence_auc", "presence", reason=why, **none)))
+    assert table.rows[0][f"{TEST}\nn = 7 nodules"] == "0.500 (–) [2]"
+    assert table.notes[1] == f"No interval: {why}"
 
 
 def test_correlations_over_nodules_and_over_candidates_are_two_tables() -> None:
@@ -165,6 +177,6 @@ def test_a_measure_that_nobody_declared_is_refused() -> None:
 
 def test_only_pooled_sets_stand_side_by_side() -> None:
     rows = frame(*(number("cpm", "unet", name) for name in ("fold_0", "out_of_fold", "test")))
-    assert list(pooled(rows)["set"]) == ["test", "out_of_fold"]
+    assert list(pooled(rows)["set"]) == ["out_of_fold", "test"]
     (cpm,) = glance(rows).rows
     assert list(cpm) == ["", TEST, POOLED]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nodules.evaluation.names import SETS
+from nodules.evaluation.names import OUT_OF_FOLD, SETS
 from nodules.evaluation.runs import labelled
 from nodules.report import lookup
 from nodules.report.catalogue import TITLES
@@ -49,7 +49,7 @@ _WORDS = {
     {FROC}{BANDS}.
     """,
     "froc_test": f"""
-    {FROC}{BANDS}. A supplement: cross-validation has more scans and leads.
+    {FROC}{BANDS}. A supplement: {SETS[OUT_OF_FOLD].name} has more scans and leads.
     """,
     "locations_froc": f"""
     {FROC}{BANDS}. Places are given (candidates_V2.csv), so this is not detection.

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from nodules.base.files import atomic, write_text
@@ -168,6 +168,10 @@ def relabel(figure: Figure, small: bool) -> Figure:
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_text(labelled(text.get_text(), small))
+    for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
+        formatter = axis.get_major_formatter()
+        if isinstance(formatter, FixedFormatter):
+            formatter.seq = [labelled(str(text), small) for text in formatter.seq]
     return figure
 
 

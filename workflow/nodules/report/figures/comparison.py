@@ -105,7 +105,7 @@ def system_costs(costs: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(systems)), [names.SYSTEMS[s].name for s in systems])
     for panel in axes:
         panel.set_ylim(len(systems) - 0.4, -0.6)
-        panel.set_xlim(left=0)
+        panel.set_xlim(0, 1.08 * max(1e-9, panel.dataLim.x1))
         panel.grid(visible=False, axis="y")
     for panel in axes[1:]:
         panel.set_yticks([])
@@ -129,4 +129,4 @@ def _dots(axes: Axes, part: pd.DataFrame, column: str, systems: list[str]) -> No
             for step, face in (("training", colour), ("inference", "white")):
                 values = rows(own, step=step)[column].to_numpy()
                 places = np.full(len(values), y)
-                axes.plot(values, places, "o", ms=3.6, color=colour, mfc=face, clip_on=False)
+                axes.plot(values, places, "o", ms=3.6, color=colour, mfc=face)

@@ -120,7 +120,8 @@ def _boxes(
 ) -> None:
     """Quartile boxes with every value as a dot, one box for each diameter class."""
     for place, name in enumerate(classes):
-        values = rows(part, diameter_class=name)["dice"].dropna().to_numpy()
+        known = rows(part, diameter_class=name).dropna(subset=["dice"])
+        values = known["dice"].to_numpy()
         if not len(values):
             continue
         # Spread evenly in the order of value, so that the same table gives the same picture.
@@ -134,7 +135,7 @@ def _boxes(
             alpha=0.6,
             rasterized=len(values) > plotting.MANY,
         )
-        if len(values) < FEWEST:
+        if len(known.drop_duplicates(["seriesuid", "nodule"])) < FEWEST:
             continue  # quartiles of so few would be the values themselves
         box = axes.boxplot(
             values,

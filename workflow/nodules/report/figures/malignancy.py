@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from nodules.evaluation import names, pairs
 from nodules.evaluation.names import MALIGNANCY
@@ -83,6 +83,7 @@ def differences(found: Mapping[str, Any]) -> Figure:
     areas.set_yticks(range(len(lines)), [text for _, text in lines])
     gaps.axvline(0.0, color=plotting.GREY, linewidth=0.9, linestyle=":")
     gaps.set_xlabel("Difference of AUC, paired (dotted: none)")
+    gaps.xaxis.set_major_locator(MaxNLocator(5))
     gaps.set_yticks(range(len(lines)), [])
     gaps.tick_params(axis="y", length=0)
     areas.set_title(f"AUC, {names.SETS[found['main_set']].name}")

@@ -141,7 +141,7 @@ def _slopes(axes: Axes, slope: Mapping[str, Any], own: str) -> None:
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     text = lookup.interval(float(observed), (low, high), ".2g")
-    axes.set_title(f"slope {text}; p = {slope['p_scans']:.2f}", fontsize=7.5)
+    axes.set_title(f"slope {text}\np = {slope['p_scans']:.2f}", fontsize=7.5)
 
 
 def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -275,7 +275,7 @@ def _being_right(
     axes.set(xlim=(0.49, 1.01), **WITH_FOOT)
     axes.set(xlabel="Confidence in the answer", ylabel="Share of answers right")
     axes.set_title(f"Being right ({lookup.counted(int(count.sum()), 'candidates')})")
-    plotting.note(axes, f"AUC of right or wrong {lookup.estimate(auc, '.2f')}", (0.02, 0.02))
+    plotting.note(axes, f"AUC {lookup.estimate(auc, '.2f')}", (0.02, 0.02))
 
 
 def _risk(axes: Axes, risk: pd.DataFrame) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from nodules.evaluation import names
+from nodules.evaluation.metrics import MALIGNANCY as MALIGNANT
 from nodules.evaluation.metrics import MEASURES, RATE_POINTS
 from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
 from nodules.evaluation.runs import SMALL, first_detector, headline, is_small, labelled
@@ -178,7 +180,7 @@ def _card(run: Run, number: Number) -> Markup:
     row = number.row(run.metrics, run.set)
     assert row is not None
     value, interval = spelled(row)
-    page = "malignancy" if row["measure"].startswith("malignancy") else "metrics"
+    page = "malignancy" if MEASURES[row["measure"]].section == MALIGNANT else "metrics"
     link = f"report/{page}.html" + (f"#{number.section}" if number.section else "")
     beside = (number.row(run.metrics, name) for name in SETS if name != run.set)
     return tag(
@@ -195,9 +197,8 @@ def _card(run: Run, number: Number) -> Markup:
 def _aside(row: Mapping[Any, Any]) -> str:
     """A number of the set that does not lead, in short."""
     value, interval = spelled(row)
-    return (
-        f"{SETS[row['set']].name}: {value} {interval if '(' in interval else '(–)'}, {counted(row)}"
-    )
+    shown = interval if row["low"] == row["low"] else "(–)"
+    return f"{SETS[row['set']].name}: {value} {shown}, {counted(row)}"
 
 
 def spelled(row: Mapping[Any, Any]) -> tuple[str, str]:
@@ -220,7 +221,8 @@ def counted(row: Mapping[Any, Any]) -> str:
 def _reading() -> str:
     return (
         "95 % bootstrap confidence intervals (whole scans or patients resampled); none where there"
-        f" are {RULE}. Cross-validation: each scan is judged by a network that has not seen it."
+        f" are {RULE}. {lookup.sentence(SETS[names.OUT_OF_FOLD].name)}: each scan is judged by a"
+        " network that has not seen it."
     )
 
 
@@ -257,7 +259,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     kind = "built-in phantom scans" if config["data"]["source"] == "phantom" else "LUNA16 scans"
     n_nodules = int(run.folds["n_nodules"].sum())
     yield "Data", f"{int((fold >= -1).sum()):,} {kind}, {n_nodules:,} nodules"
-    division = f"cross-validation in {fold[fold >= 0].nunique()} folds"
+    division = f"{SETS[names.OUT_OF_FOLD].name} in {fold[fold >= 0].nunique()} folds"
     yield "Division", division + (f"; a test of {tested:,} scans" if tested else "")
     yield "Detectors", ", ".join(names.NETWORKS[key].name for key in config["detectors"])
     tasks = {"presence": "nodule or not", "malignancy": "benign or malignant"}
@@ -310,12 +312,12 @@ def _lists(run: Run) -> Iterator[Markup]:
     yield _folded(f"{len(tables):,} tables", tag("ul", *tables, class_="columns"))
     yield tag("h2", "All logs", id="logs")
     for step, logs in files.logs.items():
-        links = [tag("li", _link(path, path.rsplit("/", 1)[-1])) for path in logs]
+        links = [tag("li", _link(path, PurePosixPath(path).name)) for path in logs]
         yield _folded(f"{step}: {len(logs):,}", tag("ul", *links, class_="columns"))
 
 
 def _figure(files: Files, name: str) -> Markup:
-    forms = [join(" ", _link(path, path.rsplit(".", 1)[-1])) for path in files.figures[name]]
+    forms = [join(" ", _link(path, PurePosixPath(path).suffix[1:])) for path in files.figures[name]]
     return tag("li", catalogue.TITLES[name], ":", *forms)
 
 

@@ -84,7 +84,8 @@ class MetricTable:
     @property
     def soft(self) -> list[str]:
         """The columns of the test, which cross-validation leads."""
-        return [c for c in self.numbers if c.split("\n")[0] == SETS[names.TEST].name]
+        test = SETS[names.TEST].name
+        return [c for c in self.numbers if c.splitlines()[0] == test]
 
     def mark(self, note: str) -> str:
         """The mark of a note, which is added if it is new."""
