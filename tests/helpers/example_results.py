@@ -171,6 +171,7 @@ def presence() -> dict[str, Any]:
     """What presence.json holds, as far as figures read it."""
     calibrated = {"brier": estimate(0.2), "ece": estimate(0.1)}
     found = {
+        "n_scans": 30,
         "n_candidates": 100,
         "n_positive": 30,
         "measures": {"auc": estimate(0.9), "average_precision": estimate(0.8)},

@@ -33,6 +33,9 @@ def run(tmp_path_factory):
 
 def test_report_and_figures_are_there(run):
     assert (run / "report.html").stat().st_size > 1_000_000
+    page = (run / "index.html").read_text()
+    linked = {link for link in re.findall(r'href="([^"#]+)', page) if "://" not in link}
+    assert len(linked) > 100 and all((run / link).is_file() for link in linked)
     figures = {f.stem for f in (run / "figures").glob("*.svg")}
     assert len(figures) >= 10
     assert figures == {f.stem for f in (run / "figures").glob("*.png")}

@@ -15,8 +15,7 @@ PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
 # The comparison of systems: its table, and what it states.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
 # What the page of numbers says in sentences, of what was run.
-TOLD = {"detection": True, "trends": PRESENCE}
-TOLD |= {"explanations": MALIGNANCY, "reduction_track": TRACK}
+TOLD = dict(detection=True, trends=PRESENCE, explanations=MALIGNANCY, reduction_track=TRACK)
 # Submissions to LUNA16's false-positive-reduction track: all locations, a file for each set.
 TRACK_MARKS = expand(
     "results/submissions/reduction_track_{system}_{set}.csv", system=names.REDUCERS, set=SETS

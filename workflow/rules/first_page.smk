@@ -1,8 +1,37 @@
-"""The first page: the answer in ten seconds, and links to all that a run has made.
+"""Snakemake's report in one HTML file, and the first page: the answer, and links to everything.
 
-Requires: the finished report, and the tables that the page quotes.
-Produces: results/index.html, beside the files that it links to.
+Requires: figures, gallery and pages, and the tables that the first page quotes.
+Produces: results/report.html; results/index.html, beside the files that it links to.
 """
+
+
+localrules:
+    build_report,
+
+
+rule build_report:
+    input:
+        config="results/config.yaml",
+        shown=reported_files(),
+        captions=sorted(str(p) for p in (ROOT / "workflow/report").iterdir()),
+        code=code("build_report"),
+    output:
+        "results/report.html",
+    log:
+        "results/logs/build_report/all.log",
+    benchmark:
+        "results/benchmarks/build_report/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        python=sys.executable,
+        snakefile=workflow.main_snakefile,
+    script:
+        "../scripts/build_report.py"
 
 
 # The report comes last of all else, so that with it every file has been made that is linked to.

@@ -1,13 +1,12 @@
-"""The report: pages of tables, this run's config and costs, and all of it in one HTML file.
+"""The report's pages: tables, this run's config and costs; first_page.smk puts them together.
 
 Requires: tables of results/evaluation and results/scans, figures, gallery.
-Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html, results/report.html.
+Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html.
 """
 
 
 localrules:
     write_config,
-    build_report,
 
 
 rule write_config:
@@ -122,28 +121,3 @@ rule write_costs:
         runtime=minutes(10),
     script:
         "../scripts/write_costs.py"
-
-
-rule build_report:
-    input:
-        config="results/config.yaml",
-        shown=reported_files(),
-        captions=sorted(str(p) for p in (ROOT / "workflow/report").iterdir()),
-        code=code("build_report"),
-    output:
-        "results/report.html",
-    log:
-        "results/logs/build_report/all.log",
-    benchmark:
-        "results/benchmarks/build_report/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
-    params:
-        python=sys.executable,
-        snakefile=workflow.main_snakefile,
-    script:
-        "../scripts/build_report.py"

@@ -5,6 +5,7 @@ that stays text in SVG and PDF.
 """
 
 import functools
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
@@ -18,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FormatStrFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FormatStrFormatter, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from nodules.base.files import atomic, write_text
@@ -135,6 +136,7 @@ def save(
     With a caption the files carry its title, and an SVG its text too; a path that ends in .md is
     the caption itself.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each font in a PDF
     with mpl.rc_context(_settings()):
         for path in map(Path, paths):
             if path.suffix == TEXT and caption:
@@ -169,10 +171,15 @@ def relabel(figure: Figure, small: bool) -> Figure:
         assert isinstance(text, Text)
         text.set_text(labelled(text.get_text(), small))
     for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
-        formatter = axis.get_major_formatter()
-        if isinstance(formatter, FixedFormatter):
-            formatter.seq = [labelled(str(text), small) for text in formatter.seq]
+        said = axis.get_major_formatter()
+        if isinstance(said, FuncFormatter):  # labels that were given, not made of numbers
+            axis.set_major_formatter(_relabelled(said, small))
     return figure
+
+
+def _relabelled(said: FuncFormatter, small: bool) -> FuncFormatter:
+    """A formatter that says the same of ticks, Mask R-CNN called what it is."""
+    return FuncFormatter(lambda x, place: labelled(str(said(x, place)), small))
 
 
 def of_set(system: Entry, name: str) -> dict[str, Any]:
