@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
@@ -20,7 +21,9 @@ from nodules.report import plotting
 COLOURS = "inferno"  # perceptually even, light to dark in grey too
 PER_ROW = 2  # nodules in a row, three panels each
 BAR_MM = 10.0
-WIDTH, ROW = plotting.WIDTH, 1.45  # inches
+WIDTH, ROW = plotting.WIDTH, 1.5  # inches
+LETTERS = 52  # of a UID over three panels
+ABOVE = 0.22  # inches above and below a panel, for its text
 AROUND = 1.3  # inches for title, colour bar and margins
 LINE = 118  # letters in a line of the statement
 COVER = 0.75  # how far the strongest place of a map hides the CT
@@ -34,6 +37,9 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     """
     rows, panels = max(1, -(-len(nodules) // PER_ROW)), 1 + len(METHODS)
     figure, axes = plotting.panels(PER_ROW * panels, rows, width=WIDTH, height=ROW)
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(h_pad=ABOVE)
     scans = names.set_name(part)
     said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
     figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
@@ -56,7 +62,7 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     outline = Line2D([], [], color=plotting.SKY, linewidth=2, label="nodule's mask")
     length = Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm")
     legend = figure.legend(
-        handles=[outline, length], loc="outside upper right", ncols=2, fontsize=7
+        handles=[outline, length], loc="outside lower right", ncols=2, fontsize=7
     )
     legend.get_frame().set(facecolor="0.35", alpha=1)
     for text in legend.get_texts():
@@ -79,15 +85,23 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Explained, side_mm: float) -> Non
         strength = relative(nodule.maps[method])
         panel.imshow(strength, cmap=COLOURS, vmin=0, vmax=1, alpha=COVER * strength**0.5)
         inside = nodule.maps[method][nodule.mask].sum()
-        panel.set_title(name, fontsize=7.5, fontweight="normal", pad=12)
+        _above(panel, name, 1.12)
         note = f"{inside:.0%} inside, area {nodule.mask.mean():.0%}"
-        panel.text(0, 1.02, note, transform=panel.transAxes, fontsize=7, color="0.35")
-    axes[0].set_title(f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}", fontsize=7.5, pad=12)
-    place = f"{nodule.diameter_mm:.1f} mm, …{nodule.uid[-6:]}, slice {nodule.slice}"
-    axes[0].text(0, 1.02, place, transform=axes[0].transAxes, fontsize=7, color="0.35")
+        _above(panel, note, 1.02, color="0.35")
+    said = f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}"
+    _above(axes[0], said, 1.12, weight="bold")
+    _above(axes[0], f"{nodule.diameter_mm:.1f} mm, slice {nodule.slice}", 1.02, color="0.35")
+    uid = nodule.uid if len(nodule.uid) <= LETTERS else f"…{nodule.uid[-LETTERS:]}"
+    _above(axes[0], uid, 1.22, color="0.35")
     bar, low = BAR_MM / side_mm * pixels, pixels * 0.95
     (line,) = axes[0].plot([pixels * 0.04, pixels * 0.04 + bar], [low, low], color="white", lw=3)
     line.set_solid_capstyle("butt")
+
+
+def _above(axes: Axes, text: str, height: float, **look: str) -> None:
+    """Text above a panel, which takes no room from it."""
+    shown = axes.text(0, height, text, transform=axes.transAxes, fontsize=7)
+    shown.set(in_layout=False, **look)
 
 
 def relative(found: NDArray[np.float64]) -> NDArray[np.float64]:

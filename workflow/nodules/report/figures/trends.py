@@ -140,8 +140,8 @@ def _slopes(axes: Axes, slope: Mapping[str, Any], own: str) -> None:
         )
     axes.set_yticks([])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    text = lookup.interval(float(observed), (low, high), ".2g")
-    axes.set_title(f"slope {text}\np = {slope['p_scans']:.2f}", fontsize=7.5)
+    text = lookup.interval(float(observed), (low, high), ".2g").replace(" (", "\n(", 1)
+    axes.set_title(f"slope {text}, p = {slope['p_scans']:.2f}", fontsize=7.5)
 
 
 def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
