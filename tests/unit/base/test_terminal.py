@@ -127,6 +127,23 @@ def test_a_failed_job_says_why_and_what_to_do(tmp_path) -> None:
     assert text.count("\n") < 9 and "Signals" not in text
 
 
+def test_what_a_cluster_says_of_a_failed_job_stands_above_the_jobs_own_words(tmp_path) -> None:
+    own, slurm = tmp_path / "fold_0.log", tmp_path / "7.log"
+    own.write_text("epoch 1\nStopped by SIGTERM; the state is in x.pt.\n")
+    slurm.write_text("Building DAG of jobs...\nmany lines\n")
+    run = Run(train_unet=1)
+    job = run.start("train_unet", local=False, fold="0")
+    said = "SLURM-job '7' failed, SLURM status is: 'CANCELLED'. More follows.\nA second line."
+    fields = {"rule_name": "train_unet", "log": [str(own), str(slurm)], "jobid": job}
+    run.say("Error in rule", logging.ERROR, event="job_error", rule_msg=said, **fields)
+    assert [line.strip() for line in run.lines[4:8]] == [
+        said.splitlines()[0],
+        "epoch 1",
+        "Stopped by SIGTERM; the state is in x.pt.",
+        "The job was stopped from outside.",
+    ]
+
+
 def test_a_checkpoint_may_plan_more_jobs() -> None:
     run = Run(check_scans=1, prepare_slices=1)
     run.say(None, event="progress", done=0, total=3)

@@ -137,15 +137,17 @@ class Terminal(logging.Handler):
 
     def _job_failed(self, record: logging.LogRecord) -> None:
         fields = record.__dict__
-        rule, log = fields["rule_name"], failures.read(fields["log"])
+        rule, said = fields["rule_name"], fields["rule_msg"] or ""
+        # The rule's own log first; a cluster's messages stand behind it.
+        log = failures.read(fields["log"][:1]) or failures.read(fields["log"][1:])
         self.progress.give_up(fields["jobid"])
         _, words, here = self._doing.pop(fields["jobid"], (rule, rule, True))
         told = failures.decisive(rule, log, seen=here)
-        advice = failures.remedy(self._exception + str(fields["rule_msg"]), told, log)
+        advice = failures.remedy(f"{self._exception}\n{said}", told, log)
         self._print(f"\nFAILED: {words}")
         if not told:
             told = (self._exception or "It left no message.").splitlines()[-1:]
-        for line in told:
+        for line in [*said.splitlines()[:1], *told]:
             self._print(f"  {line}")
         if advice:
             self._print(f"  {advice}")
