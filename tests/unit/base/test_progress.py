@@ -42,6 +42,14 @@ def test_a_job_that_takes_longer_tells_of_its_like() -> None:
     assert progress.seconds_left(1000.0) > 2000
 
 
+def test_what_is_done_tells_of_what_has_not_begun() -> None:
+    progress = planned({"short": 100, "long": 1})
+    for job in range(100):  # a machine, or a config, that takes a tenth of what is usual
+        progress.start(job, "short", job / 10)
+        progress.finish(job, (job + 1) / 10)
+    assert 10 < progress.seconds_left(10.0) < 40
+
+
 def test_a_failed_job_waits_again() -> None:
     progress = planned({"short": 2})
     progress.start(0, "short", 0.0)

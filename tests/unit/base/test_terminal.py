@@ -84,6 +84,15 @@ def test_a_job_on_a_cluster_is_told_when_it_is_done() -> None:
     assert run.lines[2].endswith("Train the U-Net, fold 0: done")
 
 
+def test_jobs_of_every_scan_on_a_cluster_have_a_line_a_tenth_as_they_are_done() -> None:
+    run = Run(prepare_slices=30)
+    jobs = [run.start("prepare_slices", local=False, uid=f"2.25.{k}") for k in range(30)]
+    for job in jobs:
+        run.finish(job, 1)
+    assert len(run.lines) == 2 + 11
+    assert run.lines[-1].endswith("Cut slices: 30 of 30 scans done")
+
+
 def test_snakemakes_own_talk_is_left_to_its_log_file_but_not_its_warnings() -> None:
     run = Run()
     before = len(run.lines)
