@@ -63,7 +63,7 @@ picture: setup ## Draw docs/rooms.svg, the library's rooms, from their imports
 	$(IN_VENV) python docs/rooms.py
 
 docs: setup-dev ## Build the docs as a website, to build/site/index.html
-	$(IN_VENV) python docs/site.py
+	$(IN_VENV) python docs/website.py
 
 setup-dev: $(VENV)/setup-dev.stamp
 

@@ -23,8 +23,8 @@ FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
 def site_script():
-    """The script docs/site.py as a module."""
-    spec = importlib.util.spec_from_file_location("docs_site", ROOT / "docs/site.py")
+    """The script docs/website.py as a module."""
+    spec = importlib.util.spec_from_file_location("docs_site", ROOT / "docs/website.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

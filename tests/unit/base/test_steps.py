@@ -29,6 +29,8 @@ def test_a_fold_a_part_and_a_member_are_named_as_people_do() -> None:
     assert steps.words("train_unet", {"fold": "1"}) == "train the U-Net, fold 1"
     assert steps.words("detect_unet", {"part": "fold_0"}).endswith("U-Net, fold 0")
     assert steps.words("detect_unet", {"part": "test"}).endswith("U-Net, test")
+    swin = {"segmenter": "transformer", "fold": "0"}
+    assert steps.words("train_segmenter", swin) == "train the Swin U-Net, fold 0"
     alone, third = ({"fold": "0", "member": member} for member in ("0", "2"))
     assert steps.words("train_malignancy", alone).endswith("malignant), fold 0")
     assert steps.words("train_malignancy", third).endswith("fold 0, network 2")

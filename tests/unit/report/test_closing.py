@@ -29,7 +29,7 @@ def metrics(*sets: str) -> pd.DataFrame:
 
 def test_cross_validation_leads() -> None:
     told = closing.headline(metrics("out_of_fold", "test"))
-    assert told[0].startswith("Of cross-validation (95 % bootstrap")
+    assert told[0].startswith("Cross-validation (95 % bootstrap")
     assert told[1:] == [
         "  CPM            0.800 (0.700 to 0.900)  U-Net alone, 36 scans",
         "  CPM            0.900 (0.700 to 0.900)  U-Net + ResNet50, 36 scans",
@@ -38,7 +38,7 @@ def test_cross_validation_leads() -> None:
 
 
 def test_without_folds_the_test_is_told() -> None:
-    assert closing.headline(metrics("test"))[0].startswith("Of test (")
+    assert closing.headline(metrics("test"))[0].startswith("Test (")
     assert closing.headline(metrics()) == []
 
 

@@ -1,9 +1,9 @@
-"""How far a run is, and how long it still takes: jobs weighed by the seconds that they take."""
+"""How far a run is, and how long it still takes: jobs weighted by the seconds that they take."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
-SURE_AFTER_S = 20.0  # of a run: from then on its own pace counts for more than the usual one
+SURE_AFTER_S = 20.0  # of work: from then on a run's own pace counts for more than the usual one
 
 
 class Progress:
@@ -34,6 +34,10 @@ class Progress:
         """Number of a rule's jobs in all: waiting, running, done."""
         running = sum(name == rule for name, _ in self._running.values())
         return self._waiting[rule] + running + len(self._took[rule])
+
+    def ended(self, rule: str) -> int:
+        """Number of a rule's jobs that are done."""
+        return len(self._took[rule])
 
     def begun(self, rule: str) -> int:
         """Number of a rule's jobs that run or are done."""
@@ -83,9 +87,14 @@ class Progress:
         if took := self._took[rule]:
             return sum(took) / len(took)
         # One that runs longer than expected tells of the others.
-        return max(
-            [self._expected(rule), *(now - s for r, s in self._running.values() if r == rule)]
-        )
+        running = [now - start for name, start in self._running.values() if name == rule]
+        return max([self._expected(rule) * self._pace(), *running])
+
+    def _pace(self) -> float:
+        """How much longer jobs take here than expected, by those that are done."""
+        took = sum(map(sum, self._took.values()))
+        expected = sum(len(took) * self._expected(rule) for rule, took in self._took.items())
+        return (took + SURE_AFTER_S) / (expected + SURE_AFTER_S)
 
 
 def spoken(seconds: float) -> str:

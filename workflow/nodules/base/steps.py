@@ -84,12 +84,16 @@ STEPS = {
     "write_costs": Step("write the page on time and memory", 0.4, 1),
     "build_report": Step("build the report", 2.6, 30),
 }
+SEGMENTERS = {"attention_unet": "attention U-Net", "transformer": "Swin U-Net"}
 PER_SCAN = "uid"  # the wildcard of rules with one job a scan
 
 
 def words(rule: str, wildcards: Mapping[str, str]) -> str:
     """What a job does; for a rule that is not in the table, its name and wildcards."""
-    told = {name: str(value).replace("_", " ") for name, value in wildcards.items()}
+    told = {
+        name: SEGMENTERS.get(str(value), str(value).replace("_", " "))
+        for name, value in wildcards.items()
+    }
     if rule not in STEPS:
         return " ".join([rule.replace("_", " "), *told.values()])
     if "fold" in told:

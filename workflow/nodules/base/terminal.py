@@ -37,6 +37,9 @@ NOISE = (
 )
 
 
+SILENT_S = 1800  # without a line, where there is no terminal: then what runs is said again
+
+
 class Terminal(logging.Handler):
     """A handler for Snakemake's logger.
 
@@ -57,6 +60,9 @@ class Terminal(logging.Handler):
         self.progress = Progress(lambda rule: steps.expected(rule, real()))
         self.rules_done: set[str] = set()
         self._doing: dict[int, tuple[str, str, bool]] = {}  # rule, words, whether it runs here
+        self._per_scan: set[int] = set()
+        self._seen = 0
+        self._spoke = self.began
         self._total = 0
         self._exception = ""
         self._status = ""
@@ -69,8 +75,7 @@ class Terminal(logging.Handler):
             "error": self._exception_raised,
             None: self._say,
         }
-        if stream.isatty():
-            threading.Thread(target=self._tick, daemon=True).start()
+        threading.Thread(target=self._tick, args=(stream.isatty(),), daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say what an event means for a person; other events are left to the log file."""
@@ -105,7 +110,7 @@ class Terminal(logging.Handler):
     def _look_again(self, record: logging.LogRecord) -> None:
         """After a checkpoint there may be other jobs than were planned."""
         total: int = getattr(record, "total", 0)
-        if total != getattr(self, "_seen", total):
+        if total != (self._seen or total):
             jobs = {name: n for name, n in self.outstanding().items() if name in steps.STEPS}
             self.progress.plan(jobs, self.now())
             self._total = self.progress.done + sum(jobs.values())
@@ -117,14 +122,15 @@ class Terminal(logging.Handler):
         if rule not in steps.STEPS:
             return
         words = steps.words(rule, fields["wildcards"])
-        per_scan = steps.PER_SCAN in fields["wildcards"]
         self.progress.start(job, rule, self.now())
+        if steps.PER_SCAN in fields["wildcards"]:
+            self._per_scan.add(job)
+            number, total = self.progress.begun(rule), self.progress.planned(rule)
+            if here:
+                words = f"{words}, scan {number} of {total}"
         self._doing[job] = rule, words, here
-        number, total = self.progress.begun(rule), self.progress.planned(rule)
-        if per_scan:
-            self._doing[job] = rule, f"{words}, scan {number} of {total}", here
-        if here and (not per_scan or _is_tenth(number, total)):
-            self._line(self._doing[job][1])
+        if here and (job not in self._per_scan or _is_tenth(number, total)):
+            self._line(words)
 
     def _job_is_done(self, record: logging.LogRecord) -> None:
         job: int = record.__dict__["job_id"]
@@ -132,7 +138,11 @@ class Terminal(logging.Handler):
         rule, words, here = self._doing.pop(job, ("", "", True))
         self.rules_done.add(rule)
         # Jobs on a cluster wait in its queue, all at once: their line comes when they are done.
-        if not here:
+        if not here and job in self._per_scan:
+            number, total = self.progress.ended(rule), self.progress.planned(rule)
+            if _is_tenth(number, total):
+                self._line(f"{words}: {number} of {total} scans done")
+        elif not here:
             self._line(f"{words}: done")
 
     def _job_failed(self, record: logging.LogRecord) -> None:
@@ -180,7 +190,7 @@ class Terminal(logging.Handler):
         self._print(f"{clock(now - self.began):>7}  {done:>4}  {left:>11}  {_sentence(words)}")
 
     def _print(self, text: str) -> None:
-        status = self._status
+        status, self._spoke = self._status, self.now()
         self._erase()
         self.stream.write(f"{for_terminal(text, self.stream.encoding)}\n{status}")
         self.stream.flush()
@@ -201,14 +211,16 @@ class Terminal(logging.Handler):
         finally:
             self.release()
 
-    def _tick(self) -> None:
-        """On a terminal, keep a last line with what runs now and how long it still takes."""
+    def _tick(self, tty: bool) -> None:
+        """On a terminal, keep a last line with what runs now; elsewhere, say it now and then."""
         while True:
-            time.sleep(1)
+            time.sleep(1 if tty else 60)
             with self._held():
                 running = [words for _, words, here in self._doing.values() if here]
-                if running:
+                if running and tty:
                     self._show_status(running)
+                elif running and self.now() - self._spoke > SILENT_S:
+                    self._line(f"still: {'; '.join(running)}")
 
     def _show_status(self, running: Sequence[str]) -> None:
         now = self.now()

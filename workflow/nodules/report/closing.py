@@ -42,8 +42,8 @@ def headline(metrics: pd.DataFrame) -> list[str]:
     if not sets:
         return []
     own = metrics[(metrics["set"] == sets[0]) & (metrics["other"] == "")]
-    title = {names.OUT_OF_FOLD: "cross-validation", names.TEST: "test"}[sets[0]]
-    return [f"Of {title} ({INTERVAL}):", *_rows(own)]
+    title = {names.OUT_OF_FOLD: "Cross-validation", names.TEST: "Test"}[sets[0]]
+    return [f"{title} ({INTERVAL}):", *_rows(own)]
 
 
 def _rows(metrics: pd.DataFrame) -> Iterator[str]:
