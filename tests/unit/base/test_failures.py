@@ -56,6 +56,19 @@ def test_what_the_system_says_has_a_remedy(exception: str, last: str, word: str)
     assert word in failures.remedy(exception, told, last)
 
 
+@pytest.mark.parametrize(
+    ("exception", "said"),
+    [
+        ("Command 'x' died with <Signals.SIGKILL: 9>.", "ended by SIGKILL and left no message"),
+        ("Command 'x' returned non-zero exit status 3.", "ended with exit status 3 and left"),
+        ("MissingOutputException:\nJob done, but x.txt is missing.", "but x.txt is missing"),
+        ("", "It left no message."),
+    ],
+)
+def test_of_a_job_without_a_message_how_it_ended(exception: str, said: str) -> None:
+    assert said in failures.ending(exception)
+
+
 def test_logs_that_are_not_there_are_empty(tmp_path) -> None:
     (tmp_path / "a.log").write_bytes(b"fine\xff")
     assert failures.read([str(tmp_path / "a.log"), str(tmp_path / "none.log")]).startswith("fine")

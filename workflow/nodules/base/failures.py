@@ -71,6 +71,15 @@ def remedy(exception: str, told: Sequence[str], log: str) -> str:
     return REPORT if TRACEBACK in log or not told else ""
 
 
+def ending(exception: str) -> str:
+    """How a job ended that left no message, from Snakemake's words on it."""
+    if signal := re.search(r"died with <Signals\.(\w+)", exception):
+        return f"It was ended by {signal[1]} and left no message."
+    if status := re.search(r"returned non-zero exit status (\d+)", exception):
+        return f"It ended with exit status {status[1]} and left no message."
+    return exception.splitlines()[-1] if exception else "It left no message."
+
+
 def read(paths: Sequence[str]) -> str:
     """The text of a job's logs; "" where there is none."""
     texts = []

@@ -155,8 +155,7 @@ class Terminal(logging.Handler):
         told = failures.decisive(rule, log, seen=here)
         advice = failures.remedy(f"{self._exception}\n{said}", told, log)
         self._print(f"\nFAILED: {words}")
-        if not told:
-            told = (self._exception or "It left no message.").splitlines()[-1:]
+        told = told or [failures.ending(self._exception)]
         for line in [*said.splitlines()[:1], *told]:
             self._print(f"  {line}")
         if advice:
