@@ -23,20 +23,31 @@ QUIET_JOBS = "NODULES_QUIET_JOBS"
 
 # What Snakemake says beside its events and nobody needs on the terminal, by how it begins.
 NOISE = (
-    *("Building DAG", "Using shell", "Select jobs", "Conda environments: ig", "Singularity con"),
-    *(
-        "Execute ",
-        "Updating checkpoint",
-        "DAG of jobs will",
-        "Group jobs: inactive",
-        "Removing out",
-    ),
-    *("Elapsed time", "Complete log", "Job rate limit", "Shutting down", "Exiting because a job"),
-    *("WorkflowError:\nAt least one job", "Assuming unrestricted", "Processed ", "Touching output"),
-    *("Unable to clean up shadow", "Job ", "SLURM run ID", "Will exit after finishing"),
+    "Assuming unrestricted",
+    "Auto-selected partition",
+    "Building DAG",
+    "Cleaning up SLURM",
+    "Complete log",
+    "Conda environments: ig",
+    "DAG of jobs will",
+    "Elapsed time",
+    "Execute ",
+    "Exiting because a job",
+    "Group jobs: inactive",
+    "Job ",
+    "Processed ",
+    "Removing output",
+    "SLURM run ID",
+    "Select jobs",
+    "Shutting down",
+    "Singularity containers: ig",
+    "Touching output",
+    "Unable to clean up shadow",
+    "Updating checkpoint",
+    "Using shell",
+    "Will exit after finishing",
+    "WorkflowError:\nAt least one job",
 )
-
-
 SILENT_S = 1800  # without a line, where there is no terminal: then what runs is said again
 
 
