@@ -103,13 +103,14 @@ def test_snakemakes_own_talk_is_left_to_its_log_file_but_not_its_warnings() -> N
     run.say("Workflow has started!", event="workflow_started")
     assert len(run.lines) == before
     run.say("Nothing to be done (all requested files are present and up to date).")
-    run.say("Disk is slow.", logging.WARNING)
+    run.say("Job 3 is slow.", logging.WARNING)
+    run.say("Exiting because a job execution failed.", logging.ERROR)
     run.say(
         "WorkflowError:\nno such target", logging.ERROR, event="error", exception="WorkflowError"
     )
     assert run.lines[before:][:2] == [
         "Nothing to be done (all requested files are present and up to date).",
-        "Disk is slow.",
+        "Job 3 is slow.",
     ]
     assert run.lines[-1] == "no such target"
 

@@ -32,7 +32,6 @@ NOISE = (
     "DAG of jobs will",
     "Elapsed time",
     "Execute ",
-    "Exiting because a job",
     "Group jobs: inactive",
     "Job ",
     "Processed ",
@@ -46,8 +45,9 @@ NOISE = (
     "Updating checkpoint",
     "Using shell",
     "Will exit after finishing",
-    "WorkflowError:\nAt least one job",
 )
+# What a failed job's own lines and the last word have said already.
+SAID = ("Exiting because a job", "WorkflowError:\nAt least one job")
 SILENT_S = 1800  # without a line, where there is no terminal: then what runs is said again
 
 
@@ -189,7 +189,8 @@ class Terminal(logging.Handler):
 
     def _say(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if record.levelno >= logging.INFO and text and not text.startswith(NOISE):
+        noise = NOISE + SAID if record.levelno < logging.WARNING else SAID
+        if record.levelno >= logging.INFO and text and not text.startswith(noise):
             self._print(text)
 
     def _line(self, words: str) -> None:
