@@ -21,8 +21,8 @@ UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run figures report test cluster-test reliability lint format picture lock \
-	clean
+.PHONY: help setup setup-dev run figures report test cluster-test reliability lint format picture docs \
+	lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,9 @@ format: setup-dev ## Rewrite the sources in the project's style
 picture: setup ## Draw docs/rooms.svg, the library's rooms, from their imports
 	$(IN_VENV) python docs/rooms.py
 
+docs: setup-dev ## Build the docs as a website, to build/site/index.html
+	$(IN_VENV) python docs/website.py
+
 setup-dev: $(VENV)/setup-dev.stamp
 
 # The stamps are written last, so that an interrupted installation is taken up again.
@@ -83,8 +86,8 @@ $(VENV)/setup-dev.stamp: $(VENV)/setup.stamp requirements-dev.txt
 lock: ## Compile the two lock files from pyproject.toml
 	@test -x "$(UV)" || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
 	$(UV_COMPILE) --group build --extra workflow pyproject.toml --output-file requirements.txt
-	$(UV_COMPILE) --group build --extra workflow --extra test --extra lint \
+	$(UV_COMPILE) --group build --extra workflow --extra test --extra lint --extra docs \
 		--constraint requirements.txt pyproject.toml --output-file requirements-dev.txt
 
 clean: ## Remove the environment and all caches, but no results
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis workflow/*.egg-info
+	rm -rf $(VENV) .tools build .mypy_cache .ruff_cache .pytest_cache .hypothesis workflow/*.egg-info

@@ -125,7 +125,9 @@ def test_a_check_that_finds_the_same_trains_nothing(undisturbed, tmp_path, recor
     """A dry run shows what may follow the check; what does follow only a run can tell."""
     shutil.copytree(undisturbed.results.parent, tmp_path, dirs_exist_ok=True)
     with edited("nodules/datasets/check.py"):
-        done = subprocess.run(command(tmp_path, *LAST), capture_output=True, text=True)
+        # --verbose: Snakemake's own list of jobs, with the names of their rules.
+        run = command(tmp_path, "--verbose", "--", *LAST)
+        done = subprocess.run(run, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     jobs = set(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", done.stderr, re.M))
     assert "check_scans" in jobs and not [job for job in jobs if DEAR.match(job)], jobs
@@ -191,7 +193,7 @@ def run_with(path: Path, content: bytes, run: list[str]) -> list[str]:
     kept = path.read_bytes()
     try:
         path.write_bytes(content)
-        done = subprocess.run(run, capture_output=True, text=True)
+        done = subprocess.run([*run[:3], "--verbose", *run[3:]], capture_output=True, text=True)
     finally:
         path.write_bytes(kept)
         subprocess.run(run, capture_output=True)

@@ -13,7 +13,7 @@ import pytest
 
 from helpers.running import run_workflow, succeeded
 from helpers.sources import all_rules
-from nodules.base import tables
+from nodules.base import steps, tables
 from nodules.datasets import folds, points_csv
 from nodules.evaluation import froc
 from nodules.images import regions
@@ -25,9 +25,10 @@ TINY = str(Path(__file__).with_name("tiny.yaml"))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Results of a whole run."""
+    """Results of a whole run; beside them terminal.txt, what it said."""
     workdir = tmp_path_factory.mktemp("tiny")
-    succeeded(run_workflow(workdir, "--configfile", TINY))
+    done = succeeded(run_workflow(workdir, "--configfile", TINY))
+    (workdir / "terminal.txt").write_text(done.stdout + done.stderr)
     return workdir / "results"
 
 
@@ -39,6 +40,26 @@ def test_report_and_figures_are_there(run):
     figures = {f.stem for f in (run / "figures").glob("*.svg")}
     assert len(figures) >= 10
     assert figures == {f.stem for f in (run / "figures").glob("*.png")}
+
+
+def test_the_terminal_has_a_line_a_job_and_a_last_word(run):
+    """Bounds for this run, which has more rules than the default one, and fewer scans."""
+    told = (run.parent / "terminal.txt").read_text()
+    lines = told.splitlines()
+    assert len(lines) < 200 and len(told) < 20_000 and max(map(len, lines)) < 200
+    assert "\r" not in told, "no progress bars where there is no terminal"
+    ran = {path.name.removesuffix(".tsv") for path in (run / "benchmarks").iterdir()}
+    for rule in ran:
+        words = re.sub(r"[,(]? ?\{.*", "", steps.STEPS[rule].words)
+        assert any(words[1:] in line for line in lines), rule
+    assert not re.search(r"^(local)?rule |^ +input: |^Finished", told, re.MULTILINE)
+    assert re.search(r"^Done in \d+:\d\d", told, re.MULTILINE)
+    page = next(line for line in lines if line.startswith("The report: "))
+    assert (run.parent / page.removeprefix("The report: ")).is_file()
+    metrics = tables.read(run / "evaluation/metrics.parquet", "metrics")
+    cpm = metrics[(metrics["measure"] == "cpm") & (metrics["set"] == "out_of_fold")]
+    value = cpm[(cpm["system"] == "unet") & (cpm["other"] == "")]["value"].item()
+    assert any(re.match(rf"  CPM +{value:.3f} .*U-Net alone", line) for line in lines)
 
 
 def test_every_rule_ran_and_was_measured(run):

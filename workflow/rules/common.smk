@@ -17,6 +17,10 @@ from nodules.datasets.phantom import plan
 from nodules.evaluation import names, runs
 from nodules.images import foreign
 
+
+include: "common_terminal.smk"
+
+
 configuration.check(config, workflow.configfiles)
 
 
@@ -40,8 +44,11 @@ if "figures" in sys.argv:
     if asked.targets == ["figures"]:
         os.environ.update(NODULES_FIGURES_ONLY="yes")
 FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
-if not FIGURES_ONLY and workflow.is_main_process:
-    configuration.check_weights(config)
+if workflow.is_main_process:
+    if FIGURES_ONLY:
+        installation.require_tables(Path("results"))
+    else:
+        configuration.check_weights(config)
 PHANTOM = config["data"]["source"] == "phantom"
 DATA = "results/phantom" if PHANTOM else str(Path(config["luna16_dir"]))
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.

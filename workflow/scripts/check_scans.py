@@ -16,7 +16,7 @@ def main(snakemake):
         snakemake.input.headers,
         lidc.patients(),
         snakemake.threads,
-        progress=True,
+        progress=jobs.draws_bars(),
         further=lung_check.verdicts,
         masks=Masks(Path(params.masks[0]), params.masks[1]) if params.masks else None,
     )

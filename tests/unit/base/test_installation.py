@@ -1,4 +1,4 @@
-"""Where a checkout may lie."""
+"""Where a checkout may lie, and what results figures need."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from nodules.base.files import UserError
-from nodules.base.installation import image
+from nodules.base.installation import image, require_tables
 
 APPTAINER = SimpleNamespace(name="APPTAINER")
 
@@ -28,3 +28,11 @@ def test_a_name_that_no_job_could_run_from_is_one_sentence(name):
         image(Path("/data", name), [])
     assert str(error.value).startswith(f"/data/{name}: this folder cannot hold the checkout: ")
     assert str(error.value).endswith("Rename it.")
+
+
+def test_figures_without_tables_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"evaluation: holds no tables.*\. Run the workflow first"):
+        require_tables(tmp_path)
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation/froc.parquet").touch()
+    require_tables(tmp_path)

@@ -1,5 +1,6 @@
 """A failing script says why, in the terminal and in its log."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -32,3 +33,39 @@ def test_an_unexpected_error_leaves_its_traceback(tmp_path):
     with pytest.raises(SystemExit):
         jobs.run(lambda _: 1 / 0, job(tmp_path))
     assert "ZeroDivisionError" in (tmp_path / "rule.log").read_text()
+
+
+def test_where_the_run_has_one_line_a_job_only_warnings_reach_the_terminal(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv(jobs.QUIET_JOBS, "yes")
+
+    def main(_):
+        jobs.log.info("epoch 1")
+        jobs.log.warning("a scan is left out")
+        raise UserError("scan.mhd: no DimSize. Copy the file again.")
+
+    with pytest.raises(SystemExit):
+        jobs.run(main, job(tmp_path))
+    assert capsys.readouterr().err == "a scan is left out\n"
+    assert len((tmp_path / "rule.log").read_text().splitlines()) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_a_full_disk_keeps_from_the_log_goes_to_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv(jobs.QUIET_JOBS, "yes")
+
+    def main(_):
+        raise UserError("slices.npy: cannot be written. Free space on its disk.")
+
+    with pytest.raises(SystemExit):
+        jobs.run(main, SimpleNamespace(log=["/dev/full"], rule="some_rule"))
+    told = capsys.readouterr().err
+    assert told == "some_rule: slices.npy: cannot be written. Free space on its disk.\n"
+
+
+def test_progress_bars_are_for_terminals_that_show_nothing_else(monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert jobs.draws_bars()
+    monkeypatch.setenv(jobs.QUIET_JOBS, "yes")
+    assert not jobs.draws_bars()

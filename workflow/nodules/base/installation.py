@@ -1,4 +1,4 @@
-"""Where this checkout lies, as far as Snakemake and Python care.
+"""Where this checkout and its results lie, as far as Snakemake and Python care.
 
 Runs while the Snakefile is read, so it imports nothing heavy.
 """
@@ -36,3 +36,13 @@ def image(root: Path, methods: Collection[object]) -> str | None:
             "Rename the folder, or run without --sdm apptainer."
         )
     return None
+
+
+def require_tables(results: Path) -> None:
+    """Raise UserError where a folder of results has no tables that figures could be drawn from."""
+    tables = results / "evaluation"
+    if not any(tables.glob("*.parquet")):
+        raise UserError(
+            f"{tables}: holds no tables, and `snakemake figures` only draws what a finished run "
+            "has stored. Run the workflow first (make run), or copy a finished run's results here."
+        )

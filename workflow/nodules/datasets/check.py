@@ -356,9 +356,10 @@ def require_usable(checked: Checked, on_bad_scan: str) -> None:
         more = f" ({len(general)} such defects, all listed above)" if len(general) > 1 else ""
         raise UserError(f"{first.file}: {first.reason}. {first.remedy}{more}")
     if skipped and on_bad_scan == "stop":
+        defects = "one defect" if len(fatal) == 1 else f"{len(fatal)} defects"
         raise UserError(
-            f"{skipped} of {total} scans cannot be used, for {len(fatal)} defects listed above. "
-            "Mend them, or set data.on_bad_scan to skip."
+            f"{skipped} of {total} scans cannot be used, for {defects} listed above. "
+            f"Mend {'it' if len(fatal) == 1 else 'them'}, or set data.on_bad_scan to skip."
         )
     if skipped == total:
         raise UserError(f"None of {total} scans can be used; their defects are listed above.")

@@ -1,0 +1,109 @@
+"""What each rule does, in words for the terminal, and about how long one of its jobs takes.
+
+Runs while the Snakefile is read, so it imports nothing heavy. A word here changes no result.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """A rule for people.
+
+    words: what its job does; wildcards in braces. phantom, real: seconds that one job takes with
+    the default config on two cores, and with config/luna16.yaml on 16 cores and a GPU
+    (docs/cluster.md; partly estimated). They weigh the progress until the run itself has measured.
+    """
+
+    words: str
+    phantom: float
+    real: float
+
+
+STEPS = {
+    "make_phantom": Step("make the phantom scans", 13, 13),
+    "check_scans": Step("check all scans and lists", 2, 300),
+    "make_folds": Step("divide the patients into folds", 0.5, 1),
+    "write_config": Step("write down the config of this run", 0.3, 0.3),
+    "prepare_lungs": Step("find lungs: cut coarse slices", 0.6, 2),
+    "train_lungs": Step("train the lung U-Net, {fold}", 20, 600),
+    "find_lungs": Step("find lungs: ask the lung U-Net", 2, 3),
+    "compare_lungs": Step("compare the methods of finding lungs", 2, 60),
+    "prepare_slices": Step("cut slices", 0.5, 2),
+    "prepare_volumes": Step("cut volumes", 0.6, 2),
+    "draw_masks": Step("draw the reference masks", 0.6, 1),
+    "write_pngs": Step("write slices as PNG files", 1, 10),
+    "fetch_weights": Step("fetch ImageNet weights", 20, 20),
+    "check_weights": Step("check the start weights, {section}", 2, 2),
+    "train_unet": Step("train the U-Net, {fold}", 64, 3100),
+    "detect_unet": Step("find nodules with the U-Net, {part}", 23, 180),
+    "match_candidates": Step("match candidates with nodules, {part}", 0.4, 2),
+    "score_slices": Step("score slices with a nodule, {part}", 7, 60),
+    "train_segmenter": Step("train the {segmenter}, {fold}", 90, 4000),
+    "detect_segmenter": Step("find nodules with the {segmenter}, {part}", 30, 200),
+    "train_unet3d": Step("train the 3-D U-Net, {fold}", 90, 700),
+    "detect_unet3d": Step("find nodules with the 3-D U-Net, {part}", 15, 200),
+    "mine_alarms": Step("collect the 3-D U-Net's false alarms, {fold}", 20, 250),
+    "train_reduction": Step("train the second stage in 3-D, {fold}", 60, 250),
+    "reduce_candidates": Step("judge candidates in 3-D, {part}", 10, 100),
+    "combine_stages": Step("combine the two stages in 3-D, {part}", 0.5, 2),
+    "train_presence": Step("train the ResNet50 (nodule or not), {fold}", 35, 60),
+    "classify_candidates": Step("judge candidates with the ResNet50, {part}", 7, 60),
+    "classify_locations": Step("judge LUNA16's list of locations, {part}", 10, 600),
+    "score_locations": Step("score LUNA16's list of locations", 2, 60),
+    "draw_locations": Step("draw the FROC on LUNA16's list of locations", 2, 3),
+    "label_nodules": Step("label nodules benign or malignant", 0.8, 3),
+    "train_malignancy": Step("train the ResNet50 (benign or malignant), {fold}{member}", 105, 300),
+    "classify_nodules": Step("judge nodules benign or malignant, {part}", 4, 30),
+    "extract_radiomics": Step("measure radiomic features, {part}", 12, 300),
+    "fit_yardsticks": Step("fit radiomics and diameter models, {part}", 1, 3),
+    "explain_nodules": Step("make attribution maps", 6, 30),
+    "train_maskrcnn": Step("train Mask R-CNN, {fold}", 28, 3900),
+    "detect_maskrcnn": Step("find nodules with Mask R-CNN, {part}", 21, 250),
+    "score_detections": Step("score detections by LUNA16's rules", 0.7, 10),
+    "evaluate_segmentation": Step("score segmentation", 3, 60),
+    "evaluate_presence": Step("score nodule or not", 0.5, 10),
+    "evaluate_malignancy": Step("score benign or malignant", 1, 10),
+    "gather_histories": Step("gather what training did, epoch by epoch", 0.3, 1),
+    "analyse_trends": Step("analyse trends over the slices", 1, 30),
+    "compare_systems": Step("compare the systems", 0.8, 10),
+    "summarise_run": Step("gather the metrics", 0.5, 1),
+    "draw_epochs": Step("draw training figures", 2, 3),
+    "draw_trends": Step("draw trend figures", 2.4, 5),
+    "draw_scores": Step("draw FROC and Dice figures", 1.2, 2),
+    "draw_presence": Step("draw figures of nodule or not", 1.7, 2),
+    "draw_malignancy": Step("draw figures of benign or malignant", 1.8, 2),
+    "draw_comparison": Step("draw figures comparing the systems", 1.3, 2),
+    "draw_explanations": Step("draw attribution maps", 4, 5),
+    "draw_gallery": Step("draw hits, misses and false alarms", 2.3, 10),
+    "export_model": Step("export the networks as one file", 1.3, 10),
+    "predict_phantom": Step("try the exported networks on a scan", 10, 10),
+    "write_metrics": Step("write the page of numbers", 0.7, 1),
+    "write_malignancy": Step("write the page on malignancy", 0.9, 1),
+    "write_run": Step("write the pages on scans and run", 0.5, 2),
+    "write_costs": Step("write the page on time and memory", 0.4, 1),
+    "build_report": Step("build the report", 2.6, 30),
+}
+SEGMENTERS = {"attention_unet": "attention U-Net", "transformer": "Swin U-Net"}
+PER_SCAN = "uid"  # the wildcard of rules with one job a scan
+
+
+def words(rule: str, wildcards: Mapping[str, str]) -> str:
+    """What a job does; for a rule that is not in the table, its name and wildcards."""
+    told = {
+        name: SEGMENTERS.get(str(value), str(value).replace("_", " "))
+        for name, value in wildcards.items()
+    }
+    if rule not in STEPS:
+        return " ".join([rule.replace("_", " "), *told.values()])
+    if "fold" in told:
+        told["fold"] = f"fold {told['fold']}"
+    # Of an ensemble of one, nobody needs the number.
+    told["member"] = f", network {told['member']}" if told.get("member", "0") != "0" else ""
+    return STEPS[rule].words.format(**told)
+
+
+def expected(rule: str, real: bool) -> float:
+    """Seconds that one job of a rule takes, about. real: LUNA16's scans, not the phantom."""
+    step = STEPS.get(rule, Step("", 2, 10))
+    return step.real if real else step.phantom

@@ -1,0 +1,41 @@
+# What a run says on the terminal, and how its jobs wait for each other's threads.
+from collections import Counter
+
+from snakemake.logging import logger
+
+from nodules.base import terminal
+from nodules.report import closing
+
+# A thread that waits for another gives its core back, so that jobs side by side, and other people's,
+# do not slow each other down (docs/benchmarks.md). A user's own setting stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# No progress bars in files.
+if not sys.stderr.isatty():
+    os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+def outstanding():
+    """How many jobs of each rule are left to do."""
+    return Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+
+
+def scans_are_real():
+    """Whether the run takes as long as real scans do."""
+    return config["data"]["source"] != "phantom"
+
+
+# --verbose and --quiet, and what only looks (--dry-run and the like), leave Snakemake its own words.
+TERMINAL = None
+asked_for = workflow.output_settings
+if workflow.is_main_process and not (asked_for.verbose or asked_for.quiet or asked_for.dryrun):
+    TERMINAL = terminal.attach(logger, outstanding, scans_are_real)
+
+
+onsuccess:
+    if TERMINAL:
+        TERMINAL.last_word(closing.lines(Path("results"), TERMINAL.rules_done), failed=False)
+
+
+onerror:
+    if TERMINAL:
+        TERMINAL.last_word([], failed=True)
