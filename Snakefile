@@ -33,6 +33,7 @@ if not FIGURES_ONLY:
     include: "workflow/rules/comparison.smk"
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"
+    include: "workflow/rules/all_scans.smk"
     include: "workflow/rules/export.smk"
 
 
@@ -47,7 +48,12 @@ rule figures:
 
 rule export:
     input:
-        MODEL,
+        MODELS,
+
+
+rule predictions:
+    input:
+        lambda wildcards: predicted(),
 
 
 rule reduction_track:

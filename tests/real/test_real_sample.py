@@ -97,7 +97,9 @@ def test_the_list_of_ten_says_what_luna16_says(shared_data):
     subsets = json.loads((shared_data / "data/subset_to_seriesuids.json").read_text())
     for one in lidc_sample.listed():
         assert one.nodules == nodules.get(one.uid, 0)
-        assert any(one.uid in uids for k, uids in subsets.items() if str(k).endswith(str(one.subset)))
+        assert any(
+            one.uid in uids for k, uids in subsets.items() if str(k).endswith(str(one.subset))
+        )
 
 
 def test_real_dicom_files_of_the_archive(shared_data, tmp_path, monkeypatch):

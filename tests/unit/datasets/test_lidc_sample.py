@@ -145,7 +145,10 @@ def refused(server, folder, wanted=WANTED):
     [
         (b"", "the server sent nothing"),
         (b"<!DOCTYPE html><p>Sorry", "the server sent a web page"),
-        (b'{"error": "no such series"}', "something else (it begins '{\"error\": \"no such series\"}')"),
+        (
+            b'{"error": "no such series"}',
+            'something else (it begins \'{"error": "no such series"}\')',
+        ),
         (b"PK\x03\x04 and no more", "the zip is cut short or damaged"),
     ],
 )
@@ -203,7 +206,9 @@ def test_the_command_tells_scans_failures_and_the_sum(server, tmp_path, monkeypa
     out, err = capsys.readouterr()
     assert out.count("written: subset") == 2 and "2 of 3 scans are in" in out
     assert err.count("\n") == 1 and "404" in err
-    assert cli.main(["download", "lidc-sample", str(tmp_path), "--server", "http://127.0.0.1:9"]) == 2
+    assert (
+        cli.main(["download", "lidc-sample", str(tmp_path), "--server", "http://127.0.0.1:9"]) == 2
+    )
     assert "cannot be reached" in capsys.readouterr().err
 
 

@@ -124,7 +124,10 @@ def test_another_subset_later_is_all_that_comes(server, tmp_path):
     download(server, tmp_path, [0])
     server.asked.clear()
     download(server, tmp_path, [0, 9])
-    assert [path for path, _ in server.asked] == [f"/records/{SECOND}", place(SECOND, "subset9.zip")]
+    assert [path for path, _ in server.asked] == [
+        f"/records/{SECOND}",
+        place(SECOND, "subset9.zip"),
+    ]
 
 
 def test_a_cut_subset_is_gone_on_with_another_day(server, tmp_path):
@@ -213,7 +216,17 @@ def test_too_small_a_disk_is_told_first(server, tmp_path, monkeypatch):
 
 
 def test_the_command(server, tmp_path, capsys):
-    words = ["download", "luna16", str(tmp_path), "--server", server.url, "--subsets", "9", "0", "9"]
+    words = [
+        "download",
+        "luna16",
+        str(tmp_path),
+        "--server",
+        server.url,
+        "--subsets",
+        "9",
+        "0",
+        "9",
+    ]
     assert cli.main(words) == 0
     out = capsys.readouterr().out
     assert out.count("checked and in its place") == 5 and files_of(tmp_path) == WHOLE
@@ -224,5 +237,7 @@ def test_the_command(server, tmp_path, capsys):
 
 def test_offline_is_one_sentence(tmp_path):
     job = luna16_download.Job(tmp_path, "http://127.0.0.1:9", QUICK)
-    with pytest.raises(Unreachable, match=r"^127\.0\.0\.1:9: cannot be reached .*Check the network"):
+    with pytest.raises(
+        Unreachable, match=r"^127\.0\.0\.1:9: cannot be reached .*Check the network"
+    ):
         luna16_download.download(job, luna16_download.sources([0]), lambda *row: None)

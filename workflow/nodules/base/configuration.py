@@ -204,6 +204,11 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
     yield from _of_detectors(config)
     yield from _in_3d(config)
+    if config["export"]["networks"] == "all" and config["detectors"][0] != "unet":
+        yield (
+            f"export.networks: all retrains the U-Net, but {config['detectors'][0]} is the first of"
+            " detectors; put unet first, or export folds"
+        )
     if config["maskrcnn"]["enabled"]:
         yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
