@@ -111,19 +111,20 @@ def _bundle(
 
 
 VOLUMES = {"spacing_mm": 4.0, "window": [-1000, 400], "margin_mm": 6.0}
-WINDOWS = {"window": 48, "centre_threshold": 0.3, "max_per_scan": 12}
+WINDOWS = {"window": 48, "centre_threshold": 0.0005, "max_per_scan": 12}
 STAGES = (0.7, 0.4, -0.2)
 CUBE = 16
+IN_3D: Sequence[tuple[str, str, dict[str, int]]] = (
+    ("unet3d", "unet3d", {}),
+    ("reduction", "reducer3d", {"cube": CUBE}),
+)
 
 
 def make_model_3d(folder: Path, lungs: str = "volume", more: Sequence[Path] = ()) -> Path:
     """A model file of two 3-D U-Nets and two second networks with random weights, and of more."""
     models = []
     for fold in (0, 1):
-        for role, name, fed in (
-            ("unet3d", "unet3d", {}),
-            ("reduction", "reducer3d", {"cube": CUBE}),
-        ):
+        for role, name, fed in IN_3D:
             settings = {"widths": [4, 6]}
             network = bundle.architecture(name).build(settings, seed=fold + 3).eval()
             told = {

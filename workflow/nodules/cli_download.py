@@ -27,7 +27,7 @@ three of four readers outlined, 3 mm or larger.
 SAMPLE_EXAMPLES = """\
 examples:
   luna16 download lidc-sample lidc
-  snakemake --cores 8 --resources gpu=1 --configfile config/lidc_sample.yaml --config luna16_dir=lidc
+  snakemake --cores 8 --configfile config/lidc_sample.yaml --config luna16_dir=lidc
 """
 LUNA16 = """\
 Fetch LUNA16's own files (CC BY 4.0) from Zenodo and unpack them: the lists of nodules, excluded
@@ -42,7 +42,8 @@ examples:
 """
 BOTH = """\
 One connection at a time, with pauses where the server asks for them. Started again, it goes on
-where it was stopped: what is there and whole is not fetched again. A proxy is taken from https_proxy.
+where it was stopped: what is there and whole is not fetched again. A proxy is taken from
+https_proxy.
 
 Exit status: 0 all is there, 1 some is not (the messages say why), 2 the server cannot be reached,
 DIR cannot be written, or the command line is wrong, 130 interrupted.
@@ -113,8 +114,8 @@ def run_sample(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         nodules = sum(one.nodules for one in lidc_sample.listed())
         _print(
-            f"{len(rows) - missing} of {len(rows)} scans are in {arguments.folder}, with the lists of"
-            f" their nodules ({nodules} in all ten); {missing} missing.\n"
+            f"{len(rows) - missing} of {len(rows)} scans are in {arguments.folder}, with the lists"
+            f" of their nodules ({nodules} in all ten); {missing} missing.\n"
         )
     return int(missing > 0)
 

@@ -1,4 +1,4 @@
-"""Gather the networks of all folds, or those of all scans, with what is known of them in one file."""
+"""Gather the networks of all folds, or of all scans, and what is known of them in one file."""
 
 from pathlib import Path
 

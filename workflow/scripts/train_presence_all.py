@@ -1,4 +1,4 @@
-"""Train the ResNet50 on all scans of the run, on what other scans' U-Nets took for nodules there."""
+"""Train the ResNet50 on all scans of the run, on what U-Nets that had not seen them found."""
 
 from functools import partial
 

@@ -56,6 +56,9 @@ class Patience:
         return float(min(max(self.pause * 2 ** (failures - 1), asked), self.longest))
 
 
+PATIENT = Patience()
+
+
 class Unreachable(UserError):
     """A server that cannot be reached at all: others' files will not come from it either."""
 
@@ -82,7 +85,7 @@ def fetch(
     url: str,
     target: Path,
     complaint: Complaint,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENT,
     tell: Tell = lambda done, total: None,
 ) -> None:
     """Download a file, whole or not at all.
@@ -115,7 +118,7 @@ def fetch(
     part.replace(target)
 
 
-def get_json(url: str, patience: Patience = Patience()) -> Any:
+def get_json(url: str, patience: Patience = PATIENT) -> Any:
     """What a server answers as JSON. Raises UserError where it does not, or is not reached."""
     failures = 0
     while True:

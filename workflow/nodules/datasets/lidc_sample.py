@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nodules.base import downloads, files
-from nodules.base.downloads import Patience, Unreachable
+from nodules.base.downloads import PATIENT, Patience, Unreachable
 from nodules.base.files import FileDefect, UserError
 from nodules.datasets import check, conversion, reader_lists
 from nodules.datasets.conversion import FAILED, WRITTEN
@@ -66,7 +66,7 @@ class Job:
 
     folder: Path
     server: str = SERVER
-    patience: Patience = Patience()
+    patience: Patience = PATIENT
     further: check.Further | None = None
     tell: Tell = field(default=lambda name, done, total: None)
 

@@ -1,4 +1,4 @@
-"""LUNA16's own files from Zenodo: subsets, lists and lung masks, unpacked as the workflow reads them.
+"""LUNA16's own files from Zenodo, unpacked as the workflow reads them.
 
 What a file is to be (size, MD5) is what Zenodo's record says when it is asked. LUNA16 is published
 under CC BY 4.0 in two records: 10.5281/zenodo.3723295 (lists, subsets 0 to 6) and
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nodules.base import downloads, files
-from nodules.base.downloads import Patience, Unreachable
+from nodules.base.downloads import PATIENT, Patience, Unreachable
 from nodules.base.files import UserError
 from nodules.datasets.scan import LUNG_MASKS
 
@@ -63,7 +63,7 @@ class Job:
 
     folder: Path
     server: str = SERVER
-    patience: Patience = Patience()
+    patience: Patience = PATIENT
     tell: Tell = field(default=lambda name, done, total: None)
 
     @property
@@ -116,7 +116,7 @@ def download(
 
 
 def published(record: int, job: Job) -> dict[str, Published]:
-    """The files of a record by name. UserError where the server does not tell them as Zenodo does."""
+    """The files of a record by name. UserError where the server does not tell as Zenodo does."""
     url = f"{job.server}/records/{record}"
     told: Any = downloads.get_json(url, job.patience)
     try:

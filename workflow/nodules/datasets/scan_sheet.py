@@ -17,8 +17,8 @@ from nodules.images.foreign import is_path
 COLUMNS = ("scan", "name", "series")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 EXPLAINED = (
-    "A sheet is a CSV with the column scan (a folder, zip or file), and perhaps name (of the folder "
-    "of its findings: letters, digits, points, dashes) and series (UID of a DICOM series)."
+    "A sheet is a CSV with the column scan (a folder, zip or file), and perhaps name (of the "
+    "folder of its findings: letters, digits, points, dashes) and series (UID of a DICOM series)."
 )
 
 

@@ -66,8 +66,8 @@ SETS = {
     "out_of_fold": "scans that each fold leaves out, by that fold's networks alone",
 }
 ALL = (
-    "one network of each kind, trained on all scans; scores, thresholds and temperature are those of"
-    " the folds' networks, since no scan is left to judge it by"
+    "one network of each kind, trained on all scans; scores, thresholds and temperature are those"
+    " of the folds' networks, since no scan is left to judge it by"
 )
 FOLDS = "the networks of all folds, their answers averaged"
 INTENDED_USE = (

@@ -124,7 +124,8 @@ def predict(
     scan: a DICOM folder, zip or file, .mhd, .mha, .nii, .nrrd, or one that was read
     (`images.reading`). model: a file that `snakemake export` wrote, or what `open_model` made of
     it. series: UID, where DICOM holds several. tell: is given each step and its share done.
-    lungs: header of the scan's lung mask, for a model whose own scans had given ones. Raises UserError where the scan cannot be read or is no chest CT in HU, or the model is none.
+    lungs: header of the scan's lung mask, for a model whose own scans had given ones.
+    Raises UserError where the scan cannot be read or is no chest CT in HU, or the model is none.
     """
     ready = model if isinstance(model, Model) else open_model(model, device, threads)
     tell("read", 0.0)

@@ -45,8 +45,8 @@ class LungFinder:
         """
         if mask is not None and self.way != lung_masks.GIVEN:
             raise UserError(
-                f"{mask}: the model finds lungs itself, by '{self.way}', as in its own scans. Leave "
-                "lung masks away."
+                f"{mask}: the model finds lungs itself, by '{self.way}', as in its own scans. "
+                "Leave lung masks away."
             )
         if self.way == lung_masks.UNET:
             return self._asked(volume, geometry), []

@@ -1,8 +1,8 @@
-"""Networks trained on every scan of a run, for a model that leaves it: no scan is left to judge them.
+"""Networks trained on every scan of a run, for a model that leaves it.
 
-Everything else is as for a fold: settings, order, draws, loop and state. What a fold's training
-tells of its left-out scans is here of the very scans that are trained on, which says how far the
-training got and nothing of how good the network is.
+No scan is left to judge them. Everything else is as for a fold: settings, order, draws, loop and
+state. What a fold's training tells of its left-out scans is here of the very scans that are trained
+on, which says how far the training got and nothing of how good the network is.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ def run(
 
 
 def stacks(job: Any, fold: int) -> tuple[list[Stack], list[Stack]]:
-    """All scans' stacks with their masks, to learn from and to look at; the fold's number is moot."""
+    """All scans' stacks with their masks, to learn from and to look at, whatever the fold."""
     table = tables.read(job.input.folds, "folds")
     folds.assert_disjoint(table)
     found = open_stacks(job.input.stacks, list(table["seriesuid"]), job.params.kind)

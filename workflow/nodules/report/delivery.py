@@ -116,7 +116,7 @@ def write(
 def single(
     source: Path, folder: Path, find: Callable[[Reading], Findings], wanted: Sequence[str] = ()
 ) -> tuple[Findings, list[str]]:
-    """Write the findings of the one scan that a source holds, as `write` does; what it returns, too.
+    """Write the findings of the one scan that a source holds; also returns what `write` does.
 
     wanted: UID of the DICOM series to take. Raises UserError where there is none or more than one.
     """
