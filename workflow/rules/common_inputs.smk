@@ -2,7 +2,6 @@
 from nodules.base.files import UserError
 
 
-
 def stacks(part, truth=True):
     """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
 
@@ -19,7 +18,11 @@ def stacks(part, truth=True):
 
 def all_stacks(wildcards):
     """Slices, their tables and masks of every scan, whatever part it is of."""
-    own = ["results/slices/{uid}.npy", "results/slices/{uid}.parquet", "results/masks/{uid}.parquet"]
+    own = [
+        "results/slices/{uid}.npy",
+        "results/slices/{uid}.parquet",
+        "results/masks/{uid}.parquet",
+    ]
     return expand(own, uid=scans())
 
 

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+import yaml
 
 from helpers import chest, models
 from nodules import cli
 from nodules.base import tables
 from nodules.base.files import FileDefect, UserError, write_array
 from nodules.images import metaimage_writing, reading
-from nodules.images import regions as masks
-from nodules.inference import exported, predict, scan_lungs
+from nodules.images.geometry import Geometry
+from nodules.inference import predict, scan_lungs
 from nodules.inference.ensemble import load
 from nodules.inference.lungs import probability
 from nodules.prepare import lung_grid, lung_masks, lungs, slices
@@ -84,7 +85,9 @@ def test_a_mask_for_a_model_that_finds_lungs_itself_is_refused(scan, tmp_path):
 
 
 def test_a_mask_on_another_grid_is_refused(scan, tmp_path):
-    other = reading.of_array(scan.voxels[:-1], scan.geometry.thinned((1, 1, 1)), uid=scan.uid)
+    grid = scan.geometry
+    small = Geometry.build(grid.origin, grid.spacing, grid.direction, scan.voxels[:-1].shape)
+    other = reading.of_array(scan.voxels[:-1], small, uid=scan.uid)
     header, _ = given(tmp_path / "masks", other)
     with pytest.raises(UserError, match=r"the lung mask has .* voxels and its scan"):
         predict.predict(scan, model(tmp_path, "given"), lungs=header)
@@ -115,6 +118,7 @@ def test_the_command_takes_a_folder_of_masks(scan, tmp_path, capsys):
     capsys.readouterr()
 
 
-def test_masks_and_manifest_know_the_same_words():
-    assert {*scan_lungs.WAYS} == {"volume", "slice_kmeans", "given", "unet"}
-    assert exported.KIND and masks.empty().empty
+def test_every_method_of_the_config_is_known(repository):
+    schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
+    methods = schema["properties"]["lungs"]["properties"]["method"]["enum"]
+    assert set(scan_lungs.WAYS) == set(methods)
