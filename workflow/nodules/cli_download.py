@@ -144,7 +144,8 @@ class _Bars:
 
     def __init__(self, quiet: bool) -> None:
         self.shown = not quiet and sys.stderr.isatty()
-        self.name, self.bar = "", None  # type: ignore[var-annotated]
+        self.name = ""
+        self.bar: Any = None
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Show how far a file is; no name ends the bar."""
