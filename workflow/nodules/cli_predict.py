@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from nodules.inference.predict import Tell
     from nodules.report.delivery import Job
 
-PACKAGES = ("torch", "torchvision", "cv2", "fill_voids", "pydicom", "SimpleITK", "highdicom")
+PACKAGES = (
+    *("torch", "torchvision", "cv2", "fill_voids", "scipy"),
+    *("pydicom", "SimpleITK", "highdicom"),
+)
 # What share of a scan's time each step takes, about, on a CPU; detecting is the rest.
 STEPS = {"read": (0.0, 0.04), "check": (0.04, 0.05), "lungs": (0.05, 0.08), "detect": (0.08, 0.96)}
 LAST = (0.96, 0.99)  # measure, write
