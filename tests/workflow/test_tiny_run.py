@@ -18,7 +18,7 @@ from helpers.sources import all_rules
 from nodules.base import tables
 from nodules.datasets import folds, points_csv
 from nodules.evaluation import froc
-from nodules.images import dicom_writing, metaimage, regions
+from nodules.images import regions
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 DETECTORS = ["unet", "attention_unet", "transformer"]
@@ -45,7 +45,10 @@ def test_every_rule_ran_and_was_measured(run):
     measured = {name.removesuffix(".tsv") for name in measured}
     elsewhere = {"fetch_weights", "check_weights"}  # no weights to start from are asked for here
     elsewhere |= {"prepare_lungs", "train_lungs", "find_lungs"}  # test_lungs.py runs these
-    elsewhere |= {"export_volumes", "predict_scan"}  # asked for by name, below
+    elsewhere |= {
+        "export_volumes",
+        "predict_scan",
+    }  # asked for by name
     elsewhere |= {"train_unet_all", "train_presence_all", "train_malignancy_all"}  # test_export.py
     assert measured >= {rule.name for rule in all_rules()} - {"all", "figures"} - elsewhere
 
@@ -215,7 +218,7 @@ def test_the_exported_model_finds_in_dicom_what_the_workflow_found(run):
 
 def test_the_model_in_3d_finds_what_the_workflow_found(run):
     """The rule export_volumes, and both stages asked about a held-out scan as MetaImage."""
-    succeeded(run_workflow(run.parent, "--configfile", TINY, "export"))
+    succeeded(run_workflow(run.parent, "--configfile", TINY, "--", "export"))
     own = tables.read(run / "reduction" / "test" / "candidates.parquet", "classified")
     assert len(own), "without a candidate this shows nothing"
     for uid, candidates in own.groupby("seriesuid"):
@@ -228,28 +231,6 @@ def test_the_model_in_3d_finds_what_the_workflow_found(run):
         for theirs, ours in same.items():
             values = [getattr(finding, ours) for finding in found]
             assert np.allclose(values, expected[theirs], rtol=1e-6, atol=1e-6), theirs
-
-
-def test_scans_of_a_sheet_are_predicted_one_job_each(run, tmp_path):
-    """The rule predict_scan, with a scan, its DICOM, and a defective one that stops no other."""
-    (header,) = list((run / "phantom").glob("subset9/*.mhd"))[:1]
-    voxels, grid = metaimage.read_volume(header)
-    dicom_writing.write_series(tmp_path / "dicom", voxels, grid, header.stem)
-    (tmp_path / "broken.nii").write_bytes(b"x")
-    sheet = tmp_path / "clinic.csv"
-    sheet.write_text(f"scan,name\n{header},one\ndicom,two\nbroken.nii,three\n")
-    asked = f"predict={{scans: {sheet}, model: {run / 'models/nodules.luna16'}}}"
-    arguments = ("--configfile", TINY, "--keep-going", "--config", asked)
-    done = run_workflow(run.parent, "predictions", *arguments)
-    assert done.returncode != 0 and "broken.nii" in done.stdout + done.stderr
-    tables_of = [
-        pd.read_csv(run / "predictions" / name / "findings.csv", dtype={"seriesuid": str})
-        for name in ("one", "two")
-    ]
-    assert not (run / "predictions" / "three").exists()
-    assert (run / "predictions" / "two" / "findings.sr.dcm").is_file()
-    assert findings_schema.problems_of(run / "predictions" / "one" / "findings.json") == []
-    assert np.allclose(tables_of[0]["probability"], tables_of[1]["probability"], atol=1e-6)
 
 
 def test_nothing_is_left_to_do(run):
