@@ -59,6 +59,14 @@ def test_many_cuts_do_not_end_it_as_long_as_something_comes(server, tmp_path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
+def test_a_server_that_begins_anew_and_is_cut_each_time_is_given_up(server, tmp_path):
+    server.ranges = False
+    server.faults["/scan"] = [cut(300_000), *[cut(200_000), cut(250_000)] * 20]
+    with pytest.raises(UserError, match=r"cut after 2\d0000 of 1024000 bytes"):
+        fetch(server, tmp_path)
+    assert len(server.asked) == 6
+
+
 def test_a_server_that_cannot_go_on_begins_anew(server, tmp_path):
     server.ranges = False
     server.faults["/scan"] = [cut(300_000)]

@@ -41,7 +41,7 @@ Complaint = Callable[[Path], str]
 class Patience:
     """How long a server is waited for, in seconds, and how often it is asked again.
 
-    tries: in a row without a byte; contacts: of them, without a connection at all.
+    tries: in a row that get no further; contacts: of them, without a connection at all.
     """
 
     tries: int = 6
@@ -97,12 +97,14 @@ def fetch(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     failures = wrong = 0
+    most = _size(part)
     while True:
-        before = _size(part)
         try:
             _receive(url, part, patience, tell)
         except Failure as failure:
-            failures = 1 if _size(part) > before else failures + 1
+            # Further than ever, whether the server goes on or begins anew.
+            failures = 1 if _size(part) > most else failures + 1
+            most = max(most, _size(part))
             _pause_or_raise(url, failure, failures, patience)
             continue
         said = complaint(part)
