@@ -140,7 +140,7 @@ def make_model_3d(folder: Path, lungs: str = "volume", more: Sequence[Path] = ()
     manifest = exporting.manifest(
         "small_3d",
         networks,
-        {"windows": WINDOWS, "stages": list(STAGES)},
+        {"windows": WINDOWS, "stages": dict(zip(exporting.STAGES, STAGES, strict=True))},
         {"threshold": {"test": 0.4}, "temperature": {"test": 1.0}, "rule": "", "n_validation": 0},
         metrics(),
         {"version": "0.1.0", "data": {"source": "drawn"}, "made_with": {"commit": "none"}},

@@ -17,11 +17,12 @@ def main(snakemake):
     networks = exporting.networks_of(inputs.models, exporting.IN_3D)
     truth = [tables.read(inputs[name], name) for name in ("nodules", "excluded")]
     weights = stages.fit(tables.read_all(inputs.judged, "classified"), *truth)
+    stage_weights = dict(zip(exporting.STAGES, weights.tolist(), strict=True))
     candidates = tables.read_all(inputs.candidates, "classified")
     manifest = exporting.manifest(
         params.name,
         networks,
-        {"windows": params.windows, "stages": weights.tolist()},
+        {"windows": params.windows, "stages": stage_weights},
         stages_threshold.fitted(candidates, *truth),
         tables.read(inputs.metrics, "metrics"),
         facts_of(inputs, params, Path(snakemake.scriptdir)),

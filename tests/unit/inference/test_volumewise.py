@@ -105,7 +105,9 @@ def test_the_card_tells_volumes_and_both_stages(path):
 
     text = model_card.card(exported.read_manifest(path), "here")
     assert "volumes: spacing_mm 4.0" in text and "unet3d: 2 x unet3d" in text
-    assert "stages: 0.7 to 0.4 to -0.2" in text and "reduction: cube 16" in text
+    assert (
+        "stages: unet3d 0.7, reduction 0.4, intercept -0.2" in text and "reduction: cube 16" in text
+    )
 
 
 def test_a_model_without_its_second_stage_is_refused(tmp_path):

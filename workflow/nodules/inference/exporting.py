@@ -61,6 +61,7 @@ IN_3D = System(
     "unet3d_reduction",
     "reduction",
 )
+STAGES = ("unet3d", "reduction", "intercept")  # of the weights of its stages' logits
 SETS = {
     "test": "held-out scans, which no network has seen, by all networks together",
     "out_of_fold": "scans that each fold leaves out, by that fold's networks alone",

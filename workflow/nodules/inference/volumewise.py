@@ -16,6 +16,7 @@ from nodules.images.spheres import Box, sphere
 from nodules.inference import reduction, windows
 from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
+from nodules.inference.exporting import STAGES
 from nodules.prepare.held import volume_of
 from nodules.prepare.lungs import Mask
 from nodules.prepare.volume_cut import VolumeSettings
@@ -33,9 +34,7 @@ def detector(
     told = model.input("unet3d")["volumes"]
     settings = VolumeSettings(**told | {"window": tuple(told["window"])})
     seeing = windows.WindowSettings(**model.manifest["settings"]["windows"])
-    weights = np.array(model.manifest["settings"]["stages"], float)
-    if weights.shape != (3,):
-        raise ValueError("settings.stages of three numbers")
+    weights = np.array([model.manifest["settings"]["stages"][key] for key in STAGES], float)
     side = model.input("reduction")["cube"]
 
     def detect(
