@@ -84,6 +84,14 @@ def test_a_server_that_goes_on_elsewhere_is_not_believed(server, tmp_path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT
 
 
+def test_a_long_wait_is_told(server, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
+    server.faults["/scan"] = [answer(503, Retry_After="7"), answer(503)]
+    fetch(server, tmp_path, Patience(pause=1))
+    (told,) = caplog.messages
+    assert "the server answers 503 (Service Unavailable); trying again in 7 s" in told
+
+
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(server, tmp_path, monkeypatch):
     pauses = []
     monkeypatch.setattr(downloads.time, "sleep", pauses.append)

@@ -8,6 +8,7 @@ what is known of it holds; so a download that was stopped goes on, and no target
 import hashlib
 import http.client
 import json
+import logging
 import os
 import socket
 import time
@@ -25,11 +26,14 @@ from nodules.base.files import UserError
 from nodules.base.messages import escaped, shown
 
 BLOCK = 1 << 18
+LONG = 5.0  # seconds of waiting that a person is told of
 AGENT = "luna16-nodules"
 BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that may be another a little later
 MOST_JSON_BYTES = 16 << 20
 STAYS = "Start again later: what is there stays."
 REACH = "Check the network, and https_proxy where there is a proxy; what is there stays."
+
+log = logging.getLogger(__name__)
 
 # Bytes there, bytes in all or 0 where the server does not say.
 Tell = Callable[[int, int], object]
@@ -173,7 +177,11 @@ def _pause_or_raise(url: str, failure: Failure, failures: int, patience: Patienc
         if not failure.contact:
             raise Unreachable(f"{host}: cannot be reached ({failure}). {REACH}") from failure
         raise UserError(f"{url}: {failure}. {STAYS}") from failure
-    time.sleep(patience.after(failures, failure.wait))
+    pause = patience.after(failures, failure.wait)
+    if pause >= LONG:
+        host = urllib.parse.urlsplit(url).netloc
+        log.warning("%s: %s; trying again in %.0f s", host, failure, pause)
+    time.sleep(pause)
 
 
 def _receive(url: str, part: Path, patience: Patience, tell: Tell) -> None:
