@@ -34,6 +34,7 @@ if not FIGURES_ONLY:
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"
     include: "workflow/rules/first_page.smk"
+    include: "workflow/rules/all_scans.smk"
     include: "workflow/rules/export.smk"
 
 
@@ -49,7 +50,12 @@ rule figures:
 
 rule export:
     input:
-        MODEL,
+        MODELS,
+
+
+rule predictions:
+    input:
+        lambda wildcards: predicted(),
 
 
 rule reduction_track:

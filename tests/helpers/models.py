@@ -66,7 +66,8 @@ def _packed(
     temperature: float | None = 2.0,
 ) -> Path:
     """A model file of some bundles."""
-    networks = exporting.networks_of(models)
+    system = exporting.on_slices("unet")
+    networks = exporting.networks_of(models, system)
     fitted = {"threshold": {"test": threshold}, "temperature": {"test": temperature}}
     manifest = exporting.manifest(
         "small",
@@ -75,6 +76,7 @@ def _packed(
         fitted | {"rule": "given", "n_validation": 0},
         metrics(),
         {"version": "0.1.0", "data": {"source": "drawn"}, "made_with": {"commit": "none"}},
+        system,
     )
     weights = {n["file"]: m.with_suffix(".pt") for n, m in zip(networks, models, strict=True)}
     exported.write(folder / "small.luna16", manifest, weights)
@@ -105,6 +107,72 @@ def _bundle(
         "trained_on": {"fold": fold, "member": 0},
     }
     bundle.save(home / "model.pt", network, told)
+    return home / "model.json"
+
+
+VOLUMES = {"spacing_mm": 4.0, "window": [-1000, 400], "margin_mm": 6.0}
+WINDOWS = {"window": 48, "centre_threshold": 0.0005, "max_per_scan": 12}
+STAGES = (0.7, 0.4, -0.2)
+CUBE = 16
+IN_3D: Sequence[tuple[str, str, dict[str, int]]] = (
+    ("unet3d", "unet3d", {}),
+    ("reduction", "reducer3d", {"cube": CUBE}),
+)
+
+
+def make_model_3d(folder: Path, lungs: str = "volume", more: Sequence[Path] = ()) -> Path:
+    """A model file of two 3-D U-Nets and two second networks with random weights, and of more."""
+    models = []
+    for fold in (0, 1):
+        for role, name, fed in IN_3D:
+            settings = {"widths": [4, 6]}
+            network = bundle.architecture(name).build(settings, seed=fold + 3).eval()
+            told = {
+                "model": role,
+                "network": {"name": name, "settings": settings},
+                "input": {"lungs": lungs, "volumes": VOLUMES} | fed,
+                "output": "logit",
+                "trained_on": {"fold": fold, "member": 0},
+            }
+            models.append(_saved(folder, role, network, told, fold))
+    system = exporting.IN_3D
+    networks = exporting.networks_of([*models, *more], system)
+    manifest = exporting.manifest(
+        "small_3d",
+        networks,
+        {"windows": WINDOWS, "stages": dict(zip(exporting.STAGES, STAGES, strict=True))},
+        {"threshold": {"test": 0.4}, "temperature": {"test": 1.0}, "rule": "", "n_validation": 0},
+        metrics(),
+        {"version": "0.1.0", "data": {"source": "drawn"}, "made_with": {"commit": "none"}},
+        system,
+    )
+    files = [m.with_suffix(".pt") for m in [*models, *more]]
+    weights = {n["file"]: m for n, m in zip(networks, files, strict=True)}
+    exported.write(folder / "small_3d.luna16", manifest, weights)
+    return folder / "small_3d.luna16"
+
+
+def lung_unets(folder: Path, px: int = 64) -> list[Path]:
+    """Two lung networks as a training writes them, which take what is dark for lung."""
+    made = []
+    for fold, steepness in enumerate((-20.0, -14.0)):
+        told = {
+            "model": "lungs",
+            "network": {"name": "unet", "settings": SHAPE | {"context": 0}},
+            "input": {"context": 0, "px": px},
+            "output": "probability of lung in each pixel",
+            "trained_on": {"fold": fold, "member": 0},
+        }
+        network = bright_unet(steepness, 0.25, SHAPE | {"context": 0})
+        made.append(_saved(folder, "lungs", network, told, fold))
+    return made
+
+
+def _saved(folder: Path, role: str, network: nn.Module, told: Mapping[str, Any], fold: int) -> Path:
+    """A network's two files, as a training writes them; returns its manifest's path."""
+    home = folder / "models" / role / f"fold_{fold}"
+    home.mkdir(parents=True)
+    bundle.save(home / "model.pt", network, dict(told))
     return home / "model.json"
 
 

@@ -66,6 +66,7 @@ def test_it_is_small_and_without_pytorch(installed):
     heavy = {"torch", "torchvision", "scipy", "cv2", "matplotlib", "snakemake"}
     assert not heavy & {path.name for path in packages.iterdir()}
     assert (packages / "nodules/evaluation/statements/words.py").is_file()
+    assert (packages / "nodules/datasets/lidc_sample.csv").is_file()
 
 
 def test_help_is_there_at_once_and_loads_no_tables(installed, tmp_path):
@@ -73,7 +74,9 @@ def test_help_is_there_at_once_and_loads_no_tables(installed, tmp_path):
     loaded = run(tmp_path, installed / "python", "-c", code)
     assert not {"pandas", "pyarrow"} & set(loaded.stdout.split()), loaded.stderr
     told = run(tmp_path, installed / "luna16", "--help")
-    assert told.returncode == 0 and {"score", "check"} <= set(re.findall(r"\w+", told.stdout))
+    assert told.returncode == 0 and {"score", "check", "download"} <= set(
+        re.findall(r"\w+", told.stdout)
+    )
 
 
 def test_it_checks_a_folder_and_scores_a_submission(installed, tmp_path):

@@ -159,7 +159,16 @@ def test_every_edit_is_one_of_a_file_that_is_there() -> None:
 
 
 def test_every_training_is_meant() -> None:
-    assert {path.stem for path in (ROOT / "workflow/scripts").glob("train_*.py")} == ALL
+    trainings = {path.stem for path in (ROOT / "workflow/scripts").glob("train_*.py")}
+    assert trainings - {f"{name}_all" for name in ALL} == ALL
+
+
+def test_a_training_on_all_scans_hangs_on_what_that_of_a_fold_does(inputs) -> None:
+    more = {"learning/all_scans.py", "findings/rule.py"}
+    whole = [name for name in inputs if name.startswith("train_") and name.endswith("_all")]
+    assert len(whole) == 3
+    for name in whole:
+        assert set(inputs[name]) - more == set(inputs[name.removesuffix("_all")]) - more
 
 
 @pytest.mark.parametrize("file", EDITS)

@@ -13,6 +13,7 @@ from nodules.base import closure
 
 GROUND = ("base", "stats", "images")
 BELOW = (*GROUND, "datasets", "prepare", "findings")
+COMMANDS = ("cli_predict.py", "cli_download.py")
 # What each room may import beside itself: rooms, or parts of one.
 MAY_IMPORT = {
     "base": (),
@@ -25,8 +26,9 @@ MAY_IMPORT = {
     "inference": (*GROUND, "prepare", "findings", "learning/machine.py", "learning/networks"),
     "evaluation": BELOW,
     "report": (*BELOW, "inference", "evaluation"),
-    "cli.py": (*BELOW, "learning", "inference", "evaluation", "report", "cli_predict.py"),
+    "cli.py": (*BELOW, "learning", "inference", "evaluation", "report", *COMMANDS),
     "cli_predict.py": (*BELOW, "inference", "report"),
+    "cli_download.py": ("base", "datasets", "prepare"),
     "__main__.py": ("cli.py",),
     # The one function that the library offers by its own name, loaded when it is called.
     "__init__.py": ("findings", "inference"),

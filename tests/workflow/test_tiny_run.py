@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import nodules
+from helpers import findings_schema
 from helpers.running import run_workflow, succeeded
 from helpers.sources import all_rules
 from nodules.base import steps, tables
@@ -67,6 +69,11 @@ def test_every_rule_ran_and_was_measured(run):
     measured = {name.removesuffix(".tsv") for name in measured}
     elsewhere = {"fetch_weights", "check_weights"}  # no weights to start from are asked for here
     elsewhere |= {"prepare_lungs", "train_lungs", "find_lungs"}  # test_lungs.py runs these
+    elsewhere |= {
+        "export_volumes",
+        "predict_scan",
+    }  # asked for by name
+    elsewhere |= {"train_unet_all", "train_presence_all", "train_malignancy_all"}  # test_export.py
     assert measured >= {rule.name for rule in all_rules()} - {"all", "figures"} - elsewhere
 
 
@@ -215,6 +222,7 @@ def test_every_slice_is_stored_with_its_row(run):
 def test_the_exported_model_finds_in_dicom_what_the_workflow_found(run):
     found = pd.read_csv(run / "predicted" / "findings.csv", dtype={"seriesuid": str})
     details = json.loads((run / "predicted" / "findings.json").read_text())
+    assert findings_schema.problems(details) == []
     assert details["form"] == "DICOM" and details["model"]["name"] == "nodules"
     own = tables.read(run / "presence" / "test" / "candidates.parquet", "classified")
     own = own[own["seriesuid"] == details["seriesuid"]]
@@ -230,6 +238,23 @@ def test_the_exported_model_finds_in_dicom_what_the_workflow_found(run):
     submitted = pd.read_csv(run / "submissions" / "unet_resnet_test.csv", dtype={"seriesuid": str})
     submitted = submitted[submitted["seriesuid"] == details["seriesuid"]]
     assert np.allclose(sorted(submitted["probability"]), sorted(found["probability"]))
+
+
+def test_the_model_in_3d_finds_what_the_workflow_found(run):
+    """The rule export_volumes, and both stages asked about a held-out scan as MetaImage."""
+    succeeded(run_workflow(run.parent, "--configfile", TINY, "--", "export"))
+    own = tables.read(run / "reduction" / "test" / "candidates.parquet", "classified")
+    assert len(own), "without a candidate this shows nothing"
+    for uid, candidates in own.groupby("seriesuid"):
+        expected = candidates.sort_values("confidence", ascending=False, kind="stable")
+        (header,) = (run / "phantom").glob(f"subset9/{uid}.mhd")
+        model = run / "models" / "nodules_3d.luna16"
+        found = nodules.predict(header, model, device="cpu", threads=2)
+        same = {"x": "x", "y": "y", "z": "z", "confidence": "probability"}
+        same |= {"probability": "detection", "diameter_mm": "diameter_mm"}
+        for theirs, ours in same.items():
+            values = [getattr(finding, ours) for finding in found]
+            assert np.allclose(values, expected[theirs], rtol=1e-6, atol=1e-6), theirs
 
 
 def test_nothing_is_left_to_do(run):

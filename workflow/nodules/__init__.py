@@ -12,7 +12,7 @@ def predict(scan: Any, model: Any, **options: Any) -> "Findings":
     """What a model finds in a chest CT: `nodules.inference.predict.predict`, loaded when called.
 
     scan: a DICOM folder, zip or file, a .mhd, .mha, .nii or .nrrd. model: a file that `snakemake
-    export` wrote. options: series, device, threads. Raises base.files.UserError.
+    export` wrote. options: series, device, threads, lungs. Raises base.files.UserError.
     """
     from nodules.inference import predict as chain
 

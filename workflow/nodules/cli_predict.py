@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from nodules.inference.predict import Tell
     from nodules.report.delivery import Job
 
-PACKAGES = ("torch", "torchvision", "cv2", "fill_voids", "pydicom", "SimpleITK", "highdicom")
+PACKAGES = (
+    *("torch", "torchvision", "cv2", "fill_voids", "scipy"),
+    *("pydicom", "SimpleITK", "highdicom"),
+)
 # What share of a scan's time each step takes, about, on a CPU; detecting is the rest.
 STEPS = {"read": (0.0, 0.04), "check": (0.04, 0.05), "lungs": (0.05, 0.08), "detect": (0.08, 0.96)}
 LAST = (0.96, 0.99)  # measure, write
@@ -73,6 +76,12 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="UID",
         help="take this series and leave out studies without it; may be given again",
     )
+    add(
+        "--lungs",
+        type=Path,
+        metavar="DIR",
+        help="folder of lung masks <series UID>.mhd, for a model whose own scans had given ones",
+    )
     add("--device", default="auto", metavar="D", help="auto (default), cpu, cuda or cuda:1")
     add("--threads", type=_threads, default=0, metavar="N", help="of the CPU; default: up to 8")
     add("--quiet", action="store_true", help="no progress and no line a scan; failures are told")
@@ -113,17 +122,22 @@ def run_predict(arguments: argparse.Namespace) -> int:
     model = predict.open_model(arguments.model, arguments.device, arguments.threads)
 
     def find(read: "Reading", tell: "Tell") -> "Findings":
-        return predict.predict(read, model, tell=tell)
+        return predict.predict(read, model, tell=tell, lungs=_mask(arguments.lungs, read.uid))
 
-    job = delivery.Job(
-        arguments.out, find, exported.fingerprint(model.manifest), tuple(arguments.series)
-    )
+    made_by = f"{exported.fingerprint(model.manifest)} {arguments.lungs or ''}".rstrip()
+    job = delivery.Job(arguments.out, find, made_by, tuple(arguments.series))
     rows = _delivered(arguments, job)
     if arguments.json:
         _print(json.dumps({"out": str(arguments.out), "scans": rows}, indent=2) + "\n")
     elif not arguments.quiet:
         _print(_sum(rows))
     return int(any(row["status"] == delivery.FAILED for row in rows))
+
+
+def _mask(folder: Path | None, uid: str) -> Path | None:
+    """Header of a scan's lung mask in a folder; None where there is none of it."""
+    header = folder / f"{uid}.mhd" if folder else None
+    return header if header and header.is_file() else None
 
 
 def _delivered(arguments: argparse.Namespace, job: "Job") -> "list[Row]":

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules.base import closure, configuration, installation, tables
 from nodules.base.resources import NOTICE, hours, memory, minutes
-from nodules.datasets import folds, luna16
+from nodules.datasets import folds, luna16, scan_sheet
 from nodules.datasets.phantom import plan
 from nodules.evaluation import names, runs
 from nodules.images import foreign
@@ -34,6 +34,7 @@ wildcard_constraints:
     member=r"\d+",
     section="presence|malignancy|maskrcnn|transformer",
     segmenter="attention_unet|transformer",
+    scan=scan_sheet.NAME,
     part=r"fold_\d+|test",
 
 
@@ -72,8 +73,13 @@ RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"
 # The first detector's candidates: what they hit, and what the ResNet50 says of them.
 MATCHES = expand(f"results/detection/{FIRST}/{{part}}/matches.parquet", part=PARTS)
 CLASSIFIED = expand("results/presence/{part}/candidates.parquet", part=PARTS)
-# The run's networks as one file; and on the phantom, findings by it in one scan.
+# The run's networks as one file, those in 3-D as another; and on the phantom, findings in a scan.
 MODEL = f"results/models/{config['export']['name']}.luna16"
+MODEL_3D = f"results/models/{config['export']['name']}_3d.luna16"
+MODELS = [MODEL] + ([MODEL_3D] if IN_3D else [])
+# Scans of nobody's folds in which nodules are to be found, by name.
+ASKED = config["predict"]["scans"]
+SHEET = {scan.name: scan for scan in scan_sheet.read(ASKED)} if ASKED and not FIGURES_ONLY else {}
 EXAMPLE = ["results/predicted/findings.json"] if PHANTOM else []
 # Rules that see scans take this as an input. They are looked at anew once the check is done, and
 # where it found what it had found before, no network is trained again.

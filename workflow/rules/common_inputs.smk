@@ -1,4 +1,5 @@
 # What rules take in: slices, volumes and networks of a part, and what networks are told of them.
+from nodules.base.files import UserError
 
 
 def stacks(part, truth=True):
@@ -13,6 +14,16 @@ def stacks(part, truth=True):
         return expand(own, uid=part_scans(part.format(**wildcards)))
 
     return files
+
+
+def all_stacks(wildcards):
+    """Slices, their tables and masks of every scan, whatever part it is of."""
+    own = [
+        "results/slices/{uid}.npy",
+        "results/slices/{uid}.parquet",
+        "results/masks/{uid}.parquet",
+    ]
+    return expand(own, uid=scans())
 
 
 def networks_unseen(model, part="{part}", members=("",)):
@@ -68,3 +79,10 @@ def judged_elsewhere(wildcards):
     """What the second stage in 3-D says of the parts of all other folds."""
     others = [part for part in FOLD_PARTS if part != wildcards.part]
     return expand("results/reduction/{part}/judged.parquet", part=others)
+
+
+def predicted():
+    """Folders of findings of all scans of the sheet."""
+    if not SHEET:
+        raise UserError(f"predict.scans names no sheet of scans. {scan_sheet.EXPLAINED}")
+    return expand("results/predictions/{scan}", scan=SHEET)

@@ -1,16 +1,26 @@
-"""The model that leaves the run: all networks in one file; on the phantom, tried on a DICOM scan.
+"""The models that leave the run: all networks in one file; on the phantom, tried on a DICOM scan.
 
 Requires: results/models/*/fold_*/model.{json,pt}, results/evaluation/{metrics.parquet,presence.json},
-          results/scans/scans.parquet, results/folds/folds.parquet.
-Produces: results/models/{name}.luna16; results/predicted/ with the phantom.
+          results/scans/scans.parquet, results/folds/folds.parquet; of the detector in 3-D
+          results/reduction/fold_*/{judged,candidates}.parquet, results/scans/{nodules,excluded}.parquet.
+Produces: results/models/{name}.luna16, {name}_3d.luna16; results/predicted/ with the phantom;
+          results/predictions/{scan}/ of each scan that the sheet predict.scans names.
 """
 
-# Folders of results/models whose networks the model is made of.
+# Folders of results/models whose networks the models are made of.
+OF_LUNGS = [f"lungs/{fold}" for fold in FOLD_PARTS if LUNGS_BY == "unet"]
+# One network of each kind where these are trained on all scans, else those of every fold.
+WHOLE = config["export"]["networks"] == "all"
+OWN = [f"fold_{max(FOLDS, default=0) + 1}"] if WHOLE else FOLD_PARTS
+HOME = "all_scans/" if WHOLE else ""
 OF_MODEL = [
-    *[f"unet/{fold}" for fold in FOLD_PARTS],
-    *[f"presence/{fold}" for fold in FOLD_PARTS if PRESENCE],
-    *[f"malignancy/{fold}/{m}" for fold in FOLD_PARTS for m in MEMBERS if MALIGNANCY],
+    *[f"{HOME}{FIRST}/{fold}" for fold in OWN],
+    *[f"{HOME}presence/{fold}" for fold in OWN if PRESENCE],
+    *[f"{HOME}malignancy/{fold}/{m}" for fold in OWN for m in MEMBERS if MALIGNANCY],
+    *OF_LUNGS,
 ]
+OF_MODEL_3D = [f"{name}/{fold}" for name in ("unet3d", "reduction") for fold in FOLD_PARTS]
+OF_MODEL_3D += OF_LUNGS
 
 
 rule export_model:
@@ -38,9 +48,44 @@ rule export_model:
         name=config["export"]["name"],
         source=config["data"]["source"],
         folds=len(FOLDS),
+        detector=FIRST,
+        whole=WHOLE,
         settings={"candidates": config["candidates"], "vote": config["malignancy"]["vote"]},
     script:
         "../scripts/export_model.py"
+
+
+rule export_volumes:
+    input:
+        models=expand("results/models/{place}/model.json", place=OF_MODEL_3D),
+        weights=expand("results/models/{place}/model.pt", place=OF_MODEL_3D),
+        judged=expand("results/reduction/{part}/judged.parquet", part=FOLD_PARTS),
+        candidates=expand("results/reduction/{part}/candidates.parquet", part=FOLD_PARTS),
+        nodules="results/scans/nodules.parquet",
+        excluded="results/scans/excluded.parquet",
+        metrics="results/evaluation/metrics.parquet",
+        scans="results/scans/scans.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("export_volumes"),
+    output:
+        model=MODEL_3D,
+    log:
+        "results/logs/export_volumes/all.log",
+    benchmark:
+        "results/benchmarks/export_volumes/all.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        name=Path(MODEL_3D).stem,
+        source=config["data"]["source"],
+        folds=len(FOLDS),
+        windows=WINDOWS,
+    script:
+        "../scripts/export_volumes.py"
 
 
 # What a person does with a model, tried in every run: DICOM in, findings out.
@@ -70,3 +115,28 @@ rule predict_phantom:
         runtime=minutes(30),
     script:
         "../scripts/predict_phantom.py"
+
+
+# On a cluster: findings in the scans of a sheet (predict.scans), a job each.
+rule predict_scan:
+    input:
+        scan=lambda wildcards: SHEET[wildcards.scan].files,
+        model=config["predict"]["model"] or MODEL,
+        code=code("predict_scan"),
+    output:
+        findings=directory("results/predictions/{scan}"),
+    log:
+        "results/logs/predict_scan/{scan}.log",
+    benchmark:
+        "results/benchmarks/predict_scan/{scan}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(8000),
+        runtime=minutes(30),
+    params:
+        series=lambda wildcards: SHEET[wildcards.scan].series,
+    script:
+        "../scripts/predict_scan.py"

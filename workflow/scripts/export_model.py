@@ -1,38 +1,18 @@
-"""Gather the networks of all folds, and what is known of them, into one model file."""
+"""Gather the networks of all folds, or of all scans, and what is known of them in one file."""
 
 from pathlib import Path
 
-import nodules
-from nodules.base import jobs, provenance, tables
+from nodules.base import jobs, tables
 from nodules.base.files import read_json
 from nodules.inference import exported, exporting
-
-PACKAGES = ("numpy", "torch", "torchvision", "opencv-python-headless", "connected-components-3d")
+from nodules.inference.export_facts import facts_of
 
 
 def main(snakemake):
     """One zip of a manifest and the networks' weights."""
     inputs, params = snakemake.input, snakemake.params
-    networks = exporting.networks_of(inputs.models)
-    scans = tables.read(inputs.scans, "scans")
-    used = scans[scans["status"] == "ok"]
-    folds = tables.read(inputs.folds, "folds")
-    facts = {
-        "version": nodules.__version__,
-        "data": {
-            "source": params.source,
-            "scans": len(used),
-            "scans trained on": int((folds["fold"] >= 0).sum()),
-            "scans held out": int((folds["fold"] < 0).sum()),
-            "nodules": int(used["n_nodules"].sum()),
-            "folds": params.folds,
-            "SHA-256 of the scans": provenance.data_hash(scans),
-        },
-        "made_with": {
-            "commit": provenance.commit(Path(snakemake.scriptdir)),
-            **provenance.versions(PACKAGES),
-        },
-    }
+    system = exporting.on_slices(params.detector)
+    networks = exporting.networks_of(inputs.models, system)
     fitted = read_json(inputs.presence)["fitted"] if inputs.presence else None
     manifest = exporting.manifest(
         params.name,
@@ -40,7 +20,9 @@ def main(snakemake):
         params.settings,
         fitted,
         tables.read(inputs.metrics, "metrics"),
-        facts,
+        facts_of(inputs, params, Path(snakemake.scriptdir)),
+        system,
+        exporting.ALL if params.whole else exporting.FOLDS,
     )
     files = dict(zip((n["file"] for n in networks), map(Path, inputs.weights), strict=True))
     exported.write(Path(snakemake.output.model), manifest, files)

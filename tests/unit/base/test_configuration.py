@@ -42,7 +42,10 @@ def test_published_overlay_is_valid():
     configuration.check(overlaid(**overlay, luna16_dir="somewhere"))
 
 
-@pytest.mark.parametrize("file", ["config/best.yaml", "benchmarks/unseen.yaml"])
+OVERLAYS = ("config/best.yaml", "config/lidc_sample.yaml", "benchmarks/unseen.yaml")
+
+
+@pytest.mark.parametrize("file", OVERLAYS)
 def test_overlay_is_valid(file):
     overlay = yaml.safe_load((ROOT / file).read_text())
     given = {"data": {"source": "luna16"}, "luna16_dir": "somewhere"}
@@ -64,6 +67,10 @@ def test_every_key_is_documented_with_its_default():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            {"export": {"networks": "all"}, "detectors": ["transformer"]},
+            "export.networks: all retrains the U-Net, but transformer is the first of detectors",
+        ),
         ({"unet": {"epoch": 3}}, "unknown key 'unet.epoch': did you mean 'epochs'"),
         ({"unet": {"learning_rate": "fast"}}, "unet.learning_rate: 'fast' is not of type 'number'"),
         ({"unet": {"epochs": "2.5"}}, "unet.epochs: 2.5 is not of type 'integer'"),

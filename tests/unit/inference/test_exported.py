@@ -240,5 +240,6 @@ def test_networks_that_were_fed_otherwise_are_not_exported_together(tmp_path):
     model = models.make_model(tmp_path)
     networks = exported.read_manifest(model)["networks"]
     networks[1]["manifest"]["input"]["lungs"] = "slice_kmeans"
+    system = exporting.on_slices("unet")
     with pytest.raises(UserError, match="cut in another way"):
-        exporting.manifest("x", networks, {}, None, models.metrics(), {})
+        exporting.manifest("x", networks, {}, None, models.metrics(), {}, system)

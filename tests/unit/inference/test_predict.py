@@ -201,7 +201,7 @@ def test_a_scan_without_lungs_is_told(model):
 
 def test_a_model_of_another_system_or_without_networks_is_refused(tmp_path, monkeypatch):
     path = models.make_model(tmp_path)
-    monkeypatch.setattr(predict, "METHODS", {})
+    monkeypatch.setattr(predict, "WAYS", ())
     with pytest.raises(UserError, match="its lungs are found by 'volume', which is not known"):
         predict.open_model(path, "cpu", 1)
     monkeypatch.setattr(predict, "SYSTEMS", {})
@@ -220,7 +220,7 @@ def test_another_detector_fits_behind_the_same_function(scan, model):
         mask = np.ones((2, 3, 4), bool)
         return [candidate.Candidate(x, y, z, 9.0, 380.0, 0.8, 0.7, np.nan, None, (4, 5, 6), mask)]
 
-    other = predict.Model(model.manifest, "volume", one, 0.5, 1.0)
+    other = predict.Model(model.manifest, model.lungs, one, 0.5, 1.0)
     (found,) = predict.predict(scan, other)
     assert (found.confidence, found.probability, found.voxels) == (0.7, 0.7, 24)
     assert found.box == (slice(4, 6), slice(5, 8), slice(6, 10))
@@ -235,7 +235,7 @@ def test_of_overlapping_masks_the_surer_one_has_the_voxels(scan, model):
         corner = (4, 5, 6)
         return [candidate.Candidate(*numbers, p, np.nan, None, corner, m) for p, m in made]
 
-    own = predict.predict(scan, predict.Model(model.manifest, "volume", two, 0.5, 1.0))
+    own = predict.predict(scan, predict.Model(model.manifest, model.lungs, two, 0.5, 1.0))
     assert [f.voxels for f in own] == [24, 0, 6] and own.rows[1]["mean_hu"] is None
     assert np.bincount(own.labels().ravel(), minlength=4)[1:].tolist() == [24, 0, 6]
 

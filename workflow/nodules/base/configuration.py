@@ -190,6 +190,15 @@ def _meant(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else ""
 
 
+def _of_export(config: Mapping[str, Any]) -> Iterator[str]:
+    first = config["detectors"][0]
+    if config["export"]["networks"] == "all" and first != "unet":
+        yield (
+            f"export.networks: all retrains the U-Net, but {first} is the first of detectors; put"
+            " unet first, or export folds"
+        )
+
+
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     low, high = config["slices"]["window"]
     if low >= high:
@@ -204,6 +213,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
     yield from _of_detectors(config)
     yield from _in_3d(config)
+    yield from _of_export(config)
     if config["maskrcnn"]["enabled"]:
         yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):

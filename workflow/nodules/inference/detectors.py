@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.inference import slicewise
+from nodules.inference import slicewise, volumewise
 from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
 from nodules.prepare.lungs import Mask
@@ -35,4 +35,5 @@ class System:
 
 SYSTEMS: Mapping[str, System] = {
     "slices": System(slicewise.detector, ("unet",)),
+    "volumes": System(volumewise.detector, ("unet3d", "reduction")),
 }

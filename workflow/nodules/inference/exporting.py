@@ -1,6 +1,7 @@
 """What a run knows of its networks, gathered into the manifest of one model file."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,41 +10,84 @@ import pandas as pd
 from nodules.base.files import UserError, read_json
 from nodules.inference import exported
 
-SYSTEM = "slices"
-ROLES = ("unet", "presence", "malignancy")
-# Of table `metrics`, what says how good the model is: measure, system, and operating point.
-SCORES = (
-    ("cpm", "unet_resnet", ""),
-    ("cpm", "unet", ""),
-    ("recall", "unet_resnet", "best_8_per_scan"),
-    ("false_alarms_per_scan", "unet_resnet", "best_8_per_scan"),
-    ("sensitivity", "unet_resnet", "1"),
-    ("presence_auc", "presence", ""),
-    ("presence_ece_scaled", "presence", ""),
-    ("malignancy_auc", "resnet", ""),
-    ("dice", "unet", ""),
+LUNGS = "lungs"  # role of the networks that find lungs, which see scans in a way of their own
+
+
+@dataclass(frozen=True)
+class System:
+    """A kind of model: what finds with it, and what is told of how good it is.
+
+    key:   in `inference.detectors.SYSTEMS`. roles: what a network decides, by its model's name.
+    same:  keys of `input` in which networks must agree.
+    first: the detecting networks' system in table `metrics`; second: with the second stage; drawn:
+    what draws the masks.
+    """
+
+    key: str
+    roles: Mapping[str, str]
+    same: tuple[str, ...]
+    first: str
+    second: str
+    drawn: str
+
+    @property
+    def scores(self) -> list[tuple[str, str, str]]:
+        """Of table `metrics`, what says how good the model is: measure, system, operating point."""
+        classified = [("presence_auc", "presence", ""), ("presence_ece_scaled", "presence", "")]
+        return [
+            ("cpm", self.second, ""),
+            ("cpm", self.first, ""),
+            ("recall", self.second, "best_8_per_scan"),
+            ("false_alarms_per_scan", self.second, "best_8_per_scan"),
+            ("sensitivity", self.second, "1"),
+            *(classified if "presence" in self.roles else []),
+            *([("malignancy_auc", "resnet", "")] if "malignancy" in self.roles else []),
+            ("dice", self.drawn, ""),
+        ]
+
+
+def on_slices(detector: str) -> System:
+    """The system of a detector on slices with the ResNet50s behind it."""
+    roles = {detector: "unet", "presence": "presence", "malignancy": "malignancy", LUNGS: LUNGS}
+    same = ("lungs", "slices")
+    return System("slices", roles, same, detector, f"{detector}_resnet", detector)
+
+
+IN_3D = System(
+    "volumes",
+    {"unet3d": "unet3d", "reduction": "reduction", LUNGS: LUNGS},
+    ("lungs", "volumes"),
+    "unet3d",
+    "unet3d_reduction",
+    "reduction",
 )
+STAGES = ("unet3d", "reduction", "intercept")  # of the weights of its stages' logits
 SETS = {
     "test": "held-out scans, which no network has seen, by all networks together",
     "out_of_fold": "scans that each fold leaves out, by that fold's networks alone",
 }
+ALL = (
+    "one network of each kind, trained on all scans; scores, thresholds and temperature are those"
+    " of the folds' networks, since no scan is left to judge it by"
+)
+FOLDS = "the networks of all folds, their answers averaged"
 INTENDED_USE = (
     "Research on lung nodules in chest CT: candidates for a reader to look at. Not a medical"
     " device: not for diagnosis, treatment or any decision about a patient."
 )
 
 
-def networks_of(models: Iterable[str | Path], roles: Sequence[str] = ROLES) -> list[dict[str, Any]]:
+def networks_of(models: Iterable[str | Path], system: System) -> list[dict[str, Any]]:
     """Each network as a manifest names it, of the paths of their model.json.
 
-    roles: what a network of the system may be; UserError for another.
+    Raises UserError for a network that the system does not have.
     """
     found = []
     for path in map(Path, models):
         own = read_json(path)
-        role, trained = own["model"], own["trained_on"]
-        if role not in roles:
-            raise UserError(f"{path}: '{role}' is no network of this system. Name others.")
+        if own["model"] not in system.roles:
+            raise UserError(f"{path}: '{own['model']}' is no network of this system. Name others.")
+        role, trained = system.roles[own["model"]], own["trained_on"]
         place = f"{role}/fold_{trained['fold']}/member_{trained['member']}.pt"
         weights = own["weights"]
         network = {"role": role, "fold": trained["fold"], "member": trained["member"]}
@@ -58,19 +102,19 @@ def manifest(
     fitted: Mapping[str, Any] | None,
     metrics: pd.DataFrame,
     facts: Mapping[str, Any],
-    system: str = SYSTEM,
-    same: Sequence[str] = ("lungs", "slices"),
+    system: System,
+    ensemble: str = FOLDS,
 ) -> dict[str, Any]:
-    """The manifest of a model of networks trained in folds.
+    """The manifest of a model of a run's networks.
 
-    settings: candidates, and how malignancy networks vote. fitted: `fitted` of presence.json; None
-    without presence networks. metrics: that table. facts: version, data, made_with. system: what
-    finds with them (`inference.detectors`). same: keys of `input` in which networks must agree.
+    settings: of candidates, of both stages, and how malignancy networks vote. fitted: threshold and
+    temperature as `fitted` of presence.json has them; None where none could be. metrics: that
+    table. facts: version, data, made_with. ensemble: which networks these are, in words.
     Raises UserError where networks prepare scans in different ways.
     """
     first = networks[0]["manifest"]
-    for network in networks:
-        if any(network["manifest"]["input"][key] != first["input"][key] for key in same):
+    for network in (n for n in networks if n["role"] != LUNGS):
+        if any(network["manifest"]["input"][key] != first["input"][key] for key in system.same):
             raise UserError(
                 f"{network['file']}: its scans are cut in another way than those of"
                 f" {networks[0]['file']}. Run snakemake again before exporting."
@@ -87,11 +131,11 @@ def manifest(
         "format": exported.FORMAT,
         "kind": exported.KIND,
         "name": name,
-        "system": system,
-        "ensemble": "the networks of all folds, their answers averaged",
+        "system": system.key,
+        "ensemble": ensemble,
         "settings": dict(settings) | thresholds,
-        "input": {key: first["input"][key] for key in same} | {"networks": own},
-        "scores": scores(metrics),
+        "input": {key: first["input"][key] for key in system.same} | {"networks": own},
+        "scores": scores(metrics, system),
         "intended_use": INTENDED_USE,
         "licence": first["licence"],
         **facts,
@@ -99,13 +143,13 @@ def manifest(
     }
 
 
-def scores(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+def scores(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:
     """Rows of table `metrics` that say how good the model is, with their intervals."""
     found = []
-    for measure, system, point in SCORES:
+    for measure, key, point in system.scores:
         own = metrics[
             (metrics["measure"] == measure)
-            & (metrics["system"] == system)
+            & (metrics["system"] == key)
             & (metrics["point"] == point)
             & (metrics["group"] == "")
             & (metrics["other"] == "")

@@ -8,6 +8,7 @@ from nodules.inference import exported
 from nodules.inference.exporting import SETS
 
 WIDTH = 16
+LEFT_OUT = ("lungs", "slices", "volumes", "output")  # of a network's input: told of all or before
 
 
 def card(manifest: Mapping[str, Any], place: str) -> str:
@@ -46,10 +47,11 @@ def _networks(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _input(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"lungs: {told.get('lungs')}"
-    if "slices" in told:
-        yield f"slices: {_shown(told['slices'])}"
+    for key in ("slices", "volumes"):
+        if key in told:
+            yield f"{key}: {_shown(told[key])}"
     for role, own in told.get("networks", {}).items():
-        further = {k: v for k, v in own.items() if k not in ("lungs", "slices", "output")}
+        further = {k: v for k, v in own.items() if k not in LEFT_OUT}
         if further:
             yield f"{role}: {_shown(further)}"
 

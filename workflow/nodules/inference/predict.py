@@ -18,11 +18,12 @@ from nodules.images.reading import Found, Reading
 from nodules.inference import exported
 from nodules.inference.candidate import Candidate
 from nodules.inference.detectors import SYSTEMS, Detector
-from nodules.inference.ensemble import load
+from nodules.inference.ensemble import Ensemble, load
+from nodules.inference.scan_lungs import ROLE, WAYS, LungFinder
 from nodules.learning.machine import take
-from nodules.prepare import lung_search, scan_check
+from nodules.prepare import lung_masks, lung_search, scan_check
 from nodules.prepare.lung_check import REMEDY as NO_LUNGS
-from nodules.prepare.lungs import AIR_HU, METHODS, decimate
+from nodules.prepare.lungs import AIR_HU, decimate
 from nodules.stats.logits import scaled
 
 CHOSEN = 0.5  # threshold of a model for which none could be fitted
@@ -37,7 +38,7 @@ class Model:
     """A model ready to be asked: what its file says, how lungs are found, and its detector."""
 
     manifest: dict
-    lungs: str
+    lungs: LungFinder
     detector: Detector
     threshold: float
     temperature: float
@@ -66,19 +67,27 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
     if missing:
         raise FileDefect(str(path), f"it has no network {missing[0]}", exported.OTHER)
     try:
-        fitted, lungs = made.manifest["settings"], str(made.manifest["input"]["lungs"])
-        if lungs not in METHODS:
-            reason = f"its lungs are found by '{lungs[:40]}', which is not known here"
-            raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
+        fitted = made.manifest["settings"]
         return Model(
             made.manifest,
-            lungs,
+            _lungs(made, path),
             system.build(made),
             _fitted(fitted.get("threshold"), CHOSEN),
             _fitted(fitted.get("temperature"), 1.0),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FileDefect(str(path), f"its manifest lacks {error}", exported.OTHER) from error
+
+
+def _lungs(made: Ensemble, path: str | Path) -> LungFinder:
+    """How a model finds lungs; FileDefect where that is not known here, or its networks lack."""
+    way = str(made.manifest["input"]["lungs"])
+    if way not in WAYS:
+        reason = f"its lungs are found by '{way[:40]}', which is not known here"
+        raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
+    if way == lung_masks.UNET and ROLE not in made.bundles:
+        raise FileDefect(str(path), f"it has no network {ROLE}", exported.OTHER)
+    return LungFinder(way, made)
 
 
 def _fitted(value: float | None, otherwise: float) -> float:
@@ -108,12 +117,14 @@ def predict(
     device: str = "auto",
     threads: int = 0,
     tell: Tell = lambda step, share: None,
+    lungs: str | Path | None = None,
 ) -> Findings:
     """What a model finds in a chest CT.
 
     scan: a DICOM folder, zip or file, .mhd, .mha, .nii, .nrrd, or one that was read
     (`images.reading`). model: a file that `snakemake export` wrote, or what `open_model` made of
     it. series: UID, where DICOM holds several. tell: is given each step and its share done.
+    lungs: header of the scan's lung mask, for a model whose own scans had given ones.
     Raises UserError where the scan cannot be read or is no chest CT in HU, or the model is none.
     """
     ready = model if isinstance(model, Model) else open_model(model, device, threads)
@@ -125,12 +136,13 @@ def predict(
     tell("check", 0.0)
     notes = _checked(read)
     tell("lungs", 0.0)
-    lungs = lung_search.search(ready.lungs, read.voxels, read.geometry)
-    if lungs.method == lung_search.NONE:
-        notes.append(f"no sign of lungs: {lungs.plausibility.reason.rstrip('.')}. {NO_LUNGS}")
+    found_lungs, told = ready.lungs.find(read.voxels, read.geometry, Path(lungs) if lungs else None)
+    notes += told
+    if found_lungs.method == lung_search.NONE:
+        notes.append(f"no sign of lungs: {found_lungs.plausibility.reason.rstrip('.')}. {NO_LUNGS}")
     tell("detect", 0.0)
     found = ready.detector(
-        read.voxels, read.geometry, lungs.mask, lambda share: tell("detect", share)
+        read.voxels, read.geometry, found_lungs.mask, lambda share: tell("detect", share)
     )
     tell("measure", 0.0)
     middle = _middle(read.voxels, read.geometry)
@@ -140,7 +152,7 @@ def predict(
         form=read.form,
         geometry=read.geometry,
         stored=read.stored,
-        lungs=lungs.plausibility.statement,
+        lungs=found_lungs.plausibility.statement,
         notes=(*read.notes, *notes),
         threshold=ready.threshold,
         model=ready.about,

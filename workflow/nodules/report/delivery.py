@@ -113,6 +113,26 @@ def write(
     return told
 
 
+def single(
+    source: Path, folder: Path, find: Callable[[Reading], Findings], wanted: Sequence[str] = ()
+) -> tuple[Findings, list[str]]:
+    """Write the findings of the one scan that a source holds; also returns what `write` does.
+
+    wanted: UID of the DICOM series to take. Raises UserError where there is none or more than one.
+    """
+    with reading.opened(source, wanted) as found:
+        scans = [scan for scan in found if scan.is_ct] or found
+        if len(scans) > 1:
+            held = ", ".join(scan.name for scan in scans[:3])
+            raise UserError(
+                f"{escaped(str(source))}: it holds {len(scans)} scans ({held}). Name one of them, "
+                "or its series."
+            )
+        read = scans[0].read()
+        findings = find(read)
+        return findings, write(folder, findings, read.voxels, scans[0].chosen)
+
+
 def table(findings: Findings) -> str:
     """findings.csv: a row a finding; of LUNA16's columns first, then the rest of COLUMNS."""
     text = io.StringIO()

@@ -1,0 +1,200 @@
+"""`luna16 download`: public scans, checked and in the layout that the workflow reads."""
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nodules.base import messages
+
+if TYPE_CHECKING:
+    from nodules.datasets.check import Further
+
+PACKAGES = ("pylidc", "pydicom", "SimpleITK", "scipy", "cv2", "fill_voids")
+
+SAMPLE = """\
+Fetch ten public chest CTs of LUNA16 (LIDC-IDRI, CC BY 3.0) from The Cancer Imaging Archive, without
+an account: some 0.7 GB to download, 1.4 GB on disk. Each is checked (the MD5 of every slice, all
+slices, what `luna16 check` looks at) and written in LUNA16's layout, one scan in each of the ten
+subsets. The lists of nodules are made of the readers' outlines by LUNA16's own rule: nodules that
+three of four readers outlined, 3 mm or larger.
+
+  DIR/subset<k>/<series UID>.mhd, .raw      the scans
+  DIR/annotations.csv, annotations_excluded.csv, seriesuids.csv
+  DIR/dicom/<series UID>.zip                the DICOM files as they came; may be deleted
+"""
+SAMPLE_EXAMPLES = """\
+examples:
+  luna16 download lidc-sample lidc
+  snakemake --cores 8 --configfile config/lidc_sample.yaml --config luna16_dir=lidc
+"""
+LUNA16 = """\
+Fetch LUNA16's own files (CC BY 4.0) from Zenodo and unpack them: the lists of nodules, excluded
+findings and candidates, and the subsets' scans, 6 to 7 GB to download for each subset and 12 GB on
+disk. Size and MD5 of each file are those that Zenodo's record names.
+"""
+LUNA16_EXAMPLES = """\
+examples:
+  luna16 download luna16 /data/LUNA16
+  luna16 download luna16 /data/LUNA16 --subsets 0 9
+  luna16 download luna16 /data/LUNA16 --lungs && luna16 check /data/LUNA16
+"""
+BOTH = """\
+One connection at a time, with pauses where the server asks for them. Started again, it goes on
+where it was stopped: what is there and whole is not fetched again. A proxy is taken from
+https_proxy.
+
+Exit status: 0 all is there, 1 some is not (the messages say why), 2 the server cannot be reached,
+DIR cannot be written, or the command line is wrong, 130 interrupted.
+"""
+BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {rate_fmt} {remaining}"
+NO_TOTAL = "{desc} {n_fmt} {rate_fmt}"
+
+
+def add_download(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 download` with what it can fetch."""
+    parser = commands.add_parser("download", help="fetch public scans: a sample, or LUNA16")
+    kinds = parser.add_subparsers(required=True, metavar="WHAT")
+    sample = _kind(kinds, "lidc-sample", "ten scans, to try it all", SAMPLE, SAMPLE_EXAMPLES)
+    sample.set_defaults(run=run_sample)
+    luna16 = _kind(kinds, "luna16", "the challenge's own files", LUNA16, LUNA16_EXAMPLES)
+    luna16.add_argument(
+        "--subsets",
+        nargs="+",
+        type=int,
+        choices=range(10),
+        default=list(range(10)),
+        metavar="K",
+        help="subsets to fetch, such as: 0 9 (default: all ten)",
+    )
+    luna16.add_argument("--lungs", action="store_true", help="also fetch LUNA16's lung masks")
+    luna16.set_defaults(run=run_luna16)
+
+
+def _kind(
+    kinds: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    words: str,
+    description: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    parser = kinds.add_parser(
+        name,
+        help=words,
+        description=description,
+        epilog=examples + "\n" + BOTH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder to fetch into")
+    parser.add_argument("--quiet", action="store_true", help="tell nothing but what failed")
+    parser.add_argument("--server", metavar="URL", help="another server with the same interface")
+    return parser
+
+
+def run_sample(arguments: argparse.Namespace) -> int:
+    """Fetch the sample, a line a scan; 1 where one is missing."""
+    _require_all()
+    from nodules.datasets import conversion_text, lidc_sample
+
+    job = lidc_sample.Job(
+        arguments.folder,
+        (arguments.server or lidc_sample.SERVER).rstrip("/"),
+        further=_lungs(),
+        tell=_Bars(arguments.quiet),
+    )
+
+    def ended(row: dict[str, str], new: bool) -> None:
+        job.tell("", 0, 0)
+        done = lidc_sample.is_done(row)
+        _tell(conversion_text.line(row, new), done, arguments.quiet)
+
+    rows = lidc_sample.download(job, ended)
+    missing = sum(not lidc_sample.is_done(row) for row in rows)
+    if not arguments.quiet:
+        nodules = sum(one.nodules for one in lidc_sample.listed())
+        _print(
+            f"{len(rows) - missing} of {len(rows)} scans are in {arguments.folder}, with the lists"
+            f" of their nodules ({nodules} in all ten); {missing} missing.\n"
+        )
+    return int(missing > 0)
+
+
+def run_luna16(arguments: argparse.Namespace) -> int:
+    """Fetch LUNA16's files, a line each; 1 where one is missing."""
+    from nodules.datasets import luna16_download
+
+    job = luna16_download.Job(
+        arguments.folder,
+        (arguments.server or luna16_download.SERVER).rstrip("/"),
+        tell=_Bars(arguments.quiet),
+    )
+
+    def ended(name: str, reason: str, new: bool) -> None:
+        job.tell("", 0, 0)
+        text = reason or f"{name}: {'checked and in its place' if new else 'was there'}"
+        _tell(text, not reason, arguments.quiet)
+
+    wanted = luna16_download.sources(sorted(set(arguments.subsets)), arguments.lungs)
+    return int(bool(luna16_download.download(job, wanted, ended)))
+
+
+class _Bars:
+    """A bar for the file that is fetched, where somebody may be looking."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.shown = not quiet and sys.stderr.isatty()
+        self.name = ""
+        self.bar: Any = None
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Show how far a file is; no name ends the bar."""
+        if not self.shown:
+            return
+        if name != self.name:
+            self._begin(name, total)
+        if self.bar is not None:
+            self.bar.n = done
+            self.bar.refresh()
+
+    def _begin(self, name: str, total: int) -> None:
+        from tqdm import tqdm
+
+        if self.bar is not None:
+            self.bar.close()
+        self.name, self.bar = name, None
+        if name:
+            form: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
+            way = BAR if total else NO_TOTAL
+            self.bar = tqdm(desc=name, total=total or None, bar_format=way, **form)
+
+
+def _lungs() -> "Further":
+    """The look for lungs that `luna16 check` takes."""
+    from nodules.prepare import lung_check
+
+    return lung_check.verdicts
+
+
+def _tell(text: str, well: bool, quiet: bool) -> None:
+    """A line as soon as it is known; what failed goes to stderr."""
+    if not well:
+        print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
+    elif not quiet:
+        _print(f"{messages.escaped(text)}\n")
+    sys.stdout.flush()
+
+
+def _require_all() -> None:
+    """UserError where a package that the sample needs is not there."""
+    from nodules.base.files import UserError
+
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        told = f"luna16 download lidc-sample needs {', '.join(missing)}."
+        raise UserError(f"{told} Install them: pip install 'luna16-nodules[workflow]'")
+
+
+def _print(text: str) -> None:
+    """Print what a terminal of any encoding can show: what it lacks is spelled."""
+    print(messages.for_terminal(text, sys.stdout.encoding), end="")

@@ -1,0 +1,88 @@
+"""The two-stage system in 3-D: a U-Net marks centres, a second network judges and draws cubes.
+
+The steps are the workflow's own, function by function, so that candidates are the same.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nodules.images import regions
+from nodules.images.geometry import Geometry
+from nodules.images.spheres import Box, sphere
+from nodules.inference import reduction, windows
+from nodules.inference.candidate import Candidate
+from nodules.inference.ensemble import Ensemble
+from nodules.inference.exporting import STAGES
+from nodules.prepare.held import volume_of
+from nodules.prepare.lungs import Mask
+from nodules.prepare.volume_cut import VolumeSettings
+from nodules.stats.logits import logit, sigmoid
+
+UID = "scan"  # tables need one; candidates have none
+
+Tell = Callable[[float], object]
+
+
+def detector(
+    model: Ensemble,
+) -> Callable[[NDArray[np.int16], Geometry, Mask, Tell], list[Candidate]]:
+    """The detector of a model with the roles unet3d and reduction."""
+    told = model.input("unet3d")["volumes"]
+    settings = VolumeSettings(**told | {"window": tuple(told["window"])})
+    seeing = windows.WindowSettings(**model.manifest["settings"]["windows"])
+    weights = np.array([model.manifest["settings"]["stages"][key] for key in STAGES], float)
+    side = model.input("reduction")["cube"]
+
+    def detect(
+        volume: NDArray[np.int16], geometry: Geometry, lungs: Mask, tell: Tell
+    ) -> list[Candidate]:
+        held = volume_of(UID, volume, geometry, lungs, settings)
+        tell(0.05)
+        first = windows.detect(model.networks("unet3d"), held, seeing, model.device)
+        tell(0.8)
+        second = reduction.reduce(model.networks("reduction"), held, first, side, model.device)
+        tell(1.0)
+        confidence = combined(second.candidates, weights)
+        drawn = dict(list(second.regions.groupby("region")))
+        rows = second.candidates.assign(confidence=confidence).to_dict("records")
+        made = [_candidate(row, drawn.get(row["candidate"]), geometry) for row in rows]
+        return sorted(made, key=lambda candidate: -candidate.probability)
+
+    return detect
+
+
+def combined(judged: pd.DataFrame, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Confidence of table `classified` by weights of the stages' logits, and an intercept, (3,).
+
+    As `evaluation.stages.combined`, which fits them.
+    """
+    logits = np.column_stack(
+        [logit(judged["probability"].to_numpy(float)), judged["logit"].to_numpy(float)]
+    )
+    return sigmoid(logits @ weights[:2] + weights[2])
+
+
+def _candidate(row: dict[str, Any], drawn: pd.DataFrame | None, native: Geometry) -> Candidate:
+    """A row of table `classified` with its mask; a ball of its diameter where none was drawn."""
+    mask, corner = _ball(row, native) if drawn is None else regions.box(drawn)
+    return Candidate(
+        x=float(row["x"]),
+        y=float(row["y"]),
+        z=float(row["z"]),
+        diameter_mm=float(row["diameter_mm"]),
+        volume_mm3=float(row["volume_mm3"]),
+        detection=float(row["probability"]),
+        probability=float(row["confidence"]),
+        logit=float("nan"),  # the two stages' confidence is fitted, and so calibrated
+        malignancy=None,
+        corner=corner,
+        mask=mask,
+    )
+
+
+def _ball(row: dict[str, Any], native: Geometry) -> Box:
+    return sphere(native, (row["x"], row["y"], row["z"]), row["diameter_mm"])

@@ -1,0 +1,17 @@
+"""Train a ResNet50 on all scans of the run to tell malignant from benign nodules."""
+
+from functools import partial
+
+from nodules.base import jobs, tables
+from nodules.learning import all_scans
+from nodules.learning.tasks.malignancy import MalignancySettings, NoduleTask
+
+
+def main(snakemake):
+    """Crops through the nodules that readers rated."""
+    sides = all_scans.sides(tables.read(snakemake.input.labels, "malignancy_labels"))
+    settings = MalignancySettings.of(snakemake.params.settings)
+    all_scans.run(snakemake, "malignancy", settings, partial(NoduleTask, sides=sides))
+
+
+jobs.run(main, snakemake)
