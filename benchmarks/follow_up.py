@@ -13,7 +13,7 @@ import resource
 import sys
 import time
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -316,7 +316,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--matrix", type=int, default=320, help="pixels of a row of the phantom")
     parser.add_argument("--scans", type=Path, help="a folder of LUNA16 scans instead of phantoms")
-    parser.add_argument("--out", type=Path, help="write nodules.csv, pairs.csv and summary.json here")
+    parser.add_argument(
+        "--out", type=Path, help="write nodules.csv, pairs.csv and summary.json here"
+    )
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
 """Two times of one patient: registered, findings linked, looked for where missing, and measured."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -169,13 +169,60 @@ def compare(prior: Time, current: Time, gate_mm: float = matching.GATE_MM) -> Pa
     registration = register(first.for_registration, second.for_registration)
     if registration.mirrored:
         raise UserError(
-            f"{prior.uid} and {current.uid}: {registration.problem}, by its vessels. Find out which "
-            "one has left and right exchanged, and convert it again."
+            f"{prior.uid} and {current.uid}: {registration.problem}, by its vessels. Find out "
+            "which one has left and right exchanged, and convert it again."
         )
     links = _links(first, second, registration, gate_mm)
     if first is not prior:
         links = [link.swapped() for link in links]
     return Pair(prior, current, registration, sorted(links, key=_order))
+
+
+def carried(pair: Pair) -> Time:
+    """The current scan with what was found in it by looking, for the next pair's prior.
+
+    So a nodule is followed on through a list that lacks it; its number counts on from the list's.
+    """
+    found = [
+        Spot(number, link.second.measured.world, link.second.measured.diameter_mm)
+        for link, number in _numbered(pair)
+        if link.second.spot is None and link.second.measured
+    ]
+    return replace(pair.current, spots=(*pair.current.spots, *found))
+
+
+def trajectories(pairs: Sequence[Pair]) -> list[dict[int, tuple[int, int]]]:
+    """Nodules over consecutive pairs: time (from 0) -> pair and link (from 0) that tell of it.
+
+    pairs: each one's prior is the `carried` current of the one before. Links are one to one, so a
+    nodule is in one trajectory; those at one time alone are in none.
+    """
+    found: list[dict[int, tuple[int, int]]] = []
+    ending: dict[int, dict[int, tuple[int, int]]] = {}
+    for time, pair in enumerate(pairs):
+        ended, ending = ending, {}
+        for at, (link, number) in enumerate(_numbered(pair)):
+            if link.state != matching.MATCHED:
+                continue
+            first = link.first.spot.number if link.first.spot else 0
+            chain = ended.get(first)
+            if chain is None:
+                chain = {time: (time, at)}
+                found.append(chain)
+            chain[time + 1] = (time, at)
+            ending[number] = chain
+    return found
+
+
+def _numbered(pair: Pair) -> list[tuple[Link, int]]:
+    """Links with the finding's number in the current scan, also of what was found by looking."""
+    last = max((spot.number for spot in pair.current.spots), default=0)
+    numbered = []
+    for link in pair.links:
+        if link.second.spot is None and link.state == matching.MATCHED:
+            last += 1
+        numbered.append((link, link.second.spot.number if link.second.spot else last))
+    return numbered
 
 
 def require_one_patient(prior: Time, current: Time) -> None:

@@ -33,7 +33,7 @@ SWAPPED = {state: state for state in STATES} | {
 
 @dataclass(frozen=True)
 class Places:
-    """Findings of one time: world x, y, z (n, 3), the same mapped into the other, diameters (n,)."""
+    """Findings of one time: world points (n, 3), the same mapped into the other, diameters (n,)."""
 
     own: Floats
     mapped: Floats
@@ -85,25 +85,11 @@ def swallowed(first: Places, second: Places, links: Sequence[tuple[int, int]]) -
     apart = distances(first, second)
     found = {}
     for i in set(range(len(first))) - taken_first:
-        near = [j for j in taken_second if apart[i, j] <= second.diameters[j] / 2 + TOUCHING_MM]
+        near = [
+            (float(apart[i, j]), j)
+            for j in taken_second
+            if apart[i, j] <= second.diameters[j] / 2 + TOUCHING_MM
+        ]
         if near:
-            found[i] = min(near, key=lambda j, i=i: apart[i, j])
-    return found
-
-
-def chained(pairs: Sequence[Sequence[tuple[int, int]]]) -> list[dict[int, int]]:
-    """Trajectories over three times and more: time -> finding, of the links of consecutive times.
-
-    pairs: for each two consecutive times their links. A finding is in one trajectory exactly, if
-    it has a link at all: the links are one to one.
-    """
-    found: list[dict[int, int]] = []
-    for time, links in enumerate(pairs):
-        ending = {chain[time]: chain for chain in found if time in chain}
-        for i, j in links:
-            chain = ending.get(i)
-            if chain is None:
-                chain = {time: i}
-                found.append(chain)
-            chain[time + 1] = j
+            found[i] = min(near)[1]
     return found

@@ -130,10 +130,16 @@ def register(first: Lungs, second: Lungs, deformable: bool = True) -> Registrati
 
 def mirror(lungs: Lungs) -> Lungs:
     """The same lungs with left and right exchanged."""
+
+    def turned(array: Field) -> Field:
+        return np.ascontiguousarray(array[:, :, ::-1])
+
     return Lungs(
-        *(np.ascontiguousarray(a[:, :, ::-1]) for a in (lungs.coarse, lungs.coarse_mask)),
+        turned(lungs.coarse),
+        turned(lungs.coarse_mask),
         lungs.coarse_grid,
-        *(np.ascontiguousarray(a[:, :, ::-1]) for a in (lungs.fine, lungs.fine_mask)),
+        turned(lungs.fine),
+        turned(lungs.fine_mask),
         lungs.fine_grid,
     )
 
@@ -180,24 +186,20 @@ def deformed(first: Lungs, second: Lungs, warp: Warp) -> Warp:
     """An affine warp with a smooth displacement before it, by demons inside the lungs."""
     grid = first.fine_grid
     fixed, moving = _laid_together(first, second, warp)
-    transform = None
-    field = np.zeros((*grid.shape, 3), np.float32)
+    found: sitk.Image | None = None
     for shrink, rounds in zip((2, 1), ROUNDS, strict=True):
+        one, other = (_image(a, grid) for a in (fixed, moving))
+        if shrink > 1:
+            one, other = (sitk.BinShrink(image, [shrink] * 3) for image in (one, other))
         demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
         demons.SetNumberOfIterations(rounds)
         demons.SetStandardDeviations(SMOOTH_VOXELS)
         demons.SetMaximumRMSError(0.01)
         demons.SetNumberOfThreads(1)
-        one, other = (_image(a, grid) for a in (fixed, moving))
-        if shrink > 1:
-            one, other = (sitk.BinShrink(image, [shrink] * 3) for image in (one, other))
-        if transform is None:
-            found = demons.Execute(one, other)
-        else:
-            found = demons.Execute(one, other, sitk.Resample(transform, one))
-        transform = found
-    field = sitk.GetArrayFromImage(transform).astype(np.float32)
-    # The image's axes are the grid's own, its displacements are in the world.
+        start = [sitk.Resample(found, one)] if found is not None else []
+        found = demons.Execute(one, other, *start)
+    assert found is not None
+    field = sitk.GetArrayFromImage(found).astype(np.float32)
     return Warp(warp.matrix, warp.offset, field, grid)
 
 
