@@ -5,11 +5,12 @@ from nodules.report.catalogue import TITLES, figures_of
 report: "../report/workflow.rst"
 
 
-FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN, TRACK)
+FIGURES = figures_of(DETECTORS, config["tasks"], MASKRCNN, TRACK, FOLLOW_UP)
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
 PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
+PAGES += ["follow_up"] if FOLLOW_UP else []
 # The comparison of systems: its table, and what it states.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
 # What the page of numbers says in sentences, of what was run.

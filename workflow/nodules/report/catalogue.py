@@ -21,6 +21,7 @@ TITLES = {
     "malignancy_differences": "Benign or malignant: by size, and differences",
     "malignancy_by_diameter": "Benign or malignant: probability and diameter",
     "training": "Trainings",
+    "growth": "Follow-up: nodules over time",
 }
 
 # What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, the
@@ -39,17 +40,24 @@ NEEDED = {
     "malignancy_roc": {"malignancy"},
     "malignancy_differences": {"malignancy"},
     "malignancy_by_diameter": {"malignancy"},
+    "growth": {"follow_up"},
 }
 
 
 def figures_of(
-    detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool, track: bool
+    detectors: Sequence[str],
+    tasks: Iterable[str],
+    maskrcnn: bool,
+    track: bool,
+    follow_up: bool = False,
 ) -> list[str]:
     """Names of a run's figures in order, by its `detectors` and `tasks` and what else runs.
 
-    maskrcnn, track: whether Mask R-CNN and the false-positive-reduction track do.
+    maskrcnn, track, follow_up: whether Mask R-CNN, the false-positive-reduction track, and pairs of
+    scans of one patient do.
     """
-    done = {*tasks, *(["maskrcnn"] if maskrcnn else []), *(["track"] if track else [])}
+    further = {"maskrcnn": maskrcnn, "track": track, "follow_up": follow_up}
+    done = {*tasks, *(name for name, there in further.items() if there)}
     if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:
         done.add("comparison")
     return [name for name in TITLES if NEEDED.get(name, set()) <= done]

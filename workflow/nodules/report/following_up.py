@@ -1,6 +1,6 @@
 """Scans of one patient in, what became of each nodule out: all files, whole or not at all."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ from nodules.images import dicom_study, reading
 from nodules.images.reading import Reading
 from nodules.prepare import lung_search
 from nodules.report import plotting
-from nodules.report.figures.follow_up import follow_up
+from nodules.report.figures.follow_up import growth
 from nodules.report.pages import follow_up as follow_up_page
 
 TABLE, PARQUET, DETAILS, PAGE = "pairs.csv", "pairs.parquet", "follow_up.json", "follow_up.html"
@@ -112,16 +112,22 @@ def _time(source: Path, asked: Asked, day: date | None) -> tuple[Time, Sequence[
     )
 
 
-def write(out: Path, pairs: Sequence[Pair], notes: Sequence[str], patient: str = "") -> None:
+def write(out: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
     """Write the table as CSV and Parquet, JSON, the figure and the page into a folder."""
-    data = tables.frame("follow_up", [row for pair in pairs for row in table.rows(pair, patient)])
+    data = table_of(pairs, [""] * len(pairs))
     files.write_text(out / TABLE, csv_of(data))
     tables.write(out / PARQUET, "follow_up", data)
-    files.write_json(out / DETAILS, details(pairs, notes, {}))
-    drawn = follow_up(data)
+    files.write_json(out / DETAILS, details(pairs, notes, [""] * len(pairs)))
+    drawn = growth(data)
     plotting.save(drawn, [out / f"{FIGURE}.svg", out / f"{FIGURE}.png"])
     svg = (out / f"{FIGURE}.svg").read_bytes()
     follow_up_page.page(pairs, notes, svg).write(out / PAGE)
+
+
+def table_of(pairs: Sequence[Pair], patients: Sequence[str]) -> pd.DataFrame:
+    """Table `follow_up` of pairs, whose patients are called so."""
+    named = zip(pairs, patients, strict=True)
+    return tables.frame("follow_up", [row for pair, who in named for row in table.rows(pair, who)])
 
 
 def csv_of(data: pd.DataFrame) -> str:
@@ -129,14 +135,14 @@ def csv_of(data: pd.DataFrame) -> str:
     return str(data.to_csv(index=False, float_format="%.6g"))
 
 
-def details(pairs: Sequence[Pair], notes: Sequence[str], patients: Mapping[int, str]) -> dict:
+def details(pairs: Sequence[Pair], notes: Sequence[str], patients: Sequence[str]) -> dict:
     """follow_up.json: every pair, and the trajectories of nodules over three times and more."""
     return {
         "format": table.FORMAT,
         "research": table.DISCLAIMER,
         "notes": [escaped(note) for note in notes],
         "trajectories": trajectories(pairs),
-        "pairs": [table.to_dict(pair, patients.get(i, "")) for i, pair in enumerate(pairs)],
+        "pairs": [table.to_dict(*named) for named in zip(pairs, patients, strict=True)],
     }
 
 

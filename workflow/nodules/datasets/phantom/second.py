@@ -11,6 +11,7 @@ from typing import Any
 from nodules.datasets.scan import Scan
 
 PATIENTS = 2  # of the phantom's first ones
+DAYS = ("2020-01-01", "2020-06-29")  # half a year apart
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,8 @@ def planned(
         stem = Path(folder) / uid
         found.append(SecondTime(scan.uid, uid, f"{stem}.mhd", f"{stem}.raw"))
     return found
+
+
+def pairs(times: Sequence[SecondTime]) -> list[tuple[str, str, str, str, str]]:
+    """Rows of the table of pairs: patient, prior, current, and the days of both."""
+    return [(f"phantom {k}", time.prior, time.uid, *DAYS) for k, time in enumerate(times, 1)]

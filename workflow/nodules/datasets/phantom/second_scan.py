@@ -180,3 +180,92 @@ def _rotation(angles: Floats) -> Floats:
         turn[one, other], turn[other, one] = -np.sin(angle), np.sin(angle)
         turned = turn @ turned
     return turned
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a nodule: grown, gone, new, unlisted (there, but in no list) or unchanged.
+
+    prior, current: its place (x, y, z mm) at each time, also where it is not there. factor: of its
+    volume. diameter_mm: at the second time, 0 where it is gone.
+    """
+
+    name: str
+    prior: tuple[float, float, float]
+    current: tuple[float, float, float]
+    factor: float
+    diameter_mm: float
+
+
+GROWTH = 2.2  # of the first nodule's volume
+ERASED_HU = -860.0  # lung
+NEW_MM = 8.0
+NEW_AWAY_MM = 25.0  # of other nodules
+NOISE_HU = 8.0  # over the first scan's own
+
+
+def lived_on(
+    rng: np.random.Generator,
+    hu: NDArray[np.int16],
+    geometry: Geometry,
+    nodules: Sequence[tuple[Floats, float]],
+) -> tuple[NDArray[np.int16], list[Fate]]:
+    """A phantom scan's patient at a second time, on the same grid, and what became of each nodule.
+
+    nodules: places and diameters in the first scan. The first grows, the second goes, the last of
+    four or more is listed no more, a new one comes; the others stay.
+    """
+    warp = draw_warp(rng, geometry, Motion(2.0, 8.0, 0.01, 10.0, 2.0))
+    fates = [
+        _fate(k, len(nodules), warp, centre, diameter)
+        for k, (centre, diameter) in enumerate(nodules)
+    ]
+    new = _free_place(rng, hu, geometry, [centre for centre, _ in nodules])
+    if new is not None:
+        fates.append(Fate("new", _xyz(new), _xyz(warp.inverse(new)), 1.0, NEW_MM))
+    blobs = []
+    for fate, (_, diameter) in zip(fates, nodules, strict=False):
+        if fate.name == "gone":
+            blobs.append(Blob(fate.current, _ball(1.8 * diameter), ERASED_HU))
+        elif fate.name == "grown":
+            blobs.append(Blob(fate.current, _ball(fate.diameter_mm), 30.0, draw_bumps(rng)))
+    if new is not None:
+        blobs.append(Blob(fates[-1].current, _ball(NEW_MM), 30.0, draw_bumps(rng)))
+    again = seen_again(hu, geometry, warp, geometry, blobs)
+    return noisy(rng, again, NOISE_HU), fates
+
+
+def _fate(k: int, count: int, warp: Warp, centre: Floats, diameter: float) -> Fate:
+    """What becomes of nodule k of some."""
+    prior, current = _xyz(centre), _xyz(warp.inverse(centre))
+    if k == 0:
+        return Fate("grown", prior, current, GROWTH, diameter * GROWTH ** (1 / 3))
+    if k == 1:
+        return Fate("gone", prior, current, 0.0, 0.0)
+    name = "unlisted" if k == count - 1 and count >= 4 else "unchanged"
+    return Fate(name, prior, current, 1.0, diameter)
+
+
+def _free_place(
+    rng: np.random.Generator, hu: NDArray[np.int16], geometry: Geometry, taken: Sequence[Floats]
+) -> Floats | None:
+    """A place in the lung away from nodules, vessels and walls; None where there is none."""
+    size = np.maximum(np.rint(1.6 * NEW_MM / geometry.spacing_zyx), 1).astype(int)
+    coarse = hu.astype(np.float32)
+    airy = ndimage.uniform_filter(coarse, size, mode="nearest") < -780
+    inner = np.argwhere(airy & (coarse > -1000))
+    edge = np.ceil(15 / geometry.spacing_zyx)
+    inner = inner[((inner > edge) & (inner < np.array(hu.shape) - 1 - edge)).all(axis=1)]
+    for place in geometry.to_world(rng.permutation(inner)[:2000]):
+        if all(np.linalg.norm(place - other) > NEW_AWAY_MM for other in taken):
+            return place
+    return None
+
+
+def _ball(diameter: float) -> float:
+    return float(np.pi / 6 * diameter**3)
+
+
+def _xyz(point: Floats) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in point)
+    return x, y, z

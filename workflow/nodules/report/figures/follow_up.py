@@ -5,20 +5,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nodules.findings.follow_up import growth, matching
+from nodules.findings.follow_up import matching
+from nodules.findings.follow_up.growth import GROWN, PUBLISHED, SHRUNK, WITHIN
 from nodules.report import plotting
 
 COLOURS = {
-    growth.GROWN: plotting.VERMILION,
-    growth.SHRUNK: plotting.BLUE,
-    growth.WITHIN: plotting.GREY,
+    GROWN: plotting.VERMILION,
+    SHRUNK: plotting.BLUE,
+    WITHIN: plotting.GREY,
 }
-MARKERS = {growth.GROWN: "^", growth.SHRUNK: "v", growth.WITHIN: "o"}  # not by colour alone
+MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # not by colour alone
 MOST = 24  # nodules in the panel of changes, the largest changes first
 
 
 @plotting.styled
-def follow_up(rows: pd.DataFrame) -> Figure:
+def growth(rows: pd.DataFrame) -> Figure:
     """Volumes over time with intervals, and the change of each nodule beside +-25 %.
 
     rows: table `follow_up`, of one pair or of many.
@@ -83,7 +84,7 @@ def _changes(axes: Axes, known: pd.DataFrame) -> None:
     ratio, low, high = (
         1 + shown[name].to_numpy() / 100 for name in ("change_percent", "change_low", "change_high")
     )
-    repeatable = 1 + growth.PUBLISHED
+    repeatable = 1 + PUBLISHED
     axes.axvspan(1 / repeatable, repeatable, color="0.9", zorder=0)
     axes.axvline(1, color=plotting.GREY, linewidth=0.8)
     for place, r, a, b, verdict in zip(places, ratio, low, high, shown["growth"], strict=True):
