@@ -227,6 +227,7 @@ def rows_of(pair, truths: list[Truth], days: int, softer: float, seed: int) -> l
                 for t, s in ((pair.prior, link.first), (pair.current, link.second))
             ]
             row |= {
+                "apart": found.verdict != growth.UNKNOWN,
                 "true_ratio": truth.second.volume_mm3 / truth.first.volume_mm3,
                 "ratio": found.ratio,
                 "low": found.low,
@@ -329,13 +330,14 @@ def main() -> None:
         found, told = one_pair(seed, asked)
         rows += found
         pairs.append(told)
-    table, told_pairs = pd.DataFrame(rows), pd.DataFrame(pairs)
+        table, told_pairs = pd.DataFrame(rows), pd.DataFrame(pairs)
+        if asked.out:  # as far as it is, for who cannot wait
+            files.write_text(asked.out / "nodules.csv", table.to_csv(index=False))
+            files.write_text(asked.out / "pairs.csv", told_pairs.to_csv(index=False))
     summary = tell(table, told_pairs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"memory at most {peak:.2f} GB")
     if asked.out:
-        files.write_text(asked.out / "nodules.csv", table.to_csv(index=False))
-        files.write_text(asked.out / "pairs.csv", told_pairs.to_csv(index=False))
         files.write_json(asked.out / "summary.json", summary)
 
 

@@ -125,13 +125,13 @@ def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot
 def _sum(pairs: "Sequence[Pair]") -> str:
     """What became of the nodules, a few lines a pair."""
     from nodules.findings.follow_up import table
-    from nodules.report.pages.follow_up import WORDS, counted
+    from nodules.report.pages.follow_up import counted
 
     lines = []
     for pair in pairs:
         lines.append(f"{pair.prior.uid} to {pair.current.uid}: {counted(pair.links)}")
         lines += [
-            f"  {number}: {table.told(pair.growth(link), WORDS[link.state])}"
+            f"  {number}: {table.told(pair.growth(link), link.state)}"
             for number, link in enumerate(pair.links, 1)
         ]
     lines.append("Research only, not for diagnosis, not a medical device.")

@@ -33,10 +33,8 @@ def main(snakemake):
     columns = ["seriesuid", *POINT, "diameter_mm"]
     of_truth = ["prior", "current", "fate"]
     of_truth += [f"{when}_{axis}" for when in ("prior", "current") for axis in "xyz"] + ["factor"]
-    for path, rows, names in (
-        (outputs.findings, findings, columns),
-        (outputs.truth, truth, of_truth),
-    ):
+    written = ((outputs.findings, findings, columns), (outputs.truth, truth, of_truth))
+    for path, rows, names in written:
         text = pd.DataFrame(rows, columns=names).to_csv(index=False, float_format="%.10g")
         files.write_text(path, text)
 

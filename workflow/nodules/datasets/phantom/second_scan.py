@@ -199,6 +199,7 @@ class Fate:
 
 GROWTH = 2.2  # of the first nodule's volume
 ERASED_HU = -860.0  # lung
+LUNG_HU = (-930, -790)  # mean where there is lung alone: neither air nor vessels
 NEW_MM = 8.0
 NEW_AWAY_MM = 25.0  # of other nodules
 NOISE_HU = 8.0  # over the first scan's own
@@ -252,8 +253,8 @@ def _free_place(
     """A place in the lung away from nodules, vessels and walls; None where there is none."""
     size = np.maximum(np.rint(1.6 * NEW_MM / geometry.spacing_zyx), 1).astype(int)
     coarse = hu.astype(np.float32)
-    airy = ndimage.uniform_filter(coarse, size, mode="nearest") < -780
-    inner = np.argwhere(airy & (coarse > -1000))
+    around = ndimage.uniform_filter(coarse, size, mode="nearest")
+    inner = np.argwhere((around > LUNG_HU[0]) & (around < LUNG_HU[1]))
     edge = np.ceil(15 / geometry.spacing_zyx)
     inner = inner[((inner > edge) & (inner < np.array(hu.shape) - 1 - edge)).all(axis=1)]
     for place in geometry.to_world(rng.permutation(inner)[:2000]):

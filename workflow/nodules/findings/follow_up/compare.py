@@ -140,6 +140,8 @@ class Pair:
         """Growth of a nodule from prior to current."""
         if link.state != matching.MATCHED or not (link.first.measured and link.second.measured):
             return growth.NONE
+        if not (link.first.measured.apart and link.second.measured.apart):
+            return growth.RUNS_ON
         return growth.grown(
             self.prior.size(link.first.measured),
             self.current.size(link.second.measured),

@@ -8,7 +8,7 @@ about as much (95 % limits of -25 to +28 %, de Hoop et al., Eur Radiol 19, 2009,
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Z95 = 1.959964
 BASE_SD = 0.05  # of ln(volume): a large nodule on fine voxels
@@ -61,6 +61,7 @@ class Growth:
 
 
 NONE = Growth(math.nan, math.nan, math.nan, UNKNOWN, withheld="not measured at both times")
+RUNS_ON = replace(NONE, withheld="it runs on into a wall or a vessel, so its volume is not known")
 
 
 def log_sd(size: Size) -> float:

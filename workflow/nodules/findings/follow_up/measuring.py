@@ -25,7 +25,10 @@ AIRY_HU = -600  # lung and no vessel is below
 LEAST_CONTRAST_HU = 150.0  # of a nodule's middle to the lung; ground glass has 200 and more
 MIDDLE = 0.25  # of the expected diameter: radius of what stands for a nodule's middle
 AROUND_MM = 6.0  # seen beyond the expected extent
-OPENING = 0.5  # of the largest inscribed ball: thinner necks are vessels
+OPENING = 0.6  # of the largest inscribed ball: thinner necks are vessels
+# Radius beyond which nothing is part of it, in expected diameters: where it was found, and where it
+# is looked for, at another time; REACH_MM is added.
+REACH, REACH_LOOKING, REACH_MM = 0.65, 1.2, 2.0
 ROUNDS = 3  # from the last one's centre and diameter
 SOLID_HU = -250.0  # solid is above, ground glass below
 SOLID_SHARES = (0.1, 0.75)  # of the inner voxels: below, ground glass; above, solid
@@ -43,6 +46,8 @@ class Measured:
                water as 0 HU and air as -1000 (de Hoop et al., Radiology 255, 2010,
                10.1148/radiol.09090636).
     long_mm, short_mm: in the axial slice of the longest extent. solid_mm: of its solid part.
+    apart:     whether it ends before what may be part of it ends: else it runs on into something,
+               a wall or a vessel, and its volume says little.
     texture:   solid, part-solid or ground-glass, by the HU of its inner voxels.
     box, mask: its voxels (z, y, x) on the scan's native grid.
     """
@@ -56,6 +61,7 @@ class Measured:
     solid_mm: float
     texture: str
     compact: float
+    apart: bool
     box: Box
     mask: Bools
 
@@ -87,17 +93,19 @@ def measure(
     expected_mm: its diameter, about. within_mm: how far from the point its middle may lie.
     """
     at, size, found = np.asarray(world, float), max(expected_mm, 2.0), None
+    reach = REACH_MM + size * (REACH_LOOKING if within_mm else REACH)
     for turn in range(ROUNDS):
-        found = _once(scene, at, min(size, LARGEST_MM), within_mm if turn == 0 else 0.0)
+        near = within_mm if turn == 0 else 0.0
+        found = _once(scene, at, min(size, LARGEST_MM), near, reach)
         if found is None:
             return None
         at, size = np.array(found.world), max(found.diameter_mm, 2.0)
     return found
 
 
-def _once(scene: Scene, at: Floats, size: float, within_mm: float) -> Measured | None:
+def _once(scene: Scene, at: Floats, size: float, within_mm: float, reach: float) -> Measured | None:
     """One round of `measure`."""
-    box = _box(scene.geometry, at, size * 0.75 + AROUND_MM + within_mm)
+    box = _box(scene.geometry, at, reach + AROUND_MM + within_mm)
     hu = scene.hu[box].astype(np.float32)
     if min(hu.shape) < 2:
         return None
@@ -112,11 +120,13 @@ def _once(scene: Scene, at: Floats, size: float, within_mm: float) -> Measured |
     middle = float(hu[from_seed <= max(MIDDLE * size, float(mm.min()))].mean())
     if middle - lung < LEAST_CONTRAST_HU:
         return None
-    region = (hu > (middle + lung) / 2) & inside & (from_seed <= size * 0.8 + AROUND_MM / 2)
+    bright = (hu > (middle + lung) / 2) & inside
+    region = bright & (from_seed <= reach)
     mask = _opened(region, seed, mm)
     if not mask.any():
         return None
-    return _described(mask, region, hu, inside, lung, box, scene.geometry)
+    apart = not bool((ndimage.binary_dilation(mask) & bright & ~region).any())
+    return _described(mask, region, hu, inside, lung, box, scene.geometry, apart)
 
 
 def _described(
@@ -127,6 +137,7 @@ def _described(
     lung: float,
     box: Box,
     geometry: Geometry,
+    apart: bool,
 ) -> Measured | None:
     """The numbers of a mask within a box."""
     mm = geometry.spacing_zyx
@@ -160,6 +171,7 @@ def _described(
         solid_mm=float(np.mean(axes(solid, pixel))),
         texture=_texture(hu[inner]),
         compact=volume / (4 / 3 * np.pi * float(reach) ** 3),
+        apart=apart,
         box=box,
         mask=mask,
     )

@@ -17,6 +17,16 @@ DISCLAIMER = (
 )
 NOTHING = float("nan")
 OF_PAIR = ("patient", "prior", "current", "days")
+WORDS = {
+    matching.MATCHED: "at both times",
+    matching.NEW: "new",
+    matching.GONE: "gone",
+    matching.MERGED: "merged with another",
+    matching.SPLIT: "split from another",
+    matching.NOT_COVERED: "not covered by the other scan",
+    matching.BELOW_LIMIT: "below the other scan's detection limit",
+    matching.NOT_COMPARED: "not compared",
+}
 # States of what the current scan shows and the prior does not: sized as at a first detection.
 AT_FIRST = {matching.NEW: lung_rads.NEW, matching.SPLIT: lung_rads.BASELINE}
 AT_FIRST |= dict.fromkeys((matching.NOT_COVERED, matching.BELOW_LIMIT), lung_rads.BASELINE)
@@ -106,8 +116,10 @@ def fleischner_of(link: Link, seen_now: int) -> str:
 
 def told(change: Growth, state: str) -> str:
     """A link in words: its state, or how it has grown with the interval and doubling time."""
-    if state != matching.MATCHED or change.verdict == growth.UNKNOWN:
-        return state
+    if state != matching.MATCHED:
+        return WORDS[state]
+    if change.verdict == growth.UNKNOWN:
+        return f"{WORDS[state]}; growth not known: {change.withheld}"
     bounds = f"{100 * (change.low - 1):+.0f} to {100 * (change.high - 1):+.0f} %"
     text = f"{change.verdict}: volume {change.percent:+.0f} % ({bounds})"
     if change.verdict == growth.WITHIN:

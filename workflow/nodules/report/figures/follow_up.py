@@ -103,9 +103,9 @@ def _changes(axes: Axes, known: pd.DataFrame) -> None:
     ]
     axes.set_yticks(places, names)
     axes.set_xscale("log")
-    ticks = [t for t in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 8) if low.min() * 0.8 <= t]
+    ticks = [t for t in (0.25, 0.5, 1, 2, 4, 8, 16) if low.min() * 0.8 <= t]
     ticks = [t for t in ticks if t <= high.max() * 1.2]
     axes.set_xticks(ticks, [f"{100 * (t - 1):+.0f} %" if t != 1 else "0" for t in ticks])
     axes.minorticks_off()
-    axes.set(xlabel="Change of the volume, 95 % interval; grey: ±25 %")
+    axes.set(xlabel="Change, 95 % interval; grey: ±25 %")
     axes.set_title("Change")

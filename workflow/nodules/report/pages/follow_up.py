@@ -18,16 +18,6 @@ CROSS = (230, 159, 0)  # where it would be: a cross, not an outline of another c
 MOST = 30  # nodules with pictures in each pair
 
 Image = NDArray[np.uint8]
-WORDS = {
-    matching.MATCHED: "at both times",
-    matching.NEW: "new",
-    matching.GONE: "gone",
-    matching.MERGED: "merged with another",
-    matching.SPLIT: "split from another",
-    matching.NOT_COVERED: "not covered by the other scan",
-    matching.BELOW_LIMIT: "below the other scan's detection limit",
-    matching.NOT_COMPARED: "not compared",
-}
 
 
 def page(pairs: Sequence[Pair], notes: Sequence[str] = (), figure: bytes | None = None) -> Page:
@@ -66,7 +56,7 @@ def add_pair(made: Page, pair: Pair, title: str = "") -> None:
     made.text(counted(pair.links))
     for number, link in enumerate(pair.links[:MOST], 1):
         change = pair.growth(link)
-        made.text(f"{number}: {table.told(change, WORDS[link.state])}", "finding")
+        made.text(f"{number}: {table.told(change, link.state)}", "finding")
         made.image(side_by_side(pair, link), f"Nodule {number} at both times")
         made.table([_row(pair, link)])
     if len(pair.links) > MOST:
@@ -77,7 +67,7 @@ def counted(links: Sequence[Link]) -> str:
     """How many nodules there are of each state, in words."""
     counts = {state: sum(link.state == state for link in links) for state in matching.STATES}
     looked = sum(link.looked_for for link in links)
-    told = [f"{n} {WORDS[state]}" for state, n in counts.items() if n]
+    told = [f"{n} {table.WORDS[state]}" for state, n in counts.items() if n]
     more = f" ({looked} of them found by looking at the place)" if looked else ""
     return f"Nodules: {', '.join(told)}{more}." if told else "No nodule at either time."
 
