@@ -34,11 +34,11 @@ if not FIGURES_ONLY:
     include: "workflow/rules/gallery.smk"
     include: "workflow/rules/report.smk"
     include: "workflow/rules/export.smk"
-    include: "workflow/rules/follow_up.smk"
 
 
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/locations.smk"
+include: "workflow/rules/follow_up.smk"
 
 
 rule figures:

@@ -74,9 +74,8 @@ def test_the_json_links_both_scans_for_the_viewer(luna16):
     (pair,) = told["pairs"]
     assert RESEARCH in told["research"] and pair["days"] == 181
     patient = followed.patient()
-    there, back = (
-        pair["registration"][f"{way}"] for way in ("prior_to_current", "current_to_prior")
-    )
+    made = pair["registration"]
+    there, back = made["prior_to_current"], made["current_to_prior"]
     point = np.array(patient.second["same"].centre)
     prior = np.array(back["matrix"]) @ point + back["offset"]
     assert np.linalg.norm(prior - patient.first["same"].centre) < 8  # affine alone
@@ -114,10 +113,10 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(luna16, arguments, tol
     assert not Path("out").exists()
 
 
-def test_a_day_that_is_none_is_refused(luna16, capsys):
+def test_a_day_that_is_none_is_refused(luna16, capfd):
     with pytest.raises(SystemExit):
         luna16("2.25.1", "2.25.2", "--dates", "1.1.2021", "2021-07-01")
-    assert "'1.1.2021' is no day" in capsys.readouterr().err
+    assert "'1.1.2021' is no day" in capfd.readouterr().err
 
 
 def test_dicom_tells_days_kernels_and_patients(luna16, folder):

@@ -5,11 +5,20 @@ from nodules.datasets.phantom import second
 # The phantom's second scans lie apart from its data set, which they leave as it is.
 SECOND = second.planned("results/follow_up/scans", FOUND, config) if PHANTOM else []
 SECOND_TIMES = {time.uid: time for time in SECOND}
-PAIRS = [follow_up_pairs.PairOf(*row) for row in second.pairs(SECOND)]
-if config["follow_up"]["pairs"] and not PHANTOM and not FIGURES_ONLY:
-    PAIRS = follow_up_pairs.read(config["follow_up"]["pairs"])
-    follow_up_pairs.require_scans(config["follow_up"]["pairs"], PAIRS, SCANS)
-FOLLOW_UP = bool(PAIRS) or bool(config["follow_up"]["pairs"])
+
+
+def listed_pairs():
+    """The pairs of this run; UserError where the table cannot be used."""
+    table = config["follow_up"]["pairs"]
+    if PHANTOM or FIGURES_ONLY or not table:
+        return [follow_up_pairs.PairOf(*row) for row in second.pairs(SECOND)]
+    pairs = follow_up_pairs.read(table)
+    follow_up_pairs.require_scans(table, pairs, SCANS)
+    return pairs
+
+
+PAIRS = listed_pairs()
+FOLLOW_UP = PHANTOM or bool(config["follow_up"]["pairs"])
 
 
 def pair_files(wildcards, suffix):

@@ -146,23 +146,3 @@ rule draw_comparison:
         runtime=minutes(30),
     script:
         "../scripts/draw_comparison.py"
-
-
-rule draw_growth:
-    input:
-        rows="results/follow_up/pairs.parquet",
-        code=code("draw_growth"),
-    output:
-        growth=drawn("growth"),
-    log:
-        "results/logs/draw_growth/all.log",
-    benchmark:
-        "results/benchmarks/draw_growth/all.tsv"
-    conda:
-        "../../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=minutes(10),
-    script:
-        "../scripts/draw_growth.py"

@@ -4,18 +4,19 @@ from datetime import date
 from pathlib import Path
 
 from nodules.base import files, jobs, tables
-from nodules.findings.follow_up import compare, lists
+from nodules.findings.follow_up import compare, lists, table
 from nodules.findings.follow_up.compare import Spot, Time
 from nodules.images import metaimage
 from nodules.prepare import lung_search
-from nodules.report import following_up
 from nodules.report.pages import follow_up as page
+
+METHOD = "volume"  # of the lungs
 
 
 def read(header, spots, day):
     """One scan with its lungs and listed findings."""
     hu, grid = metaimage.read_volume(header)
-    mask = lung_search.search(following_up.METHOD, hu, grid).mask
+    mask = lung_search.search(METHOD, hu, grid).mask
     when = date.fromisoformat(day) if day else None
     return Time(Path(header).stem, hu, grid, mask, spots, when)
 
@@ -39,10 +40,10 @@ def main(snakemake):
         pairs.append(compare.compare(prior, current, params.gate_mm))
         jobs.log.info("%s: %s", told["patient"], page.counted(pairs[-1].links))
     patients = [told["patient"] for told in params.pairs]
-    data = following_up.table_of(pairs, patients)
+    data = table.table_of(pairs, patients)
     tables.write(outputs.table, "follow_up", data)
-    files.write_text(outputs.csv, following_up.csv_of(data))
-    files.write_json(outputs.details, following_up.details(pairs, [], patients))
+    files.write_text(outputs.csv, table.csv_of(data))
+    files.write_json(outputs.details, table.details(pairs, [], patients))
     page.page(pairs).write(outputs.page)
 
 

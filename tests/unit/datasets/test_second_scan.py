@@ -17,7 +17,7 @@ CONFIG = {"seed": 5, "phantom": {"scans": 4}}
 @pytest.mark.parametrize("bumps", [0, 4])
 @pytest.mark.parametrize("diameter", [5.0, 11.0, 20.0])
 def test_a_painted_nodule_has_its_volume(diameter, bumps):
-    """The sum of what it changes, as shares of its density, is its volume, blur and bumps or not."""
+    """What it changes, as shares of its density, adds up to its volume, blur and bumps or not."""
     shape = draw_bumps(np.random.default_rng(1), bumps) if bumps else ()
     blob = Blob((0.3, -0.4, 0.7), sphere_volume(diameter), 100.0, shape)
     hu = np.full(GRID.shape, -900, np.float32)

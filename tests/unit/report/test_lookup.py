@@ -54,10 +54,13 @@ def test_classes_of_diameter_as_they_are_printed() -> None:
 
 
 def test_each_task_draws_the_figures_that_it_can() -> None:
-    assert figures_of(UNET, ["presence", "malignancy"], maskrcnn=True, track=True) == list(TITLES)
+    everything = figures_of(
+        UNET, ["presence", "malignancy"], maskrcnn=True, track=True, follow_up=True
+    )
+    assert everything == list(TITLES)
     presence = set(figures_of(UNET, ["presence"], maskrcnn=True, track=True))
     malignancy = set(figures_of(UNET, ["malignancy"], maskrcnn=True, track=True))
-    assert presence | malignancy == set(TITLES)
+    assert presence | malignancy == set(TITLES) - {"growth"}
     # What the U-Net alone gives is drawn under every task.
     assert {"froc", "dice_by_diameter", "training", "epochs"} <= presence & malignancy
     assert not malignancy & {"reliability", "presence", "slice_loss"}
@@ -66,7 +69,7 @@ def test_each_task_draws_the_figures_that_it_can() -> None:
 def test_without_mask_rcnn_nothing_is_drawn_beside_it() -> None:
     both = ["presence", "malignancy"]
     left_out = set(TITLES) - set(figures_of(UNET, both, maskrcnn=False, track=True))
-    assert left_out == {"confidence_by_system", "system_costs"}
+    assert left_out == {"confidence_by_system", "system_costs", "growth"}
 
 
 def test_several_detectors_are_compared_whatever_else_runs() -> None:
@@ -77,7 +80,7 @@ def test_several_detectors_are_compared_whatever_else_runs() -> None:
 
 def test_given_locations_are_drawn_where_they_are_asked_for_and_judged() -> None:
     without = figures_of(UNET, ["presence", "malignancy"], maskrcnn=True, track=False)
-    assert set(TITLES) - set(without) == {"locations_froc"}
+    assert set(TITLES) - set(without) == {"locations_froc", "growth"}
     assert "locations_froc" not in figures_of(UNET, ["malignancy"], maskrcnn=True, track=True)
 
 

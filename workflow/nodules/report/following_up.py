@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pandas as pd
-
 from nodules.base import files, tables
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
@@ -114,52 +112,11 @@ def _time(source: Path, asked: Asked, day: date | None) -> tuple[Time, Sequence[
 
 def write(out: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
     """Write the table as CSV and Parquet, JSON, the figure and the page into a folder."""
-    data = table_of(pairs, [""] * len(pairs))
-    files.write_text(out / TABLE, csv_of(data))
+    data = table.table_of(pairs, [""] * len(pairs))
+    files.write_text(out / TABLE, table.csv_of(data))
     tables.write(out / PARQUET, "follow_up", data)
-    files.write_json(out / DETAILS, details(pairs, notes, [""] * len(pairs)))
+    files.write_json(out / DETAILS, table.details(pairs, notes, [""] * len(pairs)))
     drawn = growth(data)
     plotting.save(drawn, [out / f"{FIGURE}.svg", out / f"{FIGURE}.png"])
     svg = (out / f"{FIGURE}.svg").read_bytes()
     follow_up_page.page(pairs, notes, svg).write(out / PAGE)
-
-
-def table_of(pairs: Sequence[Pair], patients: Sequence[str]) -> pd.DataFrame:
-    """Table `follow_up` of pairs, whose patients are called so."""
-    named = zip(pairs, patients, strict=True)
-    return tables.frame("follow_up", [row for pair, who in named for row in table.rows(pair, who)])
-
-
-def csv_of(data: pd.DataFrame) -> str:
-    """pairs.csv: table `follow_up`, numbers with as many digits as they are good for."""
-    return str(data.to_csv(index=False, float_format="%.6g"))
-
-
-def details(pairs: Sequence[Pair], notes: Sequence[str], patients: Sequence[str]) -> dict:
-    """follow_up.json: every pair, and the trajectories of nodules over three times and more."""
-    return {
-        "format": table.FORMAT,
-        "research": table.DISCLAIMER,
-        "notes": [escaped(note) for note in notes],
-        "trajectories": trajectories(pairs),
-        "pairs": [table.to_dict(*named) for named in zip(pairs, patients, strict=True)],
-    }
-
-
-def trajectories(pairs: Sequence[Pair]) -> list[list[dict]]:
-    """Each nodule that is at two times or more: its scans in order, and where the table has it."""
-    found = []
-    for chain in compare.trajectories(pairs):
-        places = sorted(chain.items())
-        found.append(
-            [
-                {
-                    "seriesuid": (pairs[k].prior if time == k else pairs[k].current).uid,
-                    "pair": k + 1,
-                    "nodule": at + 1,
-                    "at": "prior" if time == k else "current",
-                }
-                for time, (k, at) in places
-            ]
-        )
-    return found

@@ -1,11 +1,15 @@
 """A compared pair as rows of table `follow_up`, and as JSON for people, programs and the viewer."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from nodules.findings.follow_up import fleischner, growth, lung_rads, matching
+from nodules.base import tables
+from nodules.base.messages import escaped
+from nodules.findings.follow_up import compare, fleischner, growth, lung_rads, matching
 from nodules.findings.follow_up.compare import Link, Pair, Seen, Time
 from nodules.findings.follow_up.growth import Growth
 from nodules.findings.follow_up.lung_rads import NOT_FOR_DIAGNOSIS
@@ -187,3 +191,44 @@ def _affine(mapped: Any, time: Time) -> dict[str, list]:
 
 def _or_nothing(value: float | None) -> float:
     return NOTHING if value is None else value
+
+
+def table_of(pairs: Sequence[Pair], patients: Sequence[str]) -> pd.DataFrame:
+    """Table `follow_up` of pairs, whose patients are called so."""
+    named = zip(pairs, patients, strict=True)
+    return tables.frame("follow_up", [row for pair, who in named for row in rows(pair, who)])
+
+
+def csv_of(data: pd.DataFrame) -> str:
+    """pairs.csv: table `follow_up`, numbers with as many digits as they are good for."""
+    return str(data.to_csv(index=False, float_format="%.6g"))
+
+
+def details(pairs: Sequence[Pair], notes: Sequence[str], patients: Sequence[str]) -> dict:
+    """follow_up.json: every pair, and the trajectories of nodules over three times and more."""
+    return {
+        "format": FORMAT,
+        "research": DISCLAIMER,
+        "notes": [escaped(note) for note in notes],
+        "trajectories": trajectories(pairs),
+        "pairs": [to_dict(*named) for named in zip(pairs, patients, strict=True)],
+    }
+
+
+def trajectories(pairs: Sequence[Pair]) -> list[list[dict]]:
+    """Each nodule that is at two times or more: its scans in order, and where the table has it."""
+    found = []
+    for chain in compare.trajectories(pairs):
+        places = sorted(chain.items())
+        found.append(
+            [
+                {
+                    "seriesuid": (pairs[k].prior if time == k else pairs[k].current).uid,
+                    "pair": k + 1,
+                    "nodule": at + 1,
+                    "at": "prior" if time == k else "current",
+                }
+                for time, (k, at) in places
+            ]
+        )
+    return found
