@@ -34,7 +34,6 @@ SOLID_HU = -250.0  # solid is above, ground glass below
 SOLID_SHARES = (0.1, 0.75)  # of the inner voxels: below, ground glass; above, solid
 SMALLEST_MM3 = 4.0  # a ball of 2 mm
 LARGEST_MM = 60.0
-LEAST_COMPACT = 0.15  # of the ball around the extent: vessels fill less
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +47,7 @@ class Measured:
     long_mm, short_mm: in the axial slice of the longest extent. solid_mm: of its solid part.
     apart:     whether it ends before what may be part of it ends: else it runs on into something,
                a wall or a vessel, and its volume says little.
+    compact:   share of the ball around its extent that it fills.
     texture:   solid, part-solid or ground-glass, by the HU of its inner voxels.
     box, mask: its voxels (z, y, x) on the scan's native grid.
     """
