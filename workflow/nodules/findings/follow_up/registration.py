@@ -232,10 +232,21 @@ def _at_vessels(one: Field, other: Field, lungs: Bools, grid: Geometry) -> tuple
         own = one[_around(z, y, x, PATCH)]
         wide = other[_around(z, y, x, PATCH + REACH)]
         score = _correlations(own, wide)
-        best = np.array(np.unravel_index(score.argmax(), score.shape)) - REACH
         alike.append(float(score[REACH, REACH, REACH]))
-        apart.append(float(np.linalg.norm(best * grid.spacing_zyx)))
+        apart.append(float(np.linalg.norm((_peak(score) - REACH) * grid.spacing_zyx)))
     return np.array(alike), np.array(apart)
+
+
+def _peak(score: Floats) -> Floats:
+    """Place of the greatest value (z, y, x), between voxels by a parabola along each axis."""
+    best = np.array(np.unravel_index(score.argmax(), score.shape))
+    place = best.astype(float)
+    for axis in range(3):
+        if 0 < best[axis] < score.shape[axis] - 1:
+            step = np.eye(3, dtype=int)[axis]
+            before, here, after = (float(score[tuple(best + k * step)]) for k in (-1, 0, 1))
+            place[axis] += (before - after) / min(2 * (before - 2 * here + after), -1e-9)
+    return place
 
 
 def _correlations(patch: Field, wide: Field) -> Floats:
