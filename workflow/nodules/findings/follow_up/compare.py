@@ -22,6 +22,7 @@ Point = tuple[float, float, float]
 
 LEAST_LIMIT_MM = 3.0  # smaller nodules are listed by no reader of LUNA16
 LOOK_MM = 5.0  # how far from the mapped place a finding is looked for
+LOOK_SIZES = (1.0, 0.65)  # of its diameter: the smaller one is that of a third of its volume
 FAR_MM = 8.0  # farther away it is another
 LIKE = 8.0  # factor of volume beyond which it is another
 LIKE_HU = 300.0  # of the means
@@ -298,8 +299,8 @@ def _looked_for(first: Time, second: Time, own: Seen, there: Seen) -> Link:
     place = np.array(there.world)
     if not second.shows(place):
         return Link(matching.NOT_COVERED, own, there)
-    found = measuring.measure(second.scene, place, own.spot.diameter_mm, LOOK_MM)
-    if found is not None and _same(own, found, place):
+    found = _standing_out(second, own, place)
+    if found is not None:
         distance = float(np.linalg.norm(np.array(found.world) - place))
         for other in second.spots:
             away = np.linalg.norm(np.array(found.world) - np.array(other.world))
@@ -310,6 +311,16 @@ def _looked_for(first: Time, second: Time, own: Seen, there: Seen) -> Link:
     if own.spot.diameter_mm < second.limit_mm:
         return Link(matching.BELOW_LIMIT, own, there)
     return Link(matching.GONE, own, there)
+
+
+def _standing_out(time: Time, own: Seen, place: Floats) -> Measured | None:
+    """What stands out at a mapped place and can be the nodule, sought at sizes of LOOK_SIZES."""
+    assert own.spot is not None
+    for share in LOOK_SIZES:
+        found = measuring.measure(time.scene, place, share * own.spot.diameter_mm, LOOK_MM)
+        if found is not None and _same(own, found, place):
+            return found
+    return None
 
 
 def _same(own: Seen, found: Measured, place: Floats) -> bool:
