@@ -225,11 +225,12 @@ def lived_on(
     if new is not None:
         fates.append(Fate("new", _xyz(new), _xyz(warp.inverse(new)), 1.0, NEW_MM))
     blobs = []
-    for fate, (_, diameter) in zip(fates, nodules, strict=False):
+    for fate, (centre, diameter) in zip(fates, nodules, strict=False):
         if fate.name == "gone":
             blobs.append(Blob(fate.current, _ball(1.8 * diameter), ERASED_HU))
         elif fate.name == "grown":
-            blobs.append(Blob(fate.current, _ball(fate.diameter_mm), 30.0, draw_bumps(rng)))
+            density = _mean_at(hu, geometry, centre)  # ground glass stays ground glass
+            blobs.append(Blob(fate.current, _ball(fate.diameter_mm), density, draw_bumps(rng)))
     if new is not None:
         blobs.append(Blob(fates[-1].current, _ball(NEW_MM), 30.0, draw_bumps(rng)))
     again = seen_again(hu, geometry, warp, geometry, blobs)
@@ -245,6 +246,12 @@ def _fate(k: int, count: int, warp: Warp, centre: Floats, diameter: float) -> Fa
         return Fate("gone", prior, current, 0.0, 0.0)
     name = "unlisted" if k == count - 1 and count >= 4 else "unchanged"
     return Fate(name, prior, current, 1.0, diameter)
+
+
+def _mean_at(hu: NDArray[np.int16], geometry: Geometry, point: Floats) -> float:
+    """Mean HU of the 27 voxels around a world point."""
+    z, y, x = np.clip(np.rint(geometry.to_index(point)).astype(int), 1, np.array(hu.shape) - 2)
+    return float(hu[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2].mean())
 
 
 def _free_place(

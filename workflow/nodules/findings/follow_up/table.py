@@ -97,7 +97,7 @@ def _side(name: str, time: Time, seen: Seen) -> dict[str, Any]:
 def lung_rads_of(link: Link, days: float | None) -> str:
     """Lung-RADS of a nodule of the current scan, never without its warning; "" for none."""
     now, before = link.second.measured, link.first.measured
-    if now is None:
+    if now is None or not now.apart or (before is not None and not before.apart):
         return ""
     if link.state == matching.MATCHED and before is not None:
         gone_by = None if days is None else abs(days)
@@ -113,7 +113,7 @@ def lung_rads_of(link: Link, days: float | None) -> str:
 def fleischner_of(link: Link, seen_now: int) -> str:
     """What Fleischner 2017 says of a nodule's size, never without its warning; "" for none."""
     now = link.second.measured
-    if now is None:
+    if now is None or not now.apart:
         return ""
     return f"{fleischner.advice(now.texture, seen_now, now.mean_mm)} ({NOT_FOR_DIAGNOSIS})"
 
