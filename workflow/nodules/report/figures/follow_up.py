@@ -16,7 +16,7 @@ COLOURS = {
 }
 MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # not by colour alone
 MANY_TICKS = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)  # ratios of volumes
-FEW_TICKS = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4)
+FEW_TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 MOST = 24  # nodules in the panel of changes, the largest changes first
 
 
@@ -105,8 +105,8 @@ def _changes(axes: Axes, known: pd.DataFrame) -> None:
     ]
     axes.set_yticks(places, names)
     axes.set_xscale("log")
-    ticks = [t for t in MANY_TICKS if high.max() / low.min() > 6 else FEW_TICKS if low.min() * 0.8 <= t]
-    ticks = [t for t in ticks if t <= high.max() * 1.2]
+    ticks = MANY_TICKS if high.max() / low.min() > 4 else FEW_TICKS
+    ticks = tuple(t for t in ticks if low.min() * 0.8 <= t <= high.max() * 1.2)
     axes.set_xticks(ticks, [f"{100 * (t - 1):+.0f} %" if t != 1 else "0" for t in ticks])
     axes.minorticks_off()
     axes.set(xlabel="Change, 95 % interval; grey: ±25 %")
