@@ -15,8 +15,8 @@ COLOURS = {
     WITHIN: plotting.GREY,
 }
 MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # not by colour alone
-MANY_TICKS = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)  # ratios of volumes
-FEW_TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
+MANY_TICKS: tuple[float, ...] = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)  # ratios of volumes
+FEW_TICKS: tuple[float, ...] = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 MOST = 24  # nodules in the panel of changes, the largest changes first
 
 
