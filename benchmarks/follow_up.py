@@ -313,6 +313,7 @@ def main() -> None:
     """Make the pairs, compare them and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0, help="number of the first pair")
     parser.add_argument("--nodules", type=int, default=6, help="in each pair")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--matrix", type=int, default=320, help="pixels of a row of the phantom")
@@ -326,7 +327,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     rows: list[dict] = []
     pairs: list[dict] = []
-    for seed in range(asked.pairs):
+    for seed in range(asked.first, asked.first + asked.pairs):
         found, told = one_pair(seed, asked)
         rows += found
         pairs.append(told)
