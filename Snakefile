@@ -41,6 +41,7 @@ if not FIGURES_ONLY:
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/figures_classifiers.smk"
 include: "workflow/rules/locations.smk"
+include: "workflow/rules/follow_up.smk"
 
 
 rule figures:

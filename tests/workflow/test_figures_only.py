@@ -37,6 +37,7 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
 # The scans that the tables came from are elsewhere, and so are the weights to start from.
 CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
 CONFIG += "presence: {weights: nowhere.pth}\nscoring: {reduction_track: true}\n"
+CONFIG += "follow_up: {pairs: nowhere.csv}\n"
 
 
 @pytest.mark.workflow
@@ -46,6 +47,7 @@ def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
         tables.write(tmp_path / f"results/evaluation/{name}.parquet", schema, table)
     for name in ("trends", "detection", "presence"):
         write_json(tmp_path / f"results/evaluation/{name}.json", getattr(results, name)())
+    tables.write(tmp_path / "results/follow_up/pairs.parquet", "follow_up", [])
     write_json(tmp_path / "results/evaluation/malignancy.json", MALIGNANCY)
     write_json(tmp_path / "results/evaluation/reduction_track.json", results.track())
     (tmp_path / "elsewhere.yaml").write_text(CONFIG)

@@ -123,4 +123,5 @@ def part_scans(part):
 
 include: "common_inputs.smk"
 include: "common_lungs.smk"
+include: "common_follow_up.smk"
 include: "common_report.smk"

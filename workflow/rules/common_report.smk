@@ -6,12 +6,18 @@ report: "../report/workflow.rst"
 
 
 FIGURES = figures_of(
-    DETECTORS, config["tasks"], maskrcnn=MASKRCNN, track=TRACK, test=HELD_OUT is not None
+    DETECTORS,
+    config["tasks"],
+    maskrcnn=MASKRCNN,
+    track=TRACK,
+    test=HELD_OUT is not None,
+    follow_up=FOLLOW_UP,
 )
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
-PAGES = ["metrics", "scans", "run"] + (["malignancy"] if MALIGNANCY else [])
+FURTHER_PAGES = {"malignancy": MALIGNANCY, "follow_up": FOLLOW_UP}
+PAGES = ["metrics", "scans", "run"] + [page for page, run in FURTHER_PAGES.items() if run]
 # The comparison of systems: its table, and what it states.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
 # What the page of numbers says in sentences, of what was run.

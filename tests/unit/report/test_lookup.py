@@ -8,7 +8,7 @@ from nodules.report import lookup, plotting
 from nodules.report.catalogue import TITLES, figures_of
 
 UNET = ["unet"]
-ALL = {"maskrcnn": True, "track": True, "test": True}
+ALL = {"maskrcnn": True, "track": True, "test": True, "follow_up": True}
 
 
 def test_cross_validation_leads_where_there_is_one() -> None:

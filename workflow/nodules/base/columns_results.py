@@ -21,7 +21,48 @@ MARKS = Column(
     "point", STR, "", "which marks count: 0.125 ... 8, all, best_8_per_scan, ...; or none"
 )
 
+
+# One nodule at one time, as `luna16 follow-up` has it: by the name of the time.
+def _at(time: str) -> tuple[Column, ...]:
+    return (
+        Column(f"{time}_finding", INT, "", f"number in the list of the {time} scan, 0 for none"),
+        Column(f"{time}_x", REAL, "mm", "world x (LPS); where it is not seen, its mapped place"),
+        Column(f"{time}_y", REAL, "mm", "world y (LPS)"),
+        Column(f"{time}_z", REAL, "mm", "world z (LPS)"),
+        Column(f"{time}_texture", STR, "", "solid, part-solid, ground-glass; empty: not measured"),
+        Column(f"{time}_diameter_mm", REAL, "mm", "diameter of the sphere of the volume"),
+        Column(f"{time}_mean_mm", REAL, "mm", "mean of long and short axis, to a tenth"),
+        Column(f"{time}_volume_mm3", REAL, "mm^3", "volume as measured for follow-up"),
+        Column(f"{time}_volume_low", REAL, "mm^3", "lower bound of its 95 % interval"),
+        Column(f"{time}_volume_high", REAL, "mm^3", "upper bound"),
+        Column(f"{time}_mass_mg", REAL, "mg", "volume times density"),
+    )
+
+
 TABLES: dict[str, tuple[Column, ...]] = {
+    "follow_up": (
+        Column("patient", STR, "", "as the list of pairs names them; empty for unknown"),
+        Column("prior", STR, "", "series instance UID of the earlier scan"),
+        Column("current", STR, "", "series instance UID of the later scan"),
+        Column("days", REAL, "days", "from prior to current; empty where a date is not known"),
+        Column("nodule", INT, "", "number within the pair, from 1"),
+        Column("state", STR, "", "matched, new, gone, merged, split, not covered, ..."),
+        Column("looked_for", BOOL, "", "in one list only, and found at the other time by looking"),
+        Column("partner", INT, "", "finding of the other time that it is part of, 0 for none"),
+        Column("distance_mm", REAL, "mm", "between its place and its mapped place"),
+        *_at("prior"),
+        *_at("current"),
+        Column("change_percent", REAL, "%", "change of the volume"),
+        Column("change_low", REAL, "%", "lower bound of its 95 % interval"),
+        Column("change_high", REAL, "%", "upper bound"),
+        Column("growth", STR, "", "grown, shrunk, within repeatability or not known"),
+        Column("vdt_days", REAL, "days", "volume doubling time, negative for halving"),
+        Column("vdt_low", REAL, "days", "bound of its 95 % interval, of the fastest growth"),
+        Column("vdt_high", REAL, "days", "bound, of the slowest growth, or of shrinking"),
+        Column("withheld", STR, "", "why there is no doubling time"),
+        Column("lung_rads", STR, "", "Lung-RADS v2022 for research, not for diagnosis"),
+        Column("fleischner", STR, "", "Fleischner 2017 for research, not for diagnosis"),
+    ),
     "froc": (
         *SYSTEM_SET,
         Column("point", STR, "", "corner of the curve, or band: a point where bounds are given"),

@@ -22,6 +22,7 @@ TITLES = {
     "malignancy_differences": "Benign or malignant: by size, and differences",
     "malignancy_by_diameter": "Benign or malignant: probability and diameter",
     "training": "Trainings",
+    "growth": "Follow-up: nodules over time",
 }
 
 # What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, the
@@ -41,13 +42,15 @@ NEEDED = {
     "malignancy_roc": {"malignancy"},
     "malignancy_differences": {"malignancy"},
     "malignancy_by_diameter": {"malignancy"},
+    "growth": {"follow_up"},
 }
 
 
 def figures_of(detectors: Sequence[str], tasks: Iterable[str], **also: bool) -> list[str]:
     """Names of a run's figures in order, by its `detectors` and `tasks` and what else it has.
 
-    also: maskrcnn, track (the false-positive-reduction one), test (scans held out), and whether.
+    also: maskrcnn, track (the false-positive-reduction one), test (scans held out), follow_up (pairs
+    of scans of one patient), and whether.
     """
     done = {*tasks, *(name for name, there in also.items() if there)}
     if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:

@@ -1,0 +1,166 @@
+"""`luna16 follow-up`: the same patient at several times, and what became of each nodule."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodules.base import messages
+
+if TYPE_CHECKING:
+    from nodules.findings.follow_up.compare import Pair, Spot
+    from nodules.images.reading import Reading
+
+PACKAGES = ("cv2", "fill_voids", "pydicom", "SimpleITK", "scipy", "matplotlib")
+
+FOLLOW_UP = """\
+Compare chest CTs of one patient: which nodule is which, and has it grown?
+
+SCAN is a DICOM folder or zip, or a .mhd, .mha, .nii, .nii.gz or .nrrd; two or more, of which each
+is compared with the one before it. Days are DICOM's, or --dates; scans are put in their order.
+Findings come from a model (--model, as `luna16 predict` finds them) or from lists (--findings):
+LUNA16's CSV, findings.csv of `luna16 predict`, or decisions that a reader saved in the viewer.
+
+Scans are laid together inside the lungs. Two patients, mirrored scans and lungs that do not match
+are refused. A finding that one scan's list lacks is looked for there, so that "new" means new.
+
+  pairs.csv, pairs.parquet   a row a nodule of either time: state, places, sizes, growth
+  follow_up.json             the same with the registration, and links for the viewer
+  follow_up.html             both times side by side; opens offline
+  trajectories.svg, .png     volumes over time with intervals
+
+Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
+"""
+FOLLOW_UP_EXAMPLES = """\
+examples:
+  luna16 follow-up 2023/ 2024/ --model nodules.luna16 --out growth
+  luna16 follow-up a.nii.gz b.nii.gz c.nii.gz --dates 2022-01-10 2022-07-02 2023-01-15 \\
+      --model nodules.luna16 --out growth
+  luna16 follow-up prior.mhd current.mhd --findings annotations.csv --out growth
+
+Exit status: 0 compared, 1 two scans could not be laid together, 2 the command line or an input is
+wrong, 130 interrupted.
+"""
+
+
+def add_follow_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 follow-up`."""
+    parser = commands.add_parser(
+        "follow-up",
+        help="compare scans of one patient: which nodule is which, and has it grown",
+        description=FOLLOW_UP,
+        epilog=FOLLOW_UP_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("prior", type=Path, metavar="PRIOR", help="the earlier scan")
+    add("current", nargs="+", type=Path, metavar="CURRENT", help="later scans")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model", type=Path, metavar="FILE", help="model to ask (.luna16)")
+    source.add_argument(
+        "--findings", nargs="+", type=Path, metavar="LIST", help="CSV or JSON of findings"
+    )
+    add("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    add("--dates", nargs="+", type=_day, default=[], metavar="DAY", help="YYYY-MM-DD, one a scan")
+    add("--same-patient", action="store_true", help="though the headers name two")
+    add("--device", default="auto", metavar="D", help="of the model: auto (default), cpu, cuda")
+    add("--quiet", action="store_true", help="no line a step")
+    parser.set_defaults(run=run_follow_up)
+
+
+def run_follow_up(arguments: argparse.Namespace) -> int:
+    """Compare scans; 1 where two could not be laid together."""
+    from nodules.base.files import UserError
+
+    _require(PACKAGES, "luna16 follow-up")
+    scans = (arguments.prior, *arguments.current)
+    if arguments.dates and len(arguments.dates) != len(scans):
+        raise UserError(
+            f"--dates: {len(arguments.dates)} days for {len(scans)} scans. Give one a scan."
+        )
+    from nodules.report import following_up
+
+    asked = following_up.Asked(
+        scans=scans,
+        out=arguments.out,
+        find=_finder(arguments),
+        days=tuple(arguments.dates),
+        same_patient=arguments.same_patient,
+    )
+    pairs, notes = following_up.deliver(asked, lambda text: _tell(text, arguments.quiet))
+    for note in notes:
+        print(f"luna16: note: {messages.escaped(note)}.", file=sys.stderr)
+    if not arguments.quiet:
+        _print(_sum(pairs))
+    failed = [pair for pair in pairs if pair.registration.problem]
+    for pair in failed:
+        told = f"{pair.prior.uid} and {pair.current.uid}: {pair.registration.problem}"
+        print(f"luna16: not compared: {messages.escaped(told)}.", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot]]":
+    """What gives a scan's findings: the lists, or the model."""
+    if arguments.findings:
+        from nodules.findings.follow_up import lists
+
+        listed = lists.read(arguments.findings)
+        return lambda read: listed.get(read.uid, [])
+    _require(("torch", "torchvision"), "--model")
+    from nodules.findings.follow_up.compare import Spot
+    from nodules.inference import predict
+
+    model = predict.open_model(arguments.model, arguments.device)
+
+    def find(read: "Reading") -> "Sequence[Spot]":
+        found = predict.predict(read, model).reported
+        return [Spot(f.number, f.world, f.diameter_mm, f.probability) for f in found]
+
+    return find
+
+
+def _sum(pairs: "Sequence[Pair]") -> str:
+    """What became of the nodules, a few lines a pair."""
+    from nodules.findings.follow_up import table
+    from nodules.report.pages.follow_up import counted
+
+    lines = []
+    for pair in pairs:
+        lines.append(f"{pair.prior.uid} to {pair.current.uid}: {counted(pair.links)}")
+        lines += [
+            f"  {number}: {table.told(pair.growth(link), link.state)}"
+            for number, link in enumerate(pair.links, 1)
+        ]
+    lines.append("Research only, not for diagnosis, not a medical device.")
+    return "\n".join(lines) + "\n"
+
+
+def _day(text: str) -> date:
+    """A day, for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:20]}' is no day such as 2024-05-31") from None
+
+
+def _require(packages: Sequence[str], what: str) -> None:
+    """UserError where a package of the extra is not there."""
+    from nodules.base.files import UserError
+
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        told = f"{what} needs {', '.join(missing)}."
+        raise UserError(f"{told} Install them: pip install 'luna16-nodules[follow-up]'")
+
+
+def _tell(text: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
+
+
+def _print(text: str) -> None:
+    """Print what a terminal of any encoding can show: what it lacks is spelled."""
+    print(messages.for_terminal(text, sys.stdout.encoding), end="")

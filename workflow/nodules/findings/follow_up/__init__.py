@@ -1,0 +1,1 @@
+"""The same patient twice: which nodule is which, and has it grown."""

@@ -1,0 +1,84 @@
+"""Findings of a scan from lists: LUNA16's CSV, findings of `luna16 predict`, a reader's marks."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nodules.base.files import FileDefect, read_json
+from nodules.datasets import points_csv
+from nodules.datasets.csv_text import read_sheet
+from nodules.findings.follow_up.compare import Spot
+
+DIAMETER_MM = 6.4  # where a list has none: the median of LUNA16's nodules
+SMALLEST_MM = 1.0
+
+
+def read(paths: Iterable[Path]) -> dict[str, list[Spot]]:
+    """Findings by series UID, of files in turn; the numbers are those of the file, or count on.
+
+    CSV: seriesuid, coordX, coordY, coordZ, diameter_mm as LUNA16's annotations.csv; of the
+    findings.csv of `luna16 predict` the reported ones. JSON: a reader's decisions as the viewer
+    saves them: what was accepted and what was added. Raises FileDefect for anything else.
+    """
+    found: dict[str, list[Spot]] = {}
+    for path in paths:
+        rows = _of_json(path) if path.suffix.lower() == ".json" else _of_csv(path)
+        for uid, number, world, diameter, probability in rows:
+            own = found.setdefault(uid, [])
+            size = diameter if diameter >= SMALLEST_MM else DIAMETER_MM
+            own.append(Spot(number or len(own) + 1, world, size, probability))
+    return found
+
+
+Row = tuple[str, int, tuple[float, float, float], float, float | None]
+
+
+def _of_csv(path: Path) -> list[Row]:
+    """Rows of a CSV file."""
+    points, lines = points_csv.read_points(path, "diameter_mm")
+    sheet = read_sheet(path)
+    names = [name.lower() for name in sheet.header]
+    by_line = dict(zip(sheet.lines, sheet.rows, strict=True))
+
+    def cell(line: int, name: str) -> str:
+        return by_line[line][names.index(name)].strip() if name in names else ""
+
+    rows = []
+    for i, line in enumerate(lines):
+        if cell(line, "reported") == "no":
+            continue
+        world = (float(points["x"][i]), float(points["y"][i]), float(points["z"][i]))
+        number, probability = cell(line, "finding"), cell(line, "probability")
+        rows.append(
+            (
+                str(points["seriesuid"][i]),
+                int(number) if number.isdecimal() else 0,
+                world,
+                float(points["diameter_mm"][i]),
+                float(probability) if probability else None,
+            )
+        )
+    return rows
+
+
+def _of_json(path: Path) -> list[Row]:
+    """Rows of a reader's decisions."""
+    try:
+        told = read_json(path)
+        uid = str(told["seriesuid"])
+        kept = [d for d in told["decisions"] if d["verdict"] == "accept"]
+        rows = [_decided(uid, entry, int(entry["finding"])) for entry in kept]
+        # The viewer numbers what was added from 1 again: here they count on.
+        last = max((int(d["finding"]) for d in told["decisions"]), default=0)
+        rows += [_decided(uid, e, last + k) for k, e in enumerate(told["added"], 1)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"it holds no decisions of a reader ({type(error).__name__}: {error})"
+        raise FileDefect(str(path), reason, "Name what the viewer saved, or a CSV.") from error
+    return rows
+
+
+def _decided(uid: str, entry: Mapping[str, Any], number: int) -> Row:
+    world = (float(entry["coordX"]), float(entry["coordY"]), float(entry["coordZ"]))
+    diameter = float(entry.get("diameter_mm") or -1)
+    probability = entry.get("probability")
+    return uid, number, world, diameter, None if probability is None else float(probability)

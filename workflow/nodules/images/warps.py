@@ -1,0 +1,90 @@
+"""Where a point of one scan lies in another: an affine map over a smooth displacement."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from nodules.images.geometry import Geometry
+
+Floats = NDArray[np.float64]
+
+STEPS = 60  # of the fixed-point search for a point's origin
+EXACT_MM = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """World points p (x, y, z, mm) go to matrix @ (p + u(p)) + offset.
+
+    field: u, (z, y, x, 3) mm in x, y, z on `grid`, linear between voxels and constant beyond
+    the outermost; None for none.
+    """
+
+    matrix: Floats
+    offset: Floats
+    field: NDArray[np.float32] | None = None
+    grid: Geometry | None = None
+
+    @classmethod
+    def identity(cls) -> "Warp":
+        """Every point stays where it is."""
+        return cls(np.eye(3), np.zeros(3))
+
+    def __call__(self, points: ArrayLike) -> Floats:
+        """Where world points (..., 3) go, mm."""
+        from_points = np.asarray(points, float)
+        return (from_points + self.displacement(from_points)) @ self.matrix.T + self.offset
+
+    def inverse(self, points: ArrayLike) -> Floats:
+        """Which world points (..., 3) go there: p = q - u(p) by fixed-point iteration.
+
+        It converges where the field is smooth, its slope below 1; registration sees to that.
+        """
+        straight = (np.asarray(points, float) - self.offset) @ np.linalg.inv(self.matrix).T
+        found = straight - self.displacement(straight)
+        for _ in range(STEPS if self.field is not None else 0):
+            better = straight - self.displacement(found)
+            change = float(np.abs(better - found).max(initial=0.0))
+            found = better
+            if change < EXACT_MM:
+                break
+        return found
+
+    def displacement(self, points: ArrayLike) -> Floats:
+        """u at world points (..., 3), mm."""
+        at = np.asarray(points, float)
+        if self.field is None or self.grid is None:
+            return np.zeros(at.shape)
+        index = self.grid.to_index(at)
+        flat = index.reshape(-1, 3).T
+        parts = [
+            ndimage.map_coordinates(self.field[..., axis], flat, order=1, mode="nearest")
+            for axis in range(3)
+        ]
+        return np.stack(parts, axis=-1).reshape(at.shape).astype(float)
+
+    def resample(
+        self, volume: NDArray, source: Geometry, target: Geometry, fill: float | None
+    ) -> NDArray[np.float32]:
+        """A volume on `source`, whose points this warp gives, seen on the grid `target`.
+
+        Linear; slice by slice, so that memory is that of a slice. fill: HU beyond the volume;
+        None goes on as the volume's edge is.
+        """
+        _, ny, nx = target.shape
+        plane = np.stack(np.meshgrid(np.arange(ny), np.arange(nx), indexing="ij"), axis=-1)
+        seen = np.empty(target.shape, np.float32)
+        beyond = {"mode": "nearest"} if fill is None else {"mode": "constant", "cval": fill}
+        for z, out in enumerate(seen):
+            index = np.concatenate([np.full((ny, nx, 1), z), plane], axis=-1)
+            at = source.to_index(self(target.to_world(index)))
+            out[:] = ndimage.map_coordinates(
+                volume, np.moveaxis(at, -1, 0), np.float32, order=1, **beyond
+            )
+        return seen
+
+    def to_dict(self) -> dict[str, list]:
+        """The affine part, for a JSON file: matrix (3, 3), offset (3)."""
+        return {"matrix": self.matrix.tolist(), "offset": self.offset.tolist()}

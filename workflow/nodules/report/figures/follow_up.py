@@ -1,0 +1,113 @@
+"""Figure of patients seen twice: each nodule's volume over time, and its change."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nodules.findings.follow_up import matching
+from nodules.findings.follow_up.growth import GROWN, PUBLISHED, SHRUNK, WITHIN
+from nodules.report import plotting
+
+COLOURS = {
+    GROWN: plotting.VERMILION,
+    SHRUNK: plotting.BLUE,
+    WITHIN: plotting.GREY,
+}
+MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # not by colour alone
+MANY_TICKS: tuple[float, ...] = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)  # ratios of volumes
+FEW_TICKS: tuple[float, ...] = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
+MOST = 24  # nodules in the panel of changes, the largest changes first
+
+
+@plotting.styled
+def growth(rows: pd.DataFrame) -> Figure:
+    """Volumes over time with intervals, and the change of each nodule beside +-25 %.
+
+    rows: table `follow_up`, of one pair or of many.
+    """
+    known = rows[(rows["state"] == matching.MATCHED) & rows["change_percent"].notna()]
+    height = 1.8 + 0.2 * min(max(len(known), 6), MOST)
+    figure, (left, right) = plotting.panels(2, height=height)
+    if known.empty:
+        for panel in (left, right):
+            plotting.empty(panel, "no nodule was measured at two times")
+        return figure
+    _trajectories(left, known, _starts(rows))
+    _changes(right, known)
+    return figure
+
+
+def _starts(rows: pd.DataFrame) -> dict[str, float]:
+    """Days of each scan from its patient's first one; 0 and on by 1 where dates are not known."""
+    days: dict[str, float] = {}
+    for (prior, current), part in rows.groupby(["prior", "current"], sort=False):
+        apart = float(part["days"].iloc[0])
+        start = days.setdefault(str(prior), 0.0)
+        days[str(current)] = start + (1.0 if np.isnan(apart) else apart)
+    return days
+
+
+def _trajectories(axes: Axes, known: pd.DataFrame, starts: dict[str, float]) -> None:
+    """A line a nodule, its interval at each time."""
+    said = set()
+    for _, row in known.iterrows():
+        times = [starts[row["prior"]], starts[row["current"]]]
+        volumes = np.array([row["prior_volume_mm3"], row["current_volume_mm3"]])
+        low = np.array([row["prior_volume_low"], row["current_volume_low"]])
+        high = np.array([row["prior_volume_high"], row["current_volume_high"]])
+        verdict = str(row["growth"])
+        axes.errorbar(
+            times,
+            volumes,
+            yerr=np.stack([volumes - low, high - volumes]),
+            color=COLOURS[verdict],
+            marker=MARKERS[verdict],
+            markersize=4,
+            linewidth=1.2,
+            elinewidth=0.8,
+            capsize=2,
+            label=None if verdict in said else verdict,
+        )
+        said.add(verdict)
+    plotting.log_scale(axes)
+    dated = known["days"].notna().all()
+    axes.set(xlabel="Days from the first scan" if dated else "Scan", ylabel="Volume, mm³")
+    axes.set_title("Volume of each nodule")
+    plotting.legend_below(axes, ncols=3)
+
+
+def _changes(axes: Axes, known: pd.DataFrame) -> None:
+    """The change of each nodule with its interval, the largest on top."""
+    logs = np.log1p(known["change_percent"] / 100)
+    shown = known.loc[logs.abs().sort_values(ascending=False, kind="stable").index[:MOST]]
+    shown = shown.iloc[np.argsort(shown["change_percent"].to_numpy(), kind="stable")]
+    places = np.arange(len(shown))
+    ratio, low, high = (
+        1 + shown[name].to_numpy() / 100 for name in ("change_percent", "change_low", "change_high")
+    )
+    repeatable = 1 + PUBLISHED
+    axes.axvspan(1 / repeatable, repeatable, color="0.9", zorder=0)
+    axes.axvline(1, color=plotting.GREY, linewidth=0.8)
+    for place, r, a, b, verdict in zip(places, ratio, low, high, shown["growth"], strict=True):
+        axes.errorbar(
+            [r],
+            [place],
+            xerr=[[r - a], [b - r]],
+            color=COLOURS[verdict],
+            marker=MARKERS[verdict],
+            markersize=4,
+            linewidth=1.2,
+        )
+    names = [
+        f"{row['patient']} {row['nodule']}".strip() + f", {row['prior_diameter_mm']:.1f} mm"
+        for _, row in shown.iterrows()
+    ]
+    axes.set_yticks(places, names)
+    axes.set_xscale("log")
+    ticks = MANY_TICKS if high.max() / low.min() > 4 else FEW_TICKS
+    ticks = tuple(t for t in ticks if low.min() * 0.8 <= t <= high.max() * 1.2)
+    axes.set_xticks(ticks, [f"{100 * (t - 1):+.0f} %" if t != 1 else "0" for t in ticks])
+    axes.minorticks_off()
+    axes.set(xlabel="Change, 95 % interval; grey: ±25 %")
+    axes.set_title("Change")

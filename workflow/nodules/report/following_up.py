@@ -1,0 +1,122 @@
+"""Scans of one patient in, what became of each nodule out: all files, whole or not at all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from nodules.base import files, tables
+from nodules.base.files import UserError
+from nodules.base.messages import escaped
+from nodules.findings.follow_up import compare, matching, table
+from nodules.findings.follow_up.compare import Pair, Spot, Time
+from nodules.images import dicom_study, reading
+from nodules.images.reading import Reading
+from nodules.prepare import lung_search
+from nodules.report import plotting
+from nodules.report.figures.follow_up import growth
+from nodules.report.pages import follow_up as follow_up_page
+
+TABLE, PARQUET, DETAILS, PAGE = "pairs.csv", "pairs.parquet", "follow_up.json", "follow_up.html"
+FIGURE = "trajectories"
+METHOD = "volume"  # of the lungs
+
+Find = Callable[[Reading], Sequence[Spot]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared, and how.
+
+    find: findings of a scan that was read. days: of the scans, in their order; empty: as DICOM has
+    them. same_patient: though the headers name two. gate_mm: farthest of two places of one nodule.
+    """
+
+    scans: tuple[Path, ...]
+    out: Path
+    find: Find
+    days: tuple[date, ...] = ()
+    same_patient: bool = False
+    gate_mm: float = matching.GATE_MM
+
+
+def deliver(
+    asked: Asked, tell: Callable[[str], object] = lambda text: None
+) -> tuple[list[Pair], list[str]]:
+    """Read and compare the scans, write all files into a folder; the pairs, and what is odd.
+
+    tell: is given a line a step. Raises UserError for two patients, for scans that cannot be read
+    or that are one, and where nothing can be written.
+    """
+    files.check_target(asked.out / TABLE)
+    times, notes = opened(asked, tell)
+    prior, *later = times
+    pairs: list[Pair] = []
+    for current in later:
+        tell(f"compare {prior.uid} and {current.uid}")
+        pairs.append(compare.compare(prior, current, asked.gate_mm))
+        prior = compare.carried(pairs[-1])
+    write(asked.out, pairs, notes)
+    return pairs, notes
+
+
+def opened(asked: Asked, tell: Callable[[str], object]) -> tuple[list[Time], list[str]]:
+    """The scans read, with lungs and findings, the earliest first; and notes."""
+    times: list[Time] = []
+    notes: list[str] = []
+    for i, source in enumerate(asked.scans):
+        tell(f"read {escaped(str(source))}")
+        time, told = _time(source, asked, asked.days[i] if asked.days else None)
+        times.append(time)
+        notes += [f"{time.uid}: {note}" for note in told]
+    uids = [time.uid for time in times]
+    if len(set(uids)) < len(uids):
+        raise UserError("A scan is given twice. Name each scan of the patient once.")
+    if all(time.day for time in times):
+        ordered = sorted(times, key=lambda time: (time.day, uids.index(time.uid)))
+        if ordered != times:
+            notes.append("the scans were put in the order of their days")
+        return ordered, notes
+    notes.append("days are not known, so the scans are taken in the order given")
+    return times, notes
+
+
+def _time(source: Path, asked: Asked, day: date | None) -> tuple[Time, Sequence[str]]:
+    """One scan, ready to be compared, and notes on it."""
+    with reading.opened(source) as found:
+        scans = [scan for scan in found if scan.is_ct] or found
+        if len(scans) > 1:
+            held = ", ".join(scan.name for scan in scans[:3])
+            raise UserError(
+                f"{escaped(str(source))}: it holds {len(scans)} scans ({held}). Name one of them."
+            )
+        (scan,) = scans
+        read = scan.read()
+        first = scan.chosen.first if scan.chosen else None
+        study = dicom_study.about(first.path) if first else dicom_study.Study(None, "")
+    lungs = lung_search.search(METHOD, read.voxels, read.geometry)
+    return (
+        Time(
+            uid=read.uid,
+            hu=read.voxels,
+            geometry=read.geometry,
+            lungs=lungs.mask,
+            spots=tuple(asked.find(read)),
+            day=day or study.day,
+            kernel=first.kernel if first else "",
+            patient="" if asked.same_patient else study.patient,
+        ),
+        read.notes,
+    )
+
+
+def write(out: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
+    """Write the table as CSV and Parquet, JSON, the figure and the page into a folder."""
+    data = table.table_of(pairs, [""] * len(pairs))
+    files.write_text(out / TABLE, table.csv_of(data))
+    tables.write(out / PARQUET, "follow_up", data)
+    files.write_json(out / DETAILS, table.details(pairs, notes, [""] * len(pairs)))
+    drawn = growth(data)
+    plotting.save(drawn, [out / f"{FIGURE}.svg", out / f"{FIGURE}.png"])
+    svg = (out / f"{FIGURE}.svg").read_bytes()
+    follow_up_page.page(pairs, notes, svg).write(out / PAGE)
