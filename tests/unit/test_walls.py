@@ -25,8 +25,17 @@ MAY_IMPORT = {
     "inference": (*GROUND, "prepare", "findings", "learning/machine.py", "learning/networks"),
     "evaluation": BELOW,
     "report": (*BELOW, "inference", "evaluation"),
-    "cli.py": (*BELOW, "learning", "inference", "evaluation", "report", "cli_predict.py"),
+    "cli.py": (
+        *BELOW,
+        "learning",
+        "inference",
+        "evaluation",
+        "report",
+        "cli_predict.py",
+        "cli_view.py",
+    ),
     "cli_predict.py": (*BELOW, "inference", "report"),
+    "cli_view.py": (*BELOW, "report"),
     "__main__.py": ("cli.py",),
     # The one function that the library offers by its own name, loaded when it is called.
     "__init__.py": ("findings", "inference"),

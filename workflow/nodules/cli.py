@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules import cli_predict
+from nodules import cli_predict, cli_view
 from nodules.base import messages
 
 if TYPE_CHECKING:
@@ -300,6 +300,7 @@ SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser
     add_convert,
     cli_predict.add_predict,
     cli_predict.add_model,
+    cli_view.add_view,
 )
 
 

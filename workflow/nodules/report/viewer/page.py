@@ -1,4 +1,4 @@
-"""The page as one self-contained HTML file: markup, style, script and data, which fetches nothing."""
+"""The page as one HTML file of markup, style, script and data, which fetches nothing."""
 
 import base64
 import hashlib

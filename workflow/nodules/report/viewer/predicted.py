@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.base.files import FileDefect, UserError, read_json
-from nodules.base.messages import escaped, shown as short
+from nodules.base.messages import escaped
+from nodules.base.messages import shown as short
 from nodules.datasets import row_tables
 from nodules.images import nifti, reading
 from nodules.images.geometry import Geometry
@@ -218,7 +219,9 @@ def curve(path: Path, system: str) -> tuple[str, NDArray[np.float64]]:
     table = tables.read(path, "froc")
     own = table[(table["system"] == system) & table["threshold"].notna()]
     for name, words in SETS:
-        rows = own[own["set"] == name].sort_values(["threshold", "fp_per_scan"], ascending=[False, True])
+        rows = own[own["set"] == name].sort_values(
+            ["threshold", "fp_per_scan"], ascending=[False, True]
+        )
         if len(rows):
             points = rows[["threshold", "fp_per_scan", "sensitivity"]].to_numpy(float)
             kept = np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).round().astype(int))

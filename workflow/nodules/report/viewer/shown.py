@@ -116,16 +116,18 @@ def cut(geometry: Geometry, box: Box) -> Geometry:
 
 
 def told(
-    shown: Shown, box: Box, volume: Mapping[str, Any], prior: Mapping[str, Any] | None, save: str = ""
+    shown: Shown,
+    box: Box,
+    volume: Mapping[str, Any],
+    prior: Mapping[str, Any] | None,
+    save: str = "",
 ) -> dict[str, Any]:
     """What the page's script is given of a scan, as JSON has it (types.js: Case).
 
     box: of the scan that is shown. volume, prior: of `spec`. save: address that keeps readings.
     """
     corner = (box[0].start, box[1].start, box[2].start)
-    findings = sorted(
-        shown.findings, key=lambda f: -(_number(f.numbers.get("probability")) or 0.0)
-    )
+    findings = sorted(shown.findings, key=lambda f: -(_number(f.numbers.get("probability")) or 0.0))
     return {
         "format": FORMAT,
         "case": shown.case,
@@ -208,7 +210,7 @@ def _prior(shown: Shown, volume: Mapping[str, Any] | None) -> dict[str, Any] | N
     """The prior scan: how it lies beside this one, and which findings are in it."""
     if shown.prior is None or volume is None:
         return None
-    links = [{"finding": l.finding, "at": list(l.world), "told": l.told} for l in shown.links]
+    links = [{"finding": k.finding, "at": list(k.world), "told": k.told} for k in shown.links]
     return {
         "volume": dict(volume),
         "told": shown.prior[2],
@@ -220,9 +222,9 @@ def _prior(shown: Shown, volume: Mapping[str, Any] | None) -> dict[str, Any] | N
 def _shift(shown: Shown) -> NDArray[np.float64]:
     """From this scan's world to the prior's, mm: as the linked findings lie, else as the lungs."""
     by_number = {finding.number: finding for finding in shown.findings}
-    apart = [np.subtract(l.world, by_number[l.finding].world) for l in shown.links]
+    apart = [np.subtract(k.world, by_number[k.finding].world) for k in shown.links]
     if apart:
-        return np.median(apart, axis=0)
+        return np.asarray(np.median(apart, axis=0), float)
     assert shown.prior is not None
     middles = [
         _lung_middle(voxels, grid)

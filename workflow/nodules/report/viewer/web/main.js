@@ -134,7 +134,7 @@ async function open(shown) {
     for (const view of views) {
       const [first, last] = view.slices(app.scene);
       const count = volume.shape[view.plane.axis];
-      const slab = last > first ? ` · maximum of ${last - first + 1} slices, ${shownNumber((last - first + 1) * volume.spacing[0], 1)} mm` : "";
+      const slab = last > first ? ` · max of ${last - first + 1}, ${shownNumber((last - first + 1) * volume.spacing[0], 1)} mm` : "";
       byId(`${view.plane.name}-told`).textContent = `${app.at[view.plane.axis] + 1} / ${count}${slab}`;
     }
   }

@@ -149,7 +149,7 @@ export class Panel {
       ["Probability", shownNumber(finding.probability, 3)],
       ["Diameter", shownNumber(finding.diameter_mm, 1, "mm")],
       ["Volume", shownNumber(finding.volume_mm3, 0, "mm³")],
-      ...(finding.long_mm === null ? [] : [["In a slice", axes]]),
+      ...(finding.long_mm === null ? [] : [["Axes", axes]]),
       ...(finding.mean_hu === null ? [] : [["Mean", shownNumber(finding.mean_hu, 0, "HU")]]),
       ...(finding.malignancy === null ? [] : [["Malignancy", shownNumber(finding.malignancy, 2)]]),
     ];
