@@ -120,7 +120,7 @@ def _findings(part: Part, uid: str, geometry: Geometry) -> list[Found]:
         number = int(row["candidate"])
         nodule = nodules.get(number, 0)
         probability = float(row.get("confidence", row["probability"]))
-        numbers = {"probability": probability, "confidence": probability}
+        numbers: dict[str, float | None] = {"probability": probability, "confidence": probability}
         numbers |= {key: float(row[key]) for key in ("diameter_mm", "volume_mm3")}
         numbers["malignancy"] = malignant.get(nodule)
         world = (float(row["x"]), float(row["y"]), float(row["z"]))
@@ -136,7 +136,7 @@ def _masks(part: Part, uid: str, geometry: Geometry) -> dict[int, Mask]:
     rows = rows[rows["seriesuid"] == uid]
     masks = {}
     for number, own in rows.groupby("region"):
-        corner, mask = regions.box(own)
+        mask, corner = regions.box(own)
         if own["grid"].iloc[0] == "native":
             masks[int(number)] = (corner, mask)
             continue

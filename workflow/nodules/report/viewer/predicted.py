@@ -125,10 +125,7 @@ def _places(folder: Path, details: Mapping[str, Any]) -> Iterator[Path]:
 
 def _labels(path: Path, geometry: Geometry) -> dict[int, Mask]:
     """The mask of each finding's number, in its box."""
-    try:
-        labels, grid = nifti.read_volume(path)
-    except FileNotFoundError as error:
-        raise FileDefect(str(path), "it is not there", AGAIN) from error
+    labels, grid = nifti.read_volume(path)
     if not same_grid(grid, geometry, 0.1):
         raise FileDefect(str(path), "its grid is not that of the scan", AGAIN)
     return boxed(labels)

@@ -108,6 +108,8 @@ def read(places: Iterable[Path]) -> list[Reading]:
     """The readings of files, and of all .json below folders; UserError where there is none."""
     found = []
     for place in places:
+        if not place.exists():
+            raise UserError(f"{escaped(str(place))}: no such file or folder. Check the path.")
         paths = sorted(place.rglob("*.json")) if place.is_dir() else [place]
         for path in paths:
             if path.stat().st_size > MOST_BYTES:
