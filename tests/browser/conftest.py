@@ -34,7 +34,13 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     amiss: list[str] = []
     contexts = []
 
-    def opened(address: str | Path, beside: Any = None, allowed: str = "", **options: Any) -> Any:
+    def opened(
+        address: str | Path,
+        beside: Any = None,
+        allowed: str = "",
+        expected: str = READ_BACK,
+        **options: Any,
+    ) -> Any:
         if beside is None:
             options = {"viewport": LAPTOP, "device_scale_factor": 1, **options}
             contexts.append(browser.new_context(accept_downloads=True, **options))
@@ -42,7 +48,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.set_default_timeout(120_000)
 
         def told(message: Any) -> None:
-            if not message.text.startswith(READ_BACK):
+            if not message.text.startswith((READ_BACK, expected)):
                 amiss.append(f"console: {message.text}")
 
         page.on("console", told)

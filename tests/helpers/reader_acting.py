@@ -22,6 +22,16 @@ def settle(page: Any) -> None:
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def until(page: Any, expression: str) -> None:
+    """Wait until an expression is true. (The page's policy forbids Playwright's own way.)"""
+    page.evaluate(
+        f"""new Promise((done) => {{
+        const look = () => ({expression}) ? done() : setTimeout(look, 20);
+        look();
+    }})"""
+    )
+
+
 def press(page: Any, *keys: str) -> None:
     """Press keys, one after another."""
     for key in keys:
