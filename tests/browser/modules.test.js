@@ -103,6 +103,19 @@ test("the outline of a mask is its edges, in every plane", () => {
   assert.deepEqual([Math.min(...rows), Math.max(...rows)], [2, 3], "the head is up");
 });
 
+test("edges are joined into closed lines, each edge once", () => {
+  const square = [[0, 0, 1, 0], [0, 1, 1, 1], [0, 0, 0, 1], [1, 0, 1, 1]];
+  const other = square.map((edge) => edge.map((value) => value + 1)); // they touch at a corner
+  for (const edges of [square, [...square, ...other]]) {
+    const found = contours.lines(edges);
+    const steps = found.flatMap((line) => line.slice(1).map((point, n) => [line[n], point]));
+    assert.equal(steps.length, edges.length);
+    assert.equal(new Set(steps.map((step) => String(step.sort()))).size, edges.length);
+    for (const line of found) assert.deepEqual(line[0], line.at(-1));
+  }
+  assert.deepEqual(contours.lines([]), []);
+});
+
 test("a verdict given again is taken back", () => {
   const once = readings.decide(begun(), FINDING, "accept", "t");
   assert.equal(readings.decisionOn(once, 3).verdict, "accept");

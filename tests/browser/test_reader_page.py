@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from helpers import reader_pages
-from helpers.reader_acting import app, begin, press, reading, settle, status, until
+from helpers.reader_acting import app, begin, press, prior_picture, reading, settle, status, until
 from nodules import cli
 from nodules.images.geometry import Geometry
-from nodules.report.viewer import page
+from nodules.report.viewer import levels, page
 from nodules.report.viewer.shown import Found, Link
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
@@ -252,7 +252,8 @@ def test_files_hold_the_reading_and_another_browser_goes_on_with_it(path, visit,
         other.click("#start-load")
     chooser.value.set_files(files["json"])
     until(other, "reader.app.reading")
-    assert reading(other)["decisions"] == reading(shown)["decisions"]
+    verdicts = [(one["finding"], one["verdict"]) for one in reading(shown)["decisions"]]
+    assert [(one["finding"], one["verdict"]) for one in reading(other)["decisions"]] == verdicts
     assert cli.main(["view", "--summary", str(files["json"])]) == 0
     lists = {"annotations": "", "excluded": ""}
     for name in lists:
@@ -371,6 +372,9 @@ def test_the_prior_scan_is_scrolled_along(visit, tmp_path):
 
     here, before = slices()
     assert here == before
+    hu = levels.COARSE[levels.coded(shown.voxels[before], levels.COARSE)].astype(int)
+    grey = np.floor(np.clip((hu + 600) / 1500 + 0.5, 0, 1) * 255 + 0.5)
+    assert np.array_equal(prior_picture(opened), grey)
     press(opened, "PageUp", "PageUp")
     assert slices() == (here + 2, before + 2)
 

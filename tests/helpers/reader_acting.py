@@ -59,6 +59,11 @@ def picture(page: Any, view: int) -> NDArray[np.uint8]:
     return _pixels(page, f"reader.views[{view}].buffer")[:, :, 0]
 
 
+def prior_picture(page: Any) -> NDArray[np.uint8]:
+    """Grey values of the prior scan's picture."""
+    return _pixels(page, "reader.prior.buffer")[:, :, 0]
+
+
 def canvas(page: Any, view: int) -> NDArray[np.uint8]:
     """RGBA of a plane as it is on the screen."""
     return _pixels(page, f"reader.views[{view}].canvas")

@@ -65,9 +65,9 @@ RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"
 # The first detector's candidates: what they hit, and what the ResNet50 says of them.
 MATCHES = expand(f"results/detection/{FIRST}/{{part}}/matches.parquet", part=PARTS)
 CLASSIFIED = expand("results/presence/{part}/candidates.parquet", part=PARTS)
-# The run's networks as one file; and on the phantom, findings by it in one scan.
+# The run's networks as one file; and on the phantom, findings by it in one scan, for a reader.
 MODEL = f"results/models/{config['export']['name']}.luna16"
-EXAMPLE = ["results/predicted/findings.json"] if PHANTOM else []
+EXAMPLE = ["results/predicted/findings.json", "results/predicted/reader.html"] if PHANTOM else []
 # Rules that see scans take this as an input. They are looked at anew once the check is done, and
 # where it found what it had found before, no network is trained again.
 CHECKED = ancient("results/scans/scans.parquet")

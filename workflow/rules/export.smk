@@ -1,7 +1,7 @@
 """The model that leaves the run: all networks in one file; on the phantom, tried on a DICOM scan.
 
 Requires: results/models/*/fold_*/model.{json,pt}, results/evaluation/{metrics.parquet,presence.json},
-          results/scans/scans.parquet, results/folds/folds.parquet.
+          results/scans/scans.parquet, results/folds/folds.parquet, results/evaluation/froc.parquet.
 Produces: results/models/{name}.luna16; results/predicted/ with the phantom.
 """
 
@@ -70,3 +70,30 @@ rule predict_phantom:
         runtime=minutes(30),
     script:
         "../scripts/predict_phantom.py"
+
+
+# The page on which a reader judges these findings, as `luna16 view` writes it.
+rule write_reader:
+    input:
+        findings="results/predicted/findings.json",
+        labels="results/predicted/findings.nii.gz",
+        header=lambda wildcards: SCANS[part_scans(PARTS[-1])[0]].header,
+        data=lambda wildcards: SCANS[part_scans(PARTS[-1])[0]].data,
+        froc="results/evaluation/froc.parquet",
+        checked=CHECKED,
+        web=sorted(map(str, closure.LIBRARY.glob("report/viewer/web/*"))),
+        code=code("write_reader"),
+    output:
+        "results/predicted/reader.html",
+    log:
+        "results/logs/write_reader/all.log",
+    benchmark:
+        "results/benchmarks/write_reader/all.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(10),
+    script:
+        "../scripts/write_reader.py"

@@ -211,7 +211,8 @@ export class App {
     const { left } = this;
     this.tell(`Finding ${finding.number}: ${told}. ${left.length ? `${left.length} left.` : "None left: F finishes."}`);
     if (!again && this.goOn && left.length) {
-      this.select((left.find((one) => one.number > finding.number) ?? left[0]).number);
+      const behind = this.listed.slice(this.listed.indexOf(finding) + 1);
+      this.select((behind.find((one) => left.includes(one)) ?? left[0]).number);
     }
     this.changed();
   }
@@ -416,6 +417,11 @@ export class App {
   measure() {
     if (this.measuring) {
       this.measuring = false;
+      // The crosshair goes to the middle of what was measured: there a nodule of this size is.
+      if (this.measured) {
+        const [from, to] = this.measured;
+        this.move(/** @type {Triple} */ (from.map((value, n) => (value + to[n]) / 2)));
+      }
       const mm = this.measuredHere;
       this.tell(mm === null ? "Nothing measured." : `${mm.toFixed(1)} mm. E adds a nodule of this diameter.`);
     } else {

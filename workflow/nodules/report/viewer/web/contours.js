@@ -56,6 +56,41 @@ export function outline(mask, plane, shape, first, last = first) {
 }
 
 /**
+ * Edges joined at their ends into lines as long as can be, each a list of points [u, v]: dashes
+ * run on along them.
+ * @param {number[][]} edges
+ * @returns {[number, number][][]}
+ */
+export function lines(edges) {
+  /** @type {Map<string, [number, number][]>} */
+  const open = new Map(); // a point's place -> the ends of edges there that no line has taken
+  /** @param {[number, number]} from @param {[number, number]} to */
+  const link = (from, to) => open.set(String(from), [...(open.get(String(from)) ?? []), to]);
+  for (const [u0, v0, u1, v1] of edges) {
+    link([u0, v0], [u1, v1]);
+    link([u1, v1], [u0, v0]);
+  }
+  /** @param {[number, number]} from @param {[number, number]} to */
+  const cut = (from, to) => {
+    const left = open.get(String(from)) ?? [];
+    left.splice(left.findIndex((one) => String(one) === String(to)), 1);
+  };
+  const found = [];
+  for (const [u0, v0] of edges) {
+    let here = /** @type {[number, number]} */ ([u0, v0]);
+    const line = [here];
+    for (let next = open.get(String(here))?.[0]; next; next = open.get(String(here))?.[0]) {
+      cut(here, next);
+      cut(next, here);
+      line.push(next);
+      here = next;
+    }
+    if (line.length > 1) found.push(line);
+  }
+  return found;
+}
+
+/**
  * Whether a mask has a voxel in slices first to last along an axis.
  * @param {Mask} mask
  * @param {number} axis

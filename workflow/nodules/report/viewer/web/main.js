@@ -13,7 +13,7 @@ import { listen } from "./pointer.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 import { fromBase64, load } from "./volume.js";
-import { PRESETS } from "./windows.js";
+import { PRESETS, table } from "./windows.js";
 
 const BEAT_MS = 1000;
 
@@ -94,7 +94,8 @@ async function open(shown) {
       toIndex(prior.grid, inPrior(toWorld(volume.grid, index))),
     );
     const zoom = (scene.zoom * views[0].fitted) / priorView.fitted;
-    priorView.draw({ ...scene, at: nearest(prior.grid, at), centre, zoom, marks: [], rings: [], measured: null });
+    const own = { table: table(app.window, prior.levels), marks: [], rings: [], measured: null };
+    priorView.draw({ ...scene, ...own, at: nearest(prior.grid, at), centre, zoom });
     const link = shown.prior?.links.find((one) => one.finding === app.selected);
     byId("prior-told").textContent = link?.told || (contains(prior.grid, at) ? "same place, by position" : "not covered by the prior scan");
   }

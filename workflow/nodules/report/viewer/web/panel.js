@@ -190,7 +190,8 @@ export class Panel {
       ...added.map((one) => {
         const size = one.diameter_mm === null ? "" : `, ${one.diameter_mm.toFixed(1)} mm`;
         const place = [one.coordX, one.coordY, one.coordZ].map((mm) => shownNumber(mm, 1)).join(", ");
-        const go = made("button", "go", `+${one.number}${size}: ${place} · ${one.phase}`);
+        const go = made("button", "go", `+${one.number}${size} · ${one.phase}`);
+        go.title = `${place} mm`;
         go.addEventListener("click", () => app.goTo([one.coordX, one.coordY, one.coordZ], true));
         const away = made("button", "away", "Remove");
         away.setAttribute("aria-label", `Remove your nodule ${one.number}`);

@@ -4,7 +4,7 @@
 /** @import {Plane} from "./planes.js" */
 /** @import {Volume} from "./volume.js" */
 import { distance, toWorld } from "./geometry.js";
-import { outline, reaches } from "./contours.js";
+import { lines, outline, reaches } from "./contours.js";
 import { fromPicture, paint, picture, size, slab, toPicture } from "./planes.js";
 
 const BARS_MM = [1, 2, 5, 10, 20, 50, 100, 200];
@@ -145,9 +145,12 @@ export class View {
       if (!reaches(mask, plane.axis, first, last)) continue;
       const edges = outline(mask, plane, volume.shape, first, last);
       context.beginPath();
-      for (const [u0, v0, u1, v1] of edges) {
-        context.moveTo(...this.toCanvas(scene, [u0, v0]));
-        context.lineTo(...this.toCanvas(scene, [u1, v1]));
+      for (const line of lines(edges)) {
+        line.forEach((point, n) => {
+          const [x, y] = this.toCanvas(scene, point);
+          if (n) context.lineTo(x, y);
+          else context.moveTo(x, y);
+        });
       }
       context.setLineDash(dash.map((length) => length * ratio));
       context.lineWidth = width * ratio;
