@@ -99,7 +99,7 @@ def test_the_first_read(case, visit, tmp_path, taken):
     begin(opened, "second reader", "Dr. Example")
     finding = case.findings[1]
     opened.evaluate(f"reader.app.goTo({list(finding.world)}, true)")
-    press(opened, *["ArrowLeft"] * 3, "d", *["ArrowRight"] * 6, "d", "e", "m", "0")
+    press(opened, *["ArrowLeft"] * 6, "d", *["ArrowRight"] * 12, "d", "e", "m", "0")
     taken(opened, "first_read")
 
 
