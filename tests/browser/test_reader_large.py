@@ -3,6 +3,8 @@
 The bounds are wide, for tests share a machine; docs/reader.md has what was measured on a quiet one.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def large(slices: int, noise: int) -> np.ndarray:
 
 @SLOW
 @pytest.mark.parametrize(("slices", "noise"), [(300, 40), (764, 4)])
-def test_a_large_scan_is_ready_and_scrolled_in_time(visit, tmp_path, slices, noise):
+def test_a_large_scan_is_ready_and_scrolled_in_time(browser, visit, tmp_path, slices, noise):
     voxels = large(slices, noise)
     geometry = Geometry.build((-180, -180, 0), (0.7, 0.7, 1.0), np.eye(3), voxels.shape)
     found = Found(1, (10.0, 20.0, slices / 2), {"probability": 0.9, "confidence": 0.9}, True)
@@ -35,20 +37,34 @@ def test_a_large_scan_is_ready_and_scrolled_in_time(visit, tmp_path, slices, noi
     opened = visit(path)
     ready = float(opened.evaluate("document.body.dataset.ready")) / 1000
     begin(opened)
-    press(opened, "Home")
     taken = []
-    for key in ["PageUp"] * 20:
-        press(opened, key)
-        taken.append(opened.evaluate("reader.views.map((view) => view.milliseconds)"))
+    for view, plane in enumerate(("axial", "coronal", "sagittal")):
+        opened.evaluate(f"reader.app.toggle('plane', '{plane}')")
+        press(opened, "Home", *["PageUp", "PageUp"])
+        own = []
+        for key in ["PageUp", "PageDown"] * 10:
+            press(opened, key)
+            own.append(opened.evaluate(f"reader.views[{view}].milliseconds"))
+        taken.append(round(float(np.median(own)), 1))
     press(opened, "m")
     slab = opened.evaluate("reader.views[0].milliseconds")
-    memory = opened.evaluate("performance.memory.usedJSHeapSize") / 1e6
-    told = f"{slices} slices, {path.stat().st_size / 1e6:.0f} MB: ready in {ready:.1f} s; "
-    told += f"median ms a slice {np.median(taken, axis=0).round(1).tolist()}, slab {slab:.1f}; "
+    memory = peak_mb(browser)
+    size = path.stat().st_size / 1e6
     print(
-        told + f"heap {memory:.0f} MB, voxels {app(opened, 'volume.data.byteLength') / 1e6:.0f} MB"
+        f"{slices} slices, page of {size:.0f} MB: ready in {ready:.1f} s; a slice {taken} ms "
+        f"(axial, coronal, sagittal), a slab of 10 mm {slab:.1f} ms; peak memory {memory:.0f} MB"
     )
-    assert app(opened, "volume.shape[0]") == slices and app(opened, "at[0]") == 20
-    assert ready < READY_S and np.median(taken, axis=0).max() < SLICE_MS
+    assert app(opened, "volume.shape[0]") == slices
+    assert ready < READY_S and max(taken) < SLICE_MS
     if slices == 300:
         assert memory < MEMORY_MB
+
+
+def peak_mb(browser) -> float:
+    """The most memory that any of the browser's processes which show pages has had."""
+    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    peaks = []
+    for process in (one for one in told if one["type"] == "renderer"):
+        status = Path(f"/proc/{process['id']}/status").read_text()
+        peaks.append(int(status.split("VmHWM:")[1].split()[0]) / 1000)
+    return max(peaks)
