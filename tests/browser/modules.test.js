@@ -82,6 +82,8 @@ test("a slab has as many slices on either side, and is the highest of them", () 
   const volume = { shape: [3, 1, 2], data: Uint16Array.from([1, 9, 5, 2, 3, 3]) };
   assert.deepEqual([...planes.picture(volume, planes.PLANES.axial, 0, 2)], [5, 9]);
   assert.deepEqual([...volume.data], [1, 9, 5, 2, 3, 3], "the volume stays as it is");
+  assert.equal(planes.brightest(volume, [2, 0, 0], 0, 2), 1);
+  assert.equal(planes.brightest(volume, [2, 0, 1], 1, 2), 2, "only within the slab");
 });
 
 test("a window is black at its lower end, white at its upper one", () => {

@@ -104,6 +104,7 @@ KEYS = {
     "Shift+PageUp": ("at[0]", 5), "Shift+PageDown": ("at[0]", -5), "ArrowRight": ("at[2]", 1),
     "ArrowLeft": ("at[2]", -1), "ArrowDown": ("at[1]", 1), "ArrowUp": ("at[1]", -1),
     "Shift+ArrowRight": ("at[2]", 5), "Shift+ArrowUp": ("at[1]", -5),
+    "Control+ArrowRight": ("at[2]", 25), "Control+ArrowDown": ("at[1]", 25),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import { unpack } from "./contours.js";
 import { contains, distance, nearest, toIndex, toWorld } from "./geometry.js";
 import * as readings from "./reading.js";
 import { PRESETS, table } from "./windows.js";
-import { PLANES } from "./planes.js";
+import { brightest, PLANES, slab } from "./planes.js";
 
 export const SLABS_MM = [5, 10, 15];
 const FINDING = { colour: "#56b4e9", dash: [], width: 1.75 };
@@ -219,8 +219,15 @@ export class App {
 
   add() {
     if (!this.reading) return;
-    const world = toWorld(this.volume.grid, this.at);
     const mm = this.measuredHere;
+    if (this.slabMm) {
+      // What is seen of a slab lies in the slice that its maximum is from.
+      const { shape, spacing } = this.volume;
+      const [first, last] = slab(this.at[0], this.slabMm, spacing[0], shape[0]);
+      const [, y, x] = this.at;
+      this.at = /** @type {Triple} */ ([brightest(this.volume, this.at, first, last), y, x]);
+    }
+    const world = toWorld(this.volume.grid, this.at);
     this.decide((reading) => readings.add(reading, world, mm, new Date().toISOString()));
     const size = mm === null ? "" : ` of ${mm.toFixed(1)} mm`;
     this.tell(`Nodule${size} added at ${world.map((one) => one.toFixed(1)).join(", ")} mm.`);
@@ -460,6 +467,10 @@ export class App {
       right5: () => this.nudge(5, 0),
       up5: () => this.nudge(0, -5),
       down5: () => this.nudge(0, 5),
+      left25: () => this.nudge(-25, 0),
+      right25: () => this.nudge(25, 0),
+      up25: () => this.nudge(0, -25),
+      down25: () => this.nudge(0, 25),
       plane: () => this.toggle("plane", planes[(planes.indexOf(this.plane) + 1) % planes.length]),
       zoomIn: () => this.magnify(1.25),
       zoomOut: () => this.magnify(0.8),

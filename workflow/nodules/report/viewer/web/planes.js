@@ -105,6 +105,23 @@ export function picture(volume, plane, first, last = first) {
 }
 
 /**
+ * The slice of a slab that has the highest voxel at a place: the one that its maximum shows there.
+ * @param {Volume} volume
+ * @param {Triple} at
+ * @param {number} first
+ * @param {number} last
+ */
+export function brightest(volume, [z, y, x], first, last) {
+  const [, ny, nx] = volume.shape;
+  let found = z;
+  for (let slice = first; slice <= last; slice++) {
+    const level = volume.data[(slice * ny + y) * nx + x];
+    if (level > volume.data[(found * ny + y) * nx + x]) found = slice;
+  }
+  return found;
+}
+
+/**
  * Levels as opaque grey pixels.
  * @param {Uint8Array | Uint16Array} levels
  * @param {Uint32Array} table of each level's pixel

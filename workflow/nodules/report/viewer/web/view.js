@@ -43,7 +43,8 @@ export class View {
     this.shown = "";
     this.milliseconds = 0;
     this.fitted = 1;
-    this.scale = 1;
+    this.ratio = 1;
+    this.unit = 1;
     this.fit();
   }
 
@@ -57,6 +58,8 @@ export class View {
       this.canvas.height = height;
     }
     this.ratio = ratio;
+    // Lines and letters grow with the page's own: on a large screen both do.
+    this.unit = (ratio * parseFloat(getComputedStyle(document.body).fontSize)) / 13;
     const [w, h] = size(this.plane, this.volume.shape);
     this.fitted = Math.min(width / (w * this.mm[0]), height / (h * this.mm[1]));
   }
@@ -96,7 +99,7 @@ export class View {
    * @returns {Triple}
    */
   indexAt(scene, x, y) {
-    const ratio = this.ratio ?? 1;
+    const { ratio } = this;
     const middle = toPicture(this.plane, this.volume.shape, scene.centre);
     const scale = this.fitted * scene.zoom;
     const u = middle[0] + (x * ratio - this.canvas.width / 2) / (this.mm[0] * scale);
@@ -139,7 +142,7 @@ export class View {
   drawMarks(scene) {
     const { context, volume, plane } = this;
     const [first, last] = this.slices(scene);
-    const ratio = this.ratio ?? 1;
+    const ratio = this.unit;
     context.globalAlpha = scene.opacity;
     for (const { mask, colour, dash, width } of scene.marks) {
       if (!reaches(mask, plane.axis, first, last)) continue;
@@ -169,7 +172,7 @@ export class View {
     const off = away * volume.spacing[plane.axis];
     const radius = Math.max(ring.mm / 2, 2.5);
     if (off > radius) return;
-    const ratio = this.ratio ?? 1;
+    const ratio = this.unit;
     const [x, y] = this.toCanvas(scene, toPicture(plane, volume.shape, ring.at));
     const px = Math.sqrt(radius ** 2 - off ** 2) * this.fitted * scene.zoom;
     context.strokeStyle = ring.colour;
@@ -183,7 +186,7 @@ export class View {
   /** @param {Scene} scene */
   drawCrosshair(scene) {
     const { context, canvas } = this;
-    const ratio = this.ratio ?? 1;
+    const ratio = this.unit;
     const [x, y] = this.toCanvas(scene, toPicture(this.plane, this.volume.shape, scene.at));
     const gap = Math.max(14 * ratio, 9 * this.fitted * scene.zoom);
     context.strokeStyle = "rgba(240, 228, 66, 0.55)";
@@ -207,7 +210,7 @@ export class View {
     const [first, last] = this.slices(scene);
     const within = [from, to].every((one) => one[plane.axis] >= first && one[plane.axis] <= last);
     if (!within) return;
-    const ratio = this.ratio ?? 1;
+    const ratio = this.unit;
     const [start, end] = [from, to].map((one) => this.toCanvas(scene, toPicture(plane, volume.shape, one)));
     context.strokeStyle = INK;
     context.fillStyle = INK;
@@ -224,7 +227,7 @@ export class View {
   /** @param {Scene} scene */
   drawBar(scene) {
     const { context, canvas } = this;
-    const ratio = this.ratio ?? 1;
+    const ratio = this.unit;
     const scale = this.fitted * scene.zoom;
     const most = Math.min(canvas.width / 3, 170 * ratio);
     const mm = BARS_MM.filter((one) => one * scale <= most).pop() ?? BARS_MM[0];
@@ -246,7 +249,7 @@ export class View {
   /** @param {string} text @param {number} x @param {number} y @param {string} colour */
   text(text, x, y, colour) {
     const { context } = this;
-    const ratio = this.ratio ?? 1;
+    const ratio = this.unit;
     context.font = `${12 * ratio}px system-ui, sans-serif`;
     context.lineWidth = 3 * ratio;
     context.strokeStyle = SHADE;
