@@ -237,6 +237,16 @@ def test_decisions_survive_a_crash_of_the_tab(path, visit):
     assert reading(beside)["decisions"][0]["verdict"] == "accept"
 
 
+def test_a_reading_that_is_open_twice_is_told(path, visit):
+    shown = visit(path)
+    begin(shown)
+    beside = visit(path, beside=shown)
+    beside.wait_for_selector("#begun button")
+    press(beside, "Enter", "a")
+    until(shown, "!document.getElementById('problem').hidden")
+    assert "open in another tab" in shown.inner_text("#problem")
+
+
 def test_files_hold_the_reading_and_another_browser_goes_on_with_it(path, visit, tmp_path):
     shown = visit(path)
     begin(shown, "second reader", "Dr. Ü/..")

@@ -150,6 +150,11 @@ async function open(shown) {
     app.count();
     if (app.reading) app.keep();
   });
+  window.addEventListener("storage", (event) => {
+    if (app.reading && event.key === store.key(app.reading.reader)) {
+      complain("This reading is open in another tab, too, and the two overwrite each other. Close one.");
+    }
+  });
   let beats = 0;
   setInterval(() => {
     if (!app.reading || app.reading.finished) return;

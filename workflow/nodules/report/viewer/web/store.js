@@ -28,7 +28,6 @@ export class Store {
   keep(reading) {
     try {
       localStorage.setItem(this.key(reading.reader), toText(reading));
-      this.complain("");
     } catch {
       this.complain("This browser keeps nothing for this page: save the reading as a file before you leave.");
     }
