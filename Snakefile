@@ -36,6 +36,7 @@ if not FIGURES_ONLY:
     include: "workflow/rules/first_page.smk"
     include: "workflow/rules/all_scans.smk"
     include: "workflow/rules/export.smk"
+    include: "workflow/rules/reader.smk"
 
 
 include: "workflow/rules/figures.smk"

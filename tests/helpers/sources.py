@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED = {".git", ".venv", ".tools", ".snakemake", "results", "data", "weights", "build", "dist"}
+SKIPPED |= {"node_modules"}
 RULE = re.compile(r"^(?P<indent> *)(?:rule|checkpoint) (?P<name>\w+):", re.MULTILINE)
 
 

@@ -13,7 +13,7 @@ from nodules.base import closure
 
 GROUND = ("base", "stats", "images")
 BELOW = (*GROUND, "datasets", "prepare", "findings")
-COMMANDS = ("cli_predict.py", "cli_download.py", "cli_follow_up.py")
+COMMANDS = ("cli_predict.py", "cli_download.py", "cli_follow_up.py", "cli_view.py")
 # What each room may import beside itself: rooms, or parts of one.
 MAY_IMPORT = {
     "base": (),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "cli_predict.py": (*BELOW, "inference", "report"),
     "cli_download.py": ("base", "datasets", "prepare"),
     "cli_follow_up.py": (*BELOW, "inference", "report"),
+    "cli_view.py": (*BELOW, "report"),
     "__main__.py": ("cli.py",),
     # The one function that the library offers by its own name, loaded when it is called.
     "__init__.py": ("findings", "inference"),

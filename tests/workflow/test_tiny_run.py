@@ -223,6 +223,7 @@ def test_the_exported_model_finds_in_dicom_what_the_workflow_found(run):
     found = pd.read_csv(run / "predicted" / "findings.csv", dtype={"seriesuid": str})
     details = json.loads((run / "predicted" / "findings.json").read_text())
     assert findings_schema.problems(details) == []
+    assert details["seriesuid"] in (run / "predicted" / "reader.html").read_text()
     assert details["form"] == "DICOM" and details["model"]["name"] == "nodules"
     own = tables.read(run / "presence" / "test" / "candidates.parquet", "classified")
     own = own[own["seriesuid"] == details["seriesuid"]]

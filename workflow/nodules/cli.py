@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules import cli_download, cli_follow_up, cli_predict
+from nodules import cli_download, cli_follow_up, cli_predict, cli_view
 from nodules.base import messages
 
 if TYPE_CHECKING:
@@ -302,6 +302,7 @@ SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser
     cli_predict.add_model,
     cli_download.add_download,
     cli_follow_up.add_follow_up,
+    cli_view.add_view,
 )
 
 

@@ -73,14 +73,15 @@ RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"
 # The first detector's candidates: what they hit, and what the ResNet50 says of them.
 MATCHES = expand(f"results/detection/{FIRST}/{{part}}/matches.parquet", part=PARTS)
 CLASSIFIED = expand("results/presence/{part}/candidates.parquet", part=PARTS)
-# The run's networks as one file, those in 3-D as another; and on the phantom, findings in a scan.
+# The run's networks as one file, those in 3-D as another; and on the phantom, findings in a scan,
+# for a reader.
 MODEL = f"results/models/{config['export']['name']}.luna16"
 MODEL_3D = f"results/models/{config['export']['name']}_3d.luna16"
 MODELS = [MODEL] + ([MODEL_3D] if IN_3D else [])
 # Scans of nobody's folds in which nodules are to be found, by name.
 ASKED = config["predict"]["scans"]
 SHEET = {scan.name: scan for scan in scan_sheet.read(ASKED)} if ASKED and not FIGURES_ONLY else {}
-EXAMPLE = ["results/predicted/findings.json"] if PHANTOM else []
+EXAMPLE = ["results/predicted/findings.json", "results/predicted/reader.html"] if PHANTOM else []
 # Rules that see scans take this as an input. They are looked at anew once the check is done, and
 # where it found what it had found before, no network is trained again.
 CHECKED = ancient("results/scans/scans.parquet")

@@ -1,0 +1,65 @@
+"""The page from the server of this machine: every HU, and readings in a folder."""
+
+import json
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers import reader_pages
+from helpers.reader_acting import app, begin, picture, press, settle
+from nodules.report.viewer import server
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Where a server with two scans, the second beside a prior one, has its work list."""
+    shown = reader_pages.example()
+    other = replace(shown, uid="2.25.9", prior=(shown.voxels, shown.geometry, "before"))
+    items = [server.Item(one.uid, one.headline, lambda one=one: one) for one in (shown, other)]
+    desk = server.Desk(items, tmp_path / "readings")
+    with server.serve(desk) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield server.address(running, desk)
+        running.shutdown()
+        thread.join()
+
+
+def test_a_served_scan_has_every_hu_and_its_readings_lie_in_the_folder(place, visit, tmp_path):
+    page = visit(f"{place}scan/0/", allowed=place)
+    begin(page)
+    press(page, "a", "e", "2")
+    voxels = reader_pages.example().voxels.astype(int)
+    z = app(page, "at[0]")
+    grey = np.floor(np.clip((voxels[z] - 40) / 400 + 0.5, 0, 1) * 255 + 0.5).astype(np.uint8)
+    assert np.array_equal(picture(page, 0), grey)
+    page.evaluate("reader.app.store.waiting")
+    (kept,) = (tmp_path / "readings").glob("*.json")
+    reading = json.loads(kept.read_text())
+    assert reading["decisions"][0]["verdict"] == "accept" and len(reading["added"]) == 1
+    assert len(kept.with_suffix(".csv").read_text().splitlines()) == 3
+
+
+def test_another_browser_goes_on_where_one_stopped(place, visit):
+    first = visit(f"{place}scan/0/", allowed=place)
+    begin(first)
+    press(first, "a")
+    first.evaluate("reader.app.store.waiting")
+    other = visit(f"{place}scan/0/", allowed=place)
+    other.wait_for_selector("#begun button")
+    press(other, "Enter")
+    assert app(other, "reading.decisions[0].verdict") == "accept"
+
+
+def test_a_server_that_is_gone_is_told_and_the_browser_keeps_all(place, visit):
+    page = visit(f"{place}scan/1/", allowed=place, expected="Failed to load resource")
+    begin(page)
+    assert page.is_visible("#prior")
+    page.evaluate("reader.app.shown.save = 'nowhere'")
+    press(page, "a")
+    page.evaluate("reader.app.store.waiting")
+    settle(page)
+    assert "The browser has it" in page.inner_text("#problem")
+    assert page.evaluate("localStorage.length") == 1

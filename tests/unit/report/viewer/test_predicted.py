@@ -1,0 +1,110 @@
+"""What `luna16 predict` wrote is shown as it is, and what does not belong is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import reader_pages
+from nodules.base import tables
+from nodules.base.files import UserError
+from nodules.images.metaimage_writing import write_volume
+from nodules.report import delivery
+from nodules.report.viewer import predicted
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A predicted folder; its scan lies beside it."""
+    voxels, geometry, _ = reader_pages.drawn()
+    scan = tmp_path / "scans" / f"{reader_pages.UID}.mhd"
+    scan.parent.mkdir()
+    write_volume(scan, scan.with_suffix(".raw"), voxels, geometry)
+    reader_pages.predicted(tmp_path / "found", scan)
+    return tmp_path / "found"
+
+
+def froc_table(path):
+    """A FROC of one system and its start, which has no threshold."""
+    rows = [
+        {"system": "unet_resnet", "set": "out_of_fold", "point": "corner", "fp_per_scan": alarms}
+        | {"sensitivity": found, "threshold": threshold, "low": np.nan, "high": np.nan}
+        for alarms, found, threshold in [(0, 0, np.nan), (2, 0.9, 0.2), (0.5, 0.6, 0.7)]
+    ]
+    tables.write(path, "froc", rows)
+    return path
+
+
+def test_voxels_masks_and_numbers_are_the_folder_s_own(folder):
+    shown = predicted.shown(folder)
+    voxels, geometry, masks = reader_pages.drawn()
+    assert np.array_equal(shown.voxels, voxels) and shown.threshold == 0.4
+    assert np.allclose(shown.geometry.to_world((3, 4, 5)), geometry.to_world((3, 4, 5)))
+    for finding, mask in zip(shown.findings, masks, strict=True):
+        corner, own = finding.mask
+        expected_corner, expected = reader_pages.cropped(mask)
+        assert corner == expected_corner and np.array_equal(own, expected)
+    assert [finding.reported for finding in shown.findings] == [True, True, False]
+    assert (
+        "CPM" in shown.model["trained"] and "0.50 (0.40 to 0.60), 9 scans" in shown.model["trained"]
+    )
+    assert "no diagnosis" in shown.malignancy
+
+
+def test_the_froc_descends_without_its_start(folder, tmp_path):
+    _, points = predicted.shown(folder, froc=froc_table(tmp_path / "froc.parquet")).froc
+    assert points.tolist() == [[0.7, 0.5, 0.6], [0.2, 2, 0.9]]
+    with pytest.raises(UserError, match="no FROC of nothing"):
+        predicted.curve(tmp_path / "froc.parquet", "nothing")
+
+
+def test_the_scan_may_lie_elsewhere_and_must_be_the_same(folder, tmp_path):
+    moved = (tmp_path / "scans").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="Say with --scan"):
+        predicted.shown(folder)
+    assert predicted.shown(folder, moved / f"{reader_pages.UID}.mhd").uid == reader_pages.UID
+    voxels, geometry, _ = reader_pages.drawn()
+    write_volume(moved / "2.25.9.mhd", moved / "2.25.9.raw", voxels, geometry)
+    with pytest.raises(UserError, match="does not hold scan"):
+        predicted.shown(folder, moved / "2.25.9.mhd")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("{", "not JSON"), ("[]", "does not hold"), ('{"format": 9}', "does not")],
+)
+def test_a_damaged_folder_is_refused_in_a_sentence(folder, content, reason):
+    (folder / delivery.DETAILS).write_text(content)
+    with pytest.raises(UserError, match=reason):
+        predicted.shown(folder)
+
+
+def test_labels_of_another_grid_are_refused(folder):
+    path = folder / delivery.DETAILS
+    details = json.loads(path.read_text())
+    (folder / delivery.LABELS).unlink()
+    with pytest.raises(UserError, match="No such file"):
+        predicted.shown(folder)
+    details["grid"]["origin"][0] += 5
+    path.write_text(json.dumps(details))
+    with pytest.raises(UserError, match="its scan is not at"):
+        predicted.shown(folder)
+
+
+def test_folders_are_found_by_the_table_of_scans(folder, tmp_path):
+    assert predicted.folders(folder) == [folder]
+    assert predicted.folders(tmp_path) == []
+    row = dict.fromkeys(delivery.SCAN_COLUMNS, "") | {"status": "done", "folder": "found"}
+    delivery.row_tables.keep(tmp_path / delivery.SCANS, delivery.SCAN_COLUMNS, [row])
+    assert predicted.folders(tmp_path) == [folder]
+
+
+def test_links_name_findings_and_places(folder, tmp_path):
+    shown = predicted.shown(folder)
+    path = tmp_path / "pairs.csv"
+    path.write_text("finding,priorX,priorY,priorZ,state\n2,1,2,3,grown\n9,1,2,3,gone\n")
+    (link,) = predicted.links(path, shown.findings)
+    assert (link.finding, link.world, link.told) == (2, (1, 2, 3), "grown")
+    path.write_text("finding,priorX\nx,1\n")
+    with pytest.raises(UserError, match="line 2"):
+        predicted.links(path, shown.findings)

@@ -1,0 +1,91 @@
+"""The server answers its own page alone, and keeps only readings of its scans."""
+
+import http.client
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from helpers import reader_pages
+from nodules.base.files import UserError
+from nodules.report.viewer import levels, server
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A desk with one scan, its server and the server's port."""
+    desk = server.Desk(
+        [server.Item(reader_pages.UID, "3 <findings>", reader_pages.example)], tmp_path / "readings"
+    )
+    with server.serve(desk) as http_server:
+        thread = threading.Thread(target=http_server.serve_forever)
+        thread.start()
+        yield desk, http_server.server_address[1]
+        http_server.shutdown()
+        thread.join()
+
+
+def ask(running, path, method="GET", body=None, **headers):
+    """Status and content of an answer; {t} in the path is the token."""
+    desk, port = running
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path.format(t=desk.token), body, headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def test_the_work_list_leads_to_a_page_and_its_voxels(running):
+    status, listed = ask(running, "/{t}/")
+    assert status == 200 and b'href="scan/0/"' in listed and b"3 &lt;findings&gt;" in listed
+    assert b"not begun" in listed
+    status, html = ask(running, "/{t}/scan/0/")
+    assert status == 200 and b"connect-src 'self'" in html
+    shown = reader_pages.example()
+    status, piece = ask(running, "/{t}/scan/0/voxels/0")
+    voxels = levels.FULL[np.frombuffer(piece, "<u2")].reshape(shown.voxels.shape)
+    assert np.array_equal(voxels, np.clip(shown.voxels, levels.LOWEST, levels.HIGHEST))
+
+
+ELSEWHERE = "/ /x/ /x/scan/0/ /{t} /{t}/scan/1/ /{t}/scan/-1/ /{t}/scan/0/voxels/99"
+BEYOND = "/{t}/scan/x/readings /{t}/scan/0/../../etc /{t}/scan/0/prior/0 /{t}/scan/0/voxels/x"
+
+
+@pytest.mark.parametrize("path", [*ELSEWHERE.split(), *BEYOND.split()])
+def test_anything_else_is_not_there(running, path):
+    assert ask(running, path)[0] == 404
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_another_page_is_not_answered(running, headers):
+    assert ask(running, "/{t}/", **headers)[0] == 404
+
+
+def test_a_reading_is_kept_and_found_again(running, tmp_path):
+    reading = reader_pages.decided(uid=reader_pages.UID, reader="Dr <B>")
+    text = json.dumps(reading)
+    assert ask(running, "/{t}/scan/0/readings", "PUT", text)[0] == 200
+    assert ask(running, "/{t}/scan/0/readings", "PUT", text)[0] == 200
+    names = sorted(path.suffix for path in (tmp_path / "readings").iterdir())
+    assert names == [".csv", ".json"]
+    (told,) = json.loads(ask(running, "/{t}/scan/0/readings")[1])
+    assert json.loads(told) == reading
+    assert b"Dr &lt;B&gt;: finished" in ask(running, "/{t}/")[1]
+    (table,) = (tmp_path / "readings").glob("*.csv")
+    assert table.read_text().splitlines()[1] == f"{reader_pages.UID},1.0,2.0,3.0,1.0"
+
+
+@pytest.mark.parametrize("body", ["{", "null", json.dumps(reader_pages.decided(uid="2.25.9"))])
+def test_what_is_no_reading_of_the_scan_is_refused_with_a_reason(running, tmp_path, body):
+    status, reason = ask(running, "/{t}/scan/0/readings", "PUT", body)
+    assert status == 422 and reason and not (tmp_path / "readings").exists()
+
+
+def test_a_reading_without_its_length_is_refused(running):
+    length = {"Content-Length": str(1 << 40)}
+    assert ask(running, "/{t}/scan/0/readings", "PUT", b"", **length)[0] == 422
+
+
+def test_a_port_in_use_is_a_sentence(running):
+    with pytest.raises(UserError, match="--port"):
+        server.serve(running[0], running[1])

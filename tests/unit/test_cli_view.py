@@ -1,0 +1,69 @@
+"""`luna16 view` from the command line."""
+
+import json
+
+import pytest
+
+from helpers import reader_pages
+from nodules import cli, cli_view
+from nodules.images.metaimage_writing import write_volume
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that `luna16 predict` may have written, with its scan."""
+    voxels, geometry, _ = reader_pages.drawn()
+    scan = tmp_path / f"{reader_pages.UID}.mhd"
+    write_volume(scan, scan.with_suffix(".raw"), voxels, geometry)
+    reader_pages.predicted(tmp_path / "found", scan)
+    return tmp_path / "found"
+
+
+def test_a_page_lies_beside_the_findings(folder, capsys):
+    assert cli.main(["view", str(folder)]) == 0
+    text = (folder / cli_view.PAGE).read_text()
+    assert text.startswith("<!doctype html>") and reader_pages.UID in text
+    assert str(folder / cli_view.PAGE) in capsys.readouterr().out
+
+
+def test_the_page_may_go_elsewhere_beside_a_prior_scan(folder, tmp_path):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("finding,priorX,priorY,priorZ\n1,0,0,-200\n")
+    options = ["--out", str(tmp_path / "page.html"), "--prior", str(folder), "--pairs", str(pairs)]
+    assert cli.main(["view", str(folder), *options]) == 0
+    assert '"links":[{"finding":1' in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nowhere"], "no such folder"),
+        (["."], "neither findings"),
+        ([".", "."], "name one DIR"),
+        (["--summary", "."], "no reading in it"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, reason):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["view", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert reason in told and told.count("\n") == 1
+
+
+def test_two_readers_are_summed_up_and_scored(tmp_path, capsys):
+    for reader, verdicts in (("A", "ar"), ("B", "aa")):
+        reading = reader_pages.decided(reader=reader, verdicts=verdicts)
+        (tmp_path / f"{reader}.json").write_text(json.dumps(reading))
+    options = ["--submissions", str(tmp_path / "out"), "--json", str(tmp_path / "sum.json")]
+    assert cli.main(["view", "--summary", str(tmp_path), *options]) == 0
+    assert "kappa" in capsys.readouterr().out
+    assert json.loads((tmp_path / "sum.json").read_text())["pairs"][0]["findings"] == 2
+    head = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
+    (tmp_path / "annotations.csv").write_text(f"{head}{reader_pages.UID},1,2,3,5\n")
+    (tmp_path / "excluded.csv").write_text(head)
+    paths = [str(path) for path in sorted((tmp_path / "out").glob("[AB]*.csv"))]
+    lists = ["--annotations", str(tmp_path / "annotations.csv")]
+    lists += ["--excluded", str(tmp_path / "excluded.csv")]
+    lists += ["--scans", str(tmp_path / "out" / "seriesuids.csv"), "--bootstrap", "0"]
+    assert cli.main(["score", *paths, *lists]) == 0
+    assert len(paths) == 4

@@ -1,0 +1,226 @@
+"""`luna16 view`: the reader's page of a scan's findings, its server, and what readers decided."""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodules.base import messages
+
+if TYPE_CHECKING:
+    from nodules.report.viewer.server import Item
+    from nodules.report.viewer.shown import Shown
+
+PAGE = "reader.html"
+PACKAGES = ("cv2", "fill_voids", "cc3d")  # to find the lungs, to which a page is cropped
+
+VIEW = """\
+Look at findings as a second reader: accept, reject and add nodules on a page in any browser.
+
+DIR is what `luna16 predict` wrote (a scan's folder, or all of them), or a run's results with
+--part. Each scan becomes one HTML file that needs no network and no server: cropped to the lungs,
+in 256 levels of HU. --serve shows all scans in full HU at an address of this machine alone, with a
+work list, and keeps readings in DIR/readings.
+
+The page saves decisions in the browser as they are made, and as files: a reading (JSON), which the
+page goes on with, and a submission (CSV), which `luna16 score` reads. --summary reads such files:
+verdicts and time of each reader, agreement of each two; --submissions writes each reader's marks
+on all scans, and those of the first reads alone, for a paired comparison.
+
+Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
+"""
+VIEW_EXAMPLES = """\
+examples:
+  luna16 view findings/1.3.6.1.4.1.14519.5.2.1 --open
+  luna16 view findings --serve
+  luna16 view results --part test --uid 2.25.494987211579193631925161722720693891
+  luna16 view findings/2.25.8 --prior findings/2.25.7 --pairs pairs.csv
+  luna16 view --summary ~/Downloads/*.json --submissions read
+  luna16 score read/*.csv findings/2.25.8/findings.csv --annotations annotations.csv \\
+      --excluded annotations_excluded.csv --scans read/seriesuids.csv
+
+Exit status: 0 done, 2 the command line or a file is wrong, 130 interrupted.
+"""
+
+
+def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `luna16 view`."""
+    parser = commands.add_parser(
+        "view",
+        help="accept, reject and add findings in the browser, offline",
+        description=VIEW,
+        epilog=VIEW_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("places", nargs="+", type=Path, metavar="DIR", help="findings, results, or readings")
+    add("--out", type=Path, metavar="FILE", help=f"page of one scan (default: {PAGE} beside it)")
+    add("--scan", type=Path, metavar="SCAN", help="where the scan is, if not where it was read")
+    add("--froc", type=Path, metavar="PARQUET", help="a run's evaluation/froc.parquet")
+    add("--prior", type=Path, metavar="DIR", help="findings of an earlier scan, shown beside it")
+    add("--prior-scan", type=Path, metavar="SCAN", help="where the earlier scan is")
+    add("--pairs", type=Path, metavar="CSV", help="finding,priorX,priorY,priorZ,state: linked ones")
+    add("--part", default="", metavar="PART", help="of a run's results: fold_0, test")
+    add("--uid", action="append", default=[], metavar="UID", help="this scan of the part alone")
+    add("--open", action="store_true", help="open the page in the browser")
+    add("--serve", action="store_true", help="serve all scans on this machine until Ctrl-C")
+    add("--port", type=int, default=0, metavar="N", help="of the server (default: a free one)")
+    add("--summary", action="store_true", help="DIR are readings: verdicts, time, agreement")
+    add("--submissions", type=Path, metavar="OUT", help="with --summary: write submissions here")
+    add("--json", type=Path, metavar="OUT.json", help="with --summary: write the numbers here")
+    parser.set_defaults(run=run_view)
+
+
+def run_view(arguments: argparse.Namespace) -> None:
+    """Write pages, serve them, or sum up what readers decided."""
+    if arguments.summary:
+        _summary(arguments)
+        return
+    from nodules.base.files import UserError
+
+    _require_all()
+    if len(arguments.places) > 1:
+        raise UserError("luna16 view: name one DIR. Several are for --summary.")
+    items = _items(arguments)
+    if arguments.serve:
+        _serve(arguments, items)
+        return
+    if arguments.out and len(items) > 1:
+        raise UserError(f"--out is for one scan, and there are {len(items)}. Leave it out.")
+    for item, folder in items:
+        _write(item, arguments.out or folder / PAGE, arguments.open)
+
+
+def _items(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
+    """The scans of a folder, and where each one's page goes. UserError where there is none."""
+    from nodules.base.files import UserError
+    from nodules.report.viewer import predicted
+    from nodules.report.viewer.server import Item
+
+    place = arguments.places[0]
+    if not place.is_dir():
+        raise UserError(f"{messages.escaped(str(place))}: no such folder. Check the path.")
+    folders = predicted.folders(place)
+    if not folders:
+        return _of_run(arguments)
+    if len(folders) > 1 and (arguments.scan or arguments.prior):
+        raise UserError("--scan and --prior are for one scan. Name its folder.")
+    made = []
+    for folder in folders:
+        details = predicted.read_details(folder)
+        uid = str(details["seriesuid"])
+        if not arguments.uid or uid in arguments.uid:
+            load = partial(_predicted, folder, arguments)
+            made.append((Item(uid, str(details["headline"]), load), folder))
+    if not made:
+        raise UserError(f"{messages.escaped(str(place))}: no scan of this --uid in it.")
+    return made
+
+
+def _predicted(folder: Path, arguments: argparse.Namespace) -> "Shown":
+    """A scan that `luna16 predict` has looked at."""
+    from dataclasses import replace
+
+    from nodules.report.viewer import predicted
+
+    shown = predicted.shown(
+        folder, arguments.scan, arguments.froc, arguments.prior, arguments.prior_scan
+    )
+    if arguments.pairs:
+        shown = replace(shown, links=predicted.links(arguments.pairs, shown.findings))
+    return shown
+
+
+def _of_run(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
+    """The scans of a run's part."""
+    from nodules.base.files import UserError
+    from nodules.report.viewer import of_run
+    from nodules.report.viewer.server import Item
+
+    place = arguments.places[0]
+    part = of_run.part_of(place, arguments.part)
+    if part is None:
+        raise UserError(
+            f"{messages.escaped(str(place))}: neither findings of luna16 predict nor results of a "
+            "run. Name another folder."
+        )
+    uids = [uid for uid in part.uids if not arguments.uid or uid in arguments.uid]
+    if not uids:
+        raise UserError(f"{part.root}: no scan of this --uid in part {part.name}. Check it.")
+    home = part.root / "reader" / part.name
+    return [
+        (Item(uid, f"part {part.name}", partial(of_run.shown, part, uid)), home / uid)
+        for uid in uids
+    ]
+
+
+def _write(item: "Item", path: Path, opened: bool) -> None:
+    """Write a scan's page, and say where it is."""
+    from nodules.base.files import check_target, write_text
+    from nodules.report.viewer import page
+
+    check_target(path)
+    text = page.offline(item.load())
+    write_text(path, text)
+    _print(f"{item.uid}: {path}, {len(text) / 1e6:.1f} MB\n")
+    if opened:
+        _open(path.absolute().as_uri())
+
+
+def _serve(arguments: argparse.Namespace, items: "list[tuple[Item, Path]]") -> None:
+    """Serve scans until Ctrl-C."""
+    from nodules.report.viewer import server
+
+    folder = arguments.places[0] / "readings"
+    desk = server.Desk([item for item, _ in items], folder)
+    with server.serve(desk, arguments.port) as running:
+        place = server.address(running, desk)
+        _print(f"{place}\n{len(items)} scans; readings are kept in {folder}. Ctrl-C ends.\n")
+        sys.stdout.flush()
+        if arguments.open:
+            _open(place)
+        with contextlib.suppress(KeyboardInterrupt):
+            running.serve_forever()
+
+
+def _summary(arguments: argparse.Namespace) -> None:
+    """Print what readers decided, and write what was asked for."""
+    from nodules.base.files import write_json
+    from nodules.report.viewer import readings
+
+    found = readings.read(arguments.places)
+    told = readings.summary(found)
+    _print(readings.describe(told))
+    if arguments.json:
+        write_json(arguments.json, told)
+    if arguments.submissions:
+        made = readings.write_submissions(found, arguments.submissions)
+        _print("".join(f"{path}\n" for path in made))
+
+
+def _open(place: str) -> None:
+    """Open an address in the browser, or say that there is none."""
+    import webbrowser
+
+    opened: Callable[[str], bool] = webbrowser.open
+    if not opened(place):
+        print(f"luna16: no browser could be opened; open {place}", file=sys.stderr)
+
+
+def _require_all() -> None:
+    """UserError where a package of the extra is not there."""
+    from nodules.base.files import UserError
+
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        told = f"luna16 view needs {', '.join(missing)}."
+        raise UserError(f"{told} Install them: pip install 'luna16-nodules[predict]'")
+
+
+def _print(text: str) -> None:
+    """Print what a terminal of any encoding can show: what it lacks is spelled."""
+    print(messages.for_terminal(text, sys.stdout.encoding), end="")

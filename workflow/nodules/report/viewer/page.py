@@ -1,0 +1,113 @@
+"""The page as one HTML file of markup, style, script and data, which fetches nothing."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nodules.report.viewer import levels
+from nodules.report.viewer.shown import Shown, around_lungs, spec, told, whole
+
+WEB = Path(__file__).parent / "web"
+MOST_BYTES = 25 << 20  # of a page's voxels: above, they are kept in coarser levels
+IMPORT = re.compile(r'^import (.+?) from "\./(\w+)\.js";\n', re.MULTILINE | re.DOTALL)
+EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
+
+
+def offline(shown: Shown) -> str:
+    """The page of a scan, cropped to the lungs, in 256 levels of HU."""
+    box = around_lungs(shown)
+    voxels = shown.voxels[box]
+    for steps in (levels.FINE, levels.COARSE):
+        pieces = [*levels.packed(levels.coded(voxels, steps))]
+        if sum(map(len, pieces)) * 4 / 3 <= MOST_BYTES:
+            break
+    texts = {f"scan-{n}": piece for n, piece in enumerate(pieces)}
+    volume, prior = spec("scan", shown.geometry, box, steps), None
+    if shown.prior:
+        earlier, grid, _ = shown.prior
+        prior = spec("prior", grid, whole(earlier.shape), levels.COARSE)
+        packed = levels.packed(levels.coded(earlier, levels.COARSE))
+        texts |= {f"prior-{n}": piece for n, piece in enumerate(packed)}
+    return html(told(shown, box, volume, prior), texts)
+
+
+def html(case: Mapping[str, Any], pieces: Mapping[str, bytes], connects: bool = False) -> str:
+    """The page of a case (`shown.told`) with pieces of voxels by the ids of their elements.
+
+    connects: whether the page may ask the server that it comes from, and nobody else.
+    """
+    style, code = (WEB / "style.css").read_text(), script()
+    asked = "'self'" if connects else "'none'"
+    policy = (
+        f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(style)}; img-src data:; "
+        f"connect-src {asked}; base-uri 'none'; form-action 'none'"
+    )
+    # JSON in a page: a < could end its element.
+    data = json.dumps(case, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    parts = {
+        "policy": policy,
+        "title": escape(f"Second reader: {case['seriesuid']}"),
+        "style": style,
+        "case": data,
+        "pieces": "\n".join(_element(name, piece) for name, piece in pieces.items()),
+        "script": code,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: parts[m[1]], (WEB / "page.html").read_text())
+
+
+def script() -> str:
+    """All modules in one script, each a function that gives what it exports."""
+    done: dict[str, str] = {}
+    _gather("main", done)
+    return '"use strict";\n' + "\n".join(done.values())
+
+
+def _gather(name: str, done: dict[str, str]) -> None:
+    """Put a module into `done`, behind those that it imports."""
+    text = (WEB / f"{name}.js").read_text()
+    for _, other in IMPORT.findall(text):
+        if other not in done:
+            _gather(other, done)
+    names = EXPORT.findall(text)
+    body = EXPORT.sub("", IMPORT.sub(lambda m: _taken(m[1], m[2]), text))
+    done[name] = f"const _{name} = (() => {{\n{body}\nreturn {{ {', '.join(names)} }};\n}})();"
+
+
+def _taken(names: str, module: str) -> str:
+    """An import as an assignment: `{ a, b }`, or `* as c`."""
+    return f"const {names.removeprefix('* as ').strip()} = _{module};\n"
+
+
+def _element(name: str, piece: bytes) -> str:
+    text = base64.b64encode(piece).decode()
+    return f'<script type="text/plain" id="{name}">{text}</script>'
+
+
+def _hash(text: str) -> str:
+    """What the page's policy names as the one script, or style, that counts."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def worklist(rows: Iterable[Mapping[str, str]]) -> str:
+    """The page of a server's scans: link, findings, and who has read them how far."""
+    style = (WEB / "style.css").read_text()
+    cells = "".join(
+        f'<tr><td><a href="{escape(row["link"])}">{escape(row["uid"])}</a></td>'
+        f"<td>{escape(row['told'])}</td><td>{escape(row['state'])}</td></tr>"
+        for row in rows
+    )
+    policy = f"default-src 'none'; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>Second reader: scans</title><style>{style}</style></head>"
+        '<body class="worklist"><header><h1>Second reader</h1></header><div class="rows"><table>'
+        f"<thead><tr><th>Scan</th><th>Findings</th><th>Read</th></tr></thead>{cells}"
+        "</table></div></body></html>\n"
+    )

@@ -1,0 +1,254 @@
+"""What the page shows of a folder that `luna16 predict` wrote."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nodules.base import tables
+from nodules.base.files import FileDefect, UserError, read_json
+from nodules.base.messages import escaped
+from nodules.base.messages import shown as short
+from nodules.datasets import row_tables
+from nodules.images import nifti, reading
+from nodules.images.geometry import Geometry
+from nodules.images.reading import Reading
+from nodules.images.volume import same_grid
+from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS
+from nodules.report.viewer.shown import Found, Link, Mask, Shown
+
+FORMAT = 1
+AGAIN = "Run luna16 predict on the scan again."
+MOST_POINTS = 400  # of a FROC
+OPINION = (
+    "Malignancy: the probability that readers would call this nodule malignant. It is their "
+    "opinion that was learned, no diagnosis and no histology."
+)
+
+
+def folders(place: Path) -> list[Path]:
+    """The folders of scans in what `luna16 predict` wrote, or the one that `place` is."""
+    if (place / DETAILS).is_file():
+        return [place]
+    rows = row_tables.read(place / SCANS, SCAN_COLUMNS)
+    done = [place / row["folder"] for row in rows if row["status"] == DONE]
+    return [folder for folder in done if (folder / DETAILS).is_file()]
+
+
+def shown(
+    folder: Path,
+    scan: Path | None = None,
+    froc: Path | None = None,
+    prior: Path | None = None,
+    prior_scan: Path | None = None,
+) -> Shown:
+    """A scan and its findings.
+
+    folder: with findings.json and findings.nii.gz. scan: where its voxels are; without, where
+    `luna16 predict` read them. froc: a run's results/evaluation/froc.parquet. prior, prior_scan:
+    the same of an earlier scan. Raises UserError where something is missing or does not belong.
+    """
+    details = read_details(folder)
+    read = read_scan(folder, details, scan)
+    labels = _labels(folder / LABELS, read.geometry)
+    manifest = details["model"].get("manifest", {})
+    earlier = None
+    if prior is not None:
+        told = read_details(prior)
+        other = read_scan(prior, told, prior_scan)
+        earlier = (other.voxels, other.geometry, str(told["seriesuid"]))
+    return Shown(
+        uid=str(details["seriesuid"]),
+        voxels=read.voxels,
+        geometry=read.geometry,
+        findings=[_found(row, labels) for row in details["findings"]],
+        threshold=float(details["threshold"]),
+        headline=str(details["headline"]),
+        model=about(details["model"]),
+        notes=[str(text) for text in (details["lungs"], *details["notes"]) if text],
+        froc=None if froc is None else curve(froc, _system(manifest)),
+        malignancy=f"{OPINION}{_auc(manifest)}",
+        prior=earlier,
+    )
+
+
+def read_details(folder: Path) -> dict[str, Any]:
+    """findings.json of a folder; FileDefect where it is none of ours."""
+    path = folder / DETAILS
+    try:
+        details = read_json(path)
+    except FileNotFoundError as error:
+        raise FileDefect(str(folder), f"it has no {DETAILS}", "Name another folder.") from error
+    except ValueError as error:
+        raise FileDefect(str(path), "it is not JSON", AGAIN) from error
+    wanted = {"seriesuid", "source", "grid", "findings", "threshold", "headline", "model"}
+    if not isinstance(details, dict) or details.get("format") != FORMAT or wanted - set(details):
+        raise FileDefect(str(path), "it does not hold findings of luna16 predict", AGAIN)
+    return {"lungs": "", "notes": [], **details}
+
+
+def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Reading:
+    """The scan that findings are of, held against their grid."""
+    uid = str(details["seriesuid"])
+    grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
+    for place in [scan] if scan else _places(folder, details):
+        if not place.exists():
+            continue
+        with reading.opened(place) as found:
+            for one in found:
+                own = one.chosen is None or one.chosen.first.series == uid
+                if not own or (len(found) > 1 and one.problem):
+                    continue
+                read = one.read()
+                if read.uid == uid and same_grid(read.geometry, grid, 0.1):
+                    return read
+        if scan:
+            raise UserError(
+                f"{escaped(str(scan))}: it does not hold scan {short(uid)} on the grid of "
+                f"{escaped(str(folder / DETAILS))}. Name the scan that luna16 predict read."
+            )
+    raise UserError(
+        f"{escaped(str(folder))}: its scan is not at {short(str(details['source']), 200)}. "
+        "Say with --scan where it is."
+    )
+
+
+def _places(folder: Path, details: Mapping[str, Any]) -> Iterator[Path]:
+    """Where a scan may be: as its findings and the table of all scans say."""
+    yield Path(str(details["source"]))
+    rows = row_tables.read(folder.parent / SCANS, SCAN_COLUMNS)
+    yield from (Path(row["source"]) for row in rows if row["folder"] == folder.name)
+
+
+def _labels(path: Path, geometry: Geometry) -> dict[int, Mask]:
+    """The mask of each finding's number, in its box."""
+    labels, grid = nifti.read_volume(path)
+    if not same_grid(grid, geometry, 0.1):
+        raise FileDefect(str(path), "its grid is not that of the scan", AGAIN)
+    return boxed(labels)
+
+
+def boxed(labels: NDArray[Any]) -> dict[int, Mask]:
+    """The mask of each label above 0 of a volume (z, y, x), in its box."""
+    places = np.argwhere(labels)
+    values = labels[tuple(places.T)]
+    masks: dict[int, Mask] = {}
+    for value in np.unique(values):
+        own = places[values == value]
+        low, high = own.min(axis=0), own.max(axis=0) + 1
+        mask = np.zeros(high - low, np.bool_)
+        mask[tuple((own - low).T)] = True
+        masks[int(value)] = ((int(low[0]), int(low[1]), int(low[2])), mask)
+    return masks
+
+
+def _found(row: Mapping[str, Any], labels: Mapping[int, Mask]) -> Found:
+    number = int(row["finding"])
+    return Found(
+        number=number,
+        world=(float(row["coordX"]), float(row["coordY"]), float(row["coordZ"])),
+        numbers=row,
+        reported=row["reported"] == "yes",
+        side=str(row.get("side", "")),
+        mask=labels.get(number),
+    )
+
+
+def about(model: Mapping[str, Any]) -> dict[str, str]:
+    """What the page says of a model: name, hash, what it was trained on, and its limits."""
+    manifest = model.get("manifest", {})
+    data = manifest.get("data", {})
+    trained = f"Model {model.get('name', '')}, luna16-nodules {model.get('version', '')}"
+    if data:
+        known = {key: value for key, value in data.items() if not str(key).startswith("SHA")}
+        trained += ", made from " + ", ".join(f"{key} {value}" for key, value in known.items())
+    limits = (
+        "It finds what resembles the nodules that it was trained on, of 3 mm and more; others it "
+        "may miss, and much that it marks is none."
+    )
+    if data.get("source") == "phantom":
+        limits += " A model of the phantom knows the phantom alone."
+    return {
+        "name": str(model.get("name", "")),
+        "sha256": str(model.get("sha256", "")),
+        "trained": f"{trained}.{_cpm(manifest)}",
+        "limits": f"{limits} {model.get('intended_use', '')}".strip(),
+    }
+
+
+def _score(manifest: Mapping[str, Any], measure: str) -> Mapping[str, Any] | None:
+    """A model's score, on held-out folds where there is one: they are more scans."""
+    rows = [row for row in manifest.get("scores", []) if row.get("measure") == measure]
+    rows = [row for row in rows if row.get("value") is not None]
+    return next((r for r in rows if r["set"] == "out_of_fold"), rows[0] if rows else None)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    """A score with its interval and what it was reached on."""
+    known = row.get("low") is not None and row.get("high") is not None
+    interval = f" ({row['low']:.2f} to {row['high']:.2f})" if known else ""
+    return f"{row['value']:.2f}{interval}, {row['n']} {row['unit']}"
+
+
+def _cpm(manifest: Mapping[str, Any]) -> str:
+    row = _score(manifest, "cpm")
+    return "" if row is None else f" Official score (CPM) on scans left out: {_told(row)}."
+
+
+def _auc(manifest: Mapping[str, Any]) -> str:
+    row = _score(manifest, "malignancy_auc")
+    return "" if row is None else f" AUC against their ratings: {_told(row)}."
+
+
+def _system(manifest: Mapping[str, Any]) -> str:
+    row = _score(manifest, "cpm")
+    return "" if row is None else str(row["system"])
+
+
+def curve(path: Path, system: str) -> tuple[str, NDArray[np.float64]]:
+    """A system's FROC, of the left-out scans: threshold, false alarms a scan, sensitivity.
+
+    Thresholds descend. Raises UserError where the table has no such curve.
+    """
+    table = tables.read(path, "froc")
+    own = table[(table["system"] == system) & table["threshold"].notna()]
+    for name, words in SETS:
+        rows = own[own["set"] == name].sort_values(
+            ["threshold", "fp_per_scan"], ascending=[False, True]
+        )
+        if len(rows):
+            points = rows[["threshold", "fp_per_scan", "sensitivity"]].to_numpy(float)
+            kept = np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).round().astype(int))
+            return words, points[kept]
+    raise UserError(f"{path}: it has no FROC of {short(system) or 'this model'}. Name another.")
+
+
+SETS = (
+    ("out_of_fold", "the run's FROC on the scans that each fold leaves out"),
+    ("test", "the run's FROC on its held-out scans"),
+)
+
+
+def links(path: Path, findings: Sequence[Found]) -> list[Link]:
+    """Where findings lie in the prior scan, of a table of pairs.
+
+    CSV with the columns finding (number in this scan), priorX, priorY, priorZ (mm there) and, where
+    known, state (a word or a sentence).
+    """
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    numbers, made = {finding.number for finding in findings}, []
+    for line, row in enumerate(rows, 2):
+        try:
+            number = int(row["finding"])
+            x, y, z = (float(row[f"prior{axis}"]) for axis in "XYZ")
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileDefect(
+                f"{path}, line {line}", "no finding with priorX, priorY, priorZ", "Mend the line."
+            ) from error
+        if number in numbers and np.isfinite([x, y, z]).all():
+            made.append(Link(number, (x, y, z), str(row.get("state") or "linked")))
+    return made

@@ -1,0 +1,227 @@
+"""A small server on this machine alone: scans in full HU, one work list, readings in a folder."""
+
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from nodules.base.files import UserError, write_text
+from nodules.base.messages import escaped
+from nodules.report.viewer import levels, page, readings
+from nodules.report.viewer.shown import Shown, spec, told, whole
+
+HOST = "127.0.0.1"
+KEPT = 2  # scans in memory
+HTML, BYTES, JSON = "text/html; charset=utf-8", "application/octet-stream", "application/json"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A scan of the work list: its UID, a few words on it, and how it is read."""
+
+    uid: str
+    told: str
+    load: Callable[[], Shown]
+
+
+@dataclass(eq=False)
+class Desk:
+    """The scans that are served, those in memory, and the folder that keeps readings.
+
+    token: part of every address, so that other users of this machine find nothing.
+    """
+
+    items: Sequence[Item]
+    folder: Path
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    _held: OrderedDict[int, tuple[Shown, dict[str, list[bytes]]]] = field(
+        default_factory=OrderedDict
+    )
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def scan(self, number: int) -> tuple[Shown, dict[str, list[bytes]]]:
+        """A scan and the pieces of its voxels and of its prior's; the last few are kept."""
+        with self._lock:
+            if number not in self._held:
+                while len(self._held) >= KEPT:
+                    self._held.popitem(last=False)
+                shown = self.items[number].load()
+                volumes = {"voxels": shown.voxels}
+                if shown.prior:
+                    volumes["prior"] = shown.prior[0]
+                pieces = {
+                    name: [*levels.wide(levels.coded(voxels, levels.FULL))]
+                    for name, voxels in volumes.items()
+                }
+                self._held[number] = (shown, pieces)
+            self._held.move_to_end(number)
+            return self._held[number]
+
+    def page(self, number: int) -> str:
+        """The page of a scan, whose voxels and readings are asked for by address."""
+        shown, _ = self.scan(number)
+        box = whole(shown.voxels.shape)
+        volume = spec("scan", shown.geometry, box, levels.FULL, "voxels")
+        prior = None
+        if shown.prior:
+            earlier, grid, _ = shown.prior
+            prior = spec("prior", grid, whole(earlier.shape), levels.FULL, "prior")
+        return page.html(told(shown, box, volume, prior, "readings"), {}, connects=True)
+
+    def worklist(self) -> str:
+        """The page of all scans."""
+        by_uid: dict[str, list[str]] = {}
+        for one in self._readings():
+            state = "finished" if one.values["finished"] else "begun"
+            by_uid.setdefault(one.uid, []).append(f"{one.reader}: {state}")
+        return page.worklist(
+            {
+                "link": f"scan/{number}/",
+                "uid": item.uid,
+                "told": item.told,
+                "state": ", ".join(by_uid.get(item.uid, ["not begun"])),
+            }
+            for number, item in enumerate(self.items)
+        )
+
+    def readings_of(self, number: int) -> list[str]:
+        """The texts of readings of a scan."""
+        uid = self.items[number].uid
+        return [json.dumps(one.values) for one in self._readings() if one.uid == uid]
+
+    def _readings(self) -> list[readings.Reading]:
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                found.append(readings.parse(path.read_text(encoding="utf-8"), str(path)))
+            except (UserError, ValueError):
+                continue  # not one of ours; it stays as it is
+        return found
+
+    def keep(self, number: int, text: str) -> None:
+        """Write a reading and its submission. Raises UserError where it is none of this scan."""
+        reading = readings.parse(text, "the reading")
+        if reading.uid != self.items[number].uid:
+            raise UserError("The reading is of another scan. Load the page again.")
+        stem = self.folder / readings.file_name(reading)
+        rows = [(reading.uid, *mark) for mark in reading.marks()]
+        table = [
+            "seriesuid,coordX,coordY,coordZ,probability",
+            *(",".join(map(str, r)) for r in rows),
+        ]
+        with self._lock:
+            write_text(stem.with_name(f"{stem.name}.json"), f"{text.rstrip()}\n")
+            write_text(stem.with_name(f"{stem.name}.csv"), "".join(f"{row}\n" for row in table))
+
+
+def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
+    """A server on the loopback address; `address` says where, `serve_forever` runs it."""
+
+    class Handler(_Handler):
+        own = desk
+
+    try:
+        server = ThreadingHTTPServer((HOST, port), Handler)
+    except OSError as error:
+        raise UserError(f"--port {port}: {error.strerror}. Name another, or none.") from error
+    server.daemon_threads = True
+    return server
+
+
+def address(server: ThreadingHTTPServer, desk: Desk) -> str:
+    """Where the work list is."""
+    return f"http://{HOST}:{server.server_address[1]}/{desk.token}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    own: Desk
+    server: ThreadingHTTPServer
+    protocol_version = "HTTP/1.1"
+    server_version = "luna16"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Work list, page, voxels, readings."""
+        self._answered(self._get)
+
+    def do_PUT(self) -> None:
+        """A reading."""
+        self._answered(self._put)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: addresses hold the token."""
+
+    def _answered(self, answer: Callable[[list[str]], tuple[bytes, str] | None]) -> None:
+        try:
+            found = answer(self._place()) if self._is_ours() else None
+            content, kind = found or (b"There is nothing here.\n", "text/plain; charset=utf-8")
+            self._send(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, content, kind)
+        except UserError as error:
+            text = f"{escaped(str(error))}\n".encode()
+            self._send(HTTPStatus.UNPROCESSABLE_ENTITY, text, "text/plain; charset=utf-8")
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the tab is gone
+
+    def _is_ours(self) -> bool:
+        """Whether the request names this server: a page elsewhere may resolve its name to here."""
+        port = self.server.server_address[1]
+        origin = self.headers.get("Origin")
+        hosts = {f"{HOST}:{port}", f"localhost:{port}"}
+        known = origin is None or origin in {f"http://{host}" for host in hosts}
+        return self.headers.get("Host") in hosts and known
+
+    def _place(self) -> list[str]:
+        """The parts of the path behind the token; none of a path without it."""
+        parts = self.path.split("?")[0].split("/")[1:]
+        if not parts or not secrets.compare_digest(parts[0].encode(), self.own.token.encode()):
+            return []
+        return parts[1:]
+
+    def _get(self, place: list[str]) -> tuple[bytes, str] | None:
+        match place:
+            case [""]:
+                return self.own.worklist().encode(), HTML
+            case ["scan", number, ""] if self._known(number):
+                return self.own.page(int(number)).encode(), HTML
+            case ["scan", number, "readings"] if self._known(number):
+                return json.dumps(self.own.readings_of(int(number))).encode(), JSON
+            case ["scan", number, kind, piece] if self._known(number) and piece.isdecimal():
+                pieces = self.own.scan(int(number))[1].get(kind, [])
+                return (pieces[int(piece)], BYTES) if int(piece) < len(pieces) else None
+        return None
+
+    def _put(self, place: list[str]) -> tuple[bytes, str] | None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > readings.MOST_BYTES:
+            self.close_connection = True
+            raise UserError("The reading is too large, or its length is not told.")
+        body = self.rfile.read(int(length))
+        match place:
+            case ["scan", number, "readings"] if self._known(number):
+                self.own.keep(int(number), body.decode("utf-8", "replace"))
+                return b"kept\n", "text/plain; charset=utf-8"
+        return None
+
+    def _known(self, number: str) -> bool:
+        return number.isdecimal() and int(number) < len(self.own.items)
+
+    def _send(self, status: HTTPStatus, content: bytes, kind: str) -> None:
+        self.send_response(status)
+        headers = {
+            "Content-Type": kind,
+            "Content-Length": str(len(content)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)

@@ -1,0 +1,505 @@
+// The page's state, and what can be done to it. Nothing here touches lists or dialogs.
+
+/** @import {Case, Finding, Mask, Mode, Reading, Triple, Verdict} from "./types.js" */
+/** @import {Volume} from "./volume.js" */
+/** @import {Mark, Ring, Scene} from "./view.js" */
+/** @import {Store} from "./store.js" */
+import { unpack } from "./contours.js";
+import { contains, distance, nearest, toIndex, toWorld } from "./geometry.js";
+import * as readings from "./reading.js";
+import { PRESETS, table } from "./windows.js";
+import { brightest, PLANES, slab } from "./planes.js";
+
+export const SLABS_MM = [5, 10, 15];
+const FINDING = { colour: "#56b4e9", dash: [], width: 1.75 };
+const OUTLINE = { colour: "#f0a830", dash: [4, 3], width: 1.5 };
+const OWN = "#ff9ecb";
+const CLOSE_UP = 60; // mm that a plane shows, about, when a finding is gone to
+const IDLE_S = 60; // after so long without a key or a mouse nobody may be looking
+const FAR = 200; // steps of undoing that are kept
+
+export class App {
+  /**
+   * @param {Case} shown
+   * @param {Volume} volume
+   * @param {Store} store
+   * @param {() => void} changed what is shown has changed
+   * @param {(text: string) => void} tell a sentence to the reader
+   */
+  constructor(shown, volume, store, changed, tell) {
+    this.shown = shown;
+    this.volume = volume;
+    this.store = store;
+    this.changed = changed;
+    this.tell = tell;
+    /** @type {Map<number, Mask>} */
+    this.masks = new Map();
+    for (const one of shown.findings) if (one.mask) this.masks.set(one.number, unpack(one.mask));
+    this.outlines = shown.outlines.map((one) => ({ name: one.name, mask: unpack(one.mask) }));
+    const middle = /** @type {Triple} */ (volume.shape.map((n) => (n - 1) / 2));
+    this.at = nearest(volume.grid, middle);
+    this.centre = middle;
+    this.zoom = 1;
+    this.closeUp = 1;
+    /** @type {[Triple, Triple] | null} */
+    this.measured = null;
+    this.slabMm = 0;
+    this.lastSlab = 10;
+    this.window = { level: PRESETS[0].level, width: PRESETS[0].width };
+    this.threshold = shown.threshold;
+    this.opacity = 0.9;
+    this.hidden = false;
+    this.all = false;
+    this.outlined = false;
+    this.crosshair = true;
+    this.smooth = true;
+    this.goOn = true;
+    this.plane = "axial";
+    this.selected = /** @type {number | null} */ (null);
+    this.measuring = false;
+    this.seen = false;
+    this.reading = /** @type {Reading | null} */ (null);
+    /** @type {{reading: Reading, selected: number | null}[]} */
+    this.history = [];
+    this.stirred = performance.now();
+    this.counted = performance.now();
+    this.retable();
+  }
+
+  retable() {
+    this.table = table(this.window, this.volume.levels);
+    this.tableKey = `${this.window.level} ${this.window.width}`;
+  }
+
+  // What there is
+
+  /** Whether the computer's marks may be shown. */
+  get revealed() {
+    return this.reading !== null && readings.revealed(this.reading);
+  }
+
+  /** Findings at or above the threshold, the most probable first. @returns {Finding[]} */
+  get listed() {
+    if (!this.revealed) return [];
+    return this.shown.findings.filter((one) => one.probability >= this.threshold);
+  }
+
+  /** @returns {Finding | undefined} */
+  get finding() {
+    return this.revealed ? this.shown.findings.find((one) => one.number === this.selected) : undefined;
+  }
+
+  /** @param {number} number @returns {Verdict | undefined} */
+  verdict(number) {
+    return this.reading ? readings.decisionOn(this.reading, number)?.verdict : undefined;
+  }
+
+  /** Findings of the list that nobody has decided on. */
+  get left() {
+    return this.listed.filter((one) => this.verdict(one.number) === undefined);
+  }
+
+  /** @returns {Scene} */
+  get scene() {
+    return {
+      at: this.at,
+      centre: this.centre,
+      zoom: this.zoom,
+      slabMm: this.slabMm,
+      table: /** @type {Uint32Array} */ (this.table),
+      tableKey: this.tableKey ?? "",
+      smooth: this.smooth,
+      crosshair: this.crosshair,
+      opacity: this.opacity,
+      marks: this.hidden ? [] : this.marks,
+      rings: this.hidden ? [] : this.rings,
+      measured: this.measured,
+    };
+  }
+
+  /** @returns {Mark[]} */
+  get marks() {
+    const shown = this.all ? this.listed : this.listed.filter((one) => one.number === this.selected);
+    const own = shown.flatMap((one) => {
+      const mask = this.masks.get(one.number);
+      return mask ? [{ mask, ...FINDING }] : [];
+    });
+    const others = this.outlined && this.revealed ? this.outlines : [];
+    return [...others.map(({ mask }) => ({ mask, ...OUTLINE })), ...own];
+  }
+
+  /** @returns {Ring[]} */
+  get rings() {
+    const added = (this.reading?.added ?? []).map((one) => ({
+      at: toIndex(this.volume.grid, [one.coordX, one.coordY, one.coordZ]),
+      colour: OWN,
+      mm: one.diameter_mm ?? 6,
+      label: `+${one.number}`,
+    }));
+    const shown = this.all ? this.listed : this.listed.filter((one) => one.number === this.selected);
+    const bare = shown.filter((one) => !this.masks.has(one.number));
+    const rings = bare.map((one) => ({
+      at: toIndex(this.volume.grid, [one.x, one.y, one.z]),
+      colour: FINDING.colour,
+      mm: one.diameter_mm ?? 6,
+      label: String(one.number),
+    }));
+    return [...rings, ...added];
+  }
+
+  // The reading
+
+  /** @param {string} reader @param {Mode} mode */
+  begin(reader, mode) {
+    this.goOnWith(readings.begin(this.shown, reader, mode, new Date().toISOString()));
+  }
+
+  /** @param {Reading} reading */
+  goOnWith(reading) {
+    this.reading = reading;
+    this.history = [];
+    this.counted = this.stirred = performance.now();
+    this.selected = null;
+    this.keep();
+    if (this.revealed && this.listed.length) this.select((this.left[0] ?? this.listed[0]).number);
+    this.changed();
+  }
+
+  /** Keep the reading as it is now. @param {boolean} sent whether the server gets it, too */
+  keep(sent = true) {
+    if (!this.reading) return;
+    this.reading = { ...this.reading, saved: new Date().toISOString() };
+    this.store.keep(this.reading);
+    if (sent) this.store.send(this.reading);
+  }
+
+  /** Count the time since this was asked last, unless nobody may have looked. */
+  count() {
+    const now = performance.now();
+    const until = Math.min(now, this.stirred + 1000 * IDLE_S);
+    const seconds = (until - this.counted) / 1000;
+    this.counted = now;
+    if (!this.reading || this.reading.finished || document.hidden || seconds <= 0) return;
+    this.reading = readings.spend(this.reading, seconds, this.finding?.number ?? null);
+  }
+
+  stir() {
+    this.stirred = performance.now();
+  }
+
+  /** @param {(reading: Reading) => Reading} change */
+  decide(change) {
+    if (!this.reading) return;
+    this.count();
+    this.history.push({ reading: this.reading, selected: this.selected });
+    this.history.splice(0, this.history.length - FAR);
+    this.reading = change(this.reading);
+    this.keep();
+  }
+
+  /** @param {Verdict} verdict */
+  judge(verdict) {
+    const { finding } = this;
+    if (!finding) {
+      this.tell(this.revealed ? "No finding is chosen: J goes to the next." : "Marks are hidden in the first read.");
+      return;
+    }
+    const again = this.verdict(finding.number) === verdict;
+    this.decide((reading) => readings.decide(reading, finding, verdict, new Date().toISOString()));
+    const words = { accept: "accepted", reject: "rejected", undecided: "undecided" };
+    const told = again ? "verdict taken back" : words[verdict];
+    const { left } = this;
+    this.tell(`Finding ${finding.number}: ${told}. ${left.length ? `${left.length} left.` : "None left: F finishes."}`);
+    if (!again && this.goOn && left.length) {
+      const behind = this.listed.slice(this.listed.indexOf(finding) + 1);
+      this.select((behind.find((one) => left.includes(one)) ?? left[0]).number);
+    }
+    this.changed();
+  }
+
+  add() {
+    if (!this.reading) return;
+    const mm = this.measuredHere;
+    if (this.slabMm) {
+      // What is seen of a slab lies in the slice that its maximum is from.
+      const { shape, spacing } = this.volume;
+      const [first, last] = slab(this.at[0], this.slabMm, spacing[0], shape[0]);
+      const [, y, x] = this.at;
+      this.at = /** @type {Triple} */ ([brightest(this.volume, this.at, first, last), y, x]);
+    }
+    const world = toWorld(this.volume.grid, this.at);
+    this.decide((reading) => readings.add(reading, world, mm, new Date().toISOString()));
+    const size = mm === null ? "" : ` of ${mm.toFixed(1)} mm`;
+    this.tell(`Nodule${size} added at ${world.map((one) => one.toFixed(1)).join(", ")} mm.`);
+    this.measured = null;
+    this.measuring = false;
+    this.changed();
+  }
+
+  /** The measured distance in mm, where the crosshair lies at what was measured. */
+  get measuredHere() {
+    if (!this.measured) return null;
+    const [from, to, at] = [...this.measured, this.at].map((one) => toWorld(this.volume.grid, one));
+    const mm = distance(from, to);
+    return mm > 0 && Math.min(distance(from, at), distance(to, at)) <= mm ? mm : null;
+  }
+
+  /** Remove one of the reader's own nodules: the one named, or the one at the crosshair.
+   * @param {number} [number] */
+  remove(number) {
+    const world = toWorld(this.volume.grid, this.at);
+    const near = (this.reading?.added ?? [])
+      .map((one) => ({ one, mm: distance(world, [one.coordX, one.coordY, one.coordZ]) }))
+      .filter(({ one, mm }) => (number === undefined ? mm <= Math.max(one.diameter_mm ?? 0, 10) : one.number === number))
+      .sort((one, other) => one.mm - other.mm)[0];
+    if (!near) {
+      this.tell("No nodule of yours is at the crosshair.");
+      return;
+    }
+    this.decide((reading) => readings.remove(reading, near.one.number));
+    this.tell(`Your nodule ${near.one.number} is removed; Z undoes it.`);
+    this.changed();
+  }
+
+  undo() {
+    const last = this.history.pop();
+    if (!last || !this.reading) {
+      this.tell("Nothing to undo.");
+      return;
+    }
+    this.count();
+    const { decisions, added, finished } = last.reading;
+    this.reading = { ...this.reading, decisions, added, finished };
+    this.keep();
+    if (last.selected !== null) this.select(last.selected);
+    this.tell("Undone.");
+    this.changed();
+  }
+
+  /** Finish the first read, or else the reading. */
+  finish() {
+    if (!this.reading) return;
+    this.count();
+    const now = new Date().toISOString();
+    if (!this.revealed) {
+      this.reading = { ...this.reading, first_read_finished: now };
+      this.history = []; // who has seen the marks cannot go back to a first read
+      this.keep();
+      const { listed } = this;
+      if (listed.length) this.select(listed[0].number);
+      this.tell(listed.length ? `First read finished: ${listed.length} marks to judge.` : "First read finished: no marks.");
+    } else if (!this.reading.finished) {
+      this.decide((reading) => ({ ...reading, finished: now }));
+      this.tell("Reading finished. S saves it as files.");
+    }
+    this.changed();
+  }
+
+  // Moving
+
+  /** @param {number} number */
+  select(number) {
+    const finding = this.shown.findings.find((one) => one.number === number);
+    if (!finding || !this.revealed) return;
+    this.count();
+    this.selected = number;
+    this.seen = false;
+    this.goTo([finding.x, finding.y, finding.z], true);
+  }
+
+  /** @param {Triple} world mm @param {boolean} close whether to zoom in */
+  goTo(world, close) {
+    const index = toIndex(this.volume.grid, world);
+    this.at = nearest(this.volume.grid, index);
+    if (!contains(this.volume.grid, index)) this.tell("This place lies outside what is shown.");
+    if (close) this.zoom = Math.max(this.zoom, this.closeUp);
+    this.centre = /** @type {Triple} */ ([...this.at]);
+    this.changed();
+  }
+
+  /** @param {number} by 1 for the next in the list, -1 for the one before */
+  step(by) {
+    const { listed } = this;
+    if (!listed.length) {
+      this.tell(this.revealed ? "No finding is listed." : "Marks are hidden until the first read is finished (F).");
+      return;
+    }
+    const place = listed.findIndex((one) => one.number === this.selected);
+    const next = place < 0 ? (by > 0 ? 0 : listed.length - 1) : place + by;
+    if (next < 0 || next >= listed.length) {
+      this.tell(by > 0 ? "That was the last finding of the list." : "This is the first finding of the list.");
+      return;
+    }
+    this.select(listed[next].number);
+  }
+
+  /** @param {Triple} index which the crosshair shall be nearest to @param {boolean} keptInView */
+  move(index, keptInView = true) {
+    this.at = nearest(this.volume.grid, index);
+    if (keptInView) this.follow();
+    if (this.measuring && this.measured) this.measured = [this.measured[0], this.at];
+    this.changed();
+  }
+
+  /** Let the middle follow the crosshair where it would leave a close-up. */
+  follow() {
+    const mm = (CLOSE_UP / 2) * (this.closeUp / this.zoom);
+    this.centre = /** @type {Triple} */ (
+      this.centre.map((value, axis) => {
+        const most = mm / this.volume.spacing[axis];
+        const free = this.zoom <= 1.05;
+        return free ? value : Math.min(Math.max(value, this.at[axis] - most), this.at[axis] + most);
+      })
+    );
+  }
+
+  /** @param {number} voxels to the right @param {number} rows down, in the plane at hand */
+  nudge(voxels, rows) {
+    const { across, down, flipped } = PLANES[this.plane];
+    const index = /** @type {Triple} */ ([...this.at]);
+    index[across] += voxels;
+    index[down] += flipped ? -rows : rows;
+    this.move(index);
+  }
+
+  /** @param {number} slices up: to the head, the front, the patient's right @param {string} plane */
+  scroll(slices, plane = this.plane) {
+    const { axis } = PLANES[plane];
+    const index = /** @type {Triple} */ ([...this.at]);
+    index[axis] += axis === 0 ? slices : -slices;
+    this.move(index);
+  }
+
+  /** @param {number} end 0 for the first slice, 1 for the last */
+  scrollTo(end) {
+    const { axis } = PLANES[this.plane];
+    const index = /** @type {Triple} */ ([...this.at]);
+    index[axis] = end * (this.volume.shape[axis] - 1);
+    this.move(index);
+  }
+
+  /** @param {number} factor @param {Triple} [fixed] index that stays where it is */
+  magnify(factor, fixed = this.at) {
+    const zoom = Math.min(Math.max(this.zoom * factor, 0.5), 40);
+    const kept = this.zoom / zoom;
+    this.centre = /** @type {Triple} */ (this.centre.map((value, n) => fixed[n] + (value - fixed[n]) * kept));
+    this.zoom = zoom;
+    this.changed();
+  }
+
+  /** @param {Triple} by voxels */
+  pan(by) {
+    this.centre = /** @type {Triple} */ (this.centre.map((value, n) => value + by[n]));
+    this.changed();
+  }
+
+  whole() {
+    this.zoom = 1;
+    this.centre = /** @type {Triple} */ (this.volume.shape.map((n) => (n - 1) / 2));
+    this.changed();
+  }
+
+  // Looking
+
+  /** @param {number} level @param {number} width */
+  setWindow(level, width) {
+    this.window = { level: Math.round(level), width: Math.max(Math.round(width), 1) };
+    this.retable();
+    this.changed();
+  }
+
+  /** @param {number} mm 0 for single slices */
+  setSlab(mm) {
+    if (mm) this.lastSlab = mm;
+    this.slabMm = mm;
+    this.changed();
+  }
+
+  /** @param {number} by */
+  thicken(by) {
+    const place = SLABS_MM.indexOf(this.lastSlab) + by;
+    this.setSlab(SLABS_MM[Math.min(Math.max(place, 0), SLABS_MM.length - 1)]);
+  }
+
+  measure() {
+    if (this.measuring) {
+      this.measuring = false;
+      // The crosshair goes to the middle of what was measured: there a nodule of this size is.
+      if (this.measured) {
+        const [from, to] = this.measured;
+        this.move(/** @type {Triple} */ (from.map((value, n) => (value + to[n]) / 2)));
+      }
+      const mm = this.measuredHere;
+      this.tell(mm === null ? "Nothing measured." : `${mm.toFixed(1)} mm. E adds a nodule of this diameter.`);
+    } else {
+      this.measuring = true;
+      this.measured = [this.at, this.at];
+      this.tell("Move the crosshair, then D again.");
+    }
+    this.changed();
+  }
+
+  /** @param {string} action of keys.js; others are the page's own */
+  act(action) {
+    const presets = PRESETS[Number(action.slice(-1)) - 1];
+    const planes = Object.keys(PLANES);
+    /** @type {Record<string, () => void>} */
+    const actions = {
+      next: () => this.step(1),
+      previous: () => this.step(-1),
+      accept: () => this.judge("accept"),
+      reject: () => this.judge("reject"),
+      undecided: () => this.judge("undecided"),
+      add: () => this.add(),
+      remove: () => this.remove(),
+      undo: () => this.undo(),
+      sliceUp: () => this.scroll(1),
+      sliceDown: () => this.scroll(-1),
+      sliceUp5: () => this.scroll(5),
+      sliceDown5: () => this.scroll(-5),
+      sliceFirst: () => this.scrollTo(0),
+      sliceLast: () => this.scrollTo(1),
+      left: () => this.nudge(-1, 0),
+      right: () => this.nudge(1, 0),
+      up: () => this.nudge(0, -1),
+      down: () => this.nudge(0, 1),
+      left5: () => this.nudge(-5, 0),
+      right5: () => this.nudge(5, 0),
+      up5: () => this.nudge(0, -5),
+      down5: () => this.nudge(0, 5),
+      left25: () => this.nudge(-25, 0),
+      right25: () => this.nudge(25, 0),
+      up25: () => this.nudge(0, -25),
+      down25: () => this.nudge(0, 25),
+      plane: () => this.toggle("plane", planes[(planes.indexOf(this.plane) + 1) % planes.length]),
+      zoomIn: () => this.magnify(1.25),
+      zoomOut: () => this.magnify(0.8),
+      centre: () => this.goTo(toWorld(this.volume.grid, this.at), false),
+      whole: () => this.whole(),
+      window1: () => this.setWindow(presets.level, presets.width),
+      window2: () => this.setWindow(presets.level, presets.width),
+      window3: () => this.setWindow(presets.level, presets.width),
+      window4: () => this.setWindow(presets.level, presets.width),
+      mip: () => this.setSlab(this.slabMm ? 0 : this.lastSlab),
+      thinner: () => this.thicken(-1),
+      thicker: () => this.thicken(1),
+      hide: () => this.toggle("hidden", !this.hidden),
+      all: () => this.toggle("all", !this.all),
+      seen: () => this.toggle("seen", !this.seen),
+      crosshair: () => this.toggle("crosshair", !this.crosshair),
+      smooth: () => this.toggle("smooth", !this.smooth),
+      measure: () => this.measure(),
+      clear: () => {
+        this.measuring = false;
+        this.toggle("measured", null);
+      },
+    };
+    actions[action]?.();
+  }
+
+  /** @param {"plane" | "hidden" | "all" | "seen" | "crosshair" | "smooth" | "measured"} what @param {any} value */
+  toggle(what, value) {
+    Object.assign(this, { [what]: value });
+    this.changed();
+  }
+}

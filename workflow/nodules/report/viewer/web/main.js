@@ -1,0 +1,268 @@
+// From the data in the page to a page that answers.
+
+/** @import {Case, Triple, VolumeSpec} from "./types.js" */
+/** @import {Scene} from "./view.js" */
+import { App, SLABS_MM } from "./app.js";
+import { contains, nearest, toIndex, toWorld } from "./geometry.js";
+import * as dialogs from "./dialogs.js";
+import { byId, made, shownNumber } from "./elements.js";
+import { actionOf } from "./keys.js";
+import { Panel } from "./panel.js";
+import { PLANES } from "./planes.js";
+import { listen } from "./pointer.js";
+import { Store } from "./store.js";
+import { View } from "./view.js";
+import { fromBase64, load } from "./volume.js";
+import { PRESETS, table } from "./windows.js";
+
+const BEAT_MS = 1000;
+
+/**
+ * The stored bytes of a piece of a volume: from the page, or from the server it came from.
+ * @param {VolumeSpec} spec
+ * @param {number} piece
+ */
+async function fetchPiece(spec, piece) {
+  if (spec.url) {
+    const answer = await fetch(`${spec.url}/${piece}`);
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    return new Uint8Array(await answer.arrayBuffer());
+  }
+  const element = byId(`${spec.name}-${piece}`);
+  const bytes = fromBase64((element.textContent ?? "").trim());
+  element.remove(); // the text is as large as the voxels
+  return bytes;
+}
+
+/** @param {Case} shown */
+async function open(shown) {
+  const status = byId("status");
+  const volume = await load(
+    shown.volume,
+    (piece) => fetchPiece(shown.volume, piece),
+    (share) => (status.textContent = `Reading voxels: ${Math.round(100 * share)} %`),
+  );
+  const prior = shown.prior?.volume
+    ? await load(shown.prior.volume, (piece) => fetchPiece(/** @type {VolumeSpec} */ (shown.prior?.volume), piece), () => {})
+    : null;
+  document.body.classList.toggle("with-prior", prior !== null);
+
+  let asked = false;
+  const changed = () => {
+    if (!asked) requestAnimationFrame(drawAll);
+    asked = true;
+  };
+  const tell = (/** @type {string} */ text) => (status.textContent = text);
+  const complain = (/** @type {string} */ text) => {
+    byId("problem").textContent = text;
+    byId("problem").hidden = !text;
+  };
+  const store = new Store(shown, complain);
+  const app = new App(shown, volume, store, changed, tell);
+  const panel = new Panel(app);
+  const views = Object.values(PLANES).map(
+    (plane) => new View(/** @type {HTMLCanvasElement} */ (byId(plane.name)), plane, volume),
+  );
+  const priorView = prior && new View(/** @type {HTMLCanvasElement} */ (byId("prior")), PLANES.axial, prior);
+  let pointer = /** @type {Triple | null} */ (null);
+  // A finding fills a good part of a plane when it is gone to.
+  app.closeUp = Math.max(views[0].canvas.height / views[0].fitted / 110, 1);
+
+  function drawAll() {
+    asked = false;
+    const { scene } = app;
+    for (const view of views) view.draw(scene);
+    if (priorView) drawPrior(scene);
+    panel.refresh();
+    refreshControls();
+    readout();
+  }
+
+  /** The world point of the prior scan that shows what lies at one of this scan. @param {Triple} world */
+  function inPrior(world) {
+    const link = shown.prior?.links.find((one) => one.finding === app.selected);
+    const finding = link && shown.findings.find((one) => one.number === link.finding);
+    const own = finding && link ? [link.at[0] - finding.x, link.at[1] - finding.y, link.at[2] - finding.z] : shown.prior?.shift ?? [0, 0, 0];
+    return /** @type {Triple} */ (world.map((value, n) => value + own[n]));
+  }
+
+  /** @param {Scene} scene */
+  function drawPrior(scene) {
+    if (!priorView || !prior) return;
+    priorView.fit();
+    const [at, centre] = [scene.at, scene.centre].map((index) =>
+      toIndex(prior.grid, inPrior(toWorld(volume.grid, index))),
+    );
+    const zoom = (scene.zoom * views[0].fitted) / priorView.fitted;
+    const own = { table: table(app.window, prior.levels), marks: [], rings: [], measured: null };
+    priorView.draw({ ...scene, ...own, at: nearest(prior.grid, at), centre, zoom });
+    const link = shown.prior?.links.find((one) => one.finding === app.selected);
+    byId("prior-told").textContent = link?.told || (contains(prior.grid, at) ? "same place, by position" : "not covered by the prior scan");
+  }
+
+  function refreshControls() {
+    const { reading } = app;
+    const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (byId(id));
+    if (document.activeElement !== byId("level")) input("level").value = String(app.window.level);
+    if (document.activeElement !== byId("width")) input("width").value = String(app.window.width);
+    input("slab").value = String(app.slabMm);
+    input("opacity").value = String(app.opacity);
+    input("all").checked = app.all;
+    input("hide").checked = app.hidden;
+    input("outlined").checked = app.outlined;
+    for (const one of PRESETS) {
+      const on = one.level === app.window.level && one.width === app.window.width;
+      byId(`window${one.key}`).setAttribute("aria-pressed", String(on));
+    }
+    for (const name of Object.keys(PLANES)) byId(name).parentElement?.classList.toggle("active", name === app.plane);
+    byId("who").textContent = reading ? reading.reader : "";
+    byId("mode").textContent = !reading
+      ? ""
+      : reading.mode === "concurrent" ? "Concurrent" : app.revealed ? "Second reader: marks shown" : "Second reader: first read, marks hidden";
+    byId("finish-button").textContent = app.revealed ? "Finish (F)" : "Finish first read (F)";
+    /** @type {HTMLButtonElement} */ (byId("finish-button")).disabled = !reading || reading.finished !== "";
+  }
+
+  function readout() {
+    const index = pointer ? nearest(volume.grid, pointer) : app.at;
+    const inside = !pointer || contains(volume.grid, pointer);
+    const value = inside ? volume.hu(index) : null;
+    const world = toWorld(volume.grid, index);
+    const within = value && value.within > 1 ? ` ± ${value.within}` : "";
+    byId("hu").textContent = value ? `${shownNumber(value.hu, 0)}${within} HU` : "outside";
+    byId("world").textContent = `${world.map((mm) => shownNumber(mm, 1)).join(", ")} mm`;
+    byId("voxel").textContent = `slice ${app.at[0] + shown.volume.corner[0] + 1}`;
+    for (const view of views) {
+      const [first, last] = view.slices(app.scene);
+      const count = volume.shape[view.plane.axis];
+      const slab = last > first ? ` · max of ${last - first + 1}, ${shownNumber((last - first + 1) * volume.spacing[0], 1)} mm` : "";
+      byId(`${view.plane.name}-told`).textContent = `${app.at[view.plane.axis] + 1} / ${count}${slab}`;
+    }
+  }
+
+  wireControls(app);
+  dialogs.wireFiles(app);
+  for (const view of views) listen(app, view, (index) => ((pointer = index), readout()));
+  document.addEventListener("keydown", (event) => pressed(app, event));
+  for (const name of ["pointermove", "keydown", "wheel"]) document.addEventListener(name, () => app.stir(), { passive: true });
+  new ResizeObserver(changed).observe(byId("views"));
+  document.addEventListener("visibilitychange", () => {
+    app.count();
+    if (app.reading) app.keep();
+  });
+  window.addEventListener("storage", (event) => {
+    if (app.reading && event.key === store.key(app.reading.reader)) {
+      complain("This reading is open in another tab, too, and the two overwrite each other. Close one.");
+    }
+  });
+  let beats = 0;
+  setInterval(() => {
+    if (!app.reading || app.reading.finished) return;
+    app.count();
+    app.keep(++beats % 30 === 0);
+  }, BEAT_MS);
+
+  drawAll();
+  status.textContent = `Ready. ${shown.headline}.`;
+  Object.assign(window, { reader: { app, views, volume, prior: priorView } }); // for whoever looks from outside
+  document.body.dataset.ready = String(Math.round(performance.now()));
+  if (shown.headline && !app.revealed) status.textContent = "Ready. ? shows all keys.";
+  const served = await store.served();
+  const begun = store.begun();
+  const newer = (/** @type {import("./types.js").Reading} */ one) => begun.some((own) => own.reader === one.reader && own.saved >= one.saved);
+  const kept = begun.filter((own) => !served.some((one) => one.reader === own.reader && one.saved > own.saved));
+  dialogs.start(app, [...kept, ...served.filter((one) => !newer(one))]);
+}
+
+/** @param {App} app @param {KeyboardEvent} event */
+function pressed(app, event) {
+  if (dialogs.isOpen()) return;
+  const target = /** @type {HTMLElement} */ (event.target);
+  const kind = target instanceof HTMLInputElement ? target.type : target.tagName.toLowerCase();
+  const writes = ["text", "number", "select"].includes(kind);
+  if (writes && event.key !== "Escape") return;
+  if (kind === "range" && event.key.length > 1) return; // arrows and the like move the slider
+  if (["button", "checkbox", "summary"].includes(kind) && ["Enter", " "].includes(event.key)) return;
+  const action = actionOf(event);
+  if (!action) return;
+  event.preventDefault();
+  if (writes) target.blur();
+  run(app, action);
+}
+
+/** @param {App} app @param {string} action */
+function run(app, action) {
+  /** @type {Record<string, () => void>} */
+  const own = {
+    help: () => dialogs.help(),
+    finish: () => dialogs.finish(app),
+    save: () => dialogs.save(app),
+    plane: () => {
+      app.act("plane");
+      byId(app.plane).focus();
+    },
+  };
+  (own[action] ?? (() => app.act(action)))();
+}
+
+/** @param {App} app */
+function wireControls(app) {
+  /** @param {string} id @param {(input: HTMLInputElement) => void} answer @param {string} [name] */
+  const on = (id, answer, name = "input") => {
+    const input = /** @type {HTMLInputElement} */ (byId(id));
+    input.addEventListener(name, () => answer(input));
+  };
+  byId("windows").append(
+    ...PRESETS.map((one) => {
+      const button = made("button", "", one.name);
+      button.id = `window${one.key}`;
+      button.title = `${one.name}: level ${one.level}, width ${one.width} HU (key ${one.key})`;
+      button.addEventListener("click", () => app.setWindow(one.level, one.width));
+      return button;
+    }),
+  );
+  byId("slab").append(
+    ...[0, ...SLABS_MM].map((mm) => {
+      const option = made("option", "", mm ? `${mm} mm` : "off");
+      option.value = String(mm);
+      return option;
+    }),
+  );
+  const free = () => {
+    const [level, width] = ["level", "width"].map((id) => Number(/** @type {HTMLInputElement} */ (byId(id)).value));
+    if (Number.isFinite(level) && width > 0) app.setWindow(level, width);
+  };
+  on("level", free);
+  on("width", free);
+  on("slab", (input) => app.setSlab(Number(input.value)));
+  on("opacity", (input) => {
+    app.opacity = Number(input.value);
+    app.changed();
+  });
+  on("threshold", (input) => {
+    app.threshold = Number(input.value);
+    app.changed();
+  });
+  on("all", (input) => app.toggle("all", input.checked));
+  on("hide", (input) => app.toggle("hidden", input.checked));
+  on("outlined", (input) => {
+    app.outlined = input.checked;
+    app.changed();
+  });
+  on("go-on", (input) => (app.goOn = input.checked));
+  byId("outlined").closest("label")?.toggleAttribute("hidden", app.shown.outlines.length === 0);
+  for (const element of document.querySelectorAll("[data-action]")) {
+    element.addEventListener("click", () => run(app, /** @type {HTMLElement} */ (element).dataset.action ?? ""));
+  }
+}
+
+const shown = /** @type {Case} */ (JSON.parse(byId("case").textContent ?? ""));
+byId("uid").textContent = byId("uid").title = shown.seriesuid;
+byId("research").textContent = shown.research;
+byId("trained").textContent = [shown.model.trained, shown.model.limits].filter(Boolean).join(" ");
+byId("notes").replaceChildren(...shown.notes.map((note) => made("li", "", note)));
+byId("malignancy").textContent = shown.malignancy;
+open(shown).catch((error) => {
+  byId("problem").hidden = false;
+  byId("problem").textContent = `The scan cannot be shown (${error instanceof Error ? error.message : error}). Load the page again; if it stays so, make it again.`;
+});

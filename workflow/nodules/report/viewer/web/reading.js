@@ -1,0 +1,239 @@
+// What a reader decides, as data: how it changes, and how it is written and read back.
+
+/** @import {Added, Case, Decision, Finding, Mode, Reading, Triple, Verdict} from "./types.js" */
+
+export const FORMAT = 1;
+export const KIND = "luna16 reading";
+export const COLUMNS = ["seriesuid", "coordX", "coordY", "coordZ", "probability"];
+// What a verdict is worth as a probability; what has none is in no submission.
+export const WORTH = { accept: 1, undecided: 0.5, reject: null };
+const VERDICTS = Object.keys(WORTH);
+const MODES = ["second reader", "concurrent"];
+
+/**
+ * @param {Case} shown
+ * @param {string} reader
+ * @param {Mode} mode
+ * @param {string} now time as ISO 8601
+ * @returns {Reading}
+ */
+export function begin(shown, reader, mode, now) {
+  return {
+    format: FORMAT,
+    kind: KIND,
+    seriesuid: shown.seriesuid,
+    case: shown.case,
+    reader,
+    mode,
+    model: { name: shown.model.name, sha256: shown.model.sha256 },
+    threshold: shown.threshold,
+    begun: now,
+    saved: now,
+    first_read_finished: mode === "concurrent" ? now : "",
+    finished: "",
+    seconds: { total: 0, first_read: 0, with_marks: 0, looked: {} },
+    decisions: [],
+    added: [],
+    research: shown.research,
+  };
+}
+
+/**
+ * Whether the computer's marks may be seen.
+ * @param {Reading} reading
+ */
+export function revealed(reading) {
+  return reading.first_read_finished !== "";
+}
+
+/**
+ * @param {Reading} reading
+ * @param {number} finding
+ * @returns {Decision | undefined}
+ */
+export function decisionOn(reading, finding) {
+  return reading.decisions.find((one) => one.finding === finding);
+}
+
+/**
+ * The reading with a verdict on a finding; a verdict given again is taken back.
+ * @param {Reading} reading
+ * @param {Finding} finding
+ * @param {Verdict} verdict
+ * @param {string} now
+ * @returns {Reading}
+ */
+export function decide(reading, finding, verdict, now) {
+  const earlier = decisionOn(reading, finding.number);
+  const others = reading.decisions.filter((one) => one !== earlier);
+  if (earlier?.verdict === verdict) return { ...reading, decisions: others };
+  const own = {
+    finding: finding.number,
+    seriesuid: reading.seriesuid,
+    coordX: finding.x,
+    coordY: finding.y,
+    coordZ: finding.z,
+    diameter_mm: finding.diameter_mm,
+    probability: finding.probability,
+    verdict,
+    seconds: looked(reading, String(finding.number)),
+    at: now,
+  };
+  const decisions = [...others, own].sort((one, other) => one.finding - other.finding);
+  return { ...reading, decisions };
+}
+
+/**
+ * The reading with a nodule of the reader's own.
+ * @param {Reading} reading
+ * @param {Triple} world mm
+ * @param {number | null} diameter_mm where it was measured
+ * @param {string} now
+ * @returns {Reading}
+ */
+export function add(reading, [coordX, coordY, coordZ], diameter_mm, now) {
+  const number = 1 + Math.max(0, ...reading.added.map((one) => one.number));
+  const phase = revealed(reading) ? "with marks" : "first read";
+  const spent = reading.added.reduce((sum, one) => sum + (one.phase === phase ? one.seconds : 0), 0);
+  const searching = looked(reading, phase === "first read" ? "first read" : "searching");
+  const seconds = Math.max(rounded(searching - spent), 0);
+  const own = { number, coordX, coordY, coordZ, diameter_mm, phase, seconds, at: now };
+  return { ...reading, added: [...reading.added, /** @type {Added} */ (own)] };
+}
+
+/**
+ * The reading without one of the reader's own nodules.
+ * @param {Reading} reading
+ * @param {number} number
+ * @returns {Reading}
+ */
+export function remove(reading, number) {
+  return { ...reading, added: reading.added.filter((one) => one.number !== number) };
+}
+
+/**
+ * The reading with time that went by.
+ * @param {Reading} reading
+ * @param {number} seconds
+ * @param {number | null} finding that was looked at; null for none
+ * @returns {Reading}
+ */
+export function spend(reading, seconds, finding) {
+  const phase = revealed(reading) ? "with_marks" : "first_read";
+  const what = phase === "first_read" ? "first read" : finding === null ? "searching" : String(finding);
+  const own = { ...reading.seconds, looked: { ...reading.seconds.looked } };
+  own.total = rounded(own.total + seconds);
+  own[phase] = rounded(own[phase] + seconds);
+  own.looked[what] = rounded((own.looked[what] ?? 0) + seconds);
+  const decisions = reading.decisions.map((one) =>
+    one.finding === finding ? { ...one, seconds: own.looked[what] } : one,
+  );
+  return { ...reading, seconds: own, decisions };
+}
+
+/** @param {Reading} reading @param {string} what */
+function looked(reading, what) {
+  return reading.seconds.looked[what] ?? 0;
+}
+
+/** @param {number} seconds */
+function rounded(seconds) {
+  return Math.round(seconds * 1000) / 1000;
+}
+
+/**
+ * A LUNA16 submission: what was accepted and added with probability 1, what stayed undecided with
+ * 0.5. Before the marks were seen: the reader's own nodules of the first read alone.
+ * @param {Reading} reading
+ * @param {"final" | "first read"} which
+ */
+export function submission(reading, which) {
+  const rows = reading.added
+    .filter((one) => which === "final" || one.phase === "first read")
+    .map((one) => [reading.seriesuid, one.coordX, one.coordY, one.coordZ, 1]);
+  for (const one of which === "final" ? reading.decisions : []) {
+    const worth = WORTH[one.verdict];
+    if (worth !== null) rows.push([reading.seriesuid, one.coordX, one.coordY, one.coordZ, worth]);
+  }
+  return [COLUMNS, ...rows].map((row) => `${row.join(",")}\n`).join("");
+}
+
+/**
+ * A reading as text.
+ * @param {Reading} reading
+ */
+export function toText(reading) {
+  return `${JSON.stringify(reading, null, 2)}\n`;
+}
+
+/**
+ * A reading of this case, of text. Throws an Error with a sentence for the reader otherwise.
+ * @param {string} text
+ * @param {Case} shown
+ * @returns {Reading}
+ */
+export function fromText(text, shown) {
+  let given;
+  try {
+    given = JSON.parse(text);
+  } catch {
+    throw new Error("This file is not JSON. Choose a reading that this page has saved.");
+  }
+  if (given?.kind !== KIND || given.format !== FORMAT) {
+    throw new Error("This file is no reading of luna16 view. Choose a .json that this page has saved.");
+  }
+  if (given.seriesuid !== shown.seriesuid) {
+    throw new Error(`This reading is of another scan (${String(given.seriesuid).slice(0, 80)}).`);
+  }
+  if (given.case !== shown.case) {
+    throw new Error("This reading is of the same scan with other findings: its numbers do not fit.");
+  }
+  if (!isWhole(given, shown)) {
+    throw new Error("This reading is damaged: something in it is missing or of the wrong kind.");
+  }
+  return given;
+}
+
+/** @param {any} given @param {Case} shown */
+function isWhole(given, shown) {
+  const numbers = new Set(shown.findings.map((one) => one.number));
+  /** @param {any} one */
+  const placed = (one) => [one?.coordX, one?.coordY, one?.coordZ, one?.seconds].every(Number.isFinite);
+  /** @param {any} value */
+  const size = (value) => value === null || (Number.isFinite(value) && value > 0);
+  const times = given.seconds ?? {};
+  return (
+    ["reader", "begun", "saved", "first_read_finished", "finished"].every((key) => typeof given[key] === "string") &&
+    MODES.includes(given.mode) &&
+    [times.total, times.first_read, times.with_marks].every(Number.isFinite) &&
+    Object.values(times.looked ?? { none: null }).every(Number.isFinite) &&
+    Array.isArray(given.decisions) &&
+    given.decisions.every(
+      (/** @type {any} */ one) => placed(one) && numbers.has(one.finding) && VERDICTS.includes(one.verdict),
+    ) &&
+    new Set(given.decisions.map((/** @type {any} */ one) => one.finding)).size === given.decisions.length &&
+    Array.isArray(given.added) &&
+    given.added.every(
+      (/** @type {any} */ one) =>
+        placed(one) && Number.isInteger(one.number) && size(one.diameter_mm) &&
+        ["first read", "with marks"].includes(one.phase),
+    )
+  );
+}
+
+/**
+ * Expected false alarms a scan when findings count from a probability on: of the FROC's points at
+ * or above it the last one. null where the curve does not reach so far down.
+ * @param {[number, number, number][]} points threshold, false alarms a scan, sensitivity; descending
+ * @param {number} threshold
+ * @returns {{alarms: number, sensitivity: number} | null}
+ */
+export function expected(points, threshold) {
+  let found = { alarms: 0, sensitivity: 0 };
+  if (!points.length || threshold < points[points.length - 1][0]) return null;
+  for (const [from, alarms, sensitivity] of points) {
+    if (from < threshold) break;
+    found = { alarms, sensitivity };
+  }
+  return found;
+}

@@ -1,0 +1,92 @@
+// Where readings are kept: in the browser at every change, and with a server in its folder, too.
+
+/** @import {Case, Reading} from "./types.js" */
+import { fromText, toText } from "./reading.js";
+
+const PREFIX = "luna16-reading";
+
+export class Store {
+  /**
+   * @param {Case} shown
+   * @param {(problem: string) => void} complain "" once all is well again
+   */
+  constructor(shown, complain) {
+    this.shown = shown;
+    this.complain = complain;
+    this.waiting = Promise.resolve();
+  }
+
+  /** @param {string} reader */
+  key(reader) {
+    return `${PREFIX}/${this.shown.case}/${reader}`;
+  }
+
+  /**
+   * Keep a reading. In the browser at once: the tab may crash.
+   * @param {Reading} reading
+   */
+  keep(reading) {
+    try {
+      localStorage.setItem(this.key(reading.reader), toText(reading));
+    } catch {
+      this.complain("This browser keeps nothing for this page: save the reading as a file before you leave.");
+    }
+  }
+
+  /**
+   * Hand a reading to the server, one after another.
+   * @param {Reading} reading
+   */
+  send(reading) {
+    if (!this.shown.save) return this.waiting;
+    this.waiting = this.waiting.then(async () => {
+      try {
+        const headers = { "Content-Type": "application/json" };
+        const body = toText(reading);
+        const answer = await fetch(this.shown.save, { method: "PUT", headers, body });
+        if (!answer.ok) throw new Error(await answer.text());
+        this.complain("");
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.complain(`The server did not save this reading (${reason}). The browser has it.`);
+      }
+    });
+    return this.waiting;
+  }
+
+  /**
+   * Readings of this case that were begun in this browser, the last one first.
+   * @returns {Reading[]}
+   */
+  begun() {
+    const found = [];
+    try {
+      for (let n = 0; n < localStorage.length; n++) {
+        const key = localStorage.key(n) ?? "";
+        if (!key.startsWith(this.key(""))) continue;
+        try {
+          found.push(fromText(localStorage.getItem(key) ?? "", this.shown));
+        } catch {
+          continue; // not ours, or damaged: another reading may be whole
+        }
+      }
+    } catch {
+      return [];
+    }
+    return found.sort((one, other) => (one.saved < other.saved ? 1 : -1));
+  }
+
+  /**
+   * Readings that the server has of this case.
+   * @returns {Promise<Reading[]>}
+   */
+  async served() {
+    if (!this.shown.save) return [];
+    try {
+      const texts = await (await fetch(this.shown.save)).json();
+      return texts.map((/** @type {string} */ text) => fromText(text, this.shown));
+    } catch {
+      return [];
+    }
+  }
+}
