@@ -49,8 +49,8 @@ NEEDED = {
 def figures_of(detectors: Sequence[str], tasks: Iterable[str], **also: bool) -> list[str]:
     """Names of a run's figures in order, by its `detectors` and `tasks` and what else it has.
 
-    also: maskrcnn, track (the false-positive-reduction one), test (scans held out), follow_up (pairs
-    of scans of one patient), and whether.
+    also: maskrcnn, track (the false-positive-reduction one), test (scans held out), follow_up
+    (pairs of scans of one patient), and whether.
     """
     done = {*tasks, *(name for name, there in also.items() if there)}
     if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:
