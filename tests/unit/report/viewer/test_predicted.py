@@ -99,12 +99,40 @@ def test_folders_are_found_by_the_table_of_scans(folder, tmp_path):
     assert predicted.folders(tmp_path) == [folder]
 
 
-def test_links_name_findings_and_places(folder, tmp_path):
-    shown = predicted.shown(folder)
-    path = tmp_path / "pairs.csv"
-    path.write_text("finding,priorX,priorY,priorZ,state\n2,1,2,3,grown\n9,1,2,3,gone\n")
-    (link,) = predicted.links(path, shown.findings)
+def compared(path, **changes):
+    """A follow_up.json of the scan and its prior, both the same."""
+    uid = {"seriesuid": reader_pages.UID}
+    link = {"told": "grown", "current_finding": 2, "prior_x": 1.0, "prior_y": 2.0, "prior_z": 3.0}
+    links = [link, link | {"current_finding": 0}, link | {"current_finding": 1, "prior_x": None}]
+    laid = {"problem": "", "current_to_prior": {"matrix": np.eye(3).tolist(), "offset": [4, 5, 6]}}
+    pair = {"prior": uid, "current": uid, "registration": laid, "links": links} | changes
+    path.write_text(json.dumps({"pairs": [pair]}))
+    return path
+
+
+def test_links_are_those_of_the_follow_up(folder, tmp_path):
+    shown = predicted.shown(folder, prior=folder)
+    followed = predicted.followed(shown, compared(tmp_path / "x.json"))
+    (link,) = followed.links
     assert (link.finding, link.world, link.told) == (2, (1, 2, 3), "grown")
-    path.write_text("finding,priorX\nx,1\n")
-    with pytest.raises(UserError, match="line 2"):
-        predicted.links(path, shown.findings)
+    assert followed.affine[1].tolist() == [4, 5, 6]
+
+
+def test_scans_that_could_not_be_laid_together_are_not_linked(folder, tmp_path):
+    shown = predicted.shown(folder, prior=folder)
+    failed = {"problem": "no overlap", "current_to_prior": None}
+    followed = predicted.followed(shown, compared(tmp_path / "x.json", registration=failed))
+    assert followed.affine is None and not followed.links
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"prior": {"seriesuid": "2.25.1"}}, "does not compare"),
+        ({"links": [{}]}, "is no follow_up"),
+    ],
+)
+def test_a_follow_up_of_others_is_refused(folder, tmp_path, changes, reason):
+    shown = predicted.shown(folder, prior=folder)
+    with pytest.raises(UserError, match=reason):
+        predicted.followed(shown, compared(tmp_path / "x.json", **changes))

@@ -1,7 +1,7 @@
 """What the page shows of a folder that `luna16 predict` wrote."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,23 +232,41 @@ SETS = (
 )
 
 
-def links(path: Path, findings: Sequence[Found]) -> list[Link]:
-    """Where findings lie in the prior scan, of a table of pairs.
+def followed(shown: Shown, path: Path) -> Shown:
+    """The scan with its findings' places in the prior scan, as `luna16 follow-up` found them.
 
-    CSV with the columns finding (number in this scan), priorX, priorY, priorZ (mm there) and, where
-    known, state (a word or a sentence).
+    path: its follow_up.json. Where the two scans could not be laid together nothing is linked.
+    Raises UserError where it does not hold this scan and its prior.
     """
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    try:
+        pairs = read_json(path)["pairs"]
+        wanted = (shown.prior[2] if shown.prior else "", shown.uid)
+        pair = next(p for p in pairs if (_uid(p, "prior"), _uid(p, "current")) == wanted)
+        if pair["registration"]["problem"]:
+            return shown
+        told = pair["registration"]["current_to_prior"]
+        affine = (np.array(told["matrix"], float), np.array(told["offset"], float))
+        if affine[0].shape != (3, 3) or affine[1].shape != (3,):
+            raise ValueError("its map is none")
+        return replace(shown, affine=affine, links=_links(pair["links"], shown.findings))
+    except StopIteration as error:
+        told = f"it does not compare {short(shown.uid)} with the scan of --prior"
+        raise FileDefect(str(path), told, "Name the follow_up.json of these two.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        told = f"it is no follow_up.json ({type(error).__name__}: {str(error)[:80]})"
+        raise FileDefect(str(path), told, "Name the one that luna16 follow-up wrote.") from error
+
+
+def _uid(pair: Mapping[str, Any], time: str) -> str:
+    return str(pair[time]["seriesuid"])
+
+
+def _links(rows: Sequence[Mapping[str, Any]], findings: Sequence[Found]) -> list[Link]:
+    """Links of the current scan's findings that have a place in the prior one."""
     numbers, made = {finding.number for finding in findings}, []
-    for line, row in enumerate(rows, 2):
-        try:
-            number = int(row["finding"])
-            x, y, z = (float(row[f"prior{axis}"]) for axis in "XYZ")
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileDefect(
-                f"{path}, line {line}", "no finding with priorX, priorY, priorZ", "Mend the line."
-            ) from error
-        if number in numbers and np.isfinite([x, y, z]).all():
-            made.append(Link(number, (x, y, z), str(row.get("state") or "linked")))
+    for row in rows:
+        place = [row[f"prior_{axis}"] for axis in "xyz"]
+        if row["current_finding"] in numbers and None not in place:
+            x, y, z = map(float, place)
+            made.append(Link(int(row["current_finding"]), (x, y, z), str(row["told"])))
     return made
