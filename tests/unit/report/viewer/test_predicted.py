@@ -8,6 +8,7 @@ import pytest
 from helpers import reader_pages
 from nodules.base import tables
 from nodules.base.files import UserError
+from nodules.images import dicom_writing, reading
 from nodules.images.metaimage_writing import write_volume
 from nodules.report import delivery
 from nodules.report.viewer import predicted
@@ -67,6 +68,27 @@ def test_the_scan_may_lie_elsewhere_and_must_be_the_same(folder, tmp_path):
     write_volume(moved / "2.25.9.mhd", moved / "2.25.9.raw", voxels, geometry)
     with pytest.raises(UserError, match="does not hold scan"):
         predicted.shown(folder, moved / "2.25.9.mhd")
+
+
+def test_a_dicom_series_is_taken_also_where_another_would_be_chosen(folder, tmp_path):
+    voxels, geometry, _ = reader_pages.drawn()
+    both = tmp_path / "dicom"
+    dicom_writing.write_series(both / "a", voxels, geometry, reader_pages.UID)
+    dicom_writing.write_series(both / "b", voxels + 1, geometry, "2.25.99")
+    assert np.array_equal(predicted.shown(folder, both).voxels, voxels)
+    with pytest.raises(UserError, match="does not hold scan"):
+        predicted.shown(folder, both / "b")
+
+
+def test_a_scan_of_any_name_is_found_among_others_by_its_voxels(tmp_path):
+    voxels, geometry, _ = reader_pages.drawn()
+    (tmp_path / "scans").mkdir()
+    for name, own in (("2.25.8", voxels + 1), ("first", voxels + 2), ("second", voxels)):
+        path = tmp_path / "scans" / f"{name}.mhd"
+        write_volume(path, path.with_suffix(".raw"), own, geometry)
+    uid = reading.made_uid(voxels)
+    reader_pages.predicted(tmp_path / "found", tmp_path / "scans", uid)
+    assert np.array_equal(predicted.shown(tmp_path / "found").voxels, voxels)
 
 
 @pytest.mark.parametrize(

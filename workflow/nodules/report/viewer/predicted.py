@@ -1,5 +1,6 @@
 """What the page shows of a folder that `luna16 predict` wrote."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from nodules.base.messages import escaped
 from nodules.base.messages import shown as short
 from nodules.datasets import row_tables
 from nodules.images import nifti, reading
+from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
 from nodules.images.reading import Reading
 from nodules.images.volume import same_grid
@@ -95,16 +97,12 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
     uid = str(details["seriesuid"])
     grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
     for place in [scan] if scan else _places(folder, details):
-        if not place.exists():
-            continue
-        with reading.opened(place) as found:
-            for one in found:
-                own = one.chosen is None or one.chosen.first.series == uid
-                if not own or (len(found) > 1 and one.problem):
-                    continue
-                read = one.read()
-                if read.uid == uid and same_grid(read.geometry, grid, 0.1):
-                    return read
+        for wanted in ((), (uid,)) if place.exists() else ():
+            with contextlib.suppress(UserError), reading.opened(place, wanted) as found:
+                for one in filter(lambda one: _may_be(one, uid), found):
+                    read = one.read()
+                    if read.uid == uid and same_grid(read.geometry, grid, 0.1):
+                        return read
         if scan:
             raise UserError(
                 f"{escaped(str(scan))}: it does not hold scan {short(uid)} on the grid of "
@@ -114,6 +112,16 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
         f"{escaped(str(folder))}: its scan is not at {short(str(details['source']), 200)}. "
         "Say with --scan where it is."
     )
+
+
+def _may_be(one: reading.Found, uid: str) -> bool:
+    """Whether a scan that is not read yet may be the one of a UID."""
+    if one.problem:
+        return False
+    if one.chosen is not None:
+        return one.chosen.first.series == uid
+    stem = Path(one.name).name.removesuffix(one.form)
+    return stem == uid or not is_uid(stem)  # a file of another name gets its UID when it is read
 
 
 def _places(folder: Path, details: Mapping[str, Any]) -> Iterator[Path]:
