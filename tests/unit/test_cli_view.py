@@ -1,6 +1,10 @@
 """`luna16 view` from the command line."""
 
 import json
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
@@ -27,11 +31,26 @@ def test_a_page_lies_beside_the_findings(folder, capsys):
 
 
 def test_the_page_may_go_elsewhere_beside_a_prior_scan(folder, tmp_path):
-    pairs = tmp_path / "pairs.csv"
-    pairs.write_text("finding,priorX,priorY,priorZ\n1,0,0,-200\n")
-    options = ["--out", str(tmp_path / "page.html"), "--prior", str(folder), "--pairs", str(pairs)]
+    options = ["--out", str(tmp_path / "page.html"), "--prior", str(folder)]
     assert cli.main(["view", str(folder), *options]) == 0
-    assert '"links":[{"finding":1' in (tmp_path / "page.html").read_text()
+    assert '"matrix":[1.0,0.0' in (tmp_path / "page.html").read_text()
+
+
+def test_a_server_shows_its_address_and_ends_at_ctrl_c(folder):
+    command = [sys.executable, "-m", "nodules", "view", str(folder), "--serve"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    address = process.stdout.readline().strip()
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        assert reader_pages.UID in answer.read().decode()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert "Ctrl-C ends" in process.stdout.read()
+    process.stdout.close()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ examples:
   luna16 view findings/1.3.6.1.4.1.14519.5.2.1 --open
   luna16 view findings --serve
   luna16 view results --part test --uid 2.25.494987211579193631925161722720693891
-  luna16 view findings/2.25.8 --prior findings/2.25.7 --pairs pairs.csv
+  luna16 view findings/2.25.8 --prior findings/2.25.7 --follow-up compared/follow_up.json
   luna16 view --summary ~/Downloads/*.json --submissions read
   luna16 score read/*.csv findings/2.25.8/findings.csv --annotations annotations.csv \\
       --excluded annotations_excluded.csv --scans read/seriesuids.csv
@@ -63,7 +63,7 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--froc", type=Path, metavar="PARQUET", help="a run's evaluation/froc.parquet")
     add("--prior", type=Path, metavar="DIR", help="findings of an earlier scan, shown beside it")
     add("--prior-scan", type=Path, metavar="SCAN", help="where the earlier scan is")
-    add("--pairs", type=Path, metavar="CSV", help="finding,priorX,priorY,priorZ,state: linked ones")
+    add("--follow-up", type=Path, metavar="JSON", help="follow_up.json: which nodule is which")
     add("--part", default="", metavar="PART", help="of a run's results: fold_0, test")
     add("--uid", action="append", default=[], metavar="UID", help="this scan of the part alone")
     add("--open", action="store_true", help="open the page in the browser")
@@ -123,16 +123,12 @@ def _items(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
 
 def _predicted(folder: Path, arguments: argparse.Namespace) -> "Shown":
     """A scan that `luna16 predict` has looked at."""
-    from dataclasses import replace
-
     from nodules.report.viewer import predicted
 
     shown = predicted.shown(
         folder, arguments.scan, arguments.froc, arguments.prior, arguments.prior_scan
     )
-    if arguments.pairs:
-        shown = replace(shown, links=predicted.links(arguments.pairs, shown.findings))
-    return shown
+    return predicted.followed(shown, arguments.follow_up) if arguments.follow_up else shown
 
 
 def _of_run(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":

@@ -8,6 +8,7 @@ import pytest
 from helpers import reader_pages
 from nodules.base import tables
 from nodules.base.files import UserError
+from nodules.images import dicom_writing, reading
 from nodules.images.metaimage_writing import write_volume
 from nodules.report import delivery
 from nodules.report.viewer import predicted
@@ -69,6 +70,27 @@ def test_the_scan_may_lie_elsewhere_and_must_be_the_same(folder, tmp_path):
         predicted.shown(folder, moved / "2.25.9.mhd")
 
 
+def test_a_dicom_series_is_taken_also_where_another_would_be_chosen(folder, tmp_path):
+    voxels, geometry, _ = reader_pages.drawn()
+    both = tmp_path / "dicom"
+    dicom_writing.write_series(both / "a", voxels, geometry, reader_pages.UID)
+    dicom_writing.write_series(both / "b", voxels + 1, geometry, "2.25.99")
+    assert np.array_equal(predicted.shown(folder, both).voxels, voxels)
+    with pytest.raises(UserError, match="does not hold scan"):
+        predicted.shown(folder, both / "b")
+
+
+def test_a_scan_of_any_name_is_found_among_others_by_its_voxels(tmp_path):
+    voxels, geometry, _ = reader_pages.drawn()
+    (tmp_path / "scans").mkdir()
+    for name, own in (("2.25.8", voxels + 1), ("first", voxels + 2), ("second", voxels)):
+        path = tmp_path / "scans" / f"{name}.mhd"
+        write_volume(path, path.with_suffix(".raw"), own, geometry)
+    uid = reading.made_uid(voxels)
+    reader_pages.predicted(tmp_path / "found", tmp_path / "scans", uid)
+    assert np.array_equal(predicted.shown(tmp_path / "found").voxels, voxels)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [("{", "not JSON"), ("[]", "does not hold"), ('{"format": 9}', "does not")],
@@ -99,12 +121,40 @@ def test_folders_are_found_by_the_table_of_scans(folder, tmp_path):
     assert predicted.folders(tmp_path) == [folder]
 
 
-def test_links_name_findings_and_places(folder, tmp_path):
-    shown = predicted.shown(folder)
-    path = tmp_path / "pairs.csv"
-    path.write_text("finding,priorX,priorY,priorZ,state\n2,1,2,3,grown\n9,1,2,3,gone\n")
-    (link,) = predicted.links(path, shown.findings)
+def compared(path, **changes):
+    """A follow_up.json of the scan and its prior, both the same."""
+    uid = {"seriesuid": reader_pages.UID}
+    link = {"told": "grown", "current_finding": 2, "prior_x": 1.0, "prior_y": 2.0, "prior_z": 3.0}
+    links = [link, link | {"current_finding": 0}, link | {"current_finding": 1, "prior_x": None}]
+    laid = {"problem": "", "current_to_prior": {"matrix": np.eye(3).tolist(), "offset": [4, 5, 6]}}
+    pair = {"prior": uid, "current": uid, "registration": laid, "links": links} | changes
+    path.write_text(json.dumps({"pairs": [pair]}))
+    return path
+
+
+def test_links_are_those_of_the_follow_up(folder, tmp_path):
+    shown = predicted.shown(folder, prior=folder)
+    followed = predicted.followed(shown, compared(tmp_path / "x.json"))
+    (link,) = followed.links
     assert (link.finding, link.world, link.told) == (2, (1, 2, 3), "grown")
-    path.write_text("finding,priorX\nx,1\n")
-    with pytest.raises(UserError, match="line 2"):
-        predicted.links(path, shown.findings)
+    assert followed.affine[1].tolist() == [4, 5, 6]
+
+
+def test_scans_that_could_not_be_laid_together_are_not_linked(folder, tmp_path):
+    shown = predicted.shown(folder, prior=folder)
+    failed = {"problem": "no overlap", "current_to_prior": None}
+    followed = predicted.followed(shown, compared(tmp_path / "x.json", registration=failed))
+    assert followed.affine is None and not followed.links
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"prior": {"seriesuid": "2.25.1"}}, "does not compare"),
+        ({"links": [{}]}, "is no follow_up"),
+    ],
+)
+def test_a_follow_up_of_others_is_refused(folder, tmp_path, changes, reason):
+    shown = predicted.shown(folder, prior=folder)
+    with pytest.raises(UserError, match=reason):
+        predicted.followed(shown, compared(tmp_path / "x.json", **changes))

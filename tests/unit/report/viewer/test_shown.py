@@ -90,5 +90,9 @@ def test_the_prior_lies_as_its_links_do():
         links=[Link(1, (x + 3, y - 2, z + 5), "grown")],
     )
     prior = case(shown, prior=spec("prior", shown.geometry, BOX, levels.FINE))["prior"]
-    assert prior["shift"] == pytest.approx([3, -2, 5])
+    assert prior["offset"] == pytest.approx([3, -2, 5])
+    assert np.reshape(prior["matrix"], (3, 3)).tolist() == np.eye(3).tolist()
+    turned = replace(shown, affine=(np.diag([2.0, 1, 1]), np.arange(3.0)))
+    own = case(turned, prior=spec("prior", shown.geometry, BOX, levels.FINE))["prior"]
+    assert own["offset"] == [0, 1, 2] and own["matrix"][0] == 2
     assert prior["links"] == [{"finding": 1, "at": [x + 3, y - 2, z + 5], "told": "grown"}]

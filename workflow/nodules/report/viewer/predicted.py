@@ -1,7 +1,8 @@
 """What the page shows of a folder that `luna16 predict` wrote."""
 
-import csv
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nodules.base.messages import escaped
 from nodules.base.messages import shown as short
 from nodules.datasets import row_tables
 from nodules.images import nifti, reading
+from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
 from nodules.images.reading import Reading
 from nodules.images.volume import same_grid
@@ -95,16 +97,12 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
     uid = str(details["seriesuid"])
     grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
     for place in [scan] if scan else _places(folder, details):
-        if not place.exists():
-            continue
-        with reading.opened(place) as found:
-            for one in found:
-                own = one.chosen is None or one.chosen.first.series == uid
-                if not own or (len(found) > 1 and one.problem):
-                    continue
-                read = one.read()
-                if read.uid == uid and same_grid(read.geometry, grid, 0.1):
-                    return read
+        for wanted in ((), (uid,)) if place.exists() else ():
+            with contextlib.suppress(UserError), reading.opened(place, wanted) as found:
+                for one in filter(lambda one: _may_be(one, uid), found):
+                    read = one.read()
+                    if read.uid == uid and same_grid(read.geometry, grid, 0.1):
+                        return read
         if scan:
             raise UserError(
                 f"{escaped(str(scan))}: it does not hold scan {short(uid)} on the grid of "
@@ -114,6 +112,16 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
         f"{escaped(str(folder))}: its scan is not at {short(str(details['source']), 200)}. "
         "Say with --scan where it is."
     )
+
+
+def _may_be(one: reading.Found, uid: str) -> bool:
+    """Whether a scan that is not read yet may be the one of a UID."""
+    if one.problem:
+        return False
+    if one.chosen is not None:
+        return one.chosen.first.series == uid
+    stem = Path(one.name).name.removesuffix(one.form)
+    return stem == uid or not is_uid(stem)  # a file of another name gets its UID when it is read
 
 
 def _places(folder: Path, details: Mapping[str, Any]) -> Iterator[Path]:
@@ -232,23 +240,41 @@ SETS = (
 )
 
 
-def links(path: Path, findings: Sequence[Found]) -> list[Link]:
-    """Where findings lie in the prior scan, of a table of pairs.
+def followed(shown: Shown, path: Path) -> Shown:
+    """The scan with its findings' places in the prior scan, as `luna16 follow-up` found them.
 
-    CSV with the columns finding (number in this scan), priorX, priorY, priorZ (mm there) and, where
-    known, state (a word or a sentence).
+    path: its follow_up.json. Where the two scans could not be laid together nothing is linked.
+    Raises UserError where it does not hold this scan and its prior.
     """
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    try:
+        pairs = read_json(path)["pairs"]
+        wanted = (shown.prior[2] if shown.prior else "", shown.uid)
+        pair = next(p for p in pairs if (_uid(p, "prior"), _uid(p, "current")) == wanted)
+        if pair["registration"]["problem"]:
+            return shown
+        told = pair["registration"]["current_to_prior"]
+        affine = (np.array(told["matrix"], float), np.array(told["offset"], float))
+        if affine[0].shape != (3, 3) or affine[1].shape != (3,):
+            raise ValueError("its map is none")
+        return replace(shown, affine=affine, links=_links(pair["links"], shown.findings))
+    except StopIteration as error:
+        told = f"it does not compare {short(shown.uid)} with the scan of --prior"
+        raise FileDefect(str(path), told, "Name the follow_up.json of these two.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        told = f"it is no follow_up.json ({type(error).__name__}: {str(error)[:80]})"
+        raise FileDefect(str(path), told, "Name the one that luna16 follow-up wrote.") from error
+
+
+def _uid(pair: Mapping[str, Any], time: str) -> str:
+    return str(pair[time]["seriesuid"])
+
+
+def _links(rows: Sequence[Mapping[str, Any]], findings: Sequence[Found]) -> list[Link]:
+    """Links of the current scan's findings that have a place in the prior one."""
     numbers, made = {finding.number for finding in findings}, []
-    for line, row in enumerate(rows, 2):
-        try:
-            number = int(row["finding"])
-            x, y, z = (float(row[f"prior{axis}"]) for axis in "XYZ")
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileDefect(
-                f"{path}, line {line}", "no finding with priorX, priorY, priorZ", "Mend the line."
-            ) from error
-        if number in numbers and np.isfinite([x, y, z]).all():
-            made.append(Link(number, (x, y, z), str(row.get("state") or "linked")))
+    for row in rows:
+        place = [row[f"prior_{axis}"] for axis in "xyz"]
+        if row["current_finding"] in numbers and None not in place:
+            x, y, z = map(float, place)
+            made.append(Link(int(row["current_finding"]), (x, y, z), str(row["told"])))
     return made

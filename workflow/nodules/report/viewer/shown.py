@@ -60,6 +60,7 @@ class Shown:
     froc:     what it was reached on, and rows of threshold, false alarms a scan, sensitivity.
     model:    name, sha256, trained (a sentence), limits (sentences).
     prior:    voxels and grid of an earlier scan, a name for it; links: findings in it.
+    affine:   matrix (3, 3) and offset (3,) from this scan's world to the prior's; None for unknown.
     """
 
     uid: str
@@ -75,6 +76,7 @@ class Shown:
     malignancy: str = ""
     prior: tuple[NDArray[np.int16], Geometry, str] | None = None
     links: Sequence[Link] = field(default=())
+    affine: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     @property
     def case(self) -> str:
@@ -210,11 +212,13 @@ def _prior(shown: Shown, volume: Mapping[str, Any] | None) -> dict[str, Any] | N
     """The prior scan: how it lies beside this one, and which findings are in it."""
     if shown.prior is None or volume is None:
         return None
+    matrix, offset = shown.affine or (np.eye(3), _shift(shown))
     links = [{"finding": k.finding, "at": list(k.world), "told": k.told} for k in shown.links]
     return {
         "volume": dict(volume),
         "told": shown.prior[2],
-        "shift": _shift(shown).tolist(),
+        "matrix": matrix.ravel().tolist(),
+        "offset": offset.tolist(),
         "links": links,
     }
 

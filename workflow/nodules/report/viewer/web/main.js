@@ -78,12 +78,22 @@ async function open(shown) {
     readout();
   }
 
+  /** As the scans lie to each other on the whole. @param {Triple} world @returns {Triple} */
+  function affine(world) {
+    const { matrix, offset } = shown.prior ?? { matrix: [1, 0, 0, 0, 1, 0, 0, 0, 1], offset: [0, 0, 0] };
+    const along = (/** @type {number} */ n) =>
+      offset[n] + matrix[3 * n] * world[0] + matrix[3 * n + 1] * world[1] + matrix[3 * n + 2] * world[2];
+    return [along(0), along(1), along(2)];
+  }
+
   /** The world point of the prior scan that shows what lies at one of this scan. @param {Triple} world */
   function inPrior(world) {
     const link = shown.prior?.links.find((one) => one.finding === app.selected);
     const finding = link && shown.findings.find((one) => one.number === link.finding);
-    const own = finding && link ? [link.at[0] - finding.x, link.at[1] - finding.y, link.at[2] - finding.z] : shown.prior?.shift ?? [0, 0, 0];
-    return /** @type {Triple} */ (world.map((value, n) => value + own[n]));
+    const moved = affine(world);
+    if (!finding || !link) return moved;
+    const there = affine([finding.x, finding.y, finding.z]); // off the link by what is not affine
+    return /** @type {Triple} */ (moved.map((value, n) => value + link.at[n] - there[n]));
   }
 
   /** @param {Scene} scene */

@@ -29,7 +29,7 @@
 
 /** @typedef {{told: string, points: [number, number, number][]}} Froc */
 
-/** @typedef {{volume: VolumeSpec, told: string, shift: Triple,
+/** @typedef {{volume: VolumeSpec, told: string, matrix: number[], offset: Triple,
  *   links: {finding: number, at: Triple, told: string}[]}} Prior */
 
 /** @typedef {{format: number, case: string, seriesuid: string, headline: string, notes: string[],
