@@ -31,7 +31,8 @@ MEASURED = {
     "system_costs.parquet": ["seconds", "peak_mb"],
 }
 # What shows nothing else; that each is there and whole is all that can be asked.
-SHOWS_MEASURED = {"report/costs.html", "figures/system_costs.svg", "figures/system_costs.png"}
+SHOWS_MEASURED = {"report/costs.html"}
+SHOWS_MEASURED |= {f"figures/system_costs.{form}" for form in ("svg", "png", "pdf")}
 REPORT = "report.html"
 
 
@@ -52,6 +53,10 @@ def _scan(path: Path) -> None:
 
 def _text(path: Path) -> None:
     assert path.read_text().endswith("\n")
+
+
+def _pdf(path: Path) -> None:
+    assert path.read_bytes().rstrip().endswith(b"%%EOF")
 
 
 def _model(path: Path) -> None:
@@ -76,6 +81,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".html": _html,
     ".svg": _svg,
     ".csv": _text,
+    ".md": _text,
+    ".pdf": _pdf,
     ".luna16": _model,
     ".dcm": _dicom,
     ".gz": lambda path: gzip.decompress(path.read_bytes()),

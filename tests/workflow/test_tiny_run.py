@@ -79,7 +79,7 @@ def test_every_rule_ran_and_was_measured(run):
 
 def test_summary_has_the_promised_numbers(run):
     summary = json.loads((run / "evaluation" / "summary.json").read_text())
-    assert summary["main_set"] == "test"
+    assert summary["main_set"] == "out_of_fold"
     for part in ("test", "out_of_fold"):
         assert summary[part]["n_scans"] > 0
         assert {"unet", "unet_resnet", "maskrcnn"} <= set(summary[part]["cpm"])

@@ -22,7 +22,7 @@ def main(snakemake):
     candidates = candidates.assign(part=candidates["seriesuid"].map(part))
     nodules = of(tables.read(inputs.nodules, "nodules"), list(part))
     nodules = nodules.assign(part=nodules["seriesuid"].map(part))
-    regions = tables.read_all(inputs.regions, "regions")
+    regions = tables.stacked(tables.read(path, "regions") for path in inputs.regions)
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid", drop=False)
     dice = gallery.dice(tables.read(inputs.segmentation, "segmentation"), params.detector)
     found = {kind: gallery.cases(kind, candidates, nodules) for kind in gallery.KINDS}

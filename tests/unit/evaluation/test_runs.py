@@ -58,3 +58,17 @@ def test_a_text_follows_the_first_detector_once() -> None:
     once = runs.following(text, "attention_unet")
     assert once == f"{names.RESNET} on the {names.ATTENTION}'s candidates"
     assert runs.following(once, "attention_unet") == once
+
+
+def test_the_headline_is_of_two_stages_where_there_are_some() -> None:
+    assert runs.headline(["unet", "unet_resnet", "maskrcnn"]) == "unet_resnet"
+    both = ["unet", "unet_resnet", "unet3d", "unet3d_reduction", "maskrcnn"]
+    assert runs.headline(both) == "unet3d_reduction"
+    assert runs.headline(["unet", "maskrcnn"]) == "unet"
+
+
+def test_a_small_mask_rcnn_is_called_a_baseline() -> None:
+    assert runs.is_small({"backbone": "resnet18"}) and not runs.is_small({"backbone": "resnet50"})
+    text = f"CPM of {names.MASKRCNN}"
+    assert runs.labelled(text, small=True) == f"{text} (small baseline)"
+    assert runs.labelled(text, small=False) == text

@@ -39,6 +39,7 @@ def test_a_figure_carries_its_caption_in_all_forms(tmp_path: Path) -> None:
     assert b"<title>Confidence and loss by epoch</title>" in svg
     assert b"n = 2 &lt;folds&gt;.</desc>" in svg
     assert svg.count(b"Mask R-CNN (small baseline)") >= 2  # of the title and of a tick
+    assert b"'DejaVu Sans', Verdana, sans-serif" in svg
     assert b"<text" in svg and pdf.startswith(b"%PDF") and png.startswith(b"\x89PNG")
     assert text.startswith(b"**Confidence and loss by epoch.** ")
 

@@ -23,7 +23,7 @@ def test_every_slice_and_the_regression_line_are_drawn() -> None:
     assert "240 slices" in left.get_title(loc="left")
     # The slope is shown per 1,000 slices, with its interval over scans.
     assert right.lines[0].get_xdata()[0] == pytest.approx(0.1)
-    assert "0.1 (-0.1 to 0.3)" in right.get_title(loc="left")
+    assert "0.1\n(-0.1 to 0.3)" in right.get_title(loc="left")
 
 
 def test_few_orders_of_scans_are_ticks_and_many_a_histogram() -> None:

@@ -16,15 +16,11 @@ def test_files_are_found_by_kind(tmp_path: Path) -> None:
     found = files.find(tmp_path, ["froc", "missing"], but="me")
     assert found.figures == {"froc": ["figures/froc.svg", "figures/froc.md"], "missing": []}
     assert list(found.pages) == ["report/run.html"]
-    assert found.tables == {"evaluation/a.parquet": 2000}
+    assert found.tables == ["evaluation/a.parquet"]
     assert found.logs == {
         "check_scans": ["logs/check_scans.log"],
         "train_unet": ["logs/train_unet/fold_0.log"],
     }
-
-
-def test_sizes_as_people_read_them() -> None:
-    assert [files.shown_size(n) for n in (10, 2000, 3_210_000)] == ["1 kB", "2 kB", "3.2 MB"]
 
 
 def test_citations_are_those_of_the_citation_file() -> None:

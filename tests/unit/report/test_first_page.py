@@ -111,3 +111,16 @@ def test_what_is_not_html_is_escaped() -> None:
     assert tag("img", src='"', alt="") == '<img src="&quot;" alt="">'
     assert join("<", Markup("<br>")) == "&lt;<br>"
     assert slug("Benign or malignant: by size") == "benign-or-malignant-by-size"
+
+
+def test_a_run_without_a_nodule_has_a_page_too(page: Path) -> None:
+    run = first_page.run(page.parent)
+    none = dict.fromkeys(("1",))
+    score = first_page.SCORE | {"cpm": None, "cpm_ci": [None, None], "sensitivity": none}
+    sets = dict.fromkeys(("out_of_fold", "test"), score)
+    gap = {"value": None, "low": None, "high": None}
+    differences = {"unet_resnet_minus_unet": dict.fromkeys(sets, gap)}
+    detection = {"systems": {"unet": sets, "unet_resnet": sets}, "differences": differences}
+    empty = first.Run(**{**vars(run), "metrics": run.metrics.iloc[:0], "detection": detection})
+    assert "no reference nodule" in first.html(empty)
+    assert first.numbers(empty) == []

@@ -179,3 +179,13 @@ def test_nothing_to_show_is_said(kind: str) -> None:
 def test_parts_of_scans() -> None:
     folds = pd.DataFrame({"seriesuid": ["a", "b"], "fold": [-1, 3]})
     assert gallery.part_of(folds) == {"a": "test", "b": "fold_3"}
+
+
+def test_scans_without_nodules_or_candidates_have_no_cases() -> None:
+    nobody = tables.frame("classified").assign(nodule=0, excluded=False, part="")
+    nothing = tables.frame("nodules").assign(part="")
+    some = pd.DataFrame([candidate(1, 0, 0.5)])
+    assert [len(gallery.cases(kind, nobody, nothing)) for kind in gallery.KINDS] == [0, 0, 0]
+    assert [len(gallery.cases(kind, some, nothing)) for kind in gallery.KINDS] == [0, 0, 1]
+    wanted = pd.DataFrame([nodule(1, 5.0)])
+    assert [len(gallery.cases(kind, nobody, wanted)) for kind in gallery.KINDS] == [0, 1, 0]

@@ -179,4 +179,4 @@ def test_only_pooled_sets_stand_side_by_side() -> None:
     rows = frame(*(number("cpm", "unet", name) for name in ("fold_0", "out_of_fold", "test")))
     assert list(pooled(rows)["set"]) == ["out_of_fold", "test"]
     (cpm,) = glance(rows).rows
-    assert list(cpm) == ["", TEST, POOLED]
+    assert list(cpm) == ["", POOLED, TEST]

@@ -44,13 +44,15 @@ MM = 1 / 25.4  # inch
 WIDTH, COLUMN = 174 * MM, 84 * MM  # inches, as journals have two columns and one
 PANEL = 2.6  # inches, height of a row of panels
 SMALLEST = 7.0  # points
+FONT = "DejaVu Sans"
+ALIKE = "Verdana, sans-serif"  # as wide, where an SVG is shown without the font
 SHADE: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}  # of a band
 DPI = 600
 MANY = 1500  # from this many on, points are drawn as pixels also in the SVG
 
 STYLE: dict[str, Any] = {
     # Bundled with matplotlib, so that every machine draws the same letters.
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",
@@ -145,8 +147,8 @@ def save(
             title = {"Title": caption.title} if caption else {}
             with atomic(path) as temporary:
                 figure.savefig(temporary, metadata=UNDATED[path.suffix] | title)
-                if path.suffix == ".svg" and caption:
-                    _describe(Path(temporary), caption)
+                if path.suffix == ".svg":
+                    _finish(Path(temporary), caption)
 
 
 def save_all(
@@ -157,12 +159,14 @@ def save_all(
         save(relabel(figure, source.small), paths[name], source.caption(name, n))
 
 
-def _describe(path: Path, caption: Caption) -> None:
-    """Give an SVG the description that screen readers read, after its title."""
-    text = path.read_text(encoding="utf-8")
-    end = "</title>"
-    described = text.replace(end, f"{end}\n <desc>{escape(caption.text)}</desc>", 1)
-    path.write_text(described.replace("<svg ", '<svg role="img" ', 1), encoding="utf-8")
+def _finish(path: Path, caption: Caption | None) -> None:
+    """Give an SVG fonts to fall back on, and the description that screen readers read."""
+    text = path.read_text(encoding="utf-8").replace(f"'{FONT}'", f"'{FONT}', {ALIKE}")
+    if caption:
+        end = "</title>"
+        text = text.replace(end, f"{end}\n <desc>{escape(caption.text)}</desc>", 1)
+        text = text.replace("<svg ", '<svg role="img" ', 1)
+    path.write_text(text, encoding="utf-8")
 
 
 def relabel(figure: Figure, small: bool) -> Figure:

@@ -28,13 +28,13 @@ ENDS = ("svg", "pdf", "png", "md")  # of a figure
 class Files:
     """Paths relative to the results' folder, with "/" between folders.
 
-    figures: those of each figure; pages: with what each is; tables: with their sizes in bytes;
-    logs: those of each rule.
+    figures: those of each figure; pages: with what each is; logs: those of each rule. No sizes and
+    times, so that the same run gives the same page.
     """
 
     figures: Mapping[str, list[str]]
     pages: Mapping[str, str]
-    tables: Mapping[str, int]
+    tables: list[str]
     logs: Mapping[str, list[str]]
 
 
@@ -54,7 +54,7 @@ def find(results: Path, figures: Iterable[str], but: str) -> Files:
     return Files(
         figures={n: [p for p in own if (results / p).is_file()] for n, own in forms.items()},
         pages={path: words for path, words in PAGES.items() if (results / path).is_file()},
-        tables={relative(p): p.stat().st_size for f in TABLES for p in below(f, TABLE_FORMS)},
+        tables=[relative(path) for folder in TABLES for path in below(folder, TABLE_FORMS)],
         logs={rule: list(paths) for rule, paths in by_rule},
     )
 
@@ -62,8 +62,3 @@ def find(results: Path, figures: Iterable[str], but: str) -> Files:
 def _rule(path: str) -> str:
     """Name of the rule whose log a path below `logs` is."""
     return path.split("/")[1].removesuffix(".log")
-
-
-def shown_size(size: int) -> str:
-    """Bytes as people read them."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3)):,} kB"

@@ -15,7 +15,7 @@ from nodules.evaluation.runs import SMALL, first_detector, headline, is_small, l
 from nodules.evaluation.statements import detection as second_stage
 from nodules.report import catalogue, lookup
 from nodules.report.pages import style
-from nodules.report.pages.files import Files, shown_size
+from nodules.report.pages.files import Files
 from nodules.report.pages.markup import Markup, join, tag
 from nodules.report.pages.page import head
 from nodules.report.pages.references import SOURCES
@@ -306,9 +306,7 @@ def _lists(run: Run) -> Iterator[Markup]:
     yield tag("ul", *(tag("li", _link(path, words)) for path, words in files.pages.items()))
     yield tag("h2", "All tables", id="tables")
     yield tag("p", "Columns, units and meanings are stored in each Parquet file.", class_="note")
-    tables = [
-        tag("li", _link(path, path), f" {shown_size(size)}") for path, size in files.tables.items()
-    ]
+    tables = [tag("li", _link(path, path)) for path in files.tables]
     yield _folded(f"{len(tables):,} tables", tag("ul", *tables, class_="columns"))
     yield tag("h2", "All logs", id="logs")
     for step, logs in files.logs.items():
