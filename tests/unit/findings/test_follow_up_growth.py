@@ -107,4 +107,4 @@ def test_a_change_within_25_percent_is_none(ratio, verdict):
 
 
 def test_a_small_nodule_s_change_of_a_third_is_within_repeatability():
-    assert grown(size(30, voxel_mm=1.2), size(40, voxel_mm=1.2), 90).verdict == growth.WITHIN
+    assert grown(size(15, voxel_mm=1.6), size(20, voxel_mm=1.6), 90).verdict == growth.WITHIN

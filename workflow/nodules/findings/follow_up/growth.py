@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass, replace
 
 Z95 = 1.959964
-BASE_SD = 0.03  # of ln(volume): a large nodule on fine voxels
-VOXEL_SD = 0.24  # times voxel edge / diameter
+BASE_SD = 0.015  # of ln(volume): a large nodule on fine voxels
+VOXEL_SD = 0.31  # times voxel edge / diameter
 PUBLISHED = 0.25  # of the volume: a change below is within the repeatability of segmentation
 THICKEST_MM = 2.5  # step of slices; beyond it, doubling times have no usable interval
 
