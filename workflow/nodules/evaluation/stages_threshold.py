@@ -23,9 +23,10 @@ def fitted(judged: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFrame) 
     kept = matched[~matched["excluded"]]
     labels = (kept["nodule"] > 0).to_numpy(np.int64)
     threshold = youden_threshold(labels, kept["confidence"].to_numpy(float))
+    none = bool(np.isnan(threshold))
     return {
-        "threshold": {"test": None if np.isnan(threshold) else threshold},
+        "threshold": {"test": None if none else threshold},
         "temperature": {"test": 1.0},
-        "rule": "greatest Youden index",
+        "rule": "none could be fitted" if none else "greatest Youden index",
         "n_validation": len(kept),
     }
