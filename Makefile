@@ -29,7 +29,7 @@ help: ## Show this list
 
 setup: $(VENV)/setup.stamp ## Make .venv from the hash-locked requirements
 
-run: setup ## Run the workflow on the default config, to results/report.html
+run: setup ## Run the workflow on the default config, to results/index.html
 	$(SNAKEMAKE) $(ARGS)
 
 figures: setup ## Rebuild the figures from the stored tables

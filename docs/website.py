@@ -58,14 +58,16 @@ def text(page: str, shown: frozenset[Path]) -> str:
 def gather(folder: Path) -> None:
     """Write all pages, and the pictures that they show, to a folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    pictures = [path for path in (ROOT / "docs").iterdir() if path.suffix in PICTURES]
+    pictures = [path for path in (ROOT / "docs").rglob("*") if path.suffix in PICTURES]
     shown = frozenset([*map(source, pages()), *pictures])
     for page in pages():
         target = folder / page
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text(page, shown))
     for picture in pictures:
-        shutil.copy(picture, folder / picture.relative_to(ROOT))
+        target = folder / picture.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, target)
 
 
 def main() -> None:

@@ -82,5 +82,7 @@ rule draw_growth:
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
+    params:
+        captioned=CAPTIONED,
     script:
         "../scripts/draw_growth.py"

@@ -39,7 +39,7 @@ rule draw_gallery:
     benchmark:
         "results/benchmarks/draw_gallery/all.tsv"
     conda:
-        "../../envs/report.yaml"
+        "../../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),

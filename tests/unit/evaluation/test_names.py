@@ -23,8 +23,9 @@ KINDS = {
 ENTRIES = [entry for kind in KINDS.values() for entry in kind.values()]
 SYSTEMS = [*names.SYSTEMS.values(), *names.MALIGNANCY.values(), *names.REDUCERS.values()]
 CATALOGUE = ROOT / "workflow/nodules/evaluation/names.py"
-# The columns' meanings stand in `base`, which imports nothing.
-ELSEWHERE = [CATALOGUE, *(ROOT / "workflow/nodules/base").glob("columns*.py")]
+# The columns' meanings and what a job does stand in `base`, which imports nothing.
+BASE = ROOT / "workflow/nodules/base"
+ELSEWHERE = [CATALOGUE, BASE / "steps.py", *BASE.glob("columns*.py")]
 FILES = {*ROOT.glob("workflow/nodules/**/*.py"), *ROOT.glob("workflow/scripts/*.py")}
 # Titles of works that are cited spell names of their own.
 CITED = ROOT / "workflow/nodules/report/pages/references.py"

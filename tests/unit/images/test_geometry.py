@@ -136,5 +136,5 @@ def test_voxels_fill_the_volume(grid):
 @given(grids())
 def test_a_grid_contains_its_voxels_to_their_faces_and_nothing_beyond(grid):
     last = np.array(grid.shape) - 1
-    assert grid.contains(grid.to_world([(0, 0, 0), last, last + 0.49, (-0.49,) * 3])).all()
-    assert not grid.contains(grid.to_world([last + 0.51, (-0.51, 0, 0)])).any()
+    assert grid.encloses(grid.to_world([(0, 0, 0), last, last + 0.49, (-0.49,) * 3])).all()
+    assert not grid.encloses(grid.to_world([last + 0.51, (-0.51, 0, 0)])).any()

@@ -118,12 +118,12 @@ def test_a_row_per_location_whatever_its_place_in_the_order_of_the_list(stack, p
     def ask(scan, places):
         """Another kind of classifier: knows where it looks, and not how."""
         asked.extend(map(tuple, places.tolist()))
-        return np.where(scan.geometry.contains(places), places[:, 0] - places[:, 2], np.nan)
+        return np.where(scan.geometry.encloses(places), places[:, 0] - places[:, 2], np.nan)
 
     found = judged(stack, points, ask)
     assert found[["x", "y", "z"]].to_numpy().tolist() == [list(point) for point in points]
     assert list(found["location"]) == list(range(1, len(points) + 1))
-    assert asked == [point for point in points if SCAN.contains(point)]
+    assert asked == [point for point in points if SCAN.encloses(point)]
     told = found["reason"] != ""
     assert list(found["logit"].isna()) == list(told)
     assert found["probability"].between(0, 1).all() and (found["probability"][told] == 0).all()

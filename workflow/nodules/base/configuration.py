@@ -194,7 +194,7 @@ def _of_export(config: Mapping[str, Any]) -> Iterator[str]:
     first = config["detectors"][0]
     if config["export"]["networks"] == "all" and first != "unet":
         yield (
-            f"export.networks: all retrains the U-Net, but {first} is the first of detectors; put"
+            f"export.networks: all retrains unet, but {first} is the first of detectors; put"
             " unet first, or export folds"
         )
 

@@ -82,6 +82,18 @@ STEPS = {
     "write_malignancy": Step("write the page on malignancy", 0.9, 1),
     "write_run": Step("write the pages on scans and run", 0.5, 2),
     "write_costs": Step("write the page on time and memory", 0.4, 1),
+    "write_reader": Step("write the reader's page of that scan", 2, 5),
+    "write_first_page": Step("write the first page", 2, 10),
+    "train_unet_all": Step("train the U-Net on all scans", 90, 4000),
+    "train_presence_all": Step("train the ResNet50 (nodule or not) on all scans", 50, 80),
+    "train_malignancy_all": Step(
+        "train the ResNet50 (benign or malignant) on all scans{member}", 130, 400
+    ),
+    "export_volumes": Step("export the networks in 3-D", 2, 5),
+    "predict_scan": Step("find nodules in {scan}", 15, 15),
+    "make_second_times": Step("scan two phantom patients again", 5, 5),
+    "compare_times": Step("compare the scans of one patient", 10, 30),
+    "draw_growth": Step("draw the nodules' growth", 2, 2),
     "build_report": Step("build the report", 2.6, 30),
 }
 SEGMENTERS = {"attention_unet": "attention U-Net", "transformer": "Swin U-Net"}

@@ -219,7 +219,7 @@ def outside(
             fatal,
         )
         for uid, own in rows[rows["seriesuid"].isin(list(geometries))].groupby("seriesuid")
-        for row in own[~geometries[str(uid)].contains(own[["x", "y", "z"]])].itertuples()
+        for row in own[~geometries[str(uid)].encloses(own[["x", "y", "z"]])].itertuples()
     ]
 
 

@@ -81,7 +81,7 @@ class Geometry:
         offset = np.asarray(world, float) - self.origin
         return (offset @ np.linalg.inv(self.axes).T)[..., ::-1]
 
-    def contains(self, world: ArrayLike) -> NDArray[np.bool_]:
+    def encloses(self, world: ArrayLike) -> NDArray[np.bool_]:
         """Whether world points (..., 3) lie within the outer faces of the grid's voxels."""
         index = self.to_index(world)
         return np.all((index >= -0.5) & (index <= np.array(self.shape) - 0.5), axis=-1)

@@ -33,7 +33,7 @@ def classify_locations(
     A place that cannot be judged has probability 0, no logit, and the reason.
     """
     points = locations[["x", "y", "z"]].to_numpy(float)
-    inside, logit = scan.contains(points), np.full(len(points), np.nan)
+    inside, logit = scan.encloses(points), np.full(len(points), np.nan)
     logit[inside] = ask(stack, points[inside])
     judged = ~np.isnan(logit)
     columns = {
@@ -67,7 +67,7 @@ def places_through(geometry: Geometry, points: Floats) -> tuple[list[Place], NDA
     geometry: of the stored slices. points: (n, 3) x, y, z mm. Also the point of each place; one
     outside the stored slices has none. Slices above the last or below the first are left out.
     """
-    index, stored = geometry.to_index(points), geometry.contains(points)
+    index, stored = geometry.to_index(points), geometry.encloses(points)
     last, step = geometry.shape[0] - 1, np.array(OFFSETS_MM) / geometry.spacing[2]
     places, owner = [], []
     for point in np.flatnonzero(stored):

@@ -103,7 +103,7 @@ def places_of(regions: pd.DataFrame, most: int) -> list[Place]:
 
 def place_at(geometry: Geometry, world: tuple[float, float, float]) -> Place | None:
     """The place of a world point, or None where it lies outside the stack."""
-    if not geometry.contains(world):
+    if not geometry.encloses(world):
         return None
     z, y, x = geometry.to_index(world)
     return Place(round(float(z)), float(y), float(x))

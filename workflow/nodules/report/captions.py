@@ -91,6 +91,11 @@ _WORDS = {
     "training": f"""
     Loss on training samples and on a fold's own scans, and quality there. {EPOCHS}
     """,
+    "growth": """
+    Left: volume of each nodule that was measured at two times; right: its change. Lines: 95 %
+    intervals of two measurements of one nodule, fitted to pairs of known truth; nothing is
+    resampled. Triangles: grown or shrunk; circles: within repeatability.
+    """,
 }
 WORDS = {name: " ".join(text.split()) for name, text in _WORDS.items()}
 

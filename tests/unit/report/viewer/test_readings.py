@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from helpers.reader_pages import decided
@@ -88,7 +89,17 @@ def test_agreement_is_counted_on_what_both_judged():
     assert (pair["added_by_both"], pair["added_by_one"]) == (1, 1)
     # Agreed 5/6; by chance (4 * 3 + 2 * 3) / 36.
     assert pair["kappa"]["value"] == pytest.approx((5 / 6 - 0.5) / 0.5)
-    assert pair["kappa"]["low"] <= pair["kappa"]["value"] <= pair["kappa"]["high"]
+    assert np.isnan(pair["kappa"]["low"])  # of fewer than five scans there is no interval
+
+
+def test_agreement_has_an_interval_over_scans_where_there_are_five():
+    found = [
+        made(reader=reader, uid=f"2.25.{scan}", verdicts=verdicts)
+        for scan in range(8)
+        for reader, verdicts in (("A", "aarr"), ("B", "aarr" if scan % 2 else "arra"))
+    ]
+    (pair,) = readings.summary(found)["pairs"]
+    assert pair["kappa"]["low"] < pair["kappa"]["value"] < pair["kappa"]["high"]
 
 
 def test_other_findings_of_the_same_scan_are_not_compared():

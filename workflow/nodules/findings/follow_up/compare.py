@@ -74,7 +74,7 @@ class Time:
 
     def shows(self, world: Floats) -> bool:
         """Whether a world point lies within what was scanned."""
-        if not self.geometry.contains(world):
+        if not self.geometry.encloses(world):
             return False
         index = np.rint(self.geometry.to_index(world)).astype(int)
         z, y, x = np.clip(index, 0, np.array(self.geometry.shape) - 1)

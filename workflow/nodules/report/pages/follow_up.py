@@ -84,7 +84,7 @@ def side_by_side(pair: Pair, link: Link) -> bytes:
 def _view(time: Time, seen: Seen) -> Image:
     """RGB of the slice through a place, the nodule outlined or the place marked."""
     index = time.geometry.to_index(seen.world)
-    if not np.isfinite(index).all() or not time.geometry.contains(seen.world):
+    if not np.isfinite(index).all() or not time.geometry.encloses(seen.world):
         return np.full((VIEW_PX, VIEW_PX, 3), 128, np.uint8)
     z = int(np.clip(round(float(index[0])), 0, len(time.hu) - 1))
     _, mm_y, mm_x = (float(mm) for mm in time.geometry.spacing_zyx)
