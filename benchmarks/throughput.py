@@ -28,8 +28,6 @@ from nodules.learning.state import Plan
 from nodules.learning.tasks import volume_truth
 from nodules.learning.tasks.patches3d import HeatTask, UNet3DSettings
 
-STEPS, WARM = 60, 15
-
 
 def main() -> None:
     given = arguments()
@@ -47,19 +45,18 @@ def main() -> None:
     )
     network = built("unet3d", own, here.device)
     samples = loop.EpochSamples(task, plan, 1)
-    with_loader = itertools.islice(loop.batches(samples, plan, 0, here.device), STEPS + WARM)
-    kept = list(with_loader)[: STEPS // 4]
+    kept = list(itertools.islice(loop.batches(samples, plan, 0, here.device), 16))
     what = f"3-D U-Net, {settings.batch} patches of {settings.patch}^3"
     for low, compiled in ((False, False), (True, False), (True, True)):
         asked = torch.compile(network) if compiled else network
         told = f"{'bf16' if low else 'fp32'}{', compiled' if compiled else ''}"
-        rate = steps(asked, task.loss, itertools.cycle(kept), here.device, low)
+        rate = steps(asked, task.loss, itertools.cycle(kept), here.device, low, given.steps)
         print(f"{what}, {told}: {rate:.1f} steps/s on resident patches", flush=True)
     fed = loop.batches(samples, plan, 0, here.device)
-    rate = steps(network, task.loss, fed, here.device, True)
+    rate = steps(network, task.loss, fed, here.device, True, given.steps)
     print(f"{what}, bf16, with the loader: {rate:.1f} steps/s", flush=True)
     scans(network, own, left_out, here.device)
-    slices(here.device)
+    slices(here.device, given.steps)
 
 
 def built(name: str, settings: dict[str, Any], device: torch.device) -> Any:
@@ -75,11 +72,12 @@ def steps(
     batches: Iterable[Any],
     device: torch.device,
     low: bool,
+    wanted: int,
 ) -> float:
-    """Training steps a second, after WARM of them."""
+    """Training steps a second, over the wanted number of them and after a quarter as many."""
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-5, fused=True)
-    start, count = 0.0, -WARM
+    start, count = 0.0, -(wanted // 4)
     for inputs, targets in batches:
         if count == 0:
             synchronised(device)
@@ -90,7 +88,7 @@ def steps(
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         count += 1
-        if count == STEPS:
+        if count == wanted:
             break
     synchronised(device)
     return count / (time.monotonic() - start)
@@ -123,7 +121,7 @@ def scans(network: Any, own: dict[str, Any], left_out: Any, device: torch.device
     print(f"bf16 against fp32: heat differs by at most {np.abs(low.heat - full.heat).max():.4f}")
 
 
-def slices(device: torch.device) -> None:
+def slices(device: torch.device, wanted: int) -> None:
     """Training and inference of the networks for slices and crops, at LUNA16's sizes."""
     config = configuration([ROOT / "config/luna16.yaml"], [])
     unet, crop = config["unet"], config["crops"]["px"]
@@ -134,16 +132,16 @@ def slices(device: torch.device) -> None:
     ):
         grey = torch.randint(0, 256, (batch, shape[0], shape[1], shape[1]), generator=rng)
         inputs = machine.to_device(grey.to(torch.uint8), device)
-        rate = steps(network, squares, itertools.repeat((inputs, None)), device, True)
+        rate = steps(network, squares, itertools.repeat((inputs, None)), device, True, wanted)
         network.eval()
         with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
-            for turn in range(WARM + STEPS):
-                if turn == WARM:
+            for turn in range(-(wanted // 4), wanted):
+                if turn == 0:
                     synchronised(device)
                     start = time.monotonic()
                 network(inputs)
         synchronised(device)
-        asked = STEPS * batch / (time.monotonic() - start)
+        asked = wanted * batch / (time.monotonic() - start)
         print(
             f"{name}, {batch} of {shape[1]} x {shape[1]}, bf16: {rate:.1f} steps/s trained"
             f" ({rate * batch:.0f} images/s), {asked:.0f} images/s asked",
@@ -172,6 +170,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("fold", type=int)
     parser.add_argument("--config", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=60, help="of each measurement")
     return parser.parse_args()
 
 

@@ -38,6 +38,7 @@ rule build_report:
 rule write_first_page:
     input:
         report="results/report.html",
+        example=EXAMPLE,
         metrics="results/evaluation/metrics.parquet",
         detection="results/evaluation/detection.json",
         folds="results/folds/folds.parquet",

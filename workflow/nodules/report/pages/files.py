@@ -9,6 +9,7 @@ PAGES = {
     "report.html": "Snakemake's report: every result with its provenance, in one file",
     "report/metrics.html": "Every number, with interval, n and definition",
     "report/malignancy.html": "Benign or malignant",
+    "report/follow_up.html": "The same patient twice: follow-up",
     "report/scans.html": "Scans used and skipped",
     "report/run.html": "Config and versions",
     "report/costs.html": "Time and memory of each step",
@@ -16,7 +17,8 @@ PAGES = {
     "gallery/misses.png": "Gallery: misses",
     "gallery/false_alarms.png": "Gallery: false alarms",
     "gallery/explanations.png": "Gallery: attribution maps and sanity check",
-    "predicted/report.html": "What `luna16 predict` makes of one phantom scan",
+    "predicted/report.html": "What luna16 predict makes of one phantom scan",
+    "predicted/reader.html": "The same findings in the browser, for a second reader",
     "config.yaml": "The run's config, all keys filled in",
 }
 TABLES = ("evaluation", "scans", "folds", "malignancy", "submissions")
