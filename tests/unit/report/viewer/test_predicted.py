@@ -59,6 +59,13 @@ def test_the_froc_descends_without_its_start(folder, tmp_path):
         predicted.curve(tmp_path / "froc.parquet", "nothing")
 
 
+def test_a_system_that_marked_nothing_has_no_curve(folder, tmp_path):
+    path = froc_table(tmp_path / "froc.parquet")
+    tables.write(path, "froc", tables.read(path, "froc").assign(threshold=np.nan))
+    assert predicted.curve(path, "unet_resnet") is None
+    assert predicted.shown(folder, froc=path).froc is None
+
+
 def test_the_scan_may_lie_elsewhere_and_must_be_the_same(folder, tmp_path):
     moved = (tmp_path / "scans").rename(tmp_path / "moved")
     with pytest.raises(UserError, match="Say with --scan"):

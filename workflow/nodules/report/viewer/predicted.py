@@ -216,13 +216,17 @@ def _system(manifest: Mapping[str, Any]) -> str:
     return "" if row is None else str(row["system"])
 
 
-def curve(path: Path, system: str) -> tuple[str, NDArray[np.float64]]:
+def curve(path: Path, system: str) -> tuple[str, NDArray[np.float64]] | None:
     """A system's FROC, of the left-out scans: threshold, false alarms a scan, sensitivity.
 
-    Thresholds descend. Raises UserError where the table has no such curve.
+    Thresholds descend; None where the system marked nothing. Raises UserError where the table does
+    not know the system.
     """
     table = tables.read(path, "froc")
-    own = table[(table["system"] == system) & table["threshold"].notna()]
+    own = table[table["system"] == system]
+    if own.empty:
+        raise UserError(f"{path}: it has no FROC of {short(system) or 'this model'}. Name another.")
+    own = own[own["threshold"].notna()]
     for name, words in SETS:
         rows = own[own["set"] == name].sort_values(
             ["threshold", "fp_per_scan"], ascending=[False, True]
@@ -231,7 +235,7 @@ def curve(path: Path, system: str) -> tuple[str, NDArray[np.float64]]:
             points = rows[["threshold", "fp_per_scan", "sensitivity"]].to_numpy(float)
             kept = np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).round().astype(int))
             return words, points[kept]
-    raise UserError(f"{path}: it has no FROC of {short(system) or 'this model'}. Name another.")
+    return None
 
 
 SETS = (
