@@ -305,7 +305,7 @@ def dice(one, other):
 
 def nodules_within(mask, geometry, nodules, lost):
     """Whether each nodule's centre on the grid, unless it was lost, lies within 10 mm of lung."""
-    inside = geometry.contains(nodules)
+    inside = geometry.encloses(nodules)
     index = tuple(np.rint(geometry.to_index(nodules[inside])).astype(int).T)
     within = lungs.grow(mask, geometry, 10)[index] > 0
     return within if lost is None else within | lost[index]
