@@ -79,7 +79,7 @@ def test_a_run_on_a_full_disk_stops_in_words_and_goes_on_with_more_room(disk, re
     for room in ROOM:
         disk.mount(f"remount,size={room}")
         told = stopped(disk)
-        stages |= set(re.findall(r"^(\w+): results/.+: the disk is full .+ stays\.$", told, re.M))
+        stages |= set(re.findall(r"^ *(\w+): results/.+: the disk is full .+ stays\.$", told, re.M))
     # What runs beside the slices may be hit, too.
     assert stages >= {"make_phantom", "train_unet"} and len(stages) > 2, stages
     goes_on(disk)
