@@ -1,7 +1,10 @@
 """Fixtures and settings that all tests share."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before numpy or torch start their thread pools: tests are many and small, and must repeat exactly.
 os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
@@ -10,6 +13,10 @@ os.environ["MPLBACKEND"] = "agg"
 
 import pytest
 from hypothesis import settings
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -47,3 +54,16 @@ def shared_data() -> Path:
     if not (folder / "data" / "luna16").is_dir():
         pytest.skip(f"no real scans: {folder} holds no data/luna16 (set LUNA16_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, one at a time: two Playwrights cannot run in one process."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no Chromium on the path")
+    with playwright.sync_playwright() as running:
+        # Tests may run as root, where Chromium has no sandbox.
+        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()

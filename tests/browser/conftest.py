@@ -1,31 +1,14 @@
 """A headless browser, and the reader's page in it, watched: no request, no error."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 OWN = ("file:", "data:", "blob:")
 READ_BACK = "Canvas2D: Multiple readback"  # what Chromium says to tests that look at pixels
 LAPTOP = {"width": 1280, "height": 720}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on the path")
-    with playwright.sync_playwright() as running:
-        # Tests may run as root, where Chromium has no sandbox.
-        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Pages and figures in a real browser: phones to walls, light, dark and print, and accessible."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +10,6 @@ from helpers import first_page
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra `test`")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the extra `test`")
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 SIZES = ((390, 844), (820, 1180), (1440, 900), (3840, 2160))
 PAGES = ("index.html", "report/metrics.html")
 
@@ -21,14 +17,6 @@ PAGES = ("index.html", "report/metrics.html")
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return first_page.write(tmp_path_factory.mktemp("results")).parent
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
