@@ -69,7 +69,7 @@ def test_every_key_is_documented_with_its_default():
     [
         (
             {"export": {"networks": "all"}, "detectors": ["transformer"]},
-            "export.networks: all retrains the U-Net, but transformer is the first of detectors",
+            "export.networks: all retrains unet, but transformer is the first of detectors",
         ),
         ({"unet": {"epoch": 3}}, "unknown key 'unet.epoch': did you mean 'epochs'"),
         ({"unet": {"learning_rate": "fast"}}, "unet.learning_rate: 'fast' is not of type 'number'"),
