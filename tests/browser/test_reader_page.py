@@ -10,7 +10,7 @@ import pytest
 
 from helpers import reader_pages
 from helpers.reader_acting import app, begin, press, prior_picture, reading, settle, status, until
-from nodules import cli
+from nodules.cli import main as cli
 from nodules.images.geometry import Geometry
 from nodules.report.viewer import levels, page
 from nodules.report.viewer.shown import Found, Link

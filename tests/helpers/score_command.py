@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nodules import cli
+from nodules.cli import main as cli
 
 LISTS = ("--annotations", "annotations.csv", "--excluded", "excluded.csv", "--scans", "scans.csv")
 

@@ -70,7 +70,7 @@ def test_it_is_small_and_without_pytorch(installed):
 
 
 def test_help_is_there_at_once_and_loads_no_tables(installed, tmp_path):
-    code = "import sys; from nodules import cli; print(*sys.modules)"
+    code = "import sys; from nodules.cli import main; print(*sys.modules)"
     loaded = run(tmp_path, installed / "python", "-c", code)
     assert not {"pandas", "pyarrow"} & set(loaded.stdout.split()), loaded.stderr
     told = run(tmp_path, installed / "luna16", "--help")

@@ -9,9 +9,9 @@ import yaml
 
 from helpers.chest import labelled
 from helpers.luna16_folder import write_folder
-from nodules import cli
 from nodules.base import configuration
 from nodules.base.files import UserError
+from nodules.cli import main as cli
 from nodules.learning.networks import unet, weights
 from reliability.catalogue import ALL, Case
 from reliability.catalogue_dialects import DIALECTS, FINE_DIALECTS

@@ -83,7 +83,7 @@ EDITS = {
     "nodules/base/messages.py": (None, LONG),
     "nodules/base/files.py": (None, LONG),
     "nodules/base/tables.py": (None, LONG),
-    "nodules/cli.py": (None, LONG),
+    "nodules/cli/main.py": (None, LONG),
     "schemas/config.schema.yaml": (None, LONG),
 }
 

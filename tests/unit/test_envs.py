@@ -165,13 +165,13 @@ def unprovided(modules: set[str], *extras: str) -> set[str]:
 
 
 def test_the_light_installation_has_what_the_command_imports() -> None:
-    door = closure.third_party(closure.LIBRARY / "cli.py")
+    door = closure.third_party(closure.LIBRARY / "cli/main.py")
     # LIDC is read and lungs are looked for where all of these are; tests/install tries it without.
     whole = {"cv2", "fill_voids", "scipy"}
     networks = {"highdicom", "torch"}  # of `luna16 predict`, which has an extra of its own
     assert unprovided(door, "convert", "figures") == whole | networks
     assert unprovided(door) == {"SimpleITK", "matplotlib", "pydicom", *whole, *networks}
-    assert unprovided(closure.third_party(closure.LIBRARY / "cli_predict.py"), "predict") == set()
+    assert unprovided(closure.third_party(closure.LIBRARY / "cli/predict.py"), "predict") == set()
     few = {"connected-components-3d", "isal", "numpy", "pandas", "pyarrow", "tqdm"}
     assert {r.name for r in asked()} == few
 

@@ -13,7 +13,6 @@ from nodules.base import closure
 
 GROUND = ("base", "stats", "images")
 BELOW = (*GROUND, "datasets", "prepare", "findings")
-COMMANDS = ("cli_predict.py", "cli_download.py", "cli_follow_up.py", "cli_view.py")
 # What each room may import beside itself: rooms, or parts of one.
 MAY_IMPORT = {
     "base": (),
@@ -26,12 +25,8 @@ MAY_IMPORT = {
     "inference": (*GROUND, "prepare", "findings", "learning/machine.py", "learning/networks"),
     "evaluation": BELOW,
     "report": (*BELOW, "inference", "evaluation"),
-    "cli.py": (*BELOW, "learning", "inference", "evaluation", "report", *COMMANDS),
-    "cli_predict.py": (*BELOW, "inference", "report"),
-    "cli_download.py": ("base", "datasets", "prepare"),
-    "cli_follow_up.py": (*BELOW, "inference", "report"),
-    "cli_view.py": (*BELOW, "report"),
-    "__main__.py": ("cli.py",),
+    "cli": (*BELOW, "learning", "inference", "evaluation", "report"),
+    "__main__.py": ("cli",),
     # The one function that the library offers by its own name, loaded when it is called.
     "__init__.py": ("findings", "inference"),
 }

@@ -2,6 +2,6 @@
 
 import sys
 
-from nodules.cli import main
+from nodules.cli.main import main
 
 sys.exit(main())

@@ -11,9 +11,9 @@ import pytest
 import SimpleITK as sitk
 
 from helpers.luna16_folder import write_folder
-from nodules import cli
 from nodules.base import tables
 from nodules.base.files import UserError
+from nodules.cli import main as cli
 from nodules.datasets import lidc, luna16
 from nodules.datasets.check import Checked, check_folder, messages, require_usable
 from nodules.datasets.hounsfield import Verdict

@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from helpers import dicom_files as made
-from nodules import cli
 from nodules.base.files import UserError
+from nodules.cli import main as cli
 from nodules.datasets import check, conversion, conversion_text, luna16
 from nodules.images import metaimage, reading
 

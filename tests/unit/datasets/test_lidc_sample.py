@@ -9,8 +9,8 @@ import pytest
 
 from helpers import chest
 from helpers.loopback import answer, cut, instead, serving
-from nodules import cli
 from nodules.base.downloads import Patience, Unreachable
+from nodules.cli import main as cli
 from nodules.datasets import check, conversion, lidc, lidc_sample, luna16
 from nodules.datasets.lidc_sample import Listed
 from nodules.images import dicom_writing, metaimage

@@ -8,9 +8,9 @@ import zipfile
 import pytest
 
 from helpers.loopback import answer, cut, instead, serving
-from nodules import cli
 from nodules.base.downloads import Patience, Unreachable
 from nodules.base.files import UserError
+from nodules.cli import main as cli
 from nodules.datasets import luna16_download
 
 QUICK = Patience(pause=0.001, longest=0.01, timeout=10)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from helpers import lung_masks as made
 from helpers.luna16_folder import HEAD, write_folder
-from nodules import cli
 from nodules.base.files import UserError
+from nodules.cli import main as cli
 from nodules.datasets import check, folds, luna16
 from nodules.datasets.lung_files import at_hand, folder, of_scan
 from nodules.datasets.lung_mask_check import Masks, check_mask

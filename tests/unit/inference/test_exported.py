@@ -227,7 +227,7 @@ def test_a_member_with_a_path_outside_is_never_written(model, tmp_path):
 def test_a_model_is_shown_without_pytorch(model):
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from nodules.cli import main; sys.exit(main(sys.argv[1:]))"
+        "from nodules.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "model", "show", str(model)]
     done = subprocess.run(command, capture_output=True, text=True)

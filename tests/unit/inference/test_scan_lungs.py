@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from helpers import chest, models
-from nodules import cli
 from nodules.base import tables
 from nodules.base.files import FileDefect, UserError, write_array
+from nodules.cli import main as cli
 from nodules.images import metaimage_writing, reading
 from nodules.images.geometry import Geometry
 from nodules.inference import predict, scan_lungs

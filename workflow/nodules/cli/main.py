@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules import cli_download, cli_follow_up, cli_predict, cli_view
-from nodules.base import messages
+from nodules.cli import download, follow_up, predict, view
+from nodules.cli.speaking import require, say, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further
@@ -106,7 +106,7 @@ def run_score(arguments: argparse.Namespace) -> None:
 
     _check_outputs(arguments)
     if arguments.figure:
-        _require("matplotlib", "--figure")
+        require(["matplotlib"], "--figure", "matplotlib")
         from nodules.report import plotting
         from nodules.report.figures.froc import FigureCurve, check_format, draw
 
@@ -131,7 +131,7 @@ def run_score(arguments: argparse.Namespace) -> None:
         for name, own in marks.items()
     }
     notes += froc_hints.notes(marks, lists, results)
-    _print(froc_text.describe(results))
+    say(froc_text.describe(results))
     if arguments.json:
         write_json(arguments.json, froc_text.to_dict(results, notes))
     if arguments.figure:
@@ -139,7 +139,7 @@ def run_score(arguments: argparse.Namespace) -> None:
         plotting.save(draw(curves), [arguments.figure])
     sys.stdout.flush()
     for note in notes:
-        print(f"luna16: note: {messages.escaped(note)}.", file=sys.stderr)
+        warn(f"note: {note}.")
 
 
 CHECK = """\
@@ -190,7 +190,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     text = "\n".join([*check.messages(checked), check.describe(checked)])
     if lungs is None:
         text += "note: lungs were not looked for, which takes the extra 'workflow'.\n"
-    _print(text)
+    say(text)
     return int(checked.defects["fatal"].any())
 
 
@@ -266,19 +266,19 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def run_convert(arguments: argparse.Namespace) -> int:
     """Convert scans, a line each; 1 where one could not be converted."""
     for package in ("pydicom", "SimpleITK"):
-        _require(package, "luna16 convert")
+        require([package], "luna16 convert", package)
     from nodules.datasets import conversion, conversion_text
 
     if arguments.list:
         text, status = conversion_text.listed(arguments.scans, arguments.series)
-        _print(text)
+        say(text)
         return status
     _, lungs = _whole_installation()
     job = conversion.Job(arguments.out, arguments.subset, tuple(arguments.series), lungs)
     rows = conversion.convert(arguments.scans, job, _tell_converted)
     if arguments.empty_lists:
         conversion.write_empty_lists(arguments.out)
-    _print(conversion_text.describe(rows))
+    say(conversion_text.describe(rows))
     return int(any(row["status"] == conversion.FAILED for row in rows))
 
 
@@ -288,9 +288,9 @@ def _tell_converted(row: dict[str, str], new: bool) -> None:
 
     text = conversion_text.line(row, new)
     if row["status"] == conversion.FAILED:
-        print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
+        warn(text)
     else:
-        _print(f"{text}\n")
+        say(f"{text}\n")
         sys.stdout.flush()
 
 
@@ -298,11 +298,11 @@ SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser
     add_score,
     add_check,
     add_convert,
-    cli_predict.add_predict,
-    cli_predict.add_model,
-    cli_download.add_download,
-    cli_follow_up.add_follow_up,
-    cli_view.add_view,
+    predict.add_predict,
+    predict.add_model,
+    download.add_download,
+    follow_up.add_follow_up,
+    view.add_view,
 )
 
 
@@ -326,21 +326,16 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         status = arguments.run(arguments)
     except UserError as error:
-        print(f"luna16: {messages.escaped(str(error))}", file=sys.stderr)
+        warn(str(error))
         return FAILED
     except BrokenPipeError:
         # The reader of a pipe (head, less) is gone; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"luna16: {messages.escaped(str(error))}", file=sys.stderr)
+        warn(str(error))
         return FAILED
     return status or 0
-
-
-def _print(text: str) -> None:
-    """Print what a terminal of any encoding can show: what it lacks is spelled."""
-    print(messages.for_terminal(text, sys.stdout.encoding), end="")
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
@@ -352,14 +347,6 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         check_target(path)
         if path.exists() and any(source.exists() and path.samefile(source) for source in read):
             raise UserError(f"{path}: is read for the score and would be lost. Name another file.")
-
-
-def _require(package: str, option: str) -> None:
-    """UserError where a package that an option needs was not installed with the command."""
-    from nodules.base.files import UserError
-
-    if find_spec(package) is None:
-        raise UserError(f"{option} needs {package}. Install it: pip install {package}")
 
 
 def _count(text: str) -> int:

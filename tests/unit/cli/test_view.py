@@ -9,7 +9,8 @@ import urllib.request
 import pytest
 
 from helpers import reader_pages
-from nodules import cli, cli_view
+from nodules.cli import main as cli
+from nodules.cli import view as cli_view
 from nodules.images.metaimage_writing import write_volume
 
 

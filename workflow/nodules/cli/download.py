@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodules.base import messages
+from nodules.cli.speaking import require, say, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further
@@ -94,7 +94,7 @@ def _kind(
 
 def run_sample(arguments: argparse.Namespace) -> int:
     """Fetch the sample, a line a scan; 1 where one is missing."""
-    _require_all()
+    require(PACKAGES, "luna16 download lidc-sample", "luna16-nodules[workflow]")
     from nodules.datasets import conversion_text, lidc_sample
 
     job = lidc_sample.Job(
@@ -113,7 +113,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
     missing = sum(not lidc_sample.is_done(row) for row in rows)
     if not arguments.quiet:
         nodules = sum(one.nodules for one in lidc_sample.listed())
-        _print(
+        say(
             f"{len(rows) - missing} of {len(rows)} scans are in {arguments.folder}, with the lists"
             f" of their nodules ({nodules} in all ten); {missing} missing.\n"
         )
@@ -179,22 +179,7 @@ def _lungs() -> "Further":
 def _tell(text: str, well: bool, quiet: bool) -> None:
     """A line as soon as it is known; what failed goes to stderr."""
     if not well:
-        print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
+        warn(text)
     elif not quiet:
-        _print(f"{messages.escaped(text)}\n")
+        say(f"{messages.escaped(text)}\n")
     sys.stdout.flush()
-
-
-def _require_all() -> None:
-    """UserError where a package that the sample needs is not there."""
-    from nodules.base.files import UserError
-
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        told = f"luna16 download lidc-sample needs {', '.join(missing)}."
-        raise UserError(f"{told} Install them: pip install 'luna16-nodules[workflow]'")
-
-
-def _print(text: str) -> None:
-    """Print what a terminal of any encoding can show: what it lacks is spelled."""
-    print(messages.for_terminal(text, sys.stdout.encoding), end="")

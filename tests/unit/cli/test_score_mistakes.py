@@ -14,7 +14,7 @@ import time
 import pytest
 
 from helpers.score_command import LISTS, score_in
-from nodules import cli
+from nodules.cli import main as cli
 
 FINDINGS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 MARKS = "seriesuid,coordX,coordY,coordZ,probability\n"

@@ -5,11 +5,11 @@ import contextlib
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
+from nodules.cli.speaking import require, say
 
 if TYPE_CHECKING:
     from nodules.report.viewer.server import Item
@@ -82,7 +82,7 @@ def run_view(arguments: argparse.Namespace) -> None:
         return
     from nodules.base.files import UserError
 
-    _require_all()
+    require(PACKAGES, "luna16 view", "luna16-nodules[predict]")
     if len(arguments.places) > 1:
         raise UserError("luna16 view: name one DIR. Several are for --summary.")
     items = _items(arguments)
@@ -162,7 +162,7 @@ def _write(item: "Item", path: Path, opened: bool) -> None:
     check_target(path)
     text = page.offline(item.load())
     write_text(path, text)
-    _print(f"{item.uid}: {path}, {len(text) / 1e6:.1f} MB\n")
+    say(f"{item.uid}: {path}, {len(text) / 1e6:.1f} MB\n")
     if opened:
         _open(path.absolute().as_uri())
 
@@ -175,7 +175,7 @@ def _serve(arguments: argparse.Namespace, items: "list[tuple[Item, Path]]") -> N
     desk = server.Desk([item for item, _ in items], folder)
     with server.serve(desk, arguments.port) as running:
         place = server.address(running, desk)
-        _print(f"{place}\n{len(items)} scans; readings are kept in {folder}. Ctrl-C ends.\n")
+        say(f"{place}\n{len(items)} scans; readings are kept in {folder}. Ctrl-C ends.\n")
         sys.stdout.flush()
         if arguments.open:
             _open(place)
@@ -190,12 +190,12 @@ def _summary(arguments: argparse.Namespace) -> None:
 
     found = readings.read(arguments.places)
     told = readings.summary(found)
-    _print(readings.describe(told))
+    say(readings.describe(told))
     if arguments.json:
         write_json(arguments.json, told)
     if arguments.submissions:
         made = readings.write_submissions(found, arguments.submissions)
-        _print("".join(f"{path}\n" for path in made))
+        say("".join(f"{path}\n" for path in made))
 
 
 def _open(place: str) -> None:
@@ -205,18 +205,3 @@ def _open(place: str) -> None:
     opened: Callable[[str], bool] = webbrowser.open
     if not opened(place):
         print(f"luna16: no browser could be opened; open {place}", file=sys.stderr)
-
-
-def _require_all() -> None:
-    """UserError where a package of the extra is not there."""
-    from nodules.base.files import UserError
-
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        told = f"luna16 view needs {', '.join(missing)}."
-        raise UserError(f"{told} Install them: pip install 'luna16-nodules[predict]'")
-
-
-def _print(text: str) -> None:
-    """Print what a terminal of any encoding can show: what it lacks is spelled."""
-    print(messages.for_terminal(text, sys.stdout.encoding), end="")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from nodules import cli, cli_download
 from nodules.base.files import UserError
+from nodules.cli import download as cli_download
+from nodules.cli import main as cli
 
 
 def test_help_teaches_with_examples(capsys):
@@ -17,7 +18,7 @@ def test_help_teaches_with_examples(capsys):
 def test_a_missing_package_is_named_before_anything_is_asked(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cli_download, "PACKAGES", ("pylidc", "no_such_package"))
     assert cli.main(["download", "lidc-sample", str(tmp_path)]) == 2
-    assert "needs no_such_package. Install them: pip install" in capsys.readouterr().err
+    assert "needs no_such_package. Install it: pip install" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_a_file_is_told(tmp_path, capsys):

@@ -4,11 +4,11 @@ import argparse
 import json
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
+from nodules.cli.speaking import require, say, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.row_tables import Row
@@ -110,12 +110,12 @@ def run_show(arguments: argparse.Namespace) -> None:
 
     manifest = exported.read_manifest(arguments.file)
     text = json.dumps(manifest, indent=2) + "\n" if arguments.json else None
-    _print(text or model_card.card(manifest, str(arguments.file)))
+    say(text or model_card.card(manifest, str(arguments.file)))
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
     """Find nodules in scans, a line each; 1 where one could not be done."""
-    _require_all()
+    require(PACKAGES, "luna16 predict", "luna16-nodules[predict]")
     from nodules.inference import exported, predict
     from nodules.report import delivery
 
@@ -128,9 +128,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
     job = delivery.Job(arguments.out, find, made_by, tuple(arguments.series))
     rows = _delivered(arguments, job)
     if arguments.json:
-        _print(json.dumps({"out": str(arguments.out), "scans": rows}, indent=2) + "\n")
+        say(json.dumps({"out": str(arguments.out), "scans": rows}, indent=2) + "\n")
     elif not arguments.quiet:
-        _print(_sum(rows))
+        say(_sum(rows))
     return int(any(row["status"] == delivery.FAILED for row in rows))
 
 
@@ -174,13 +174,13 @@ def _tell(row: "Row", new: bool, quiet: bool) -> None:
     from nodules.report import delivery
 
     if row["status"] == delivery.FAILED:
-        print(f"luna16: {messages.escaped(row['notes'])}", file=sys.stderr)
+        warn(row["notes"])
     elif not quiet and row["status"] == delivery.LEFT_OUT:
-        _print(f"left out: {messages.escaped(row['notes'])}\n")
+        say(f"left out: {messages.escaped(row['notes'])}\n")
     elif not quiet:
         done = "" if new else " (there)"
         notes = f" ({row['notes']})" if row["notes"] else ""
-        _print(f"{row['seriesuid']}: {row['headline']}{done}, from {row['source']}{notes}\n")
+        say(f"{row['seriesuid']}: {row['headline']}{done}, from {row['source']}{notes}\n")
     sys.stdout.flush()
 
 
@@ -200,24 +200,9 @@ def _sum(rows: "list[Row]") -> str:
     )
 
 
-def _require_all() -> None:
-    """UserError where a package of the extra is not there."""
-    from nodules.base.files import UserError
-
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        told = f"luna16 predict needs {', '.join(missing)}."
-        raise UserError(f"{told} Install them: pip install 'luna16-nodules[predict]'")
-
-
 def _threads(text: str) -> int:
     """Number of threads from 1 to what there is, for argparse."""
     most = len(os.sched_getaffinity(0))
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text[:20]}' is not a number from 1 on")
     return min(int(text), most)
-
-
-def _print(text: str) -> None:
-    """Print what a terminal of any encoding can show: what it lacks is spelled."""
-    print(messages.for_terminal(text, sys.stdout.encoding), end="")

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from helpers import followed, models
-from nodules import cli, cli_follow_up
 from nodules.base import tables
+from nodules.cli import follow_up as cli_follow_up
+from nodules.cli import main as cli
 from nodules.images import dicom_writing
 from nodules.images.metaimage_writing import write_volume
 

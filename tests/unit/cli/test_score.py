@@ -12,7 +12,7 @@ import time
 import pytest
 
 from helpers.score_command import LISTS, score_in
-from nodules import cli
+from nodules.cli import main as cli
 
 FILES = {
     "good.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,0.9\nb,50,0,0,0.2\n",
@@ -192,7 +192,7 @@ def python(repository, *arguments):
 
 def test_scoring_needs_no_heavy_import(repository):
     heavy = {"pandas", "sklearn", "matplotlib", "torch", "scipy", "pyarrow"}
-    code = "import sys, nodules.cli, nodules.datasets.points_csv, nodules.evaluation.froc_text"
+    code = "import sys, nodules.cli.main, nodules.datasets.points_csv, nodules.evaluation.froc_text"
     code += "; print(*sys.modules)"
     assert not heavy & set(python(repository, "-c", code).split())
 

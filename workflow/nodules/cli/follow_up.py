@@ -1,19 +1,18 @@
 """`luna16 follow-up`: the same patient at several times, and what became of each nodule."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules.base import messages
+from nodules.cli.speaking import require, say, warn
 
 if TYPE_CHECKING:
     from nodules.findings.follow_up.compare import Pair, Spot
     from nodules.images.reading import Reading
 
+EXTRA = "luna16-nodules[follow-up]"
 PACKAGES = ("cv2", "fill_voids", "pydicom", "SimpleITK", "scipy", "matplotlib")
 
 FOLLOW_UP = """\
@@ -75,7 +74,7 @@ def run_follow_up(arguments: argparse.Namespace) -> int:
     """Compare scans; 1 where two could not be laid together."""
     from nodules.base.files import UserError
 
-    _require(PACKAGES, "luna16 follow-up")
+    require(PACKAGES, "luna16 follow-up", EXTRA)
     scans = (arguments.prior, *arguments.current)
     if arguments.dates and len(arguments.dates) != len(scans):
         raise UserError(
@@ -92,13 +91,13 @@ def run_follow_up(arguments: argparse.Namespace) -> int:
     )
     pairs, notes = following_up.deliver(asked, lambda text: _tell(text, arguments.quiet))
     for note in notes:
-        print(f"luna16: note: {messages.escaped(note)}.", file=sys.stderr)
+        warn(f"note: {note}.")
     if not arguments.quiet:
-        _print(_sum(pairs))
+        say(_sum(pairs))
     failed = [pair for pair in pairs if pair.registration.problem]
     for pair in failed:
         told = f"{pair.prior.uid} and {pair.current.uid}: {pair.registration.problem}"
-        print(f"luna16: not compared: {messages.escaped(told)}.", file=sys.stderr)
+        warn(f"not compared: {told}.")
     return int(bool(failed))
 
 
@@ -109,7 +108,7 @@ def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot
 
         listed = lists.read(arguments.findings)
         return lambda read: listed.get(read.uid, [])
-    _require(("torch", "torchvision"), "--model")
+    require(("torch", "torchvision"), "--model", EXTRA)
     from nodules.findings.follow_up.compare import Spot
     from nodules.inference import predict
 
@@ -146,21 +145,6 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"'{text[:20]}' is no day such as 2024-05-31") from None
 
 
-def _require(packages: Sequence[str], what: str) -> None:
-    """UserError where a package of the extra is not there."""
-    from nodules.base.files import UserError
-
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        told = f"{what} needs {', '.join(missing)}."
-        raise UserError(f"{told} Install them: pip install 'luna16-nodules[follow-up]'")
-
-
 def _tell(text: str, quiet: bool) -> None:
     if not quiet:
-        print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
-
-
-def _print(text: str) -> None:
-    """Print what a terminal of any encoding can show: what it lacks is spelled."""
-    print(messages.for_terminal(text, sys.stdout.encoding), end="")
+        warn(text)

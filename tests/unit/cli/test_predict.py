@@ -11,7 +11,8 @@ import pytest
 import SimpleITK as sitk
 
 from helpers import chest, models
-from nodules import cli, cli_predict
+from nodules.cli import main as cli
+from nodules.cli import predict as cli_predict
 from nodules.images import dicom_writing
 from nodules.images.metaimage_writing import write_volume
 
