@@ -2,24 +2,14 @@
 
 from functools import partial
 
-from nodules.base import jobs, tables
-from nodules.findings.matches import with_matches
+from nodules.base import jobs
 from nodules.learning import all_scans
 from nodules.learning.tasks.presence import STREAM, CropTask, PresenceSettings, Sources
 
 
 def main(snakemake):
     """Crops around nodules, and around what a U-Net that had not seen the scan took for some."""
-    inputs = snakemake.input
-    sources = Sources(
-        with_matches(
-            tables.read_all(inputs.candidates, "candidates"),
-            tables.read_all(inputs.matches, "matches"),
-        ),
-        tables.read_all(inputs.regions, "regions"),
-        tables.read_all(inputs.peaks, "slice_peaks"),
-        tables.read(inputs.locations, "locations"),
-    )
+    sources = Sources.read(snakemake.input)
     settings = PresenceSettings.of(snakemake.params.settings)
     all_scans.run(snakemake, "presence", settings, partial(CropTask, sources=sources), STREAM)
 

@@ -67,9 +67,3 @@ def test_a_candidate_on_nothing_keeps_its_place_and_has_no_region(tmp_path):
     assert found.candidates[["x", "y", "z"]].equals(alone[["x", "y", "z"]])
     nothing = reduction.reduce([Bright()], scan, alone.iloc[:0], SIDE, CPU)
     assert nothing.candidates.empty and nothing.regions.empty
-
-
-def test_both_stages_count_in_the_confidence():
-    p, logits = np.array([0.5, 0.5, 0.9]), np.array([0.0, 2.0, 2.0])
-    found = reduction.combined(p, logits)
-    assert found[0] == 0.5 and found[0] < found[1] < found[2]

@@ -18,7 +18,7 @@ from nodules.images.spheres import clipped
 from nodules.learning.machine import autocast, to_device
 from nodules.prepare.cubes import corner_around, cube, moved
 from nodules.prepare.volumes import Volume
-from nodules.stats.logits import logit, sigmoid
+from nodules.stats import stacking
 
 KIND = "reduction"  # of its regions
 BATCH = {"cpu": 16, "cuda": 256}  # cubes
@@ -48,7 +48,8 @@ def reduce(
     """
     places = volume.grid.to_index(candidates[["x", "y", "z"]].to_numpy(float).reshape(-1, 3))
     seen = look(networks, volume.array, places, side, device)
-    confidence = combined(candidates["probability"].to_numpy(float), seen.logits)
+    # Both count alike until other folds tell better.
+    confidence = stacking.confidence(candidates["probability"], seen.logits)
     rows: list[dict[str, Any]] = []
     masks: list[dict[str, Any]] = []
     for i in np.argsort(-confidence, kind="stable"):
@@ -65,11 +66,6 @@ def reduce(
             )
         rows.append(row)
     return Reduced(tables.frame("classified", rows), tables.frame("regions", masks))
-
-
-def combined(probability: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A confidence to which both stages' logits count alike, until other folds tell better."""
-    return sigmoid((logit(probability) + logits) / 2)
 
 
 def _same(row: dict[str, Any], other: dict[str, Any]) -> bool:

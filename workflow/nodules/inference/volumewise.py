@@ -20,7 +20,7 @@ from nodules.inference.exporting import STAGES
 from nodules.prepare.held import volume_of
 from nodules.prepare.lungs import Mask
 from nodules.prepare.volume_cut import VolumeSettings
-from nodules.stats.logits import logit, sigmoid
+from nodules.stats import stacking
 
 UID = "scan"  # tables need one; candidates have none
 
@@ -46,24 +46,14 @@ def detector(
         tell(0.8)
         second = reduction.reduce(model.networks("reduction"), held, first, side, model.device)
         tell(1.0)
-        confidence = combined(second.candidates, weights)
+        judged = second.candidates
+        confidence = stacking.confidence(judged["probability"], judged["logit"], weights)
         drawn = dict(list(second.regions.groupby("region")))
-        rows = second.candidates.assign(confidence=confidence).to_dict("records")
+        rows = judged.assign(confidence=confidence).to_dict("records")
         made = [_candidate(row, drawn.get(row["candidate"]), geometry) for row in rows]
         return sorted(made, key=lambda candidate: -candidate.probability)
 
     return detect
-
-
-def combined(judged: pd.DataFrame, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Confidence of table `classified` by weights of the stages' logits, and an intercept, (3,).
-
-    As `evaluation.stages.combined`, which fits them.
-    """
-    logits = np.column_stack(
-        [logit(judged["probability"].to_numpy(float)), judged["logit"].to_numpy(float)]
-    )
-    return sigmoid(logits @ weights[:2] + weights[2])
 
 
 def _candidate(row: dict[str, Any], drawn: pd.DataFrame | None, native: Geometry) -> Candidate:

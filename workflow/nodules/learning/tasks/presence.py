@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from nodules.base import tables
 from nodules.base.files import UserError
+from nodules.findings.matches import with_matches
 from nodules.images.regions import select
 from nodules.learning.loop import Validation
 from nodules.learning.networks.asking import crop_logits, logits_of
@@ -84,6 +86,17 @@ class Sources(NamedTuple):
     regions: pd.DataFrame
     peaks: pd.DataFrame
     locations: pd.DataFrame
+
+    @classmethod
+    def read(cls, inputs: Any) -> Self:
+        """The tables of a rule's inputs candidates, matches, regions, peaks and locations."""
+        found = tables.read_all(inputs.candidates, "candidates")
+        return cls(
+            with_matches(found, tables.read_all(inputs.matches, "matches")),
+            tables.read_all(inputs.regions, "regions"),
+            tables.read_all(inputs.peaks, "slice_peaks"),
+            tables.read(inputs.locations, "locations"),
+        )
 
 
 def gather(
