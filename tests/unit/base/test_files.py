@@ -1,6 +1,7 @@
 """Files appear whole or not at all."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -90,3 +91,17 @@ def test_whether_a_file_can_be_written_is_told_without_making_anything(tmp_path)
         with pytest.raises(files.UserError, match=f"cannot be written: .*{reason}. Name another"):
             files.check_target(tmp_path / name)
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+@pytest.mark.parametrize(("free", "full"), [(0, True), (5, True), (50_000, False)])
+def test_a_writer_that_names_no_reason_has_met_a_full_disk_where_hardly_any_is_left(
+    tmp_path, monkeypatch, free, full
+):
+    """As torch.save does, whose last piece is larger than what other jobs have left free."""
+    space = os.statvfs_result((4096, 4096, 10**6, free, free, 1, 1, 1, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda place: space)
+    told, words = (files.UserError, "the disk is full") if full else (RuntimeError, "^unexpected pos")
+    with pytest.raises(told, match=words), files.atomic(tmp_path / "state.pt") as temporary:
+        temporary.write_bytes(bytes(40_000))
+        raise RuntimeError("unexpected pos 64 vs 12")
+    assert not list(tmp_path.iterdir())

@@ -62,7 +62,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
         _fsync(target.parent)
     except Exception as error:
-        if isinstance(error, UserError) or not _is_full(target.parent, error):
+        if isinstance(error, UserError) or not _is_full(temporary, error):
             raise
         raise UserError(
             f"{target}: the disk is full ({error}). Free space, then start again: what is "
@@ -83,11 +83,16 @@ def _beside(target: Path) -> Path:
     return Path(name)
 
 
-def _is_full(folder: Path, error: Exception) -> bool:
-    """Whether a writer failed for lack of space; some of them (torch's) don't say so."""
+def _is_full(written: Path, error: Exception) -> bool:
+    """Whether a writer failed for lack of space; some of them (torch's) don't say so.
+
+    They did where no more is free than they had written: the next piece was larger than the rest.
+    """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
-    return os.statvfs(folder).f_bavail == 0
+    space = os.statvfs(written.parent)
+    size = written.stat().st_size if written.exists() else 0
+    return space.f_bavail * space.f_frsize <= size
 
 
 def _umask() -> int:
