@@ -100,8 +100,8 @@ def test_a_writer_that_names_no_reason_has_met_a_full_disk_where_hardly_any_is_l
     """As torch.save does, whose last piece is larger than what other jobs have left free."""
     space = os.statvfs_result((4096, 4096, 10**6, free, free, 1, 1, 1, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda place: space)
-    told, words = (files.UserError, "the disk is full") if full else (RuntimeError, "^unexpected pos")
-    with pytest.raises(told, match=words), files.atomic(tmp_path / "state.pt") as temporary:
+    told = (files.UserError, "the disk is full") if full else (RuntimeError, "^unexpected pos")
+    with pytest.raises(told[0], match=told[1]), files.atomic(tmp_path / "state.pt") as temporary:
         temporary.write_bytes(bytes(40_000))
         raise RuntimeError("unexpected pos 64 vs 12")
     assert not list(tmp_path.iterdir())
