@@ -15,34 +15,17 @@ rule all:
 include: "workflow/rules/common.smk"
 
 
-if not FIGURES_ONLY:
+# Each stage is a file of workflow/rules, in the order in which data flows.
+COMPUTED = """
+    data lungs slices weights
+    segmentation segmenters unet3d reduction maskrcnn presence malignancy yardsticks
+    evaluation comparison gallery report first_page
+    all_scans export reader
+"""
+DRAWN = "figures figures_classifiers locations follow_up"
+for stage in ("" if FIGURES_ONLY else COMPUTED).split() + DRAWN.split():
 
-    include: "workflow/rules/data.smk"
-    include: "workflow/rules/lungs.smk"
-    include: "workflow/rules/slices.smk"
-    include: "workflow/rules/weights.smk"
-    include: "workflow/rules/segmentation.smk"
-    include: "workflow/rules/segmenters.smk"
-    include: "workflow/rules/unet3d.smk"
-    include: "workflow/rules/reduction.smk"
-    include: "workflow/rules/presence.smk"
-    include: "workflow/rules/malignancy.smk"
-    include: "workflow/rules/yardsticks.smk"
-    include: "workflow/rules/maskrcnn.smk"
-    include: "workflow/rules/evaluation.smk"
-    include: "workflow/rules/comparison.smk"
-    include: "workflow/rules/gallery.smk"
-    include: "workflow/rules/report.smk"
-    include: "workflow/rules/first_page.smk"
-    include: "workflow/rules/all_scans.smk"
-    include: "workflow/rules/export.smk"
-    include: "workflow/rules/reader.smk"
-
-
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/figures_classifiers.smk"
-include: "workflow/rules/locations.smk"
-include: "workflow/rules/follow_up.smk"
+    include: f"workflow/rules/{stage}.smk"
 
 
 rule figures:

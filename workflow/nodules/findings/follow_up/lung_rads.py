@@ -3,8 +3,8 @@
 Source: ACR Lung-RADS v2022 (November 2022), as published by Christensen et al., Chest 165(3), 2024,
 738-753, and J Am Coll Radiol 21(3), 2024, 473-488 (10.1016/j.jacr.2023.09.009). Only what size,
 texture and growth decide is here: no cysts, airway and juxtapleural nodules, benign calcification,
-no category 0, 4X or modifier S. Rows that are new in v2022 (stepping down, slow growth) were not yet
-held against the ACR's own document.
+no category 0, 4X or modifier S. Rows that are new in v2022 (stepping down, slow growth) were not
+yet held against the ACR's own document.
 """
 
 import math
