@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
-from unseen import line
+from unseen import dice, line
 
 from nodules.base import tables
 from nodules.evaluation import stages
@@ -119,12 +119,15 @@ def report(given: Any, truth: dict[str, Any], first: Path, seconds: dict[str, fl
     folds = folds[folds["fold"] == given.fold]
     nodules = truth["nodules"][truth["nodules"]["seriesuid"].isin(folds["seriesuid"])]
     systems = {"unet3d": tables.read(first / "first.parquet", "candidates")}
+    overlap = dict.fromkeys(["unet3d", "unet3d_reduction"], float("nan"))
     if (given.out / "judged.parquet").exists():
         judged = tables.read(given.out / "judged.parquet", "classified")
         together = stages.combined(judged, stages.EQUAL)
         systems["unet3d_reduction"] = judged.assign(probability=together["confidence"])
+        regions = tables.read(given.out / "regions.parquet", "regions")
+        overlap["unet3d_reduction"] = dice(given.results, regions, "reduction", nodules)
     scores = score_systems(systems, Truth(nodules, truth["excluded"], folds), 1000, 2016)
-    lines = [line(key, scores, f"fold_{given.fold}", float("nan")) for key in systems]
+    lines = [line(key, scores, f"fold_{given.fold}", overlap[key]) for key in systems]
     told = {"changed": given.first + (given.second or []), "seconds": seconds, "scores": lines}
     (given.out / "scores.json").write_text(json.dumps(told, indent=1))
     print(given.out.name, *told["changed"], json.dumps(seconds), *lines, sep="\n", flush=True)

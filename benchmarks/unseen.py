@@ -23,12 +23,8 @@ from nodules.images.geometry import Geometry
 SMALL_MM = 8.0
 
 
-def dice(results: Path, mask: names.Mask, part: str, nodules: pd.DataFrame) -> float:
-    """Mean Dice over the nodules that a system's regions touch; NaN where it draws none."""
-    path = results.parent / mask.regions.format(part=part) if mask.regions else None
-    if path is None or not path.exists():
-        return float("nan")
-    regions = tables.read(path, "regions")
+def dice(results: Path, regions: pd.DataFrame, key: str, nodules: pd.DataFrame) -> float:
+    """Mean Dice over the nodules that a network's regions touch; NaN where they touch none."""
     sheet = tables.read(results / "scans/scans.parquet", "scans").set_index("seriesuid")
     found = []
     for uid, own in nodules.groupby("seriesuid"):
@@ -44,9 +40,9 @@ def dice(results: Path, mask: names.Mask, part: str, nodules: pd.DataFrame) -> f
             native,
             slices,
             0.5,
-            [mask.key],
+            [key],
         )
-        found += [r["dice"] for r in rows if r["comparison"] == mask.key and r["detected"]]
+        found += [r["dice"] for r in rows if r["comparison"] == key and r["detected"]]
     return float(np.mean(found)) if found else float("nan")
 
 
@@ -78,22 +74,27 @@ def main() -> None:
 
 def overlap(results: Path, key: str, part: str, nodules: pd.DataFrame) -> float:
     """Mean Dice of the regions that a system's last network draws; NaN where it draws none."""
-    last = names.SYSTEMS[key].networks[-1]
-    return dice(results, names.MASKS[last], part, nodules) if last in names.MASKS else float("nan")
+    mask = names.MASKS.get(names.SYSTEMS[key].networks[-1])
+    path = results.parent / mask.regions.format(part=part) if mask and mask.regions else None
+    if mask is None or path is None or not path.exists():
+        return float("nan")
+    return dice(results, tables.read(path, "regions"), mask.key, nodules)
 
 
 def line(key: str, scores: DetectionScores, part: str, overlap: float) -> str:
     """A system's numbers in a sentence."""
     found = scores.summary["systems"][key][part]
-    (low, high), points = found["cpm_ci"], found["operating_points"]
+    points, interval = found["operating_points"], found["cpm_ci"]
+    few = interval[0] is None
+    within = "too few scans for an interval" if few else "{:.3f} to {:.3f}".format(*interval)
     hits = scores.nodule_hits
     hits = hits[(hits["system"] == key) & (hits["set"] == names.OUT_OF_FOLD)]
     reached = hits["hit"] & (hits["probability"].fillna(-np.inf) > points[WITHIN]["above"])
     small = hits["diameter_mm"] < SMALL_MM
     alarms = points["all"]["false_alarms_per_scan"]["value"]
     return (
-        f"{names.SYSTEMS[key].name}: CPM {found['cpm']:.3f} ({low:.3f} to"
-        f" {high:.3f}); {int(hits['hit'].sum())} of {len(hits)} nodules at"
+        f"{names.SYSTEMS[key].name}: CPM {found['cpm']:.3f} ({within});"
+        f" {int(hits['hit'].sum())} of {len(hits)} nodules at"
         f" {alarms:.1f} false alarms a scan; at 8 a scan {int(reached.sum())} of"
         f" {len(hits)}, under 8 mm {int(reached[small].sum())} of {int(small.sum())};"
         f" Dice {overlap:.3f}"

@@ -122,3 +122,32 @@ def test_a_copied_nodule_has_the_size_it_says(tmp_path):
         mask = inserts.paste(patch, copy, (5, 6, 7))
         assert (6 * mask.sum() / np.pi) ** (1 / 3) == pytest.approx(copy.diameter_mm, rel=1e-6)
         assert patch[mask].mean() > 90 and patch[~mask].mean() < 40
+
+
+def test_noise_has_no_mean_and_the_strength_that_was_drawn():
+    grey = np.full((64,) * 3, 128, np.float32)
+    spread, means = [], []
+    for number in range(40):
+        shown = patches3d.noised(grey, generator(1, number)).astype(float)
+        spread.append(shown.std())
+        means.append(shown.mean() - 128)
+    assert 0.3 < np.median(spread) < patches3d.NOISE
+    assert np.std(means) == pytest.approx(patches3d.SHIFT, rel=0.4)
+
+
+def test_two_patches_have_different_noise():
+    grey = np.full((32,) * 3, 128, np.float32)
+    first, second = (patches3d.noised(grey, generator(2, n)).astype(float) for n in (1, 2))
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
+
+
+def test_the_lung_of_a_stretched_cube_is_the_nearest_voxel_of_the_mask(tmp_path):
+    scan, _ = volume(tmp_path, NODULES)
+    scan = replace(scan, lung=generator(3).random(scan.lung.shape) > 0.5)
+    corner, sides = np.array([-4, 3, 7]), np.array([37, 29, 33])
+    seen = patches3d.lung_view(scan, corner, sides, 32)
+    for z, y, x in generator(4).integers(32, size=(200, 3)):
+        place = np.floor(corner + (np.array([z, y, x]) + 0.5) * sides / 32).astype(int)
+        coarse = tuple(place // patches3d.LUNG_STEP)
+        inside = all(0 <= c < n for c, n in zip(coarse, scan.lung.shape, strict=True))
+        assert seen[z, y, x] == (inside and scan.lung[coarse])

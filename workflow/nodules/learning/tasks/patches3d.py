@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it,
 FOCUS, FADE = 2, 4  # powers of the penalty-reduced focal loss, as in CenterNet
 SIZE_WEIGHT = 0.2  # of the diameter's loss beside the centre's
 NOISE = 2.5  # grey levels: most noise that is added
+NOISE_NUMBERS = 1 << 21  # a patch takes its own from a random place among them
 SHIFT = 5.0  # grey levels
 BACKGROUND_SHARE = 0.15  # of a pasted nodule's place: how much may be vessel or wall
 ANYWHERE = 1 / 3  # of the pasted: as they fall, at vessels and the pleura too
@@ -140,9 +141,10 @@ class HeatTask:
             corner = spot(grey, lung, insert, rng)
             if corner is None:
                 continue
-            mask = inserts.paste(grey, insert, corner)
-            centres.append(np.argwhere(mask).mean(axis=0))
-            diameters.append((6 * mask.sum() / np.pi) ** (1 / 3))
+            inserts.paste(grey, insert, corner)
+            seen = np.argwhere(insert.weight >= inserts.SEEN)
+            centres.append(seen.mean(axis=0) + corner)
+            diameters.append((6 * len(seen) / np.pi) ** (1 / 3))
         found = np.array(centres).reshape(-1, 3)
         return grey, Marks(found, np.array(diameters), np.zeros((0, 3)), np.zeros(0))
 
@@ -251,20 +253,31 @@ def lung_view(
     volume: Volume, corner: NDArray[np.int64], sides: NDArray[np.int64], side: int
 ) -> NDArray[np.bool_]:
     """The lung in such a cube, by the nearest voxel of the mask."""
-    places = [
+    voxels = [
         np.floor(c + (np.arange(side) + 0.5) * n / side).astype(int) // LUNG_STEP
         for c, n in zip(corner, sides, strict=True)
     ]
-    low = np.array([place[0] for place in places])
-    part = cube(volume.lung, low, np.array([place[-1] + 1 for place in places]) - low)
-    nearest = (place - first for place, first in zip(places, low, strict=True))
-    return part[np.ix_(*nearest)] > 0
+    low = np.array([along[0] for along in voxels])
+    part = cube(volume.lung, low, np.array([along[-1] + 1 for along in voxels]) - low)
+    nearest = (along - first for along, first in zip(voxels, low, strict=True))
+    for axis, places in enumerate(nearest):  # one after the other: small arrays first
+        part = part.take(places, axis)
+    return part > 0
+
+
+@cache
+def _normal_numbers(count: int) -> NDArray[np.float32]:
+    """Drawn once: drawing them anew would be a third of what a patch costs."""
+    return generator(0, "noise").standard_normal(count, dtype=np.float32)
 
 
 def noised(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Grey levels with noise of a random strength, all a little brighter or darker."""
-    noise = rng.standard_normal(grey.shape, dtype=np.float32)
-    noise *= rng.uniform(0, NOISE)
+    numbers = _normal_numbers(max(NOISE_NUMBERS, 2 * grey.size))
+    start = int(rng.integers(len(numbers) - grey.size))
+    noise = numbers[start : start + grey.size].reshape(grey.shape) * np.float32(
+        rng.uniform(0, NOISE)
+    )
     noise += grey
     noise += rng.normal(0, SHIFT)
     return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
