@@ -1,6 +1,7 @@
 """Patches in 3-D: marks stay on what they mark, small nodules count, excluded findings do not."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_two_patches_have_different_noise():
 
 def test_the_lung_of_a_stretched_cube_is_the_nearest_voxel_of_the_mask(tmp_path):
     scan, _ = volume(tmp_path, NODULES)
-    scan = replace(scan, lung=generator(3).random(scan.lung.shape) > 0.5)
+    scan = SimpleNamespace(lung=generator(3).random(scan.lung.shape) > 0.5)
     corner, sides = np.array([-4, 3, 7]), np.array([37, 29, 33])
     seen = patches3d.lung_view(scan, corner, sides, 32)
     for z, y, x in generator(4).integers(32, size=(200, 3)):
