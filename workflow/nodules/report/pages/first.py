@@ -28,6 +28,7 @@ CPM = (
     " scan (LUNA16's score)"
 )
 MOST = 5  # numbers
+FEW_LOGS = 12  # of a step; more are folded
 CHOSEN_ON = 2016  # seed of the phantom whose results the default settings were chosen by
 ONE = "1"  # false alarm a scan: the operating point of the verdict
 STRIPS = {
@@ -309,9 +310,15 @@ def _lists(run: Run) -> Iterator[Markup]:
     tables = [tag("li", _link(path, path)) for path in files.tables]
     yield _folded(f"{len(tables):,} tables", tag("ul", *tables, class_="columns"))
     yield tag("h2", "All logs", id="logs")
-    for step, logs in files.logs.items():
-        links = [tag("li", _link(path, PurePosixPath(path).name)) for path in logs]
-        yield _folded(f"{step}: {len(logs):,}", tag("ul", *links, class_="columns"))
+    steps = [tag("li", step, ":", _logs(logs)) for step, logs in files.logs.items()]
+    count = sum(map(len, files.logs.values()))
+    yield _folded(f"{count:,} logs of {len(steps):,} steps", tag("ul", *steps, class_="columns"))
+
+
+def _logs(logs: list[str]) -> Markup:
+    """Links to a step's logs; many of them, as of 888 scans, are folded."""
+    links = join(*(join(" ", _link(path, PurePosixPath(path).stem)) for path in logs))
+    return links if len(logs) <= FEW_LOGS else _folded(f"{len(logs):,}", links)
 
 
 def _figure(files: Files, name: str) -> Markup:
