@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ import SimpleITK as sitk
 from helpers import dicom_files as made
 from nodules.base.files import UserError
 from nodules.cli import main as cli
+from nodules.cli import speaking
 from nodules.datasets import check, conversion, conversion_text, luna16
 from nodules.images import metaimage, reading
 
@@ -137,6 +139,28 @@ def test_the_same_scan_from_two_sources_is_written_once(clinic, tmp_path):
     assert notes == ["", "the same scan was there before"]
 
 
+def test_the_same_scan_given_twice_counts_as_one(clinic, tmp_path, capsys):
+    scan, out = clinic / "one", tmp_path / "out"
+    shutil.copytree(scan, tmp_path / "copy")
+    run(scan, clinic / "../clinic/one", tmp_path / "copy", "--out", out, expect=0)
+    told = capsys.readouterr().out
+    assert "scans in LUNA16's layout: 1, failed: 0" in told
+    assert len(conversion.read_table(out / conversion.SCANS)) == 2, "the copy has a row of its own"
+
+
+def test_a_scan_that_is_there_moves_into_the_subset_that_is_asked_for(clinic, tmp_path, capsys):
+    scan, out = clinic / "one", tmp_path / "out"
+    run(scan, "--out", out, expect=0)
+    run(scan, "--out", out, "--subset", "3", expect=0)
+    assert "written: subset3/1.2.3.4.mhd" in capsys.readouterr().out
+    run(scan, "--out", out, expect=0)  # it stays where it is
+    made.write(scan, made.series(HU + 1))
+    run(scan, "--out", out, "--subset", "5", expect=0)
+    files = sorted(str(path.relative_to(out)) for path in out.glob("subset*/*"))
+    assert files == ["subset5/1.2.3.4.mhd", "subset5/1.2.3.4.raw"]
+    assert np.array_equal(metaimage.read_volume(out / files[0])[0], HU + 1)
+
+
 def test_another_scan_of_a_uid_is_refused(clinic, tmp_path, capsys):
     made.write(tmp_path / "other", made.series(HU - 1))
     run(clinic / "one", tmp_path / "other", "--out", tmp_path / "out", expect=1)
@@ -219,7 +243,7 @@ def test_nothing_is_left_by_halves_when_the_disk_is_full(clinic, tmp_path, monke
 
 @pytest.mark.parametrize("package", ["pydicom", "SimpleITK"])
 def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch, capsys, package):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == package else True)
+    monkeypatch.setattr(speaking, "find_spec", lambda name: None if name == package else True)
     run(tmp_path, "--list", expect=2)
     told = f"luna16: luna16 convert needs {package}. Install it: pip install {package}\n"
     assert capsys.readouterr().err == told

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
@@ -153,13 +155,90 @@ def test_what_is_read_is_not_written_into(scans, model):
         delivery.deliver([scans], job(scans / "out", model))
 
 
+def test_after_a_failure_a_scan_can_be_done_again(tmp_path, scans, model):
+    out, path = tmp_path / "out", scans / "2.25.8.raw"
+    delivery.deliver([scans / "2.25.8.mhd"], job(out, model))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    (row,) = delivery.deliver([scans / "2.25.8.mhd"], job(out, model))
+    assert row["status"] == "failed"
+    assert f"Findings of an earlier time are still in {out / '2.25.8'}." in row["notes"]
+    path.write_bytes(whole)
+    (row,) = delivery.deliver([scans / "2.25.8.mhd"], job(out, model))
+    assert row["status"] == "done", row["notes"]
+
+
+def test_a_run_that_was_killed_between_the_folder_and_its_row_is_gone_on_with(
+    tmp_path, scans, model
+):
+    out = tmp_path / "out"
+    delivery.deliver([scans], job(out, model))
+    (out / delivery.SCANS).unlink()
+    rows = delivery.deliver([scans], job(out, model))
+    assert sorted(row["status"] for row in rows) == ["done", "done", "failed"]
+
+
+def test_what_readers_put_beside_findings_stays_when_they_are_made_again(tmp_path, scans, model):
+    out = tmp_path / "out"
+    delivery.deliver([scans / "dcm"], job(out, model))
+    (out / UID / "readings").mkdir()
+    (out / UID / "readings/A.json").write_text("{}")
+    (out / UID / "reader.html").write_text("of the findings before")
+    other = delivery.Job(out, job(out, model).predict, "another model")
+    (row,) = delivery.deliver([scans / "dcm"], other)
+    assert row["status"] == "done" and (out / UID / "readings/A.json").read_text() == "{}"
+    assert not (out / UID / "reader.html").exists()
+
+
+def test_a_folder_that_holds_no_findings_is_never_replaced(tmp_path, scans, model):
+    out = tmp_path / "out"
+    (out / UID).mkdir(parents=True)
+    (out / UID / "0001.dcm").write_text("somebody's")
+    (row,) = delivery.deliver([scans / "dcm"], job(out, model))
+    assert row["status"] == "failed" and "holds no findings" in row["notes"]
+    assert [path.name for path in (out / UID).iterdir()] == ["0001.dcm"]
+
+
+def test_the_same_scan_is_done_once_wherever_it_lies(tmp_path, scans, model):
+    out, heard = tmp_path / "out", []
+    shutil.copytree(scans / "dcm", tmp_path / "copy")
+    sources = [scans / "dcm", tmp_path / "in/../in/dcm", tmp_path / "copy"]
+    one, other = delivery.deliver(sources, job(out, model, heard))
+    assert heard == [UID, UID], "the source that is named twice is one"
+    assert (one["status"], other["status"]) == ("done", "done")
+    assert f"the same scan is at {scans / 'dcm'}" in other["notes"]
+    assert json.loads((out / UID / delivery.DETAILS).read_text())["source"] == one["place"]
+
+
+def test_each_scan_of_a_folder_of_many_is_told_with_its_own_folder(tmp_path, scans, model):
+    (scans / "patients").mkdir()
+    (scans / "dcm").rename(scans / "patients/7")
+    rows = delivery.deliver([scans], job(tmp_path / "out", model))
+    places = {row["seriesuid"]: row["place"] for row in rows}
+    assert places[UID] == str(scans / "patients/7")
+    assert places["2.25.8"] == str(scans / "2.25.8.mhd")
+
+
+def test_two_studies_of_one_series_uid_in_one_folder_do_not_overwrite_each_other(
+    tmp_path, scans, model
+):
+    other = dicom_writing.write_series(tmp_path / "other", *models.scan(()), UID)
+    for number, path in enumerate(other):
+        dataset = pydicom.dcmread(path)
+        dataset.StudyInstanceUID = "2.25.99"
+        dataset.save_as(scans / "dcm" / f"other{number}")
+    rows = delivery.deliver([scans / "dcm"], job(tmp_path / "out", model))
+    assert sorted(row["status"] for row in rows) == ["done", "failed"]
+
+
 def test_two_scans_of_one_uid_do_not_overwrite_each_other(tmp_path, scans, model):
     out = tmp_path / "out"
     delivery.deliver([scans / "dcm"], job(out, model))
     voxels, geometry = models.scan(())
     dicom_writing.write_series(tmp_path / "other", voxels, geometry, UID)
     (row,) = delivery.deliver([tmp_path / "other"], job(out, model))
-    assert row["status"] == "failed" and "another scan of the UID" in row["notes"]
+    assert row["status"] == "failed"
+    assert f"findings of another scan of this UID, {scans / 'dcm'}." in row["notes"]
     done = [r["status"] for r in read(out / delivery.SCANS, delivery.SCAN_COLUMNS)]
     assert sorted(done) == ["done", "failed"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.cli import download, follow_up, predict, view
-from nodules.cli.speaking import require, say, warn
+from nodules.cli.speaking import require, say, uid, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further
@@ -253,12 +253,14 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     target.add_argument("--list", action="store_true", help="show the series and write nothing")
     add(
         "--series",
+        type=uid,
         action="append",
         default=[],
         metavar="UID",
         help="take this series and leave out studies without it; may be given again",
     )
-    add("--subset", type=int, default=0, choices=range(10), metavar="K", help="0 to 9 (default 0)")
+    where = "0 to 9, also of scans that lie in another (default: where they are, new ones in 0)"
+    add("--subset", type=int, choices=range(10), metavar="K", help=where)
     add("--empty-lists", action="store_true", help="say that the scans hold no nodules")
     parser.set_defaults(run=run_convert)
 

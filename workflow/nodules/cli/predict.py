@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
-from nodules.cli.speaking import require, say, warn
+from nodules.cli.speaking import require, say, uid, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.row_tables import Row
@@ -71,6 +71,7 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     add("--out", required=True, type=Path, metavar="DIR", help="folder for the findings")
     add(
         "--series",
+        type=uid,
         action="append",
         default=[],
         metavar="UID",
@@ -106,11 +107,18 @@ def add_model(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run_show(arguments: argparse.Namespace) -> None:
     """Print a model's card, or its manifest."""
+    from nodules.base.files import FileDefect
     from nodules.inference import exported, model_card
 
     manifest = exported.read_manifest(arguments.file)
-    text = json.dumps(manifest, indent=2) + "\n" if arguments.json else None
-    say(text or model_card.card(manifest, str(arguments.file)))
+    if arguments.json:
+        say(json.dumps(manifest, indent=2) + "\n")
+        return
+    try:
+        say(model_card.card(manifest, str(arguments.file)))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"its manifest cannot be shown ({type(error).__name__}: {error})"
+        raise FileDefect(str(arguments.file), reason, "--json prints it as it is.") from error
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
@@ -120,6 +128,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
     from nodules.report import delivery
 
     model = predict.open_model(arguments.model, arguments.device, arguments.threads)
+    _require_wanted(arguments.lungs, model.lungs.way)
 
     def find(read: "Reading", tell: "Tell") -> "Findings":
         return predict.predict(read, model, tell=tell, lungs=_mask(arguments.lungs, read.uid))
@@ -132,6 +141,20 @@ def run_predict(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         say(_sum(rows))
     return int(any(row["status"] == delivery.FAILED for row in rows))
+
+
+def _require_wanted(lungs: Path | None, way: str) -> None:
+    """UserError for a folder of lung masks that is not there, or of which none would be used."""
+    from nodules.base.files import UserError
+    from nodules.prepare.lung_masks import GIVEN
+
+    if lungs is not None and not lungs.is_dir():
+        raise UserError(f"--lungs {messages.escaped(str(lungs))}: no such folder. Check the path.")
+    if lungs is not None and way != GIVEN:
+        raise UserError(
+            f"--lungs {messages.escaped(str(lungs))}: the model finds lungs itself, by '{way}', as "
+            "in its own scans. Leave --lungs away."
+        )
 
 
 def _mask(folder: Path | None, uid: str) -> Path | None:
@@ -180,7 +203,7 @@ def _tell(row: "Row", new: bool, quiet: bool) -> None:
     elif not quiet:
         done = "" if new else " (there)"
         notes = f" ({row['notes']})" if row["notes"] else ""
-        say(f"{row['seriesuid']}: {row['headline']}{done}, from {row['source']}{notes}\n")
+        say(f"{row['seriesuid']}: {row['headline']}{done}, from {row['place']}{notes}\n")
     sys.stdout.flush()
 
 
@@ -190,11 +213,13 @@ def _sum(rows: "list[Row]") -> str:
 
     count = {
         status: sum(row["status"] == status for row in rows)
-        for status in (delivery.DONE, delivery.FAILED, delivery.LEFT_OUT)
+        for status in (delivery.FAILED, delivery.LEFT_OUT)
     }
-    found = sum(int(row["reported"] or 0) for row in rows)
+    # Two sources may hold the same scan, whose findings are in one folder.
+    done = {row["folder"]: int(row["reported"]) for row in rows if row["status"] == delivery.DONE}
+    found = sum(done.values())
     return (
-        f"scans done: {count[delivery.DONE]}, failed: {count[delivery.FAILED]}, "
+        f"scans done: {len(done)}, failed: {count[delivery.FAILED]}, "
         f"left out: {count[delivery.LEFT_OUT]}; findings at or above the threshold: {found}. "
         "Research only, not a medical device.\n"
     )

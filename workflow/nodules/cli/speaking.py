@@ -1,5 +1,6 @@
 """How every subcommand speaks: to a terminal of any encoding, and of packages that are missing."""
 
+import argparse
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,13 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """A line on stderr."""
     print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
+
+
+def uid(text: str) -> str:
+    """Text of a UID, for argparse: an empty one would be a variable that a script did not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; name the UID of a series")
+    return text.strip()
 
 
 def require(packages: Sequence[str], what: str, install: str) -> None:

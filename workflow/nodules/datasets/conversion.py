@@ -39,11 +39,13 @@ UNFINISHED = ".converting"  # a folder in which scans are written and checked fi
 class Job:
     """Where scans are written to, and how: see `convert`.
 
+    subset:  0 to 9, into which scans go, also those that lie in another; None for where they are,
+             and 0 for new ones.
     further: what else is asked of a scan, such as where its lungs are.
     """
 
     out: Path
-    subset: int = 0
+    subset: int | None = None
     wanted: tuple[str, ...] = ()
     further: check.Further | None = None
 
@@ -76,7 +78,7 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
     shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
     rows = []
     try:
-        for source in expanded(sources):
+        for source in distinct(expanded(sources)):
             for row, new in _of_source(source, job):
                 rows.append(row)
                 row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
@@ -88,7 +90,7 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
 
 def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
     """A row for each scan of a source, and whether anything was done for it."""
-    place = str(source.absolute())
+    place = str(source)
     table = [row for row in read_table(job.out / SCANS) if row["source"] == place]
     old = {row["name"]: row for row in table}
     with contextlib.ExitStack() as stack:
@@ -112,6 +114,14 @@ def expanded(sources: Iterable[Path]) -> Iterator[Path]:
         if len(zips) < len(inside) or not zips:
             yield source
         yield from zips
+
+
+def distinct(sources: Iterable[Path]) -> list[Path]:
+    """Absolute paths, each place once, however often and by whichever links it is named."""
+    places: dict[Path, Path] = {}
+    for source in sources:
+        places.setdefault(source.resolve(), source.absolute())
+    return list(places.values())
 
 
 def write_empty_lists(out: Path) -> list[Path]:
@@ -161,9 +171,10 @@ def _converted(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[
     """The row of one scan, and whether anything was done for it."""
     stamp = stamp_of(scan, Path(place))
     if earlier and (earlier["status"], earlier["stamp"]) == (WRITTEN, stamp):
-        header = job.out / earlier["file"]
-        if header.is_file() and header.with_suffix(".raw").is_file():
-            return earlier, False
+        there = job.out / earlier["file"]
+        if there.is_file() and there.with_suffix(".raw").is_file():
+            header = _moved(there, job)
+            return {**earlier, "file": str(header.relative_to(job.out))}, header != there
     if not scan.is_ct:
         return _row(place, scan.name, LEFT_OUT, notes=scan.problem), True
     try:
@@ -202,18 +213,33 @@ def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[
     notes = [str(d["reason"]) for d in defects]
     own = (job.out / f"subset{k}" / draft.name for k in SUBSETS)
     there = next((path for path in own if os.path.lexists(path)), None)
-    header = there or job.out / f"subset{job.subset}" / draft.name
     if there is not None and not (earlier and earlier["seriesuid"] == found.uid):
         if _same(draft, there):
-            return there, [*notes, "the same scan was there before"]
+            return _moved(there, job), [*notes, "the same scan was there before"]
         raise UnusableScan(
             f"another scan of the UID {found.uid} is at {there}. Remove the wrong one of the two."
         )
+    if there is not None:
+        there.unlink()  # never the old header with new voxels
+    home = job.out / f"subset{job.subset or 0}" / draft.name
+    header = there if there is not None and job.subset is None else home
     header.parent.mkdir(parents=True, exist_ok=True)
-    header.unlink(missing_ok=True)  # never the old header with new voxels
     for suffix in (".raw", ".mhd"):  # the header last: it makes a scan
         draft.with_suffix(suffix).replace(header.with_suffix(suffix))
+    if there is not None and there != header:
+        there.with_suffix(".raw").unlink(missing_ok=True)
     return header, notes
+
+
+def _moved(there: Path, job: Job) -> Path:
+    """The header of a scan that is there, in the subset that was asked for."""
+    header = job.out / f"subset{job.subset}" / there.name
+    if job.subset is None or header == there:
+        return there
+    header.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".raw", ".mhd"):  # the header last: where it is, the scan is whole
+        there.with_suffix(suffix).replace(header.with_suffix(suffix))
+    return header
 
 
 def _same(draft: Path, there: Path) -> bool:

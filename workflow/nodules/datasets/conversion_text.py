@@ -66,7 +66,9 @@ def line(row: Row, new: bool) -> str:
 def describe(rows: Sequence[Row]) -> str:
     """How many scans there are now, failed and were left out."""
     count = Counter(row["status"] for row in rows)
+    # Two sources may hold the same scan.
+    written = {row["file"] for row in rows if row["status"] == WRITTEN}
     return (
-        f"scans in LUNA16's layout: {count[WRITTEN]}, failed: {count[FAILED]}, "
+        f"scans in LUNA16's layout: {len(written)}, failed: {count[FAILED]}, "
         f"left out: {count[LEFT_OUT]}\n"
     )

@@ -22,6 +22,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT = "1.2.840.10008.1.2"
 CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1")  # with .2.2, legacy
 UNDEFINED = 0xFFFFFFFF  # the length of compressed pixels
+MOST_FRAMES = 65_536
 LONG_VR = (b"OB", b"OW", b"OF", b"OD", b"UN")
 
 Floats = NDArray[np.float64]
@@ -132,6 +133,8 @@ def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
         common = _common(dataset) | {"path": path, "name": name, "defect": defect}
         shared, own = _groups(dataset)
         count = max(int(_number(dataset, "NumberOfFrames", 1)), 1)
+        if count > MOST_FRAMES:
+            raise ValueError(f"{count} frames in one file")
         if count == 1 and not own:
             return [Frame(index=0, count=1, **common, **_place([dataset]))]
         sources = [[*own[i : i + 1], shared, dataset] for i in range(count)]

@@ -149,7 +149,8 @@ def unusable(series: Series, fewest: int = FEWEST) -> str:
         return "it has no pixel spacing or no pixels"
     places = len(series.depths)
     if places < fewest:
-        twice = f" at {places} places" if places < n else ""
+        where = "one place" if places == 1 else f"{places} places"
+        twice = f" at {where}" if places < n else ""
         return f"it has {n} {'slice' if n == 1 else 'slices'}{twice}, fewer than {fewest}"
     return ""
 

@@ -4,11 +4,13 @@ Source: the header files nifti1.h and nifti2.h of the NIfTI Data Format Working 
 there are RAS; they become LPS here and nowhere else.
 """
 
+import contextlib
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from isal import igzip, isal_zlib
@@ -21,6 +23,8 @@ from nodules.images.volume import as_hu, grid_of, in_patient_order
 AGAIN = "Convert or copy the file again."
 SUFFIXES = (".nii", ".nii.gz")
 MAX_VOXELS = 2**30
+MAX_OFFSET = 2**24  # extensions of the header stand before the voxels
+HEADER_BYTES = 1024
 DISAGREE_MM = 0.5  # a qform's quaternion has the precision of single numbers
 TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 TYPES |= {1024: "i8", 1280: "u8"}
@@ -70,10 +74,13 @@ def read_with_stored(
     path: str | os.PathLike[str],
 ) -> tuple[NDArray[np.int16], Geometry, Geometry]:
     """As `read_volume`; then the grid of the voxels in the order in which they are stored."""
-    content = _content(Path(path))
-    header = _header(content, str(path))
-    nz, ny, nx = header.geometry.shape
-    end = header.offset + nz * ny * nx * header.element.itemsize
+    with _opened(Path(path)) as stream:
+        header = _header(stream.read(HEADER_BYTES), str(path))
+        nz, ny, nx = header.geometry.shape
+        end = header.offset + nz * ny * nx * header.element.itemsize
+        # No more than the header tells of: a small file may unpack to a disk full.
+        stream.seek(0)
+        content = stream.read(end)
     if len(content) < end:
         raise FileDefect(str(path), f"{end - len(content)} bytes of voxels are missing", AGAIN)
     stored = np.frombuffer(content, header.element, nz * ny * nx, header.offset)
@@ -83,14 +90,14 @@ def read_with_stored(
     return *in_patient_order(as_hu(values, str(path)), header.geometry), header.geometry
 
 
-def _content(path: Path) -> bytes:
-    """All bytes of the file, uncompressed."""
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file's bytes, uncompressed as they are read; FileDefect where that fails."""
     try:
         require_regular(path)
-        if path.suffix.lower() != ".gz":
-            return path.read_bytes()
-        with igzip.open(path, "rb") as stream:
-            return stream.read()
+        opened = igzip.open if path.suffix.lower() == ".gz" else open
+        with opened(path, "rb") as stream:
+            yield stream
     except (EOFError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc]
         raise FileDefect(str(path), f"not intact gzip data ({error})", AGAIN) from error
     except OSError as error:
@@ -115,8 +122,8 @@ def _header(content: bytes, place: str) -> Header:
     if slope == 0 or not np.isfinite([slope, intercept]).all():  # 0: not scaled
         slope, intercept = 1.0, 0.0
     offset = float(fields["vox_offset"][0])
-    if not 0 <= offset <= len(content):
-        raise FileDefect(place, "its voxels begin behind its end", AGAIN)
+    if not 0 <= offset <= MAX_OFFSET:
+        raise FileDefect(place, f"its voxels begin at byte {offset:.0f}, which is absurd", AGAIN)
     geometry = _geometry(fields, (nz, ny, nx), place)
     element = np.dtype(("<" if fields["dim"].dtype.str[0] == "<" else ">") + TYPES[code])
     return Header(geometry, element, max(int(offset), fields["size"][0]), slope, intercept)

@@ -4,6 +4,7 @@ Source: "Definition of NRRD File Format" of the teem project. Read without ITK, 
 without a space for LPS and says nothing.
 """
 
+import io
 import os
 import zlib
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
         raise FileDefect(place, f"its voxels have the type {shown(kind)}", "Store HU as int16.")
     order = ">" if fields.get("endian", "").lower() == "big" else "<"
     element = np.dtype(order + TYPES[kind])
-    content = _voxels(path, fields, start)
+    content = _voxels(path, fields, start, nz * ny * nx * element.itemsize)
     missing = nz * ny * nx * element.itemsize - len(content)
     if missing > 0:
         raise FileDefect(place, f"{missing} bytes of voxels are missing", AGAIN)
@@ -91,7 +92,8 @@ def _shape(fields: Fields, place: str) -> tuple[int, int, int]:
     sizes = fields.get("sizes", "").split()
     if fields.get("dimension") != "3" or len(sizes) != 3:
         raise FileDefect(place, "it is not one 3-D volume", "Store the scan as one 3-D volume.")
-    numbers = [int(word) if word.isascii() and word.isdigit() else 0 for word in sizes]
+    plain = [word.isascii() and word.isdigit() and len(word) < 10 for word in sizes]
+    numbers = [int(word) if known else 0 for word, known in zip(sizes, plain, strict=True)]
     if min(numbers) < 1 or float(np.prod(numbers, dtype=float)) > MAX_VOXELS:
         raise FileDefect(place, f"its sizes {shown(fields['sizes'])} are absurd", AGAIN)
     nx, ny, nz = numbers
@@ -120,8 +122,8 @@ def _geometry(fields: Fields, shape: tuple[int, int, int], place: str) -> Geomet
     return grid_of(np.diag([*SPACES[space.lower()], 1]) @ affine, shape, place)
 
 
-def _voxels(path: Path, fields: Fields, start: int) -> bytes:
-    """The bytes of the voxels, uncompressed."""
+def _voxels(path: Path, fields: Fields, start: int, most: int) -> bytes:
+    """The bytes of the voxels, uncompressed; no more than `most` are unpacked."""
     place = str(path)
     name = fields.get("data file")
     skip = fields.get("byte skip", "0")
@@ -138,7 +140,8 @@ def _voxels(path: Path, fields: Fields, start: int) -> bytes:
         reason = f"its voxels are stored as {shown(encoding) or 'nobody knows what'}"
         raise FileDefect(place, reason, "Write it as raw or gzip.")
     try:
-        return igzip.decompress(content)
+        with igzip.IGzipFile(fileobj=io.BytesIO(content)) as packed:
+            return packed.read(most)
     except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc]
         raise FileDefect(place, f"its voxels are not intact gzip data ({error})", AGAIN) from error
 

@@ -9,10 +9,11 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,7 @@ METAIMAGE = ".mhd"
 VOXELS = (".raw", ".zraw")  # of a header that names them
 SUFFIXES = (METAIMAGE, metaimage_local.SUFFIX, *nifti.SUFFIXES, *nrrd.SUFFIXES)
 FORMS = "a DICOM file, folder or zip, .mhd, .mha, .nii, .nii.gz, .nrrd"
+MOST_TOLD = 3  # series in a note
 MOST_ZIP_BYTES = 64 << 30  # uncompressed: a hundred scans and more
 
 Volume = tuple[NDArray[np.int16], Geometry, Geometry]  # HU, its grid, the grid as stored
@@ -73,6 +75,7 @@ class Found:
     chosen:  of DICOM: the series that is read.
     problem: why it cannot be read, "" for nothing.
     is_ct:   whether the scan is one that should be there: no study of X-rays, say.
+    place:   the folder or file below the source that holds all its files; "" for the source.
     """
 
     source: str
@@ -84,6 +87,7 @@ class Found:
     problem: str = ""
     is_ct: bool = True
     notes: tuple[str, ...] = field(default=())
+    place: str = ""
 
     def read(self) -> Reading:
         """Read the voxels. Raises UserError where they cannot be read."""
@@ -102,7 +106,8 @@ class Found:
             uid, notes = _stem(self.files[0]), []
         uid = uid if is_uid(uid) else made_uid(voxels)
         notes = [*notes, *self.notes]
-        return Reading(uid, voxels, geometry, stored, self.form, self.source, tuple(notes))
+        source = self.place or self.source
+        return Reading(uid, voxels, geometry, stored, self.form, source, tuple(notes))
 
 
 def read(path: str | os.PathLike[str], series: str = "") -> Reading:
@@ -128,8 +133,7 @@ def opened(path: str | os.PathLike[str], wanted: Iterable[str] = ()) -> Iterator
     Raises UserError where no scan is found.
     """
     root, wanted = Path(path), tuple(wanted)
-    if not root.exists():
-        raise UserError(f"{escaped(str(root))}: no such file or folder. Check the path.")
+    _require_there(root)
     with contextlib.ExitStack() as stack:
         if is_zip(root):
             unpacked = stack.enter_context(tempfile.TemporaryDirectory(prefix="luna16-"))
@@ -139,6 +143,25 @@ def opened(path: str | os.PathLike[str], wanted: Iterable[str] = ()) -> Iterator
         else:
             files = [(root, root.name)]
         yield _found(root, files, wanted)
+
+
+def _require_there(root: Path) -> None:
+    """UserError unless a path leads to a folder or a regular file that may be read.
+
+    Who opens a named pipe waits for a writer, perhaps for ever.
+    """
+    place = escaped(str(root))
+    try:
+        kind = root.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{place}: no such file or folder. Check the path.") from None
+    except (OSError, ValueError) as error:  # ValueError: of a NUL in its name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{place}: cannot be read ({reason}). Check the path.") from error
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise UserError(f"{place}: it is neither a file nor a folder. Name {FORMS}.")
+    if not os.access(root, os.R_OK | (os.X_OK if stat.S_ISDIR(kind) else 0)):
+        raise UserError(f"{place}: you may not read it. Ask its owner, or copy it.")
 
 
 def is_zip(path: Path) -> bool:
@@ -154,9 +177,17 @@ def made_uid(voxels: NDArray[np.int16]) -> str:
 
 
 def _listed(folder: Path) -> list[tuple[Path, str]]:
-    """Regular files below a folder, by name; hidden ones and zips are left out."""
+    """Regular files below a folder, by name; hidden ones and zips are left out.
+
+    A folder that may not be listed is among them, so that it is told like a file that cannot be
+    read: slices may lie in it.
+    """
     found = []
-    for place, folders, names in os.walk(folder):
+
+    def closed(error: OSError) -> None:
+        found.append((Path(error.filename), os.path.relpath(error.filename, folder)))
+
+    for place, folders, names in os.walk(folder, onerror=closed):
         folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__MACOSX")
         for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
             if path.is_file() and not is_zip(path):
@@ -276,8 +307,26 @@ def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[
         chosen=chosen,
         problem=problem,
         is_ct=any(series.first.modality == "CT" for series in own),
-        notes=notes,
+        notes=(*notes, *_others(own, chosen, reasons)),
+        place=_below(root, [frame.name for frame in frames]),
     )
+
+
+def _others(own: list[Series], chosen: Series | None, reasons: Mapping[str, str]) -> list[str]:
+    """A note on the series that are not taken, where one is, and why."""
+    others = [f"{s.name}: {reasons[s.name]}" for s in own if chosen and s is not chosen]
+    more = [f"and {len(others) - MOST_TOLD} more"] if len(others) > MOST_TOLD else []
+    told = "; ".join([*others[:MOST_TOLD], *more])
+    return [f"other series of the study left out: {told}"] if others else []
+
+
+def _below(root: Path, names: Iterable[str]) -> str:
+    """The folder or file below a folder that holds all of some files; "" for itself or a zip."""
+    if not root.is_dir():
+        return ""
+    own = {Path(name) for name in names}
+    common = os.path.commonpath(own if len(own) == 1 else [path.parent for path in own])
+    return f"{root}/{common}" if common.strip(".") else ""
 
 
 def suffix_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.inference import slicewise, volumewise
+from nodules.inference import scan_lungs, slicewise, volumewise
 from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
 from nodules.prepare.lungs import Mask
@@ -26,14 +26,15 @@ class System:
     """How a kind of model finds nodules.
 
     build: makes its detector of a model's networks.
-    roles: networks that it cannot do without.
+    roles: networks that it cannot do without. further: others that it may have, or lungs may need.
     """
 
     build: Callable[[Ensemble], Detector]
     roles: tuple[str, ...]
+    further: tuple[str, ...] = (scan_lungs.ROLE,)
 
 
 SYSTEMS: Mapping[str, System] = {
-    "slices": System(slicewise.detector, ("unet",)),
+    "slices": System(slicewise.detector, ("unet",), ("presence", "malignancy", scan_lungs.ROLE)),
     "volumes": System(volumewise.detector, ("unet3d", "reduction")),
 }

@@ -1,6 +1,7 @@
 """A model file's networks, built and ready, by what each of them decides."""
 
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from nodules.base.files import FileDefect, UserError
 from nodules.inference import exported
 from nodules.learning.networks import bundle
 from nodules.learning.networks.bundle import Bundle
+
+MOST = 4096  # of any number that shapes a network
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,13 @@ class Ensemble:
         return self.bundles[role][0].input
 
 
+# What the building of networks raises for settings that none of ours has.
+UNBUILT = (
+    *(UserError, KeyError, TypeError, ValueError, AssertionError, AttributeError),
+    *(RuntimeError, ArithmeticError, MemoryError, IndexError),
+)
+
+
 def load(path: str | Path, device: torch.device) -> Ensemble:
     """Read a model file and build its networks on a device.
 
@@ -42,10 +52,33 @@ def load(path: str | Path, device: torch.device) -> Ensemble:
         made = Ensemble(manifest, device)
         for number, told in enumerate(manifest["networks"]):
             try:
-                own = bundle.restore(Path(folder, str(number), "model.json"), device)
-            except (UserError, KeyError, TypeError, ValueError, AssertionError) as error:
-                said = str(error).replace(f"{folder}/", "").split(". ")[0]
+                place = Path(folder, str(number), "model.json")
+                _require_fitting(told["manifest"]["network"], place.with_suffix(".pt"))
+                own = bundle.restore(place, device)
+            except UNBUILT as error:
+                said = str(error).replace(f"{folder}/{number}/", "").splitlines()[0]
+                said = said.split(". ")[0].rstrip(".")[:200] or type(error).__name__
                 reason = f"{told['file']} in it cannot be used ({said})"
                 raise FileDefect(str(path), reason, exported.OTHER) from error
             made.bundles.setdefault(told["role"], []).append(own)
     return made
+
+
+def _require_fitting(made: Mapping[str, Any], weights: Path) -> None:
+    """UserError where a network would be larger than its weights: none is built to a size alone."""
+    if any(number > MOST for number in _numbers(made["settings"])):
+        raise UserError(f"a number of its settings is above {MOST}")
+    with torch.device("meta"):  # shapes, and no memory
+        network = bundle.architecture(made["name"]).build(made["settings"], 0)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+    if size > weights.stat().st_size:
+        raise UserError("its settings are those of a larger network than its weights")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """All numbers in nested lists and dictionaries."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(inner)
+    elif isinstance(value, int | float):
+        yield value

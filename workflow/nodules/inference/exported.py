@@ -22,7 +22,14 @@ SUFFIX = ".luna16"
 FORMAT = 1
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 KIND = "luna16 model"
-NEEDED = ("format", "kind", "name", "system", "settings", "networks", "input", "intended_use")
+NEEDED = {
+    **{"format": int, "kind": str, "name": str, "system": str, "settings": dict, "networks": list},
+    **{"input": dict, "intended_use": str},
+}
+# What is told besides, by its type; a file may lack it.
+TOLD = {"ensemble": str, "scores": list, "licence": str, "version": str, "data": dict}
+TOLD |= {"made_with": dict}
+END = b"PK\x05\x06"  # of a zip's last 22 bytes, where it has no comment
 MEMBER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.pt")
 MOST_MANIFEST_BYTES = 16 << 20
 WHEN = (1980, 1, 1, 0, 0, 0)  # zip's first day: equal models make equal files
@@ -99,6 +106,8 @@ def _opened(path: Path) -> zipfile.ZipFile:
     try:
         with path.open("rb") as stream:
             begins = stream.read(43)
+            stream.seek(max(path.stat().st_size - 22, 0))
+            ends = stream.read(4)
         ours = begins[:4] == b"PK\x03\x04" and begins[30:] == MANIFEST.encode()
         if not zipfile.is_zipfile(path):
             raise _cut_short(path) if ours else FileDefect(str(path), NO_MODEL, OTHER)
@@ -113,10 +122,13 @@ def _opened(path: Path) -> zipfile.ZipFile:
     names = [member.filename for member in members]
     plain = all(m.compress_type == zipfile.ZIP_STORED and m.flag_bits & 1 == 0 for m in members)
     whole = all(m.compress_size == m.file_size for m in members)
-    if MANIFEST not in names or SUMS not in names:
+    if not ours or MANIFEST not in names or SUMS not in names:
         packed.close()
         # What is left of a model may end with the list of a network's own zip.
         raise _cut_short(path) if ours else FileDefect(str(path), NO_MODEL, OTHER)
+    if ends != END:
+        packed.close()
+        raise FileDefect(str(path), "something was added behind its end", COPY)
     if not plain or not whole or sum(m.file_size for m in members) > path.stat().st_size:
         raise _closing(packed, path, "its members are compressed, encrypted or overlap")
     if len(set(names)) < len(names):
@@ -164,9 +176,12 @@ def _require_ours(manifest: Any, path: Path) -> None:
         reason = f"it is of format {found}, but this version reads {FORMAT}"
         raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
     missing = [key for key in NEEDED if key not in manifest]
+    known = [key for key in (*NEEDED, *TOLD) if key in manifest]
+    odd = [key for key in known if not isinstance(manifest[key], (NEEDED | TOLD)[key])]
     networks = manifest.get("networks")
-    if missing or not isinstance(networks, list) or not all(map(_is_network, networks)):
-        told = f"it lacks {', '.join(missing)}" if missing else "its networks are not told rightly"
+    if missing or odd or not networks or not all(map(_is_network, networks)):
+        told = "its networks are not told rightly" if not odd else f"its {odd[0]} is none"
+        told = f"it lacks {', '.join(missing)}" if missing else told
         raise FileDefect(str(path), f"its manifest is not a model's: {told}", OTHER)
     names = [network["file"] for network in networks]
     if len(set(names)) < len(names) or not all(map(MEMBER.fullmatch, names)):

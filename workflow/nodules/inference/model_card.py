@@ -4,17 +4,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nodules.base.messages import escaped
 from nodules.inference import exported
 from nodules.inference.exporting import SETS
 
 WIDTH = 16
+# What the operating points of scores are called.
+POINTS = {
+    **{"": "", "best_8_per_scan": ", the 8 surest of each scan"},
+    "1": ", at 1 false alarm a scan",
+}
 LEFT_OUT = ("lungs", "slices", "volumes", "output")  # of a network's input: told of all or before
 
 
 def card(manifest: Mapping[str, Any], place: str) -> str:
     """The card as text; whatever an unknown version left out is left out here, too."""
     parts = [
-        f"{manifest['name']} ({place})",
+        f"{escaped(manifest['name'])} ({escaped(place)})",
         *_lines("use", [manifest["intended_use"]]),
         *_lines("system", [f"{manifest['system']}: {manifest.get('ensemble', '')}"]),
         *_lines("networks", _networks(manifest)),
@@ -32,7 +38,7 @@ def card(manifest: Mapping[str, Any], place: str) -> str:
 def _lines(head: str, texts: Iterator[str] | list[str]) -> Iterator[str]:
     """Texts beside a head, one a line."""
     for number, text in enumerate(texts):
-        yield f"  {head if number == 0 else '':{WIDTH}}{text}"
+        yield f"  {head if number == 0 else '':{WIDTH}}{escaped(text)}"
 
 
 def _networks(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -83,14 +89,16 @@ def _scores(rows: Any) -> Iterator[str]:
     for name in dict.fromkeys(row["set"] for row in rows):
         yield f"{name} ({SETS.get(name, 'scans of the run')}):"
         for row in (r for r in rows if r["set"] == name):
-            point = f" ({row['point']})" if row.get("point") else ""
-            yield (
-                f"  {row['measure']}, {row['system']}{point}: {_number(row['value'])} "
-                f"({_number(row['low'])} to {_number(row['high'])}), {row['n']} {row['unit']}"
-            )
+            yield f"  {_score(row)}"
     if not rows:
         yield "none are told"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _score(row: Mapping[str, Any]) -> str:
+    """A score in a line, with its interval where it has one, and on how many it stands."""
+    point = POINTS.get(row.get("point") or "", f", {row.get('point')}")
+    value = "none" if row["value"] is None else f"{row['value']:.3f}"
+    known = row["low"] is not None and row["high"] is not None
+    interval = f" ({row['low']:.3f} to {row['high']:.3f})" if known else ""
+    unit = row["unit"].removesuffix("s") if row["n"] == 1 else row["unit"]
+    return f"{row['measure']}, {row['system']}{point}: {value}{interval}, {row['n']} {unit}"

@@ -64,19 +64,26 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
         reason = f"its system '{str(made.manifest['system'])[:40]}' is not known here"
         raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
     missing = [role for role in system.roles if not made.networks(role)]
+    unknown = set(made.bundles) - {*system.roles, *system.further}
     if missing:
         raise FileDefect(str(path), f"it has no network {missing[0]}", exported.OTHER)
+    if unknown:
+        reason = f"what its network '{min(unknown)[:40]}' is for is not known here"
+        raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")
     try:
         fitted = made.manifest["settings"]
         return Model(
             made.manifest,
             _lungs(made, path),
             system.build(made),
-            _fitted(fitted.get("threshold"), CHOSEN),
-            _fitted(fitted.get("temperature"), 1.0),
+            _fitted(fitted.get("threshold"), CHOSEN, 0.0, 1.0),
+            _fitted(fitted.get("temperature"), 1.0, 1e-6, 1e6),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise FileDefect(str(path), f"its manifest lacks {error}", exported.OTHER) from error
+    except (AttributeError, TypeError, ValueError) as error:
+        reason = f"its manifest cannot be used ({str(error)[:100]})"
+        raise FileDefect(str(path), reason, exported.OTHER) from error
 
 
 def _lungs(made: Ensemble, path: str | Path) -> LungFinder:
@@ -90,9 +97,12 @@ def _lungs(made: Ensemble, path: str | Path) -> LungFinder:
     return LungFinder(way, made)
 
 
-def _fitted(value: float | None, otherwise: float) -> float:
-    """A number that was fitted, or another where none could be."""
-    return otherwise if value is None else float(value)
+def _fitted(value: float | None, otherwise: float, least: float, most: float) -> float:
+    """A number that was fitted, or another where none could be; ValueError for an absurd one."""
+    number = otherwise if value is None else float(value)
+    if not least <= number <= most:
+        raise ValueError(f"a threshold or temperature of {number:g}")
+    return number
 
 
 def _device(asked: str, free: torch.device) -> torch.device:
@@ -101,9 +111,9 @@ def _device(asked: str, free: torch.device) -> torch.device:
         return free
     try:
         device = torch.device(asked)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # of some devices nothing comes back
     except Exception as error:  # torch raises many types for a device that is none
-        reason = str(error).splitlines()[0][:80]
+        reason = str(error).splitlines()[0][:80].rstrip(" .")
         raise UserError(
             f"--device {asked}: not a device here ({reason}). Name auto or cpu."
         ) from error

@@ -29,9 +29,10 @@ from nodules.report.pages import findings as findings_page
 FORMAT = 1
 TABLE, DETAILS, LABELS, PAGE = "findings.csv", "findings.json", "findings.nii.gz", "report.html"
 SEGMENTATION, REPORT = "findings.seg.dcm", "findings.sr.dcm"
+OURS = (TABLE, DETAILS, LABELS, PAGE, SEGMENTATION, REPORT, "reader.html")
 SCANS = "predicted.csv"
 SCAN_COLUMNS = (
-    *("source", "name", "status", "seriesuid", "folder", "reported", "candidates"),
+    *("source", "name", "place", "status", "seriesuid", "folder", "reported", "candidates"),
     *("headline", "notes", "stamp"),
 )
 DONE, FAILED, LEFT_OUT = "done", "failed", "left out"
@@ -87,7 +88,7 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
     shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
     rows = []
     try:
-        for source in conversion.expanded(sources):
+        for source in conversion.distinct(conversion.expanded(sources)):
             for row, new in _of_source(source, job, listener):
                 rows.append(row)
                 row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
@@ -186,7 +187,7 @@ def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
 
 def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row, bool]]:
     """A row for each scan of a source, and whether anything was done for it."""
-    place = str(source.absolute())
+    place = str(source)
     known = [r for r in row_tables.read(job.out / SCANS, SCAN_COLUMNS) if r["source"] == place]
     with contextlib.ExitStack() as stack:
         try:
@@ -204,8 +205,9 @@ def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row
                 yield _one(scan, place, by_name.get(scan.name), job, listener.far)
                 continue
             # What lies beside a CT is left out; alone it is what was asked for.
-            status, told = (LEFT_OUT, "") if beside else (FAILED, f"{place}: ")
-            yield _row(place, scan.name, status, notes=f"{told}{scan.problem}"), True
+            status, own = LEFT_OUT if beside else FAILED, scan.place or place
+            told = f"{own}: {scan.problem}"
+            yield _row(place, scan.name, status, place=own, notes=told), True
 
 
 def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> tuple[Row, bool]:
@@ -215,49 +217,96 @@ def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> t
     unchanged = earlier is not None and (earlier["status"], earlier["stamp"]) == (DONE, stamp)
     if earlier and unchanged and (job.out / earlier["folder"] / DETAILS).is_file():
         return earlier, False
-    uid = ""
+    told = {"place": scan.place or scan.source}
     try:
         far("read", 0.0)
         read = scan.read()
-        uid = read.uid
-        folder = job.out / uid
-        if os.path.lexists(folder) and not (earlier and earlier["folder"] == uid):
-            raise UserError(
-                f"{place}: findings of another scan of the UID {uid} are in {folder}. Name another "
-                "--out, or remove them."
-            )
+        told["seriesuid"] = read.uid
         findings = job.predict(read, far)
         far("write", 0.0)
-        notes = _placed(folder, findings, read, scan.chosen, job)
+        notes = _put(scan, earlier, findings, read, job)
     except UserError as error:
-        return _row(place, scan.name, FAILED, uid, notes=str(error)), True
+        return _row(place, scan.name, FAILED, **told, notes=_failed(str(error), earlier, job)), True
     except OSError:
         raise  # of the folder written to, which no other scan will find better
     except Exception as error:  # a defect of ours: told, and the other scans are done
-        told = f"{place}: failed unexpectedly ({type(error).__name__}: {str(error)[:200]})"
-        return _row(place, scan.name, FAILED, uid, notes=f"{told}. Please report it."), True
+        reason = f"{place}: failed unexpectedly ({type(error).__name__}: {str(error)[:200]})"
+        reason = _failed(f"{reason}. Please report it.", earlier, job)
+        return _row(place, scan.name, FAILED, **told, notes=reason), True
     known = {
-        **{"folder": uid, "stamp": stamp, "headline": findings.headline()},
+        **{"folder": read.uid, "stamp": stamp, "headline": findings.headline()},
         **{"reported": str(len(findings.reported)), "candidates": str(len(findings))},
         "notes": "; ".join([*findings.notes, *notes]),
     }
-    return _row(place, scan.name, DONE, uid, **known), True
+    return _row(place, scan.name, DONE, **told, **known), True
+
+
+def _failed(reason: str, earlier: Row | None, job: Job) -> str:
+    """Why a scan failed, and that findings of an earlier time are still there, if they are."""
+    if not earlier or not earlier["folder"] or not (job.out / earlier["folder"]).is_dir():
+        return reason
+    return f"{reason} Findings of an earlier time are still in {job.out / earlier['folder']}."
+
+
+def _put(
+    scan: Found, earlier: Row | None, findings: Findings, read: Reading, job: Job
+) -> list[str]:
+    """Put a scan's files in place; notes on what could not be written or was there before.
+
+    The folder's own findings.json says whose it is, since a run may be killed between the folder
+    and its row. Raises UserError where another scan's findings are there, or anything else.
+    """
+    folder, place = job.out / read.uid, escaped(read.source)
+    there = _source_in(folder)
+    known = there is None and earlier is not None and earlier["folder"] == read.uid
+    own = there == place and not _is_of_another(scan.name, read.uid, place, job)
+    if known or own or not os.path.lexists(folder):
+        return _placed(folder, findings, read, scan.chosen, job)
+    told = "holds no findings"
+    if there is not None:
+        with contextlib.suppress(OSError):
+            if (folder / TABLE).read_text() == table(findings):
+                return [f"the same scan is at {there}, and its findings are the same"]
+        told = f"holds findings of another scan of this UID, {there}"
+    raise UserError(f"{place}: the folder {folder} {told}. Name another --out, or remove it.")
+
+
+def _is_of_another(name: str, uid: str, place: str, job: Job) -> bool:
+    """Whether the folder of a UID holds another scan of the same place, as two studies may be."""
+    rows = row_tables.read(job.out / SCANS, SCAN_COLUMNS)
+    return any(r["folder"] == uid and r["place"] == place and r["name"] != name for r in rows)
+
+
+def _source_in(folder: Path) -> str | None:
+    """Which scan's findings a folder holds; None where it is not there or holds none."""
+    try:
+        return str(files.read_json(folder / DETAILS)["source"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _placed(
     folder: Path, findings: Findings, read: Reading, series: Series | None, job: Job
 ) -> list[str]:
-    """Write a scan's files beside their place and rename the folder; what could not be written."""
-    draft = job.unfinished / folder.name
+    """Write a scan's files beside their place and rename the folder; what could not be written.
+
+    What others put into an earlier folder, such as a reader's verdicts, stays.
+    """
+    draft, old = job.unfinished / folder.name, job.unfinished / "old"
     draft.mkdir(parents=True, exist_ok=True)
     notes = write(draft, findings, read.voxels, series)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        for path in (p for p in folder.iterdir() if p.name not in OURS):
+            copy = shutil.copytree if path.is_dir() else shutil.copy2
+            copy(path, draft / path.name)
+        folder.replace(old)
     draft.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
     return notes
 
 
-def _row(place: str, name: str, status: str, uid: str = "", **known: str) -> Row:
+def _row(source: str, name: str, status: str, **known: str) -> Row:
     """A row of the table of scans; what is not known is empty."""
     row = dict.fromkeys(SCAN_COLUMNS, "")
-    row |= {"source": place, "name": name, "status": status, "seriesuid": uid}
+    row |= {"source": source, "name": name, "status": status}
     return row | {key: escaped(value) for key, value in known.items()}
