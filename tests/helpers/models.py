@@ -77,6 +77,7 @@ def _packed(
         metrics(),
         {"version": "0.1.0", "data": {"source": "drawn"}, "made_with": {"commit": "none"}},
         system,
+        froc=froc(),
     )
     weights = {n["file"]: m.with_suffix(".pt") for n, m in zip(networks, models, strict=True)}
     exported.write(folder / "small.luna16", manifest, weights)
@@ -200,6 +201,18 @@ def metrics() -> Any:
     row |= {"measure": "cpm", "system": "unet_resnet", "set": "test", "unit": "scans"}
     row |= {"value": 0.5, "low": 0.25, "high": 0.75, "n": 4}
     return tables.frame("metrics", [row])
+
+
+def froc() -> Any:
+    """Table `froc` of one system: two corners, and the start, which has no threshold."""
+    corners = [(0.0, 0.0, np.nan), (2.0, 0.9, 0.2), (0.5, 0.6, 0.7)]
+    row = {"system": "unet_resnet", "set": "out_of_fold", "point": "corner"}
+    row |= {"low": np.nan, "high": np.nan}
+    rows = [
+        row | {"fp_per_scan": alarms, "sensitivity": found, "threshold": threshold}
+        for alarms, found, threshold in corners
+    ]
+    return tables.frame("froc", rows)
 
 
 def scan(nodules: Sequence[Sequence[float]] = chest.NODULES) -> tuple[np.ndarray, Geometry]:

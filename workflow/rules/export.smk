@@ -1,6 +1,6 @@
 """The models that leave the run: all networks in one file; on the phantom, tried on a DICOM scan.
 
-Requires: results/models/*/fold_*/model.{json,pt}, results/evaluation/{metrics.parquet,presence.json},
+Requires: results/models/*/fold_*/model.{json,pt}, results/evaluation/{metrics,froc}.parquet, presence.json,
           results/scans/scans.parquet, results/folds/folds.parquet; of the detector in 3-D
           results/reduction/fold_*/{judged,candidates}.parquet, results/scans/{nodules,excluded}.parquet.
 Produces: results/models/{name}.luna16, {name}_3d.luna16; results/predicted/ with the phantom;
@@ -29,6 +29,7 @@ rule export_model:
         weights=expand("results/models/{place}/model.pt", place=OF_MODEL),
         presence="results/evaluation/presence.json" if PRESENCE else [],
         metrics="results/evaluation/metrics.parquet",
+        froc="results/evaluation/froc.parquet",
         scans="results/scans/scans.parquet",
         folds="results/folds/folds.parquet",
         code=code("export_model"),
@@ -64,6 +65,7 @@ rule export_volumes:
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         metrics="results/evaluation/metrics.parquet",
+        froc="results/evaluation/froc.parquet",
         scans="results/scans/scans.parquet",
         folds="results/folds/folds.parquet",
         code=code("export_volumes"),

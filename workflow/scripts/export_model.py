@@ -23,6 +23,7 @@ def main(snakemake):
         facts_of(inputs, params, Path(snakemake.scriptdir)),
         system,
         exporting.ALL if params.whole else exporting.FOLDS,
+        tables.read(inputs.froc, "froc"),
     )
     files = dict(zip((n["file"] for n in networks), map(Path, inputs.weights), strict=True))
     exported.write(Path(snakemake.output.model), manifest, files)

@@ -27,6 +27,7 @@ def main(snakemake):
         tables.read(inputs.metrics, "metrics"),
         facts_of(inputs, params, Path(snakemake.scriptdir)),
         exporting.IN_3D,
+        froc=tables.read(inputs.froc, "froc"),
     )
     files = dict(zip((n["file"] for n in networks), map(Path, inputs.weights), strict=True))
     exported.write(Path(snakemake.output.model), manifest, files)

@@ -24,8 +24,11 @@ def main(snakemake):
             findings = predict.predict(read, model)
             written = Path(folder, "findings")
             delivery.write(written, findings, read.voxels, scan.chosen)
-        for name in snakemake.output:
-            write_bytes(name, (written / Path(name).name).read_bytes())
+        home = Path(snakemake.output.findings).parent
+        # No output, since there is none without a reported finding.
+        (home / delivery.SEGMENTATION).unlink(missing_ok=True)
+        for path in written.iterdir():
+            write_bytes(home / path.name, path.read_bytes())
     jobs.log.info("%s: %s", findings.uid, findings.headline())
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import os
 import random
 import shutil
 import zipfile
@@ -14,7 +15,7 @@ import SimpleITK as sitk
 
 from helpers import dicom_files as made
 from nodules.base.files import UserError
-from nodules.images import metaimage, metaimage_local, nrrd, reading, volume
+from nodules.images import metaimage, metaimage_local, nifti, nrrd, reading, volume
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_writing import write_volume
 
@@ -305,7 +306,24 @@ def four_dimensions(folder: Path) -> Path:
     return folder / "scan.mha"
 
 
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def frames(folder: Path) -> Path:
+    (image,) = made.series(HU[:1])
+    image.NumberOfFrames = 2**31 - 1
+    return made.write(folder, [image])
+
+
 BAD_FILES = {
+    "a pipe": (pipe, "it is neither a file nor a folder"),
+    "two thousand million frames": (frames, "2147483647 frames in one file"),
+    "nrrd of a size of 5000 digits": (
+        lambda f: nrrd_with(f, "sizes", f"sizes: {'9' * 5000} 1 1"),
+        r"its sizes 9{64}\.\. are absurd",
+    ),
     "no such file": (lambda f: f / "absent", "no such file or folder"),
     "an empty folder": (lambda f: f, "no scan among its 0 files"),
     "a text": (lambda f: plain(f, "a.txt", b"x"), "neither DICOM nor a volume"),
@@ -358,6 +376,51 @@ def test_a_bad_file_is_one_sentence(tmp_path, what):
         reading.read(path)
     text = str(error.value)
     assert text.startswith(str(tmp_path)) and "\n" not in text and text.endswith(".")
+
+
+def test_no_more_is_unpacked_than_a_header_tells_of(tmp_path, monkeypatch):
+    asked = []
+
+    class Counted(nifti.igzip.IGzipFile):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr(nifti.igzip, "open", Counted)
+    sitk.WriteImage(picture(), str(tmp_path / "scan.nii"))
+    content = (tmp_path / "scan.nii").read_bytes()
+    (tmp_path / "scan.nii.gz").write_bytes(gzip.compress(content + bytes(1 << 20)))
+    assert is_the_scan(reading.read(tmp_path / "scan.nii.gz"))
+    assert asked == [nifti.HEADER_BYTES, len(content)]
+
+
+def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
+    shuffled(tmp_path / "in/dicom")
+    (tmp_path / "in/closed").mkdir()
+    walk = os.walk
+
+    def closed(folder, onerror):
+        onerror(PermissionError(13, "Permission denied", str(tmp_path / "in/closed")))
+        return walk(folder)
+
+    monkeypatch.setattr(reading.os, "walk", closed)
+    read = reading.read(tmp_path / "in")
+    assert any(note.startswith("left out: closed: cannot be read") for note in read.notes)
+
+
+def test_the_series_that_are_not_taken_are_told_with_the_reason(tmp_path):
+    shuffled(tmp_path / "in")
+    thick = made.series(HU[::2], made.positions(len(HU[::2]), 5.0), SeriesInstanceUID="1.2.3.5")
+    made.write(tmp_path / "in/thick", thick)
+    read = reading.read(tmp_path / "in")
+    told = "other series of the study left out: 1.2.3.5: its slices are thicker: every 5 mm"
+    assert read.uid == "1.2.3.4" and told in read.notes
+
+
+def test_a_scan_in_a_folder_of_many_is_where_its_files_are(tmp_path):
+    shuffled(tmp_path / "in/patient 7/CT")
+    assert reading.read(tmp_path / "in").source == f"{tmp_path}/in/patient 7/CT"
+    assert reading.read(tmp_path / "in/patient 7/CT").source == f"{tmp_path}/in/patient 7/CT"
 
 
 def test_a_gzip_of_something_else_is_named(tmp_path):

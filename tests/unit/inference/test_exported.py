@@ -13,7 +13,7 @@ import torch
 
 from helpers import models
 from nodules.base.files import UserError, sha256
-from nodules.inference import ensemble, exported, exporting, model_card
+from nodules.inference import ensemble, export_froc, exported, exporting, model_card
 
 CPU = torch.device("cpu")
 
@@ -84,6 +84,28 @@ def test_the_manifest_says_what_a_person_must_know(model):
     )
 
 
+def test_the_manifest_carries_the_froc_of_the_run_and_the_card_what_the_threshold_costs(model):
+    manifest = exported.read_manifest(model)
+    told = manifest["froc"]
+    assert (told["system"], told["set"]) == ("unet_resnet", "out_of_fold")
+    assert told["threshold"] == [0.7, 0.2] and told["false_alarms_per_scan"] == [0.5, 2.0]
+    assert "0.50 false alarms a scan, sensitivity 0.600: scans that each fold leaves out" in (
+        model_card.card(manifest, "small.luna16")
+    )
+    points = export_froc.points_of(told)
+    assert export_froc.at(points, 0.8) == (0, 0), "above every mark"
+    assert export_froc.at(points, 0.7) == (0.5, 0.6)
+    assert export_froc.at(points, 0.1) is None, "the curve does not reach so far down"
+
+
+def test_a_long_froc_is_thinned_with_its_ends_kept(model):
+    own = models.froc().iloc[[0] * 999].assign(threshold=np.linspace(1, 0, 999))
+    told = export_froc.froc_of(own, "unet_resnet")
+    assert len(told["threshold"]) == export_froc.MOST_POINTS
+    assert (told["threshold"][0], told["threshold"][-1]) == (1.0, 0.0)
+    assert export_froc.froc_of(own, "another") is None
+
+
 def test_equal_networks_make_equal_files(model, tmp_path):
     assert sha256(models.make_model(tmp_path)) == sha256(model)
 
@@ -130,6 +152,31 @@ def test_whatever_is_changed_anywhere_is_a_sentence_or_harmless(model, tmp_path)
             assert told == own
 
 
+def test_what_is_added_before_or_behind_is_noticed(model, tmp_path):
+    content, other = model.read_bytes(), tmp_path / "longer.luna16"
+    other.write_bytes(content + b"and more")
+    refused(other, "something was added behind its end")
+    other.write_bytes(b"and more" + content)
+    refused(other, "no model of luna16")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"filters": 10**9, "depth": 2, "context": 1}, "is above 4096"),
+        ({"filters": 4000, "depth": 3, "context": 1}, "a larger network than its weights"),
+        ({"filters": 2, "depth": 60, "context": 1}, "cannot be used"),
+    ],
+)
+def test_no_network_is_built_to_a_size_of_the_files_own_choosing(model, tmp_path, settings, reason):
+    def change(manifest):
+        manifest["networks"][0]["manifest"]["network"]["settings"] = settings
+
+    path = packed_again(model, tmp_path / "large.luna16", with_manifest(change))
+    with pytest.raises(UserError, match=reason):
+        ensemble.load(path, CPU)
+
+
 def test_other_files_are_no_models(model, tmp_path):
     (tmp_path / "text.luna16").write_text("weights\n")
     with zipfile.ZipFile(tmp_path / "zip.luna16", "w") as other:
@@ -160,6 +207,9 @@ def _file(manifest, name):
         (lambda m: m.update(format=2), "it is of format 2, but this version reads 1"),
         (lambda m: m.update(kind="something"), "no model of luna16"),
         (lambda m: m.pop("settings"), "lacks settings"),
+        (lambda m: m.update(system=["slices"]), "its system is told otherwise"),
+        (lambda m: m.update(scores="good"), "its scores is told otherwise"),
+        (lambda m: m.update(networks=[]), "networks are not told rightly"),
         (lambda m: m.update(networks=[{"file": 3}]), "networks are not told rightly"),
         (lambda m: _file(m, "../../evil.pt"), "names that none of ours has"),
         (lambda m: _file(m, "/etc/evil.pt"), "names that none of ours has"),

@@ -213,6 +213,28 @@ def test_a_model_of_another_system_or_without_networks_is_refused(tmp_path, monk
         predict.open_model(path, "cpu", 1)
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"threshold": 1.5}, "of 1.5"),
+        ({"threshold": "high"}, "could not convert"),
+        ({"temperature": 0}, "of 0"),
+    ],
+)
+def test_a_model_of_absurd_settings_is_refused(tmp_path, settings, told):
+    path = models.make_model(tmp_path, **settings)
+    with pytest.raises(UserError, match=rf"its manifest cannot be used \(.*{told}"):
+        predict.open_model(path, "cpu", 1)
+
+
+def test_a_network_of_a_role_that_is_not_known_is_not_passed_over(tmp_path, monkeypatch):
+    path = models.make_model(tmp_path, ("unet", "presence"))
+    system = detectors.System(slicewise.detector, ("unet",))
+    monkeypatch.setattr(predict, "SYSTEMS", {"slices": system})
+    with pytest.raises(UserError, match="what its network 'presence' is for is not known here"):
+        predict.open_model(path, "cpu", 1)
+
+
 def test_another_detector_fits_behind_the_same_function(scan, model):
     def one(volume, geometry, lungs, tell):
         assert volume.shape == geometry.shape == lungs.shape
@@ -242,7 +264,7 @@ def test_of_overlapping_masks_the_surer_one_has_the_voxels(scan, model):
 
 def test_a_device_that_is_not_there_is_told(tmp_path):
     path = models.make_model(tmp_path)
-    for name in ("cuda:77", "pear"):
+    for name in ("cuda:77", "pear", "meta"):
         with pytest.raises(UserError, match=f"--device {name}: not a device here"):
             predict.open_model(path, name, 1)
 

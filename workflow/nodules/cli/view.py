@@ -60,7 +60,7 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("places", nargs="+", type=Path, metavar="DIR", help="findings, results, or readings")
     add("--out", type=Path, metavar="FILE", help=f"page of one scan (default: {PAGE} beside it)")
     add("--scan", type=Path, metavar="SCAN", help="where the scan is, if not where it was read")
-    add("--froc", type=Path, metavar="PARQUET", help="a run's evaluation/froc.parquet")
+    add("--froc", type=Path, metavar="PARQUET", help="evaluation/froc.parquet of another run")
     add("--prior", type=Path, metavar="DIR", help="findings of an earlier scan, shown beside it")
     add("--prior-scan", type=Path, metavar="SCAN", help="where the earlier scan is")
     add("--follow-up", type=Path, metavar="JSON", help="follow_up.json: which nodule is which")

@@ -27,7 +27,7 @@ NEEDED = {
     **{"input": dict, "intended_use": str},
 }
 # What is told besides, by its type; a file may lack it.
-TOLD = {"ensemble": str, "scores": list, "licence": str, "version": str, "data": dict}
+TOLD = {"ensemble": str, "scores": list, "licence": str, "version": str, "data": dict, "froc": dict}
 TOLD |= {"made_with": dict}
 END = b"PK\x05\x06"  # of a zip's last 22 bytes, where it has no comment
 MEMBER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.pt")
@@ -180,7 +180,7 @@ def _require_ours(manifest: Any, path: Path) -> None:
     odd = [key for key in known if not isinstance(manifest[key], (NEEDED | TOLD)[key])]
     networks = manifest.get("networks")
     if missing or odd or not networks or not all(map(_is_network, networks)):
-        told = "its networks are not told rightly" if not odd else f"its {odd[0]} is none"
+        told = "its networks are not told rightly" if not odd else f"its {odd[0]} is told otherwise"
         told = f"it lacks {', '.join(missing)}" if missing else told
         raise FileDefect(str(path), f"its manifest is not a model's: {told}", OTHER)
     names = [network["file"] for network in networks]

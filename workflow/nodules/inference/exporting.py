@@ -9,6 +9,7 @@ import pandas as pd
 
 from nodules.base.files import UserError, read_json
 from nodules.inference import exported
+from nodules.inference.export_froc import froc_of
 
 LUNGS = "lungs"  # role of the networks that find lungs, which see scans in a way of their own
 
@@ -104,12 +105,14 @@ def manifest(
     facts: Mapping[str, Any],
     system: System,
     ensemble: str = FOLDS,
+    froc: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """The manifest of a model of a run's networks.
 
     settings: of candidates, of both stages, and how malignancy networks vote. fitted: threshold and
     temperature as `fitted` of presence.json has them; None where none could be. metrics: that
-    table. facts: version, data, made_with. ensemble: which networks these are, in words.
+    table. facts: version, data, made_with. ensemble: which networks these are, in words. froc:
+    that table, for what a threshold costs in false alarms.
     Raises UserError where networks prepare scans in different ways.
     """
     first = networks[0]["manifest"]
@@ -136,11 +139,18 @@ def manifest(
         "settings": dict(settings) | thresholds,
         "input": {key: first["input"][key] for key in system.same} | {"networks": own},
         "scores": scores(metrics, system),
+        "froc": _froc(froc, system),
         "intended_use": INTENDED_USE,
         "licence": first["licence"],
         **facts,
         "networks": list(networks),
     }
+
+
+def _froc(table: pd.DataFrame | None, system: System) -> dict[str, Any]:
+    """The curve of the system with its second stage, or of the first where it has none."""
+    curves = (froc_of(table, key) for key in (system.second, system.first) if table is not None)
+    return next(filter(None, curves), {})
 
 
 def scores(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from nodules.base.messages import escaped
 from nodules.inference import exported
+from nodules.inference.export_froc import at, points_of
 from nodules.inference.exporting import SETS
 
-WIDTH = 16
+WIDTH = 17
 # What the operating points of scores are called.
 POINTS = {
     **{"": "", "best_8_per_scan": ", the 8 surest of each scan"},
@@ -26,6 +27,7 @@ def card(manifest: Mapping[str, Any], place: str) -> str:
         *_lines("networks", _networks(manifest)),
         *_lines("input", _input(manifest["input"])),
         *_lines("thresholds", _thresholds(manifest["settings"])),
+        *_lines("at the threshold", _at(manifest)),
         *_lines("trained on", _told(manifest.get("data"))),
         *_lines("scores", _scores(manifest.get("scores"))),
         *_lines("made with", _told(manifest.get("made_with"))),
@@ -65,6 +67,15 @@ def _input(told: Mapping[str, Any]) -> Iterator[str]:
 def _thresholds(told: Mapping[str, Any]) -> Iterator[str]:
     for key, value in told.items():
         yield f"{key}: {_shown(value)}"
+
+
+def _at(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the threshold costs and gives, by the curve that the model carries."""
+    points, threshold = points_of(manifest.get("froc")), manifest["settings"].get("threshold")
+    found = None if points is None or threshold is None else at(points, threshold)
+    if found is not None:
+        where = SETS.get(manifest["froc"].get("set"), "scans of the run")
+        yield f"{found[0]:.2f} false alarms a scan, sensitivity {found[1]:.3f}: {where}"
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from nodules.base import tables
 from nodules.base.files import UserError
 from nodules.images import dicom_writing, reading
 from nodules.images.metaimage_writing import write_volume
+from nodules.inference import export_froc
 from nodules.report import delivery
 from nodules.report.viewer import predicted
 
@@ -57,6 +58,20 @@ def test_the_froc_descends_without_its_start(folder, tmp_path):
     assert points.tolist() == [[0.7, 0.5, 0.6], [0.2, 2, 0.9]]
     with pytest.raises(UserError, match="no FROC of nothing"):
         predicted.curve(tmp_path / "froc.parquet", "nothing")
+
+
+def test_without_a_table_the_froc_is_the_one_that_the_model_carries(folder, tmp_path):
+    assert predicted.shown(folder).froc is None, "as of models that carry none"
+    details = json.loads((folder / "findings.json").read_text())
+    table = tables.read(froc_table(tmp_path / "froc.parquet"), "froc")
+    details["model"]["manifest"]["froc"] = export_froc.froc_of(table, "unet_resnet")
+    (folder / "findings.json").write_text(json.dumps(details))
+    words, points = predicted.shown(folder).froc
+    assert words == "the run's FROC on the scans that each fold leaves out"
+    assert points.tolist() == [[0.7, 0.5, 0.6], [0.2, 2, 0.9]]
+    details["model"]["manifest"]["froc"] = {"threshold": "low"}
+    (folder / "findings.json").write_text(json.dumps(details))
+    assert predicted.shown(folder).froc is None
 
 
 def test_a_system_that_marked_nothing_has_no_curve(folder, tmp_path):

@@ -19,12 +19,14 @@ from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
 from nodules.images.reading import Reading
 from nodules.images.volume import same_grid
+from nodules.inference import export_froc
 from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS
 from nodules.report.viewer.shown import Found, Link, Mask, Shown
 
 FORMAT = 1
 AGAIN = "Run luna16 predict on the scan again."
 MOST_POINTS = 400  # of a FROC
+Curve = tuple[str, NDArray[np.float64]]
 OPINION = (
     "Malignancy: the probability that readers would call this nodule malignant. It is their "
     "opinion that was learned, no diagnosis and no histology."
@@ -50,8 +52,9 @@ def shown(
     """A scan and its findings.
 
     folder: with findings.json and findings.nii.gz. scan: where its voxels are; without, where
-    `luna16 predict` read them. froc: a run's results/evaluation/froc.parquet. prior, prior_scan:
-    the same of an earlier scan. Raises UserError where something is missing or does not belong.
+    `luna16 predict` read them. froc: a run's results/evaluation/froc.parquet, in place of the
+    curve that the model carries. prior, prior_scan: the same of an earlier scan. Raises UserError
+    where something is missing or does not belong.
     """
     details = read_details(folder)
     read = read_scan(folder, details, scan)
@@ -71,7 +74,7 @@ def shown(
         headline=str(details["headline"]),
         model=about(details["model"]),
         notes=[str(text) for text in (details["lungs"], *details["notes"]) if text],
-        froc=None if froc is None else curve(froc, _system(manifest)),
+        froc=curve(froc, _system(manifest)) if froc else _curve(manifest.get("froc")),
         malignancy=f"{OPINION}{_auc(manifest)}",
         prior=earlier,
     )
@@ -216,32 +219,28 @@ def _system(manifest: Mapping[str, Any]) -> str:
     return "" if row is None else str(row["system"])
 
 
-def curve(path: Path, system: str) -> tuple[str, NDArray[np.float64]] | None:
+def curve(path: Path, system: str) -> Curve | None:
     """A system's FROC, of the left-out scans: threshold, false alarms a scan, sensitivity.
 
     Thresholds descend; None where the system marked nothing. Raises UserError where the table does
     not know the system.
     """
     table = tables.read(path, "froc")
-    own = table[table["system"] == system]
-    if own.empty:
+    if not (table["system"] == system).any():
         raise UserError(f"{path}: it has no FROC of {short(system) or 'this model'}. Name another.")
-    own = own[own["threshold"].notna()]
-    for name, words in SETS:
-        rows = own[own["set"] == name].sort_values(
-            ["threshold", "fp_per_scan"], ascending=[False, True]
-        )
-        if len(rows):
-            points = rows[["threshold", "fp_per_scan", "sensitivity"]].to_numpy(float)
-            kept = np.unique(np.linspace(0, len(points) - 1, MOST_POINTS).round().astype(int))
-            return words, points[kept]
-    return None
+    return _curve(export_froc.froc_of(table, system, MOST_POINTS))
 
 
-SETS = (
-    ("out_of_fold", "the run's FROC on the scans that each fold leaves out"),
-    ("test", "the run's FROC on its held-out scans"),
-)
+def _curve(told: Any) -> Curve | None:
+    """A curve in words and points, as a model tells it; None where it tells none."""
+    points = export_froc.points_of(told)
+    return None if points is None else (SETS.get(told.get("set"), "the run's FROC"), points)
+
+
+SETS = {
+    "out_of_fold": "the run's FROC on the scans that each fold leaves out",
+    "test": "the run's FROC on its held-out scans",
+}
 
 
 def followed(shown: Shown, path: Path) -> Shown:
