@@ -409,12 +409,15 @@ def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
 
 
 def test_the_series_that_are_not_taken_are_told_with_the_reason(tmp_path):
-    shuffled(tmp_path / "in")
-    thick = made.series(HU[::2], made.positions(len(HU[::2]), 5.0), SeriesInstanceUID="1.2.3.5")
-    made.write(tmp_path / "in/thick", thick)
+    made.write(tmp_path / "in/lung", made.series(HU, ConvolutionKernel="B70f"))
+    soft = {"ConvolutionKernel": "B30f", "SeriesInstanceUID": "1.2.3.5"}
+    made.write(tmp_path / "in/soft", made.series(HU - 1, **soft))
+    scout = {"SeriesInstanceUID": "1.2.3.6", "Modality": "SR"}
+    made.write(tmp_path / "in/scout", made.series(HU, **scout))
     read = reading.read(tmp_path / "in")
-    told = "other series of the study left out: 1.2.3.5: its slices are thicker: every 5 mm"
-    assert read.uid == "1.2.3.4" and told in read.notes
+    told = "1.2.3.5: its kernel B30f is none for lungs"
+    assert read.notes == (f"other series of the study left out: {told}",)
+    assert read.uid == "1.2.3.4" and is_the_scan(read)
 
 
 def test_a_scan_in_a_folder_of_many_is_where_its_files_are(tmp_path):

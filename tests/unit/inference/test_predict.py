@@ -269,6 +269,36 @@ def test_a_device_that_is_not_there_is_told(tmp_path):
             predict.open_model(path, name, 1)
 
 
+def test_an_array_is_a_scan_with_its_grid(scan, findings, model):
+    own = predict.predict(reading.of_array(scan.voxels + np.float32(0.25), scan.geometry), model)
+    assert [f.world for f in own] == [f.world for f in findings], "fractions are rounded"
+    for odd in (scan.voxels[:5], scan.voxels[0], scan.voxels.astype(str)):
+        with pytest.raises(UserError, match=r"an array: it is .* but its grid has 24 x 72 x 72"):
+            reading.of_array(odd, scan.geometry)
+    with pytest.raises(UserError, match="not finite"):
+        reading.of_array(np.full(scan.voxels.shape, np.nan), scan.geometry)
+
+
+@pytest.mark.parametrize(
+    ("scan", "told"),
+    [
+        (np.zeros((3, 3, 3)), "reading.of_array"),
+        (None, "a NoneType"),
+        (["a", "b"], "one call each"),
+    ],
+)
+def test_what_is_no_scan_is_a_type_error_in_words(model, scan, told):
+    with pytest.raises(TypeError, match=told):
+        predict.predict(scan, model)
+    with pytest.raises(TypeError, match="model is a dict: give a path, or a Model"):
+        predict.predict("scan", {})
+
+
+def test_threads_below_nought_are_told():
+    with pytest.raises(UserError, match="threads: -3 is below 0"):
+        predict.open_model("absent.luna16", threads=-3)
+
+
 def test_the_library_offers_it_and_loads_nothing_before(tmp_path, scan):
     code = "import sys, nodules; assert 'torch' not in sys.modules; nodules.predict"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ from nodules.images.dicom_headers import Headers
 from nodules.images.dicom_series import Series
 from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
-from nodules.images.volume import in_patient_order
+from nodules.images.volume import as_hu, in_patient_order
 
 METAIMAGE = ".mhd"
 VOXELS = (".raw", ".zraw")  # of a header that names them
@@ -313,8 +314,9 @@ def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[
 
 
 def _others(own: list[Series], chosen: Series | None, reasons: Mapping[str, str]) -> list[str]:
-    """A note on the series that are not taken, where one is, and why."""
-    others = [f"{s.name}: {reasons[s.name]}" for s in own if chosen and s is not chosen]
+    """A note on the series that could have been taken instead, and why they were not."""
+    rest = [s for s in own if chosen and s is not chosen and not dicom_series.unusable(s)]
+    others = [f"{s.name}: {reasons[s.name]}" for s in rest]
     more = [f"and {len(others) - MOST_TOLD} more"] if len(others) > MOST_TOLD else []
     told = "; ".join([*others[:MOST_TOLD], *more])
     return [f"other series of the study left out: {told}"] if others else []
@@ -356,7 +358,17 @@ def _read_metaimage(header: Path) -> Volume:
     return *metaimage.read_volume(header), metaimage.read_header(header).geometry
 
 
-def of_array(voxels: NDArray[np.int16], geometry: Geometry, uid: str = "") -> Reading:
-    """A scan that lies in memory: int16 HU (z, y, x) on any grid. Without a UID one is made."""
-    native, placed = in_patient_order(voxels, geometry)
+def of_array(voxels: NDArray[Any], geometry: Geometry, uid: str = "") -> Reading:
+    """A scan that lies in memory: HU (z, y, x) of any type on any grid. Without a UID one is made.
+
+    Fractions are rounded. Raises UserError for an array of another size than the grid's, or of
+    values that are no numbers.
+    """
+    values = np.asarray(voxels)
+    if values.shape != geometry.shape or values.dtype.kind not in "iuf":
+        told = f"{' x '.join(map(str, values.shape))} of type {values.dtype}"
+        wanted = " x ".join(map(str, geometry.shape))
+        reason = f"it is {told}, but its grid has {wanted} voxels (z, y, x)"
+        raise FileDefect("an array", reason, "Give HU as numbers, and their own grid.")
+    native, placed = in_patient_order(as_hu(values, "an array"), geometry)
     return Reading(uid or made_uid(native), native, placed, geometry, "array", "an array", ())

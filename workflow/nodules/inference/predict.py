@@ -57,6 +57,10 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
     all cores up to eight. Raises UserError for a file that is no model, or a device that is not
     there.
     """
+    if threads < 0:
+        raise UserError(
+            f"threads: {threads} is below 0. Give 0 for all cores, up to {MOST_THREADS}."
+        )
     machine = take(threads or min(len(os.sched_getaffinity(0)), MOST_THREADS))
     made = load(path, _device(device, machine.device))
     system = SYSTEMS.get(made.manifest["system"])
@@ -137,6 +141,7 @@ def predict(
     lungs: header of the scan's lung mask, for a model whose own scans had given ones.
     Raises UserError where the scan cannot be read or is no chest CT in HU, or the model is none.
     """
+    _require_kinds(scan, model)
     ready = model if isinstance(model, Model) else open_model(model, device, threads)
     tell("read", 0.0)
     if isinstance(scan, Reading):
@@ -168,6 +173,17 @@ def predict(
         model=ready.about,
         found=tuple(_measured(found, read, ready, middle)),
     )
+
+
+def _require_kinds(scan: object, model: object) -> None:
+    """TypeError, in words, for what is neither a path nor what this library makes of one."""
+    if isinstance(scan, np.ndarray):
+        raise TypeError("an array has no place in the world: give reading.of_array(hu, geometry)")
+    for name, value, own in (("scan", scan, (Found, Reading)), ("model", model, (Model,))):
+        if not isinstance(value, (str, Path, *own)):
+            known = " or ".join(kind.__name__ for kind in own)
+            told = f"{name} is a {type(value).__name__}: give a path, or a {known}"
+            raise TypeError(f"{told}. Many scans take one call each.")
 
 
 def _checked(read: Reading) -> list[str]:
