@@ -15,7 +15,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.55rem; line-height: 1.25; margin: 0 0 .5rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.3rem 0 .3rem; }
-p, li { max-width: 46rem; } p { margin: .5rem 0; }
+p, li { max-width: 46rem; overflow-wrap: anywhere; } p { margin: .5rem 0; }
 a { color: var(--link); } a:focus-visible, summary:focus-visible, [tabindex]:focus-visible {
   outline: 3px solid var(--mark); outline-offset: 2px; }
 .note { color: var(--soft); font-size: .9em; }
