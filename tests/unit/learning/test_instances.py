@@ -1,7 +1,5 @@
 """Mask R-CNN learns in the one loop: planted nodules are found, and a kill changes nothing."""
 
-import os
-import signal
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +8,7 @@ import torch
 
 from helpers.builders import make_stack
 from helpers.settings import MASKRCNN
+from helpers.stopping import StopAfter
 from nodules.inference.maskrcnn import predict
 from nodules.learning.loop import train
 from nodules.learning.networks import bundle, maskrcnn
@@ -38,22 +37,6 @@ def task(stacks):
 @pytest.fixture
 def plan(tmp_path):
     return Plan("maskrcnn", 0, 2, 2, 0.001, "cosine", 1, tmp_path / "run", "print")
-
-
-class StopAfter:
-    """A task that sends this process SIGTERM after some batches."""
-
-    def __init__(self, task, batches):
-        self.task, self.left = task, batches
-
-    def __getattr__(self, name):
-        return getattr(self.task, name)
-
-    def loss(self, network, inputs, targets):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return self.task.loss(network, inputs, targets)
 
 
 def build(seed):

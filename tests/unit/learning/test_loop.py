@@ -1,6 +1,5 @@
 """A training that is killed and goes on ends with the very weights of one that was not."""
 
-import os
 import signal
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import torch
 
 from helpers.builders import make_stack
 from helpers.settings import UNET
+from helpers.stopping import StopAfter
 from nodules.base.files import UserError
 from nodules.learning.loop import train
 from nodules.learning.networks import bundle, unet
@@ -41,22 +41,6 @@ def trained(task, plan):
     network = build(seed=3)
     history = train(network, task, plan, CPU)
     return weights_sha256(network), history
-
-
-class StopAfter:
-    """A task that sends this process a signal after some batches."""
-
-    def __init__(self, task, batches, number=signal.SIGTERM):
-        self.task, self.left, self.number = task, batches, number
-
-    def __getattr__(self, name):
-        return getattr(self.task, name)
-
-    def loss(self, network, inputs, targets):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), self.number)
-        return self.task.loss(network, inputs, targets)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(task, plan):

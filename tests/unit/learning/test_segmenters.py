@@ -1,7 +1,5 @@
 """Networks beside the U-Net see its very slices, and their trainings go on bit for bit."""
 
-import os
-import signal
 from dataclasses import asdict, fields
 
 import cv2
@@ -11,6 +9,7 @@ import torch
 
 from helpers.builders import make_stack
 from helpers.settings import ATTENTION, TRANSFORMER, UNET
+from helpers.stopping import StopAfter
 from nodules.learning.loop import EpochSamples, train
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import weights_sha256
@@ -43,22 +42,6 @@ def plan_of(settings, folder):
 def network_of(settings, seed=3):
     shape = bundle.shape_of(settings.network, settings)
     return bundle.architecture(settings.network).build(shape, seed)
-
-
-class StopAfter:
-    """A task that sends this process a signal after some batches."""
-
-    def __init__(self, task, batches):
-        self.task, self.left = task, batches
-
-    def __getattr__(self, name):
-        return getattr(self.task, name)
-
-    def loss(self, network, inputs, targets):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return self.task.loss(network, inputs, targets)
 
 
 @each

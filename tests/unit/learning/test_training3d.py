@@ -1,7 +1,5 @@
 """Trainings in 3-D: killed and resumed they end with the same weights, and they learn."""
 
-import os
-import signal
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from helpers.stopping import StopAfter
 from helpers.volumes import volume
 from nodules.base import tables
 from nodules.learning.loop import train
@@ -54,22 +53,6 @@ def trained(task, settings, folder):
         *(settings.schedule, 1, folder, "print"),
     )
     return weights_sha256(network), train(network, task, plan, CPU), weights_sha256(network)
-
-
-class StopAfter:
-    """A task that sends this process a signal after some batches."""
-
-    def __init__(self, task, batches):
-        self.task, self.left = task, batches
-
-    def __getattr__(self, name):
-        return getattr(self.task, name)
-
-    def loss(self, network, inputs, targets):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return self.task.loss(network, inputs, targets)
 
 
 @each

@@ -1,6 +1,8 @@
 """A candidate as every detector gives it, whatever it is made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,3 +32,26 @@ class Candidate:
     malignancy: float | None
     corner: tuple[int, int, int]
     mask: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        row: Mapping[str, Any],
+        box: tuple[NDArray[np.bool_], tuple[int, int, int]],
+        logit: float = float("nan"),
+        malignancy: float | None = None,
+    ) -> "Candidate":
+        """A candidate of a row of table `candidates` with its confidence. box: mask and corner."""
+        return cls(
+            x=float(row["x"]),
+            y=float(row["y"]),
+            z=float(row["z"]),
+            diameter_mm=float(row["diameter_mm"]),
+            volume_mm3=float(row["volume_mm3"]),
+            detection=float(row["probability"]),
+            probability=float(row["confidence"]),
+            logit=logit,
+            malignancy=malignancy,
+            corner=box[1],
+            mask=box[0],
+        )

@@ -113,19 +113,7 @@ def _candidate(
 ) -> Candidate:
     """A component of the slices grid as a candidate with its mask on the native grid."""
     corner, mask = to_native(component["box"], component["mask"], grid, native)
-    return Candidate(
-        x=float(row["x"]),
-        y=float(row["y"]),
-        z=float(row["z"]),
-        diameter_mm=float(row["diameter_mm"]),
-        volume_mm3=float(row["volume_mm3"]),
-        detection=float(row["probability"]),
-        probability=float(row["confidence"]),
-        logit=float(row["logit"]),
-        malignancy=malignant,
-        corner=corner,
-        mask=mask,
-    )
+    return Candidate.of(row, (mask, corner), float(row["logit"]), malignant)
 
 
 def to_native(

@@ -58,20 +58,8 @@ def detector(
 
 def _candidate(row: dict[str, Any], drawn: pd.DataFrame | None, native: Geometry) -> Candidate:
     """A row of table `classified` with its mask; a ball of its diameter where none was drawn."""
-    mask, corner = _ball(row, native) if drawn is None else regions.box(drawn)
-    return Candidate(
-        x=float(row["x"]),
-        y=float(row["y"]),
-        z=float(row["z"]),
-        diameter_mm=float(row["diameter_mm"]),
-        volume_mm3=float(row["volume_mm3"]),
-        detection=float(row["probability"]),
-        probability=float(row["confidence"]),
-        logit=float("nan"),  # the two stages' confidence is fitted, and so calibrated
-        malignancy=None,
-        corner=corner,
-        mask=mask,
-    )
+    # No logit: the two stages' confidence is fitted, and so calibrated.
+    return Candidate.of(row, _ball(row, native) if drawn is None else regions.box(drawn))
 
 
 def _ball(row: dict[str, Any], native: Geometry) -> Box:

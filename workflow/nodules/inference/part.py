@@ -1,0 +1,32 @@
+"""Candidates of the scans of one part, as a rule asks for them: by networks on slices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from nodules.base import tables
+from nodules.inference.detection import CandidateSettings, detect, joined, predict
+from nodules.learning.machine import take
+from nodules.learning.networks import bundle
+from nodules.prepare.stacks import open_stacks
+
+
+def detect_part(job: Any, uids: Sequence[str], detector: str) -> None:
+    """Write candidates, their regions and the strongest pixel of each slice of some scans.
+
+    job: Snakemake's, with input (stacks, models), output (candidates, regions, peaks),
+    params.candidates, wildcards.part and threads. detector: its name in the tables.
+    """
+    device = take(job.threads).device
+    models = [bundle.restore(path, device) for path in job.input.models]
+    networks, context = [m.network for m in models], models[0].input["context"]
+    shown = f"detect {job.wildcards.part}"
+    stacks = tqdm(open_stacks(job.input.stacks, uids), desc=shown, unit="scan")
+    settings = CandidateSettings(**job.params.candidates)
+    found = joined(
+        detect(stacks, lambda stack: predict(networks, stack, context, device), detector, settings)
+    )
+    tables.write(job.output.candidates, "candidates", found.candidates)
+    tables.write(job.output.regions, "regions", found.regions)
+    tables.write(job.output.peaks, "slice_peaks", found.peaks)
