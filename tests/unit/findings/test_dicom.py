@@ -201,8 +201,9 @@ def groups(path: Path):
     return hd.sr.srread(path).content.get_volumetric_roi_measurement_groups()
 
 
-def test_the_report_has_the_same_numbers_places_and_tracking(tmp_path):
-    findings, seg, report = written(tmp_path, straight)
+@pytest.mark.parametrize("way", SAME_GRID, ids=lambda way: way.__name__)
+def test_the_report_has_the_same_numbers_places_and_tracking(tmp_path, way):
+    findings, seg, report = written(tmp_path, way)
     segments = pydicom.dcmread(seg).SegmentSequence
     for finding, group, segment in zip(findings.reported, groups(report), segments, strict=True):
         numbers = {m.name.meaning: m.value for m in group.get_measurements()}
@@ -220,14 +221,35 @@ def test_the_report_has_the_same_numbers_places_and_tracking(tmp_path):
     assert any(MODEL["sha256"] in str(element.value) for element in told.iterall())
 
 
-def test_dcmqi_reads_the_report(tmp_path):
-    findings, _, report = written(tmp_path, straight)
+def spheres(dataset) -> list[np.ndarray]:
+    """Centre of each ellipsoid of a report, by pydicom alone: the mean of its axes' ends."""
+    found = []
+    for item in dataset.get("ContentSequence", ()):
+        if item.get("GraphicType") == "ELLIPSOID":
+            found.append(np.reshape(item.GraphicData, (6, 3)).astype(float).mean(axis=0))
+        found += spheres(item)
+    return found
+
+
+@pytest.mark.parametrize("way", SAME_GRID, ids=lambda way: way.__name__)
+def test_another_reader_finds_the_reports_places(tmp_path, way):
+    findings, _, report = written(tmp_path, way)
+    places = spheres(pydicom.dcmread(report))
+    for finding, place in zip(findings.reported, places, strict=True):
+        assert np.abs(place - finding.world).max() < 0.01
+
+
+@pytest.mark.parametrize("way", [straight, rows_flipped, oblique], ids=lambda way: way.__name__)
+def test_dcmqi_reads_the_report(tmp_path, way):
+    findings, _, report = written(tmp_path, way)
     out = tmp_path / "out.json"
     dcmqi("tid1500reader", "--inputDICOM", report, "--outputMetadata", out)
     own = json.loads(out.read_text())["Measurements"]
     for finding, told in zip(findings.reported, own, strict=True):
         values = {m["quantity"]["CodeMeaning"]: float(m["value"]) for m in told["measurementItems"]}
         assert values["Diameter"] == pytest.approx(finding.diameter_mm, abs=1e-4)
+        assert values["Volume"] == pytest.approx(finding.volume_mm3, abs=1e-2)
+        assert values["Certainty of Finding"] == pytest.approx(100 * finding.confidence, abs=1e-4)
         assert told["TrackingIdentifier"] == f"Nodule {finding.number}"
 
 

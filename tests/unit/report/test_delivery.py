@@ -210,6 +210,20 @@ def test_the_same_scan_is_done_once_wherever_it_lies(tmp_path, scans, model):
     assert json.loads((out / UID / delivery.DETAILS).read_text())["source"] == one["place"]
 
 
+def test_the_same_scan_in_another_form_is_the_same_but_for_rounding(tmp_path, model):
+    voxels, geometry = models.scan()
+    image = sitk.GetImageFromArray(voxels)
+    image.SetOrigin((geometry.origin + 0.0123456789).tolist())  # NIfTI has single numbers
+    image.SetSpacing(geometry.spacing.tolist())
+    (tmp_path / "in").mkdir()
+    paths = [tmp_path / "in" / f"scan{suffix}" for suffix in (".nrrd", ".nii.gz")]
+    for path in paths:
+        sitk.WriteImage(image, str(path))
+    rows = delivery.deliver(paths, job(tmp_path / "out", model))
+    assert [row["status"] for row in rows] == ["done", "done"], rows
+    assert rows[0]["folder"] == rows[1]["folder"] and "the same scan is at" in rows[1]["notes"]
+
+
 def test_each_scan_of_a_folder_of_many_is_told_with_its_own_folder(tmp_path, scans, model):
     (scans / "patients").mkdir()
     (scans / "dcm").rename(scans / "patients/7")

@@ -5,12 +5,14 @@ import csv
 import hashlib
 import io
 import logging
+import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -257,16 +259,16 @@ def _put(
     and its row. Raises UserError where another scan's findings are there, or anything else.
     """
     folder, place = job.out / read.uid, escaped(read.source)
-    there = _source_in(folder)
+    held = _details_in(folder)
+    there = held.get("source")
     known = there is None and earlier is not None and earlier["folder"] == read.uid
     own = there == place and not _is_of_another(scan.name, read.uid, place, job)
     if known or own or not os.path.lexists(folder):
         return _placed(folder, findings, read, scan.chosen, job)
     told = "holds no findings"
     if there is not None:
-        with contextlib.suppress(OSError):
-            if (folder / TABLE).read_text() == table(findings):
-                return [f"the same scan is at {there}, and its findings are the same"]
+        if _same(held, findings):
+            return [f"the same scan is at {there}, and its findings are the same"]
         told = f"holds findings of another scan of this UID, {there}"
     raise UserError(f"{place}: the folder {folder} {told}. Name another --out, or remove it.")
 
@@ -277,12 +279,31 @@ def _is_of_another(name: str, uid: str, place: str, job: Job) -> bool:
     return any(r["folder"] == uid and r["place"] == place and r["name"] != name for r in rows)
 
 
-def _source_in(folder: Path) -> str | None:
-    """Which scan's findings a folder holds; None where it is not there or holds none."""
+def _details_in(folder: Path) -> dict[str, Any]:
+    """findings.json of a folder; empty where it is not there or holds none."""
     try:
-        return str(files.read_json(folder / DETAILS)["source"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+        details = files.read_json(folder / DETAILS)
+    except (OSError, ValueError):
+        return {}
+    return details if isinstance(details, dict) else {}
+
+
+def _same(held: Mapping[str, Any], findings: Findings) -> bool:
+    """Whether findings.json tells of the same lungs and findings, to 1e-3 of each number."""
+    rows = held.get("findings")
+    if held.get("lungs") != findings.lungs or not isinstance(rows, list):
+        return False
+    return len(rows) == len(findings) and all(
+        _alike(row.get(name), value)
+        for row, own in zip(rows, findings.rows, strict=True)
+        for name, value in own.items()
+    )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-3)
+    return bool(one == other)
 
 
 def _placed(
