@@ -27,6 +27,15 @@ def test_a_folder_that_is_a_file_is_told(tmp_path, capsys):
     assert "cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("server", ["nonsense", "ftp://x", "file:///etc", "http://", "http:/x"])
+def test_what_is_no_server_is_told_before_anything_is_asked(tmp_path, capsys, server):
+    for what in ("lidc-sample", "luna16"):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["download", what, str(tmp_path / "out"), "--server", server])
+        assert stop.value.code == 2 and "is no address such as https" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_bars_are_silent_where_nobody_looks(capsys):
     bars = cli_download._Bars(quiet=False)
     bars("scan", 5, 10)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from nodules.base import messages
 from nodules.cli.speaking import require, say, warn
@@ -88,8 +89,17 @@ def _kind(
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder to fetch into")
     parser.add_argument("--quiet", action="store_true", help="tell nothing but what failed")
-    parser.add_argument("--server", metavar="URL", help="another server with the same interface")
+    help_text = "another server with the same interface"
+    parser.add_argument("--server", type=_server, default="", metavar="URL", help=help_text)
     return parser
+
+
+def _server(text: str) -> str:
+    """Address of a server without its last slash, for argparse."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"'{text[:60]}' is no address such as https://server/path")
+    return text.rstrip("/")
 
 
 def run_sample(arguments: argparse.Namespace) -> int:
@@ -99,7 +109,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
 
     job = lidc_sample.Job(
         arguments.folder,
-        (arguments.server or lidc_sample.SERVER).rstrip("/"),
+        arguments.server or lidc_sample.SERVER,
         further=_lungs(),
         tell=_Bars(arguments.quiet),
     )
@@ -126,7 +136,7 @@ def run_luna16(arguments: argparse.Namespace) -> int:
 
     job = luna16_download.Job(
         arguments.folder,
-        (arguments.server or luna16_download.SERVER).rstrip("/"),
+        arguments.server or luna16_download.SERVER,
         tell=_Bars(arguments.quiet),
     )
 
