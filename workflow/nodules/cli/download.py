@@ -90,7 +90,7 @@ def _kind(
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder to fetch into")
     parser.add_argument("--quiet", action="store_true", help="tell nothing but what failed")
     help_text = "another server with the same interface"
-    parser.add_argument("--server", type=_server, default="", metavar="URL", help=help_text)
+    parser.add_argument("--server", type=_server, metavar="URL", help=help_text)
     return parser
 
 
