@@ -224,6 +224,17 @@ def test_the_same_scan_in_another_form_is_the_same_but_for_rounding(tmp_path, mo
     assert rows[0]["folder"] == rows[1]["folder"] and "the same scan is at" in rows[1]["notes"]
 
 
+def test_masks_of_lunas_layout_are_left_out(tmp_path, model):
+    voxels, geometry = models.scan()
+    data = tmp_path / "LUNA16"
+    for name in ("subset0/2.25.8", "subset0/2.25.8_nodules", "seg-lungs-LUNA16/2.25.8"):
+        write_volume(data / f"{name}.mhd", data / f"{name}.raw", voxels, geometry)
+    rows = delivery.deliver([data], job(tmp_path / "out", model))
+    assert sorted(row["status"] for row in rows) == ["done", "left out", "left out"]
+    (row,) = delivery.deliver([data / "subset0/2.25.8_nodules.mhd"], job(tmp_path / "out", model))
+    assert row["status"] == "failed" and "it is a mask" in row["notes"]
+
+
 def test_each_scan_of_a_folder_of_many_is_told_with_its_own_folder(tmp_path, scans, model):
     (scans / "patients").mkdir()
     (scans / "dcm").rename(scans / "patients/7")

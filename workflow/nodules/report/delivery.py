@@ -21,7 +21,9 @@ from nodules.base import files
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
 from nodules.datasets import conversion, row_tables
+from nodules.datasets.luna16 import LABEL_SUFFIXES
 from nodules.datasets.row_tables import Row
+from nodules.datasets.scan import LUNG_MASKS
 from nodules.findings.found import COLUMNS, Findings
 from nodules.images import label_map, reading
 from nodules.images.dicom_series import Series
@@ -200,16 +202,27 @@ def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row
         unfinished = [row for row in known if row["status"] != DONE]
         row_tables.forget(job.out / SCANS, SCAN_COLUMNS, unfinished)
         by_name = {row["name"]: row for row in known}
-        beside = any(scan.is_ct for scan in scans)
-        for scan in scans:
+        others = [_other(scan) for scan in scans]
+        for scan, told in zip(scans, others, strict=True):
             listener.begun(scan.name)
-            if scan.is_ct:
+            if not told:
                 yield _one(scan, place, by_name.get(scan.name), job, listener.far)
                 continue
             # What lies beside a CT is left out; alone it is what was asked for.
-            status, own = LEFT_OUT if beside else FAILED, scan.place or place
-            told = f"{own}: {scan.problem}"
-            yield _row(place, scan.name, status, place=own, notes=told), True
+            status, own = FAILED if all(others) else LEFT_OUT, scan.place or scan.source
+            yield _row(place, scan.name, status, place=own, notes=f"{own}: {told}"), True
+
+
+def _other(scan: Found) -> str:
+    """Why something is no scan that could have findings, such as X-rays; "" for a CT."""
+    if not scan.is_ct:
+        return scan.problem
+    path = Path(scan.source)
+    named = (path.with_name(f"{path.stem.removesuffix(end)}.mhd") for end in LABEL_SUFFIXES)
+    beside = path.suffix == ".mhd" and any(own != path and own.is_file() for own in named)
+    if beside or LUNG_MASKS in path.parts:
+        return "it is a mask, as LUNA16's layout names them, and no scan. Name the scan."
+    return ""
 
 
 def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> tuple[Row, bool]:
