@@ -18,8 +18,10 @@ from reliability.killing import command, project
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1800)]
 
+IN_3D = {"train_unet3d", "train_reduction"}
 TRAININGS = {"train_unet", "train_presence", "train_malignancy", "train_maskrcnn"}
-LONG = {"make_phantom", "prepare_slices"} | TRAININGS
+TRAININGS |= {"train_segmenter"} | IN_3D
+LONG = {"make_phantom", "prepare_slices", "prepare_volumes"} | TRAININGS
 
 
 def planned(arguments: list[str]) -> dict[str, int]:
@@ -48,8 +50,15 @@ KEYS = {
     "maskrcnn={enabled: false}": ("summarise_run", LONG),
     "slices={png: all}": ("write_pngs", LONG),
     "lungs={compare: false}": ("write_run", LONG),
-    "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"}),
-    "slices={fill: 100}": ("prepare_slices", {"make_phantom"}),
+    "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"} | IN_3D),
+    "attention_unet={learning_rate: 0.01}": ("train_segmenter", LONG - {"train_segmenter"}),
+    "slices={fill: 100}": ("prepare_slices", {"make_phantom", "prepare_volumes"} | IN_3D),
+    "unet3d={patches: 40}": ("train_unet3d", LONG - IN_3D),
+    # Which peaks are candidates teaches the second stage, not the first.
+    "unet3d={centre_threshold: 0.002}": ("detect_unet3d", LONG - {"train_reduction"}),
+    "reduction={mined: 0.5}": ("train_reduction", LONG - {"train_reduction"}),
+    "volumes={margin_mm: 5}": ("prepare_volumes", LONG - IN_3D - {"prepare_volumes"}),
+    "detectors=[unet]": ("score_detections", LONG),
     "seed=3": ("make_phantom", set()),
 }
 
@@ -72,9 +81,18 @@ EDITS = {
     "nodules/prepare/slices.py": ("prepare_slices", {"make_phantom"}),
     "nodules/learning/tasks/slices.py": ("train_unet", {"make_phantom", "prepare_slices"}),
     "nodules/learning/networks/maskrcnn.py": ("train_maskrcnn", LONG - {"train_maskrcnn"}),
+    "nodules/learning/networks/attention_unet.py": ("train_segmenter", LONG - {"train_segmenter"}),
+    "nodules/learning/tasks/patches3d.py": ("train_unet3d", LONG - IN_3D),
+    "nodules/learning/tasks/reduction.py": ("train_reduction", LONG - {"train_reduction"}),
+    "nodules/inference/windows.py": ("detect_unet3d", LONG - {"train_reduction"}),
+    "nodules/inference/reduction.py": ("reduce_candidates", LONG),
+    "nodules/evaluation/stages.py": ("combine_stages", LONG),
     "nodules/inference/detection.py": ("detect_unet", LONG - {"train_presence"}),
     "nodules/inference/candidates.py": ("classify_candidates", LONG),
-    "nodules/findings/candidate_hits.py": ("match_candidates", LONG - {"train_presence"}),
+    "nodules/findings/candidate_hits.py": (
+        "match_candidates",
+        LONG - {"train_presence", "train_reduction"},
+    ),
     "nodules/evaluation/froc.py": ("score_detections", LONG),
     "nodules/evaluation/detection.py": ("score_detections", LONG),
     "nodules/report/figures/trends.py": ("draw_trends", LONG | {"score_detections"}),
@@ -113,11 +131,15 @@ def test_an_edit_reruns_what_imports_it(undisturbed, record_property, name):
 
 
 # What takes long, and what a network learns from.
-DEAR = re.compile("make_phantom|prepare_slices|draw_masks|make_folds|train_|detect_|classify_")
+DEAR = re.compile(
+    "make_phantom|prepare_|draw_masks|make_folds|train_|detect_|mine_|reduce_|classify_"
+)
 LAST = [  # results that hang on every network
     "results/presence/test/candidates.parquet",
     "results/malignancy/resnet/test/scores.parquet",
     "results/detection/maskrcnn/test/candidates.parquet",
+    "results/detection/transformer/test/candidates.parquet",
+    "results/reduction/test/candidates.parquet",
 ]
 
 

@@ -44,13 +44,13 @@ def task_of(scans, settings):
     return CubeTask(scans[:1], scans[1:], settings, 1, 0, alarms)
 
 
-def trained(task, settings, folder):
+def trained(task, settings, folder, workers=0):
     """A fresh network after a training, and the history."""
     shape = bundle.shape_of(settings.network, settings)
     network = bundle.architecture(settings.network).build(shape, 3)
     plan = Plan(
         *(settings.network, 0, settings.epochs, settings.batch, settings.learning_rate),
-        *(settings.schedule, 1, folder, "print"),
+        *(settings.schedule, 1, folder, "print", workers),
     )
     return weights_sha256(network), train(network, task, plan, CPU), weights_sha256(network)
 
@@ -75,3 +75,38 @@ def test_loss_falls_and_a_picture_is_drawn(scans, settings, tmp_path):
     assert history["train_loss"].iloc[-1] < 0.8 * history["train_loss"].iloc[0]
     assert np.isfinite(history["val_loss"]).all()
     assert (tmp_path / "run/overlays/epoch_20.png").stat().st_size > 1000
+
+
+class Killed(BaseException):
+    """What nothing catches, as SIGKILL."""
+
+
+class KilledAfter(StopAfter):
+    """A task under which the process dies after some batches, without a moment to save."""
+
+    def loss(self, network, inputs, targets):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+        return self.task.loss(network, inputs, targets)
+
+
+@each
+def test_killed_without_notice_it_goes_on_from_the_last_epoch(scans, settings, tmp_path):
+    _, history, whole = trained(task_of(scans, settings), settings, tmp_path / "whole")
+    epoch = history["samples"].iloc[0] // settings.batch
+    with pytest.raises(Killed):
+        trained(KilledAfter(task_of(scans, settings), epoch + 1), settings, tmp_path / "cut")
+    assert (tmp_path / "cut/training_state.pt").exists()
+    _, again, resumed = trained(task_of(scans, settings), settings, tmp_path / "cut")
+    assert resumed == whole and list(again["epoch"]) == [1, 2]
+
+
+@each
+def test_loader_workers_give_the_same_weights(scans, settings, tmp_path):
+    """As beside a GPU, where others load; also where they take over after a kill."""
+    _, _, alone = trained(task_of(scans, settings), settings, tmp_path / "alone")
+    with pytest.raises(SystemExit):
+        trained(StopAfter(task_of(scans, settings), 1), settings, tmp_path / "cut", workers=2)
+    _, _, helped = trained(task_of(scans, settings), settings, tmp_path / "cut", workers=2)
+    assert helped == alone
