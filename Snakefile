@@ -19,7 +19,7 @@ include: "workflow/rules/common.smk"
 COMPUTED = """
     data lungs slices weights
     segmentation segmenters unet3d reduction maskrcnn presence malignancy yardsticks
-    evaluation comparison gallery report first_page
+    evaluation calibration comparison gallery report first_page
     all_scans export reader
 """
 DRAWN = "figures figures_classifiers locations follow_up"

@@ -105,6 +105,7 @@ rule summarise_run:
         segmentation="results/evaluation/segmentation.json",
         presence="results/evaluation/presence.json" if PRESENCE else [],
         trends="results/evaluation/trends.json" if PRESENCE else [],
+        calibration="results/evaluation/calibration.parquet",
         explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
         malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
         track="results/evaluation/reduction_track.json" if TRACK else [],

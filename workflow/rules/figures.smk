@@ -84,6 +84,28 @@ rule draw_scores:
         "../scripts/draw_scores.py"
 
 
+rule draw_calibration:
+    input:
+        calibration="results/evaluation/calibration.parquet",
+        code=code("draw_calibration"),
+    output:
+        calibration_by_size=drawn("calibration_by_size"),
+    log:
+        "results/logs/draw_calibration/all.log",
+    benchmark:
+        "results/benchmarks/draw_calibration/all.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        captioned=CAPTIONED,
+    script:
+        "../scripts/draw_calibration.py"
+
+
 rule draw_comparison:
     input:
         slices="results/evaluation/comparison_slices.parquet",

@@ -15,6 +15,7 @@ def main(snakemake):
     found = {
         name: read_json(inputs[name]) if inputs.get(name) else None for name in (*TOLD, *BESIDE)
     }
+    found["calibration"] = tables.read(inputs.calibration, "calibration")
     tables.write(output.metrics, "metrics", metric_rows.gather(**found))
     told = {name: found[name] for name in TOLD}
     write_json(output.summary, summary.summarise(**told))

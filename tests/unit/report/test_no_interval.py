@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
 from nodules.base import tables
+from nodules.evaluation import calibration as sized
 from nodules.evaluation import presence as evaluation
 from nodules.evaluation import sets
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.report import plotting
 from nodules.report.figures import detection, presence
+from nodules.report.figures.calibration import by_size
 from nodules.stats import bootstrap
 
 GRID = (0.0, 50.0, 100.0)  # world mm of the nodules of a scan
@@ -71,6 +73,19 @@ def test_a_froc_has_a_band_from_five_scans_and_five_nodules_on(
 
 
 CANDIDATE = tables.columns("candidates")
+
+
+@pytest.mark.parametrize(
+    ("scans", "nodules", "may"), [(4, 40, False), (12, 6, False), (12, 30, True)]
+)
+def test_calibration_by_size_has_bars_from_five_of_each_kind_on(
+    scans: int, nodules: int, may: bool
+) -> None:
+    marks, truth = run(scans, nodules)
+    found = sized.score({"unet": marks}, truth.nodules, truth.excluded, truth.folds, 100, 1)
+    assert (drawn(by_size(found))["bars"] > 0) == may
+    whole = found[found["measure"] != "temperature"].dropna(subset=["low"])
+    assert (len(whole) > 0) == may
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ FOUND = results.detection()
 
 def test_sections_stand_in_order_and_hold_their_numbers() -> None:
     systems = {"cpm": "unet", "voxel_sensitivity": "unet", "presence_auc": "presence"}
+    systems |= {"calibration_ece": "unet"}
     rows = [number(name, system, w) for name, system in systems.items() for w in results.SETS]
     rows += [number("slope", "presence", where, group="presence_loss") for where in results.SETS]
     html = page(tables.frame("metrics", rows), FOUND, results.trends()).html()
@@ -28,6 +29,7 @@ def test_sections_stand_in_order_and_hold_their_numbers() -> None:
         "CPM: mean of the seven",
         "Sensitivity by voxels",
         "AUC [1]",
+        "ECE, as the system gives it",
         "ResNet50's loss (nat)",
     )
     headings = [html.index(f">{title}</h2>") for title in SECTIONS]

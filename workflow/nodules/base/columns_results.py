@@ -123,6 +123,16 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("confidence", REAL, "", "their mean confidence"),
         Column("nodules", REAL, "", "share of them that are nodules"),
     ),
+    "calibration": (
+        *SYSTEM_SET,
+        Column("group", STR, "mm", "class of the candidate's diameter; empty: all candidates"),
+        Column("measure", STR, "", "share, mean, gap, ece (and these scaled), temperature"),
+        Column("value", REAL, "", "the number; empty where it is undefined"),
+        *BOUNDS,
+        Column("n", INT, "", "candidates that count"),
+        Column("n_nodules", INT, "", "of these, those on a nodule"),
+        Column("reason", STR, "", "why there is no number or no interval; else empty"),
+    ),
     "trend_slices": (
         SET,
         Column("index", INT, "", "place in the order: scans by UID, slices from feet to head"),

@@ -26,11 +26,12 @@ def gather(
     explanations: Found | None = None,
     malignancy: Found | None = None,
     track: Found | None = None,
+    calibration: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Table `metrics` from what the results files hold.
 
     presence, trends, explanations, malignancy, track: None where the presence or malignancy
-    task or the false-positive-reduction track was not run.
+    task or the false-positive-reduction track was not run. calibration: that table.
     """
     detector = first_detector(detection["systems"])
     second_stage = [
@@ -41,6 +42,7 @@ def gather(
         *_detection(detection),
         *_segmentation(segmentation),
         *(row | {"definition": following(row["definition"], detector)} for row in second_stage),
+        *_calibration(calibration),
         *_explanations(explanations),
         *_malignancy(malignancy["sets"] if malignancy else {}),
         *_locations(track),
@@ -100,6 +102,14 @@ def _presence(sets: Found) -> Iterator[Row]:
         for measure in of_section(metrics.PRESENCE):
             n = found[f"n_{measure.unit}"]
             yield _row(measure, _at(found, measure), n, system="presence", set=name)
+
+
+def _calibration(calibration: pd.DataFrame | None) -> Iterator[Row]:
+    for found in () if calibration is None else calibration.to_dict("records"):
+        measure = MEASURES.get(f"calibration_{found['measure']}")
+        if measure is not None:
+            key = {name: str(found[name]) for name in ("system", "set", "group")}
+            yield _row(measure, found, int(found["n"]), **key)
 
 
 def _trends(sets: Found, detector: str) -> Iterator[Row]:

@@ -18,6 +18,7 @@ from nodules.stats.calibration import BINS
 DETECTION, SEGMENTATION, PRESENCE = "detection", "segmentation", "presence"
 PROXY, SLOPES, SLICES = "proxy", "slopes", "slices"
 EXPLANATIONS, MALIGNANCY = "explanations", "malignancy"
+CALIBRATION = "calibration"  # of every detecting system's scores
 LOCATIONS = "locations"  # given ones: the false-positive-reduction track
 DETECTED_ONLY = "detected only"  # group of the nodules that a network's region touches
 
@@ -128,6 +129,22 @@ def _presence() -> Iterator[Measure]:
     ):
         path = ("calibration", stage, source)
         yield Measure(f"presence_{key}", PRESENCE, "candidates", words, text, path)
+
+
+def _calibration() -> Iterator[Measure]:
+    gap = "mean score of the candidates minus the share of them that are nodules"
+    ece = f"expected calibration error over {BINS} equally wide bins"
+    given, after = "as the system gives it", "after temperature scaling"
+    fitted = "what the score's logit is divided by, fitted on other folds (mean over folds)"
+    for key, words, text in (
+        ("gap", f"Gap, {given}", f"{gap}, {given}"),
+        ("gap_scaled", f"Gap, {after}", f"{gap}, {after}"),
+        ("ece", f"ECE, {given}", f"{ece}, {given}"),
+        ("ece_scaled", f"ECE, {after}", f"{ece}, {after}"),
+        ("temperature", "Temperature", fitted),
+    ):
+        full = f"{text}; candidates that hit only an excluded finding left out"
+        yield Measure(f"calibration_{key}", CALIBRATION, "candidates", words, full, (key,))
 
 
 def _proxy() -> Iterator[Measure]:
@@ -264,6 +281,7 @@ MEASURES = {
         _detection(),
         _segmentation(),
         _presence(),
+        _calibration(),
         _proxy(),
         _slopes(),
         _malignancy(),

@@ -62,6 +62,11 @@ _WORDS = {
     Share of nodules among candidates of like confidence. {WILSON}; hollow: fewer than {FEWEST}
     candidates, no bar. In brackets: {BANDS}.
     """,
+    "calibration_by_size": f"""
+    Mean score of candidates minus the share of them that are nodules, by the candidate's own
+    diameter; right: scaled by a temperature of each system, fitted on other folds. Lines:
+    {BANDS}; hollow: no interval, with fewer than {FEWEST} scans or candidates of a kind.
+    """,
     "dice_by_diameter": f"""
     3-D Dice with the readers' consensus by annotated diameter; a missed nodule counts 0. Dots:
     nodules; boxes, from {FEWEST} nodules on: quartiles and median; whiskers: within 1.5 box

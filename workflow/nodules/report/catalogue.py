@@ -15,6 +15,7 @@ TITLES = {
     "locations_froc": "Given locations: FROC",
     "presence": "Nodule or not: ROC, PR, confusion",
     "reliability": "Calibration",
+    "calibration_by_size": "Calibration by size",
     "dice_by_diameter": "Segmentation: Dice by diameter",
     "confidence_by_system": f"Confidence beside {MASKRCNN}",
     "system_costs": "Time and memory by system",

@@ -37,6 +37,13 @@ SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
         " temperature are fitted on other scans than those they are applied to.",
         {metrics.PRESENCE: tables.presence},
     ),
+    "Are scores probabilities?": (
+        "Of every detecting system: its mean score minus the share of its candidates that are"
+        " nodules, and the expected calibration error; by the candidates' own diameter, since a"
+        " false alarm has no nodule to be measured. Each system has a temperature of its own,"
+        " fitted on other folds.",
+        {metrics.CALIBRATION: tables.calibration},
+    ),
     "Confidence as a proxy, and trends over slices": (
         "The weights are frozen: a slope over the slice index describes the order of the slices,"
         " not learning.",

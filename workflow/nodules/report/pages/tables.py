@@ -188,6 +188,25 @@ def presence(table: pd.DataFrame) -> Iterator[MetricTable]:
     yield from _listed(table, f"{RESNET} on the {names.UNET}'s candidates", _words)
 
 
+def calibration(table: pd.DataFrame) -> Iterator[MetricTable]:
+    """All candidates, the systems side by side; then by size, the scaled gaps first."""
+    of_class = table["group"].isin(CLASSES)
+    for name, group in table[~of_class].groupby("set", sort=False):
+        result = MetricTable(f"All candidates, {SETS[str(name)].name}")
+        cells = [
+            (_words(row) + result.mark(row["definition"]), _short(row["system"]), row)
+            for row in records(group)
+        ]
+        yield result.fill(cells, "column")
+    for key in ("gap_scaled", "gap", "ece_scaled", "ece"):
+        classes = lookup.rows(table[of_class], measure=f"calibration_{key}")
+        for name, group in classes.groupby("set", sort=False):
+            words = MEASURES[f"calibration_{key}"].words
+            caption = f"{words}, by the candidate's diameter, {SETS[str(name)].name}"
+            result = MetricTable(caption, folded=key != "gap_scaled")
+            yield result.fill(_class_cells(group, _short), "cell")
+
+
 def proxy(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Correlations of confidence with quality, over nodules and over candidates."""
     for unit, group in table.groupby("unit", sort=False):
@@ -276,10 +295,10 @@ def _overlap_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
         yield measure.words + result.mark(measure.definition), of + result.mark(against), row
 
 
-def _class_cells(group: pd.DataFrame) -> Iterator[Cell]:
+def _class_cells(group: pd.DataFrame, name: Callable[[str], str] | None = None) -> Iterator[Cell]:
     place = group["group"].map(CLASSES.index)
     for row in records(group.assign(place=place).sort_values("place", kind="stable")):
-        yield lookup.class_name(row["group"]), _mask(row["system"]), row
+        yield lookup.class_name(row["group"]), (name or _mask)(row["system"]), row
 
 
 def _rate(row: Row) -> str:
@@ -301,6 +320,10 @@ def _words(row: Row) -> str:
 
 def _system(key: str) -> str:
     return SYSTEMS[key].name
+
+
+def _short(key: str) -> str:
+    return SYSTEMS[key].short
 
 
 def _mask(key: str) -> str:
