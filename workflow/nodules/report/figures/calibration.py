@@ -33,9 +33,9 @@ def by_size(found: pd.DataFrame) -> Figure:
             label = system.short if not end else _told(part)
             off = WIDE * ((place + 0.5) / len(systems) - 0.5)
             _marks(panel, rows(part, measure=f"gap{end}"), off, system, label)
-        ticks = ["all", *(lookup.class_name(c) for c in CLASSES)]
+        ticks = ["all", *(lookup.class_name(c).removesuffix(" mm") for c in CLASSES)]
         panel.set_xticks(range(len(GROUPS)), ticks)
-        panel.set_xlabel("Diameter of the candidate")
+        panel.set(xlim=(-0.5, len(GROUPS) - 0.5), xlabel="Diameter of the candidate (mm)")
         panel.set_title("After temperature scaling" if end else "As the systems give it")
         plotting.legend_below(panel, title="temperature" if end else None)
     axes[0].set_ylabel("Mean score minus share of nodules")
