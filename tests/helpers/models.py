@@ -48,13 +48,18 @@ def make_model(
     roles: Sequence[str] = ("unet",),
     threshold: float | None = 0.5,
     temperature: float | None = 2.0,
+    presence: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Path:
-    """A model file of two U-Nets and one network of each further role."""
+    """A model file of two U-Nets and one network of each further role.
+
+    presence: what the presence network is shown, where that is not CROPS.
+    """
     models = [_bundle(folder, "unet", bright_unet(s), SHAPE, k) for k, s in enumerate((12.0, 9.0))]
     for role in roles[1:]:
         network = resnet.build({}, seed=len(role)).eval()
-        models.append(_bundle(folder, role, network, {}, 0))
+        crops = presence if presence and role == "presence" else CROPS
+        models.append(_bundle(folder, role, network, {}, 0, crops=crops))
     return _packed(folder, models, CANDIDATES | settings, threshold, temperature)
 
 
@@ -91,7 +96,7 @@ def _bundle(
     shape: Mapping[str, int],
     fold: int,
     slices: Mapping[str, Any] = SLICES,
-    crops: Mapping[str, int] = CROPS,
+    crops: Mapping[str, Any] = CROPS,
 ) -> Path:
     """A network as a training writes it; returns its manifest's path."""
     own: dict[str, Any] = {"context": 1} if role == "unet" else {"crops": crops}

@@ -41,7 +41,9 @@ TRANSFORMER = TransformerSettings(
     window=2,
 )
 CROPS = {"mm": 24, "px": 32, "augment": True}
-PRESENCE = PresenceSettings(network="resnet", **TRAINING, **CROPS, negatives=2.0)
+PRESENCE = PresenceSettings(
+    network="resnet", **TRAINING, **CROPS, negatives=2.0, view="slices", planes=0
+)
 MALIGNANCY = MalignancySettings(
     network="resnet", **TRAINING, **CROPS, crops_per_nodule=3, repeat=1, balance="sample"
 )

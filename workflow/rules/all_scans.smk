@@ -70,10 +70,11 @@ rule train_presence_all:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=all_but("presence", "weights") | config["crops"],
+        settings=all_but("presence", "weights") | config["crops"] | SEEN,
         kind=config["masks"]["kind"],
         seed=config["seed"],
-        facts=facts(crops=keys("crops", "mm", "px")) | {"output": "logit of nodule against none"},
+        facts=facts(crops=keys("crops", "mm", "px") | SEEN)
+        | {"output": "logit of nodule against none"},
     script:
         "../scripts/train_presence_all.py"
 

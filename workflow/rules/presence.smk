@@ -6,6 +6,10 @@ Produces: results/models/presence/fold_{fold}/{model.pt,model.json,history.parqu
           results/presence/{part}/{candidates,slices}.parquet.
 """
 
+# What the presence network is shown of a place. How many planes counts only where it is planes.
+VIEW = config["presence"]["view"]
+SEEN = {"view": VIEW, "planes": config["presence"]["planes"] if VIEW == "planes" else 0}
+
 
 rule train_presence:
     input:
@@ -36,10 +40,11 @@ rule train_presence:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=all_but("presence", "weights") | config["crops"],
+        settings=all_but("presence", "weights") | config["crops"] | SEEN,
         kind=config["masks"]["kind"],
         seed=config["seed"],
-        facts=facts(crops=keys("crops", "mm", "px")) | {"output": "logit of nodule against none"},
+        facts=facts(crops=keys("crops", "mm", "px") | SEEN)
+        | {"output": "logit of nodule against none"},
     script:
         "../scripts/train_presence.py"
 

@@ -75,7 +75,12 @@ def test_findings_are_ordered_numbered_and_apart(findings):
     assert [int((labels == f.number).sum()) for f in findings] == [f.voxels for f in findings]
 
 
-def test_they_are_the_candidates_of_the_workflow_number_by_number(scan, whole, tmp_path):
+PLANES = models.CROPS | {"view": "planes", "planes": 3}
+
+
+@pytest.mark.parametrize("crops", [models.CROPS, PLANES], ids=["slices", "planes"])
+def test_they_are_the_candidates_of_the_workflow_number_by_number(scan, crops, tmp_path):
+    whole = models.make_model(tmp_path, ("unet", "presence", "malignancy"), presence=crops)
     # What the scripts prepare_slices, detect_unet and classify_candidates do, with files between.
     made = load(whole, CPU)
     lungs = lung_search.search("volume", scan.voxels, scan.geometry)
@@ -89,7 +94,7 @@ def test_they_are_the_candidates_of_the_workflow_number_by_number(scan, whole, t
     (found,) = detect(
         [stack], lambda s: pixel_probability(made.networks("unet"), s, 1, CPU), "unet", limits
     )
-    size = CropSize(**models.CROPS)
+    size = CropSize(**crops)
     asked = (found.candidates, found.regions, size, CPU)
     expected = classify_candidates(made.networks("presence"), stack, *asked)
     expected = expected.sort_values("confidence", ascending=False, kind="stable")

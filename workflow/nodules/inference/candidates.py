@@ -9,8 +9,9 @@ from torch import nn
 
 from nodules.base import tables
 from nodules.learning.networks.asking import crop_logits
-from nodules.prepare.crops import SLICES_PER_CANDIDATE, CropSample, CropSize, Place, places_of
+from nodules.prepare.crops import SLICES_PER_CANDIDATE, CropSample, CropSize, Place
 from nodules.prepare.stacks import Stack
+from nodules.prepare.views import at, through
 from nodules.stats.logits import sigmoid
 
 
@@ -26,7 +27,7 @@ def classify_candidates(
     by_region = dict(list(masks.groupby("region")))
     crops, owner = [], []
     for row, number in enumerate(candidates["candidate"]):
-        for place in places_of(by_region[number], SLICES_PER_CANDIDATE):
+        for place in through(by_region[number], SLICES_PER_CANDIDATE, size):
             crops.append(CropSample(0, place, 0))
             owner.append(row)
     logits = crop_logits(networks, [stack], crops, size, device)
@@ -43,8 +44,10 @@ def classify_slices(
     device: torch.device,
 ) -> pd.DataFrame:
     """Table `slice_confidence` of one scan: the answer at the U-Net's peak on every slice."""
-    crops = [CropSample(0, Place(int(s.slice), s.peak_y, s.peak_x), 0) for s in peaks.itertuples()]
+    places = [Place(int(s.slice), s.peak_y, s.peak_x) for s in peaks.itertuples()]
+    crops = [CropSample(0, shown, 0) for place in places for shown in at(place, size)]
     logits = crop_logits(networks, [stack], crops, size, device)
+    logits = logits.reshape(len(peaks), -1).mean(axis=1) if len(peaks) else logits
     columns = {
         "seriesuid": stack.uid,
         "slice": peaks["slice"],

@@ -141,7 +141,7 @@ def nodules_of(
         return []
     shown = [_largest(stacks[n.scan], n) for n in found]
     images = np.stack(
-        [crop(stacks[n.scan], p, *size) for n, (p, _) in zip(found, shown, strict=True)]
+        [crop(stacks[n.scan], p, size.mm, size.px) for n, (p, _) in zip(found, shown, strict=True)]
     )
     given = scores.set_index(["seriesuid", "nodule"])["probability"]
     keys = [(stacks[n.scan].uid, n.number) for n in found]
@@ -156,7 +156,7 @@ def nodules_of(
             *(uid, number, found[i].label, float(sizes.loc[(uid, number)]), answers[i]),
             shown[i][0].z,
             images[i],
-            crop_mask(stacks[found[i].scan], shown[i][1], shown[i][0], *size),
+            crop_mask(stacks[found[i].scan], shown[i][1], shown[i][0], size.mm, size.px),
             {name: maps[name][i] for name in METHODS},
             {name: others[name][i] for name in METHODS},
         )

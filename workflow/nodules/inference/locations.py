@@ -11,8 +11,9 @@ from torch import nn
 from nodules.base import tables
 from nodules.images.geometry import Geometry
 from nodules.learning.networks.asking import crop_logits
-from nodules.prepare.crops import CropSample, CropSize, Place
+from nodules.prepare.crops import CropSample, CropSize, Place, Shown
 from nodules.prepare.stacks import Stack
+from nodules.prepare.views import PLANES, spots
 from nodules.stats.logits import sigmoid
 
 Floats = NDArray[np.float64]
@@ -48,10 +49,10 @@ def classify_locations(
 
 
 def on_slices(networks: Sequence[nn.Module], size: CropSize, device: torch.device) -> Ask:
-    """The networks that judge crops of slices, asked about places: the mean logit over crops."""
+    """The networks that judge crops of slices or planes, asked about places: their mean logit."""
 
     def ask(stack: Stack, points: Floats) -> Floats:
-        places, owner = places_through(stack.geometry, points)
+        places, owner = shown_of(stack.geometry, points, size)
         crops = [CropSample(0, place, 0) for place in places]
         logits = crop_logits(networks, [stack], crops, size, device)
         counts = np.bincount(owner, minlength=len(points)).astype(float)
@@ -59,6 +60,18 @@ def on_slices(networks: Sequence[nn.Module], size: CropSize, device: torch.devic
         return np.divide(total, counts, out=np.full(len(points), np.nan), where=counts > 0)
 
     return ask
+
+
+def shown_of(
+    geometry: Geometry, points: Floats, size: CropSize
+) -> tuple[Sequence[Shown], NDArray[np.int64]]:
+    """What is shown of world points, and the point of each; see `places_through`."""
+    if size.view != PLANES:
+        return places_through(geometry, points)
+    stored = np.flatnonzero(geometry.encloses(points))
+    index = geometry.to_index(points[stored]).tolist()
+    shown = [spot for z, y, x in index for spot in spots((z, y, x), size.planes)]
+    return shown, np.repeat(stored, size.planes)
 
 
 def places_through(geometry: Geometry, points: Floats) -> tuple[list[Place], NDArray[np.int64]]:

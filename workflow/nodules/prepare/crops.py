@@ -1,7 +1,7 @@
 """Square crops around points of the stored slices, at a fixed physical scale."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -11,23 +11,17 @@ from numpy.typing import NDArray
 from nodules.images.geometry import Geometry
 from nodules.prepare.stacks import Stack
 
-PLANES = (-1, 0, 1)  # neighbouring slices shown as the network's three channels
+BESIDE = (-1, 0, 1)  # neighbouring slices shown as the network's three channels
 SLICES_PER_CANDIDATE = 5  # crops through a candidate whose logits are averaged
 
 
 class CropSize(NamedTuple):
-    """The side of a square crop, in mm and in pixels."""
+    """The side of a square crop, in mm and in pixels, and of what it is cut (`prepare.views`)."""
 
     mm: float
     px: int
-
-
-class Place(NamedTuple):
-    """A point on a slice: index of the slice, and row and column in stored pixels."""
-
-    z: int
-    y: float
-    x: float
+    view: str = "slices"  # or planes
+    planes: int = 0  # through each place, where it is these
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,29 @@ def random_view(rng: np.random.Generator, shift_mm: float) -> View:
 PLAIN = View()
 
 
+class Shown(Protocol):
+    """A place as a network may be shown it."""
+
+    def shown(
+        self, stack: Stack, side_mm: float, side_px: int, view: View = PLAIN
+    ) -> NDArray[np.uint8]:
+        """Its picture, uint8, with the network's channels first."""
+
+
+class Place(NamedTuple):
+    """A point on a slice: index of the slice, and row and column in stored pixels."""
+
+    z: int
+    y: float
+    x: float
+
+    def shown(
+        self, stack: Stack, side_mm: float, side_px: int, view: View = PLAIN
+    ) -> NDArray[np.uint8]:
+        """As `crop`."""
+        return crop(stack, self, side_mm, side_px, view)
+
+
 def crop(
     stack: Stack, place: Place, side_mm: float, side_px: int, view: View = PLAIN
 ) -> NDArray[np.uint8]:
@@ -61,7 +78,7 @@ def crop(
     What lies outside the slice is 0; at the ends of the stack the last slice is repeated.
     """
     matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, view)
-    planes = np.clip(place.z + np.array(PLANES), 0, len(stack.array) - 1)
+    planes = np.clip(place.z + np.array(BESIDE), 0, len(stack.array) - 1)
     size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
     images = [np.ascontiguousarray(stack.array[z]) for z in planes]
     return np.stack([cv2.warpAffine(image, matrix, size, flags=flags) for image in images])
@@ -113,5 +130,5 @@ class CropSample(NamedTuple):
     """A crop by its scan's place in the list, its own place, and whether it shows a nodule."""
 
     scan: int
-    place: Place
+    place: Shown
     label: int

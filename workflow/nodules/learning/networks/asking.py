@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nodules.learning.machine import GREY_MEAN, GREY_SPREAD, autocast, to_device
-from nodules.prepare.crops import CropSample, CropSize, crop
+from nodules.prepare.crops import CropSample, CropSize
 from nodules.prepare.nodules import Nodule
 from nodules.prepare.stacks import Stack
 
@@ -39,7 +39,7 @@ def crop_logits(
     step, logits = BATCH.get(device.type, 32), []
     for start in range(0, len(crops), step):
         images = np.stack(
-            [crop(stacks[c.scan], c.place, *size) for c in crops[start : start + step]]
+            [c.place.shown(stacks[c.scan], size.mm, size.px) for c in crops[start : start + step]]
         )
         inputs = to_device(torch.from_numpy(images), device)
         with torch.inference_mode(), autocast(device):

@@ -27,14 +27,9 @@ from nodules.learning.tasks.shared import (
     training_crop,
     validation_of,
 )
-from nodules.prepare.crops import (
-    SLICES_PER_CANDIDATE,
-    CropSample,
-    Place,
-    place_at,
-    places_of,
-)
+from nodules.prepare.crops import SLICES_PER_CANDIDATE, CropSample, CropSize, Place, place_at
 from nodules.prepare.stacks import Stack
+from nodules.prepare.views import at, through
 from nodules.stats.logits import sigmoid
 from nodules.stats.seeds import generator
 
@@ -44,35 +39,40 @@ STREAM = "resnet"  # name of the random numbers: the network's first name, which
 log = logging.getLogger("nodules")
 
 
-def positives(scan: int, stack: Stack, masks: pd.DataFrame) -> Iterator[CropSample]:
-    """Crops through the scan's reference nodules, on every slice of their masks."""
+def positives(scan: int, stack: Stack, masks: pd.DataFrame, size: CropSize) -> Iterator[CropSample]:
+    """Crops through the scan's reference nodules: on every slice of their masks, or on planes."""
     own = select(masks, stack.kind, "slices")
     for _, rows in own.groupby("region"):
-        for place in places_of(rows, len(rows)):
+        for place in through(rows, len(rows), size):
             yield CropSample(scan, place, 1)
 
 
-def false_alarms(scan: int, candidates: pd.DataFrame, masks: pd.DataFrame) -> Iterator[CropSample]:
+def false_alarms(
+    scan: int, candidates: pd.DataFrame, masks: pd.DataFrame, size: CropSize
+) -> Iterator[CropSample]:
     """Crops through the U-Net's candidates that hit neither a nodule nor an excluded finding."""
     wrong = candidates[(candidates["nodule"] == 0) & ~candidates["excluded"]]
     for _, rows in masks[masks["region"].isin(wrong["candidate"])].groupby("region"):
-        for place in places_of(rows, SLICES_PER_CANDIDATE):
+        for place in through(rows, SLICES_PER_CANDIDATE, size):
             yield CropSample(scan, place, 0)
 
 
-def peaks(scan: int, slices: pd.DataFrame, stack: Stack) -> Iterator[CropSample]:
+def peaks(scan: int, slices: pd.DataFrame, stack: Stack, size: CropSize) -> Iterator[CropSample]:
     """Crops at the U-Net's strongest answer on each slice with lung and without a nodule."""
     chosen = slices[slices["slice"].isin(stack.empty_slices)]
     for row in chosen.itertuples():
-        yield CropSample(scan, Place(int(row.slice), float(row.peak_y), float(row.peak_x)), 0)
+        place = Place(int(row.slice), float(row.peak_y), float(row.peak_x))
+        yield from (CropSample(scan, shown, 0) for shown in at(place, size))
 
 
-def listed(scan: int, stack: Stack, locations: pd.DataFrame) -> Iterator[CropSample]:
+def listed(
+    scan: int, stack: Stack, locations: pd.DataFrame, size: CropSize
+) -> Iterator[CropSample]:
     """Crops at LUNA16's own false-positive candidates (candidates_V2, label 0)."""
     for row in locations[locations["label"] == 0].itertuples():
         place = place_at(stack.geometry, (row.x, row.y, row.z))
         if place is not None:
-            yield CropSample(scan, place, 0)
+            yield from (CropSample(scan, shown, 0) for shown in at(place, size))
 
 
 class Sources(NamedTuple):
@@ -100,7 +100,7 @@ class Sources(NamedTuple):
 
 
 def gather(
-    stacks: Sequence[Stack], sources: Sources
+    stacks: Sequence[Stack], sources: Sources, size: CropSize
 ) -> tuple[list[CropSample], list[list[CropSample]]]:
     """Nodule crops, and the kinds of crops without a nodule, of a set of scans."""
     shown: list[CropSample] = []
@@ -111,10 +111,10 @@ def gather(
             groups.get(stack.uid, table.iloc[:0])
             for groups, table in zip(by_scan, sources, strict=True)
         )
-        shown += positives(i, stack, stack.masks)
-        kinds[0] += false_alarms(i, candidates, masks)
-        kinds[1] += peaks(i, strongest, stack)
-        kinds[2] += listed(i, stack, locations)
+        shown += positives(i, stack, stack.masks, size)
+        kinds[0] += false_alarms(i, candidates, masks, size)
+        kinds[1] += peaks(i, strongest, stack, size)
+        kinds[2] += listed(i, stack, locations, size)
     return shown, [kind for kind in kinds if kind]
 
 
@@ -123,6 +123,13 @@ class PresenceSettings(CropSettings):
     """Section `presence` of the config, and what `crops` says."""
 
     negatives: float  # crops without a nodule for each with one
+    view: str  # what the crops are cut of: slices or planes
+    planes: int  # through each place, where it is these; else 0
+
+    @property
+    def size(self) -> CropSize:
+        """The size of a crop, and of what it is cut."""
+        return CropSize(self.mm, self.px, self.view, self.planes)
 
 
 class CropTask:
@@ -141,7 +148,7 @@ class CropTask:
     ) -> None:
         self.training, self.left_out = training, left_out
         self.settings, self.seed, self.fold = settings, seed, fold
-        self.positive, self.negative = gather(training, sources)
+        self.positive, self.negative = gather(training, sources, settings.size)
         if not self.negative:
             raise UserError(
                 f"Fold {fold}: the {len(training)} training scans give no crops without a nodule."
@@ -149,7 +156,7 @@ class CropTask:
             )
         if not self.positive:
             log.warning(WITHOUT_NODULES, fold, len(training))
-        positive, negative = gather(left_out, sources)
+        positive, negative = gather(left_out, sources, settings.size)
         rng = generator(seed, STREAM, fold, "validation")
         chosen = positive + draw(negative, len(positive), rng)
         keep = rng.permutation(len(chosen))[:VALIDATION_CROPS]

@@ -14,7 +14,7 @@ from torch import Tensor
 from nodules.base.files import write_bytes
 from nodules.learning.loop import Validation
 from nodules.learning.state import TrainingSettings
-from nodules.prepare.crops import PLAIN, CropSample, CropSize, Place, crop, random_view
+from nodules.prepare.crops import PLAIN, CropSample, CropSize, Shown, random_view
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
 
@@ -111,11 +111,11 @@ def rows_of(tiles: list[NDArray[np.uint8]], width: int) -> list[list[NDArray[np.
 
 
 def training_crop(
-    stack: Stack, place: Place, settings: CropSettings, rng: np.random.Generator
+    stack: Stack, place: Shown, settings: CropSettings, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Crop (3, y, x) around a place, laid at random where the settings say so."""
     view = random_view(rng, SHIFT_SHARE * settings.mm) if settings.augment else PLAIN
-    return crop(stack, place, *settings.size, view)
+    return place.shown(stack, settings.size.mm, settings.size.px, view)
 
 
 def draw_montage(
@@ -128,7 +128,8 @@ def draw_montage(
     """Write crops, eight in a row, each with its name; those of label 1 in orange."""
     tiles = []
     for key, name in zip(crops, names, strict=True):
-        tile = cv2.cvtColor(crop(stacks[key.scan], key.place, side_mm, 192)[1], cv2.COLOR_GRAY2BGR)
+        grey = key.place.shown(stacks[key.scan], side_mm, 192)[1]
+        tile = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
         colour = (0, 159, 230) if key.label else (200, 200, 200)
         tiles.append(cv2.putText(tile, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour))
     montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
