@@ -46,7 +46,9 @@ def main() -> None:
         index = np.random.default_rng(0).uniform(corner, end, (PLACES, 3))
         points = stack.geometry.to_world(index)
         places, _ = places_through(stack.geometry, points)
-        cut = len(places) / seconds(lambda: [crop(stack, place, *size) for place in places])
+        cut = len(places) / seconds(
+            lambda: [crop(stack, place, size.mm, size.px) for place in places]
+        )
         network = resnet.build({}, seed=0).eval()
         ask = on_slices([network], size, device)
         ask(stack, points[:8])

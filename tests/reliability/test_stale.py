@@ -52,7 +52,7 @@ KEYS = {
     "lungs={compare: false}": ("write_run", LONG),
     "unet={epochs: 1}": ("train_unet", {"make_phantom", "prepare_slices"} | IN_3D),
     "attention_unet={learning_rate: 0.01}": ("train_segmenter", LONG - {"train_segmenter"}),
-    "slices={fill: 100}": ("prepare_slices", {"make_phantom", "prepare_volumes"} | IN_3D),
+    "slices={fill: 100}": ("prepare_slices", {"make_phantom", "prepare_volumes"}),
     "unet3d={patches: 40}": ("train_unet3d", LONG - IN_3D),
     # Which peaks are candidates teaches the second stage, not the first.
     "unet3d={centre_threshold: 0.002}": ("detect_unet3d", LONG - {"train_reduction"}),

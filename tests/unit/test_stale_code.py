@@ -68,6 +68,8 @@ EDITS = {
     "learning/tasks/malignancy.py": {MALIGNANCY},
     "learning/tasks/instances.py": {MASKRCNN},
     "learning/tasks/patches3d.py": IN_3D,
+    "learning/tasks/heat.py": IN_3D,
+    "learning/tasks/mining.py": IN_3D,
     "learning/tasks/reduction.py": {REDUCTION},
     "inference/windows.py": NONE,
     "inference/reduction.py": NONE,

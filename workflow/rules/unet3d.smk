@@ -9,7 +9,7 @@ Produces: results/models/unet3d/fold_{fold}/{model.pt,model.json,history.parquet
           results/detection/unet3d/fold_{fold}_training/alarms.parquet.
 """
 
-WINDOWS = keys("unet3d", "window", "centre_threshold", "max_per_scan")
+WINDOWS = keys("unet3d", "window", "centre_threshold", "max_per_scan", "mirrored")
 
 
 rule train_unet3d:

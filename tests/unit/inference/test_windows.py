@@ -1,6 +1,7 @@
 """Windows over a whole scan, and peaks of heat: nothing left out, nothing twice, nothing moved."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from nodules.images.geometry import Geometry
 from nodules.inference import windows
 from nodules.inference.windows import MARGIN, Answer, WindowSettings
 from nodules.learning.networks.unet3d import STRIDE, space_to_depth
-from nodules.learning.tasks.patches3d import Marks, target
+from nodules.learning.tasks.heat import Marks, target
 
 CPU = torch.device("cpu")
 SETTINGS = WindowSettings(window=64, centre_threshold=0.05, max_per_scan=50)
@@ -64,6 +65,34 @@ def test_blended_windows_say_what_one_window_says(tmp_path):
     # bf16, where the processor has it, keeps some three digits
     assert np.abs(many.heat - one.heat).max() < 0.01
     assert np.abs(many.log_diameter - one.log_diameter).max() < 0.01
+
+
+class Uphill(Mean):
+    """Answers with what lies a voxel before: other than `Mean` it knows up from down."""
+
+    def forward(self, x):
+        return torch.roll(super().forward(x), 1, dims=2)
+
+
+def test_mirrored_views_are_averaged_where_asked():
+    grey = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (1, 1, 16, 16, 16)))
+    plain = windows.asked([Mean()], grey, CPU)
+    assert torch.allclose(windows.asked([Mean()], grey, CPU, mirrored=True), plain, atol=1e-6)
+    up, down = (torch.roll(plain, step, dims=2) for step in (1, -1))
+    assert torch.allclose(windows.asked([Uphill()], grey, CPU), up, atol=1e-6)
+    both = windows.asked([Uphill()], grey, CPU, mirrored=True)
+    assert torch.allclose(both, (3 * up + down) / 4, atol=1e-6)  # as it is, and three mirrored
+    assert not torch.allclose(both, up, atol=1e-3)
+
+
+def test_a_scan_is_asked_mirrored_where_the_settings_say_so(tmp_path):
+    scan, _ = volume(tmp_path, [((30, 40, 50), 9)], side=64)
+    own = [windows.answer([Uphill()], scan, 128, CPU, mirrored).heat for mirrored in (False, True)]
+    assert np.abs(own[0] - own[1]).max() > 0.05
+    for mirrored in (False, True):
+        settings = replace(SETTINGS, mirrored=mirrored)
+        (first, *_) = windows.detect([Uphill()], scan, settings, CPU)["probability"]
+        assert first == pytest.approx(own[mirrored].max())
 
 
 def test_windows_without_lung_are_not_asked(tmp_path):

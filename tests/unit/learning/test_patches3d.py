@@ -9,12 +9,13 @@ import torch
 
 from helpers.volumes import LUNG, NODULE, volume
 from nodules.learning.networks.unet3d import STRIDE
-from nodules.learning.tasks import inserts, patches3d
-from nodules.learning.tasks.patches3d import HeatTask, Marks, Patch, UNet3DSettings
+from nodules.learning.tasks import inserts
+from nodules.learning.tasks.heat import Marks, heat_loss, target
+from nodules.learning.tasks.patches3d import HeatTask, Patch, UNet3DSettings
 from nodules.stats.seeds import generator
 
 SETTINGS = UNet3DSettings(
-    "unet3d", 1, 2, 1e-3, "warmup", [4, 6, 8], 32, 24, 0.25, 0.25, pasted=0.0, zoom=0.15
+    "unet3d", 1, 2, 1e-3, "warmup", [4, 6, 8], 32, 24, 0.25, 0.25, mined=0.0, pasted=0.0, zoom=0.15
 )
 NODULES = [((30.0, 40.0, 50.0), 8.0), ((60.0, 50.0, 30.0), 16.0)]
 
@@ -42,7 +43,7 @@ def test_after_every_turn_and_stretch_the_heat_lies_on_the_nodule(tmp_path):
 
 
 def test_a_small_nodule_weighs_as_much_as_a_large_one():
-    aim = patches3d.target((64,) * 3, marks([(16, 16, 16), (44, 44, 44)], [5, 26]), 1.0)
+    aim = target((64,) * 3, marks([(16, 16, 16), (44, 44, 44)], [5, 26]), 1.0)
     centre = aim[0] >= 1
     assert aim[2][:16][centre[:16]].sum() == pytest.approx(1)
     assert aim[2][16:][centre[16:]].sum() == pytest.approx(1)
@@ -51,30 +52,30 @@ def test_a_small_nodule_weighs_as_much_as_a_large_one():
 
 @pytest.mark.parametrize("centre", [(20.5, 20.5, 20.5), (20, 21, 22), (20.3, 20.9, 21.4)])
 def test_the_heat_s_middle_is_the_nodule_s_centre(centre):
-    heat = patches3d.target((48,) * 3, marks([centre], [6]), 1.0)[0]
+    heat = target((48,) * 3, marks([centre], [6]), 1.0)[0]
     index = np.moveaxis(np.indices(heat.shape), 0, -1).reshape(-1, 3)
     middle = np.average(index, axis=0, weights=heat.ravel()) * STRIDE + (STRIDE - 1) / 2
     assert np.abs(middle - centre).max() < 0.3
 
 
 def test_an_excluded_finding_is_neither_right_nor_wrong():
-    aim = patches3d.target((48,) * 3, marks([], [], [(24, 24, 24)], [12]), 1.0)
+    aim = target((48,) * 3, marks([], [], [(24, 24, 24)], [12]), 1.0)
     logit = torch.full((1, 2, 24, 24, 24), -9.0)
     logit[0, 0, 11:13, 11:13, 11:13] = 9.0
     targets = torch.from_numpy(aim)[None]
-    assert patches3d.heat_loss(logit, targets) < 0.1
-    assert patches3d.heat_loss(logit.roll(9, 2), targets) > 50
+    assert heat_loss(logit, targets) < 0.1
+    assert heat_loss(logit.roll(9, 2), targets) > 50
 
 
 def test_the_loss_is_lowest_for_the_right_answer():
-    aim = torch.from_numpy(patches3d.target((48,) * 3, marks([(20, 20, 20)], [8]), 1.0))[None]
+    aim = torch.from_numpy(target((48,) * 3, marks([(20, 20, 20)], [8]), 1.0))[None]
     right = torch.stack([torch.where(aim[:, 0] >= 1, 6.0, -9.0), torch.full_like(aim[:, 0], 3)], 1)
     none, moved = right.clone(), right.roll(6, 2)
     none[:, 0] = -9
     large = right.clone()
     large[:, 1] = 5
-    best = patches3d.heat_loss(right, aim)
-    assert all(patches3d.heat_loss(other, aim) > best + 0.1 for other in (none, moved, large))
+    best = heat_loss(right, aim)
+    assert all(heat_loss(other, aim) > best + 0.1 for other in (none, moved, large))
 
 
 def test_an_epoch_shows_each_nodule_as_often_as_any_other(tmp_path):

@@ -20,10 +20,13 @@ from nodules.learning.tasks.reduction import CubeTask, ReductionSettings
 CPU = torch.device("cpu")
 NODULES = [((30.0, 40.0, 50.0), 8.0), ((60.0, 50.0, 30.0), 12.0)]
 PATCHES = UNet3DSettings(
-    "unet3d", 2, 2, 0.01, "warmup", [4, 6], 16, 8, 0.5, 0.25, pasted=0.5, zoom=0.1
+    "unet3d", 2, 2, 0.01, "warmup", [4, 6], 16, 8, 0.5, 0.25, mined=0.0, pasted=0.5, zoom=0.1
 )
+MINED = replace(PATCHES, mined=0.25)
 CUBES = ReductionSettings("reducer3d", 2, 4, 0.01, "warmup", [4, 6], 16, 16, mined=0.5, pasted=0.5)
-each = pytest.mark.parametrize("settings", [PATCHES, CUBES], ids=lambda s: s.network)
+each = pytest.mark.parametrize(
+    "settings", [PATCHES, MINED, CUBES], ids=["unet3d", "mined", "cubes"]
+)
 
 
 @pytest.fixture

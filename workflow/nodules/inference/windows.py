@@ -24,6 +24,7 @@ MARGIN = 16  # voxels of a window that its neighbour shows better, and in which 
 LUNG_MM = 5.0  # from the lung: a nodule's centre lies no further off
 NEIGHBOURS = 5  # voxels of the heat map along a side of the place in which a peak is the highest
 HEAT_SHARE = 0.45  # of a diameter: how far its heat reaches, and its neighbour does not
+MIRRORED = ((), (2,), (3,), (4,))  # axes along which a view is mirrored; the first is as it is
 LEAST_APART_MM = 3.0  # two peaks that are nearer mark one nodule
 
 
@@ -34,13 +35,14 @@ class WindowSettings:
     window: int  # voxels along a side of what the network sees at a time, at most
     centre_threshold: float  # least probability of a centre
     max_per_scan: int
+    mirrored: bool = False  # whether mirrored views are asked, too, and the answers averaged
 
 
 def detect(
     networks: Sequence[nn.Module], volume: Volume, settings: WindowSettings, device: torch.device
 ) -> pd.DataFrame:
     """Table `candidates` of a scan, surest first."""
-    heat = answer(networks, volume, settings.window, device)
+    heat = answer(networks, volume, settings.window, device, settings.mirrored)
     return tabulate(volume.uid, peaks(heat, volume.grid, settings), volume.native)
 
 
@@ -77,7 +79,11 @@ class Answer(NamedTuple):
 
 
 def answer(
-    networks: Sequence[nn.Module], volume: Volume, side: int, device: torch.device
+    networks: Sequence[nn.Module],
+    volume: Volume,
+    side: int,
+    device: torch.device,
+    mirrored: bool = False,
 ) -> Answer:
     """Mean probability of a centre and mean log2 diameter over the networks.
 
@@ -92,7 +98,7 @@ def answer(
         if not _holds_lung(volume, corner, sides):
             continue
         grey = torch.from_numpy(cube(volume.array, corner, sides))[None, None]
-        found = asked(networks, grey, device)[0].cpu().numpy()
+        found = asked(networks, grey, device, mirrored)[0].cpu().numpy()
         low = [c // STRIDE for c in corner]
         part = tuple(slice(a, a + n) for a, n in zip(low, found.shape[1:], strict=True))
         within = tuple(slice(0, n - a) for a, n in zip(low, shape, strict=True))
@@ -117,11 +123,19 @@ def near_lung(volume: Volume) -> NDArray[np.bool_]:
     return np.asarray(far[np.ix_(*places)] <= LUNG_MM)
 
 
-def asked(networks: Sequence[nn.Module], grey: Tensor, device: torch.device) -> Tensor:
-    """Centre probability and log2 diameter (batch, 2, z, y, x), the mean over the networks."""
+def asked(
+    networks: Sequence[nn.Module], grey: Tensor, device: torch.device, mirrored: bool = False
+) -> Tensor:
+    """Centre probability and log2 diameter (batch, 2, z, y, x), the mean over the networks.
+
+    mirrored: also over the views mirrored along each axis.
+    """
     inputs = to_device(grey, device)
+    views = MIRRORED if mirrored else MIRRORED[:1]
     with torch.inference_mode(), autocast(device, low=True):
-        answers = [network(inputs).float() for network in networks]
+        answers = [
+            network(inputs.flip(axes)).flip(axes).float() for network in networks for axes in views
+        ]
     return torch.stack([torch.stack([a[:, 0].sigmoid(), a[:, 1]], dim=1) for a in answers]).mean(0)
 
 

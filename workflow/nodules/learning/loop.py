@@ -6,6 +6,7 @@ What an epoch shows depends on (seed, fold, epoch) alone and every sample has it
 so the place in the data order is two numbers and no generator's state needs to survive a kill.
 """
 
+import copy
 import logging
 import shutil
 import time
@@ -26,7 +27,7 @@ from nodules.base import provenance, tables
 from nodules.base.files import UserError
 from nodules.learning.machine import autocast, placed, take, to_device
 from nodules.learning.networks import bundle
-from nodules.learning.networks.weights import save_state, weights_sha256
+from nodules.learning.networks.weights import load_state, save_state, weights_sha256
 from nodules.learning.state import (
     SAVE_EVERY_S,
     Plan,
@@ -170,10 +171,30 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
     # Messages go above the progress bar, not into it.
     with StopSignals() as signals, logging_redirect_tqdm():
         while progress.epoch <= plan.epochs:
+            look_back(network, task, plan, progress.epoch, device)
             train_epoch(network, optimizer, task, plan, progress, device, signals)
             finish_epoch(network, task, plan, progress, device)
             save(plan, network, optimizer, progress)
     return tables.frame("history", progress.history)
+
+
+def look_back(network: nn.Module, task: Task, plan: Plan, epoch: int, device: torch.device) -> None:
+    """Let a task that asks for it see the network as the epoch before has left it.
+
+    It comes from that epoch's checkpoint, so a training that goes on in the midst of an epoch shows
+    its task the same network as one that nobody stopped.
+    """
+    ask = getattr(task, "look_back", None)
+    if ask is None or epoch == 1:
+        return
+
+    def before() -> nn.Module:
+        left = copy.deepcopy(network).eval()
+        left.load_state_dict(load_state(plan.checkpoint(epoch - 1)))
+        return left
+
+    with torch.inference_mode(), autocast(device, task.low_precision):
+        ask(epoch, before, device)
 
 
 def train_epoch(

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid, smooth_l1_loss
 
 from nodules.base.files import write_bytes
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.networks.unet3d import STRIDE
 from nodules.learning.state import TrainingSettings
-from nodules.learning.tasks import inserts
+from nodules.learning.tasks import inserts, mining
+from nodules.learning.tasks.heat import Marks, heat_loss, target
 from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks.volume_truth import Truth
 from nodules.prepare.cubes import cube, resized
@@ -29,14 +29,10 @@ from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
 
-KINDS = ("nodule", "bright", "lung")  # what a patch is laid around
+KINDS = ("nodule", "bright", "lung", "mined")  # what a patch is laid around
 BRIGHT = 109  # grey level of -400 HU in LUNA16's window: vessels, nodules, the wall
 MOST_OFF, OFF_SHARE = 20, 0.35  # voxels, or share of a patch, by which it is off what it shows
 TRIES = 64  # draws of a place before any is good enough
-CORE_MM, CORE_SHARE = 1.9, 1 / 7  # radius of a centre: at least so much, or so much of the diameter
-SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it, likewise
-FOCUS, FADE = 2, 4  # powers of the penalty-reduced focal loss, as in CenterNet
-SIZE_WEIGHT = 0.2  # of the diameter's loss beside the centre's
 NOISE = 2.5  # grey levels: most noise that is added
 NOISE_NUMBERS = 1 << 21  # a patch takes its own from a random place among them
 SHIFT = 5.0  # grey levels
@@ -55,25 +51,17 @@ class UNet3DSettings(TrainingSettings):
     patches: int  # shown in an epoch
     nodules: float  # share of them around a nodule
     bright: float  # share of them around a vessel or another bright place in the lung
+    mined: float  # share of them around what the network of the epoch before took for a nodule
     pasted: float  # nodules pasted into a patch, on average
     zoom: float  # most that a patch is stretched or shrunk; 0: as it is
 
 
 class Patch(NamedTuple):
-    """A patch to draw: its scan's place in the list, its kind, and the nodule's number."""
+    """A patch to draw: its scan's place in the list, kind, and number of the nodule or alarm."""
 
     scan: int
     kind: int
     nodule: int
-
-
-class Marks(NamedTuple):
-    """What a patch holds: centres (n, 3) in voxels and diameters (n,) in voxels, of two kinds."""
-
-    centres: NDArray[np.float64]
-    diameters: NDArray[np.float64]
-    beside: NDArray[np.float64]
-    beside_diameters: NDArray[np.float64]
 
 
 class HeatTask:
@@ -98,17 +86,39 @@ class HeatTask:
         # are made here, before worker processes are, which then share them.
         pastes = math.ceil(settings.patches * settings.pasted)
         self.bank = inserts.bank(training, pastes, generator(seed, "unet3d", fold, "bank"))
+        self.alarms: list[mining.Alarm] = []
+
+    def look_back(
+        self, epoch: int, network_before: Callable[[], nn.Module], device: torch.device
+    ) -> None:
+        """Mine what the network that the epoch before has left takes for nodules."""
+        wanted = round(self.settings.patches * self.settings.mined)
+        if not wanted or not self.training:
+            return
+        rng = generator(self.seed, "unet3d", self.fold, "mining", epoch)
+        corners, side = [], self.settings.patch
+        for number in range(mining.POOL * wanted):
+            key = Patch(int(rng.integers(len(self.training))), 1 + number % 2, -1)
+            middle = place_of(*self.training[key.scan], key, side, rng)
+            corners.append((key.scan, np.rint(middle - side / 2).astype(int)))
+        found = mining.hottest(network_before(), self.training, corners, side, device)
+        self.alarms = mining.apart(found, wanted)
 
     def epoch(self, epoch: int) -> list[Patch]:
-        """Places drawn anew: nodules in turn, so that each is shown as often as any other."""
+        """Places drawn anew: nodules in turn, so that each is shown as often as any other.
+
+        What was mined takes the place of patches that would lie anywhere in the lung.
+        """
         rng = generator(self.seed, "unet3d", self.fold, "order", epoch)
         near = round(self.settings.patches * self.settings.nodules) if self.nodules else 0
         bright = round(self.settings.patches * self.settings.bright)
-        turns = -(-near // max(len(self.nodules), 1))
-        shown = [self.nodules[i] for _ in range(turns) for i in rng.permutation(len(self.nodules))]
+        shown = [self.nodules[i] for i in in_turn(len(self.nodules), near, rng)]
         scans = rng.integers(len(self.training), size=self.settings.patches - near)
         rest = [Patch(int(s), 1 if i < bright else 2, -1) for i, s in enumerate(scans)]
-        chosen = shown[:near] + rest
+        mined = round(self.settings.patches * self.settings.mined) if self.alarms else 0
+        alarms = in_turn(len(self.alarms), min(mined, len(rest)), rng)
+        rest = rest[: len(rest) - len(alarms)]
+        chosen = shown + rest + [Patch(self.alarms[i].scan, 3, i) for i in alarms]
         return [chosen[i] for i in rng.permutation(len(chosen))]
 
     def sample(
@@ -117,7 +127,7 @@ class HeatTask:
         """A patch (1, z, y, x) and its target (3, z/2, y/2, x/2); see `target`."""
         volume, truth = self.training[key.scan]
         side = self.settings.patch
-        middle = place_of(volume, truth, key, side, rng)
+        middle = self._middle(volume, truth, key, rng)
         spread = self.settings.zoom
         sides = np.rint(side * np.exp(rng.uniform(-spread, spread, 3))).astype(int)
         corner = np.rint(middle - sides / 2).astype(int)
@@ -130,6 +140,14 @@ class HeatTask:
         )
         turned, marks = turn(noised(grey, rng), marks, rng)
         return turned[None], target(turned.shape, marks, volume.spacing_mm)
+
+    def _middle(
+        self, volume: Volume, truth: Truth, key: Patch, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        side = self.settings.patch
+        if KINDS[key.kind] == "mined":
+            return self.alarms[key.nodule].place + off_centre(side, rng)
+        return place_of(volume, truth, key, side, rng)
 
     def _pasted(
         self, grey: NDArray[np.float32], lung: NDArray[np.bool_], rng: np.random.Generator
@@ -209,7 +227,7 @@ def place_of(
     volume: Volume, truth: Truth, key: Patch, side: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Where a patch of `side` voxels is laid: its middle, as an index (z, y, x) of the volume."""
-    off = rng.uniform(-1, 1, 3) * min(MOST_OFF, OFF_SHARE * side)
+    off = off_centre(side, rng)
     if KINDS[key.kind] == "nodule":
         return truth.centres[key.nodule] + off
     place = np.zeros(3)
@@ -221,6 +239,18 @@ def place_of(
         if KINDS[key.kind] == "lung" or volume.array[tuple(place)] >= BRIGHT:
             break
     return place + off
+
+
+def off_centre(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """By how many voxels a patch is off what it shows, (z, y, x)."""
+    return rng.uniform(-1, 1, 3) * min(MOST_OFF, OFF_SHARE * side)
+
+
+def in_turn(n: int, wanted: int, rng: np.random.Generator) -> list[int]:
+    """`wanted` of the numbers below n, each as often as any other, in random order."""
+    if not n:
+        return []
+    return [int(i) for _ in range(-(-wanted // n)) for i in rng.permutation(n)][:wanted]
 
 
 def view(
@@ -319,62 +349,3 @@ def turn(
         grey = grey.transpose(0, 2, 1)
         centres, beside = centres[:, [0, 2, 1]], beside[:, [0, 2, 1]]
     return np.ascontiguousarray(grey), marks._replace(centres=centres, beside=beside)
-
-
-def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.float32]:
-    """Heat, log2 diameter and weight (3, z/2, y/2, x/2) of a patch's marks.
-
-    Heat is 1 in a nodule's core and falls around it; the weight of a nodule's core is 1 in all, so
-    that a small nodule counts as much as a large one, and 0 in an excluded finding.
-    """
-    sides = tuple(n // STRIDE for n in shape)
-    aim = np.zeros((3, *sides), np.float32)
-    aim[2] = 1
-    for centre, diameter in zip(marks.beside, marks.beside_diameters, strict=True):
-        part, far = _near(centre, max(diameter / 2, 4 / spacing_mm), sides)
-        if part is not None:
-            aim[2][part][far <= max(diameter / 2, 4 / spacing_mm)] = 0
-    for centre, diameter in zip(marks.centres, marks.diameters, strict=True):
-        mm = diameter * spacing_mm
-        core = max(CORE_MM, mm * CORE_SHARE) / spacing_mm
-        spread = max(SPREAD_MM, mm * SPREAD_SHARE) / spacing_mm
-        part, far = _near(centre, core + 3 * spread, sides)
-        if part is None or not ((centre > -0.5) & (centre < np.array(shape) - 0.5)).all():
-            continue
-        middle = far <= max(core, far.min())
-        heat = np.exp(-((np.maximum(far - core, 0) / spread) ** 2) / 2)
-        heat[middle] = 1
-        aim[0][part] = np.maximum(aim[0][part], heat)
-        aim[1][part][middle] = np.log2(max(mm, 1.0))
-        aim[2][part][middle] = 1 / middle.sum()
-    return aim
-
-
-def _near(
-    centre: NDArray[np.float64], reach: float, sides: tuple[int, ...]
-) -> tuple[tuple[slice, ...] | None, NDArray[np.float64]]:
-    """The part of a target within reach of a centre, and how many voxels off each of it is."""
-    middle = (centre - (STRIDE - 1) / 2) / STRIDE
-    first = np.clip(np.floor(middle - reach / STRIDE), 0, sides).astype(int)
-    last = np.clip(np.ceil(middle + reach / STRIDE) + 1, 0, sides).astype(int)
-    if (last <= first).any():
-        return None, np.zeros(0)
-    part = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-    axes = [(np.arange(a, b) - m) * STRIDE for a, b, m in zip(first, last, middle, strict=True)]
-    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
-    return part, np.sqrt(z**2 + y**2 + x**2)
-
-
-def heat_loss(answer: Tensor, targets: Tensor) -> Tensor:
-    """Penalty-reduced focal loss, by patch; and the diameters' at the centres.
-
-    answer: (batch, 2, z, y, x), centre logit and log2 diameter; targets: (batch, 3, z, y, x).
-    """
-    logit, size = answer[:, 0], answer[:, 1]
-    heat, wanted, weight = targets[:, 0], targets[:, 1], targets[:, 2]
-    centre = heat >= 1
-    probability = logit.sigmoid()
-    hit = -logsigmoid(logit) * (1 - probability) ** FOCUS * weight * centre
-    false = -logsigmoid(-logit) * probability**FOCUS * (1 - heat) ** FADE * weight * ~centre
-    sizes = smooth_l1_loss(size, wanted, reduction="none") * weight * centre
-    return (hit + false + SIZE_WEIGHT * sizes).sum() / len(answer)

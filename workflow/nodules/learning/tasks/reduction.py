@@ -24,6 +24,7 @@ from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks import inserts
 from nodules.learning.tasks.patches3d import (
     Patch,
+    in_turn,
     lung_view,
     noised,
     numbered,
@@ -261,13 +262,6 @@ def clear(truth: Truth, place: NDArray[np.float64], reach: float) -> bool:
         if (far < diameters / 2 / spacing + reach).any():
             return False
     return True
-
-
-def in_turn(n: int, wanted: int, rng: np.random.Generator) -> list[int]:
-    """`wanted` of the numbers below n, each as often as any other, in random order."""
-    if not n:
-        return []
-    return [int(i) for _ in range(-(-wanted // n)) for i in rng.permutation(n)][:wanted]
 
 
 def mask_in(

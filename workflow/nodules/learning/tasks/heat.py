@@ -1,0 +1,84 @@
+"""The heat map that the 3-D U-Net is to answer with, and its loss."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import logsigmoid, smooth_l1_loss
+
+from nodules.learning.networks.unet3d import STRIDE
+
+CORE_MM, CORE_SHARE = 1.9, 1 / 7  # radius of a centre: at least so much, or so much of the diameter
+SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it, likewise
+FOCUS, FADE = 2, 4  # powers of the penalty-reduced focal loss, as in CenterNet
+SIZE_WEIGHT = 0.2  # of the diameter's loss beside the centre's
+
+
+class Marks(NamedTuple):
+    """What a patch holds: centres (n, 3) in voxels and diameters (n,) in voxels, of two kinds."""
+
+    centres: NDArray[np.float64]
+    diameters: NDArray[np.float64]
+    beside: NDArray[np.float64]
+    beside_diameters: NDArray[np.float64]
+
+
+def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.float32]:
+    """Heat, log2 diameter and weight (3, z/2, y/2, x/2) of a patch's marks.
+
+    Heat is 1 in a nodule's core and falls around it; the weight of a nodule's core is 1 in all, so
+    that a small nodule counts as much as a large one, and 0 in an excluded finding.
+    """
+    sides = tuple(n // STRIDE for n in shape)
+    aim = np.zeros((3, *sides), np.float32)
+    aim[2] = 1
+    for centre, diameter in zip(marks.beside, marks.beside_diameters, strict=True):
+        part, far = _near(centre, max(diameter / 2, 4 / spacing_mm), sides)
+        if part is not None:
+            aim[2][part][far <= max(diameter / 2, 4 / spacing_mm)] = 0
+    for centre, diameter in zip(marks.centres, marks.diameters, strict=True):
+        mm = diameter * spacing_mm
+        core = max(CORE_MM, mm * CORE_SHARE) / spacing_mm
+        spread = max(SPREAD_MM, mm * SPREAD_SHARE) / spacing_mm
+        part, far = _near(centre, core + 3 * spread, sides)
+        if part is None or not ((centre > -0.5) & (centre < np.array(shape) - 0.5)).all():
+            continue
+        middle = far <= max(core, far.min())
+        heat = np.exp(-((np.maximum(far - core, 0) / spread) ** 2) / 2)
+        heat[middle] = 1
+        aim[0][part] = np.maximum(aim[0][part], heat)
+        aim[1][part][middle] = np.log2(max(mm, 1.0))
+        aim[2][part][middle] = 1 / middle.sum()
+    return aim
+
+
+def _near(
+    centre: NDArray[np.float64], reach: float, sides: tuple[int, ...]
+) -> tuple[tuple[slice, ...] | None, NDArray[np.float64]]:
+    """The part of a target within reach of a centre, and how many voxels off each of it is."""
+    middle = (centre - (STRIDE - 1) / 2) / STRIDE
+    first = np.clip(np.floor(middle - reach / STRIDE), 0, sides).astype(int)
+    last = np.clip(np.ceil(middle + reach / STRIDE) + 1, 0, sides).astype(int)
+    if (last <= first).any():
+        return None, np.zeros(0)
+    part = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    axes = [(np.arange(a, b) - m) * STRIDE for a, b, m in zip(first, last, middle, strict=True)]
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    return part, np.sqrt(z**2 + y**2 + x**2)
+
+
+def heat_loss(answer: Tensor, targets: Tensor) -> Tensor:
+    """Penalty-reduced focal loss, by patch; and the diameters' at the centres.
+
+    answer: (batch, 2, z, y, x), centre logit and log2 diameter; targets: (batch, 3, z, y, x).
+    """
+    logit, size = answer[:, 0], answer[:, 1]
+    heat, wanted, weight = targets[:, 0], targets[:, 1], targets[:, 2]
+    centre = heat >= 1
+    probability = logit.sigmoid()
+    hit = -logsigmoid(logit) * (1 - probability) ** FOCUS * weight * centre
+    false = -logsigmoid(-logit) * probability**FOCUS * (1 - heat) ** FADE * weight * ~centre
+    sizes = smooth_l1_loss(size, wanted, reduction="none") * weight * centre
+    return (hit + false + SIZE_WEIGHT * sizes).sum() / len(answer)
