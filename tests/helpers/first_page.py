@@ -20,6 +20,7 @@ CONFIG: dict[str, Any] = {
     "data": {"source": "phantom"},
     "detectors": ["unet"],
     "tasks": ["presence", "malignancy"],
+    "malignancy": {"network": "resnet"},
     "maskrcnn": {"enabled": True, "backbone": "resnet18", "epochs": 1},
     "scoring": {"bootstrap": 1000},
 }

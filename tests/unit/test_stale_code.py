@@ -45,7 +45,7 @@ EDITS = {
     "prepare/lung_masks.py": NONE,
     "prepare/masks.py": NONE,
     "prepare/stacks.py": ALL,
-    "prepare/views.py": {PRESENCE},  # planes
+    "prepare/views.py": RESNETS,  # planes, cubes
     "prepare/volumes.py": IN_3D,
     "prepare/volume_cut.py": NONE,
     "prepare/cubes.py": IN_3D,

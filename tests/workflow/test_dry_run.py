@@ -119,6 +119,14 @@ def test_each_task_plans_its_own_rules_and_everything_else(tasks, tmp_path):
 
 
 @pytest.mark.workflow
+def test_a_network_in_3d_that_judges_nodules_has_everything_but_attribution_maps(tmp_path):
+    done = run_workflow(tmp_path, "--config", "malignancy={network: reducer3d}", "--dry-run")
+    jobs = jobs_of(succeeded(done).stdout + done.stderr)
+    assert (OF_TASK["malignancy"] - {"explain_nodules"}) | COMMON <= set(jobs)
+    assert not {"explain_nodules", "draw_explanations", "train_unet3d"} & set(jobs)
+
+
+@pytest.mark.workflow
 def test_without_mask_rcnn_nothing_of_it_is_planned(tmp_path):
     done = succeeded(run_workflow(tmp_path, "--config", "maskrcnn={enabled: false}", "--dry-run"))
     jobs = jobs_of(done.stdout + done.stderr)
@@ -156,16 +164,22 @@ def test_without_a_list_of_locations_the_track_ends_before_any_job(repository, l
     assert str(luna16 / "candidates_V2.csv") in done.stdout + done.stderr
 
 
+CUBES = "{network: reducer3d, cube: 30, weights: imagenet}"
+
+
 @pytest.mark.workflow
 def test_what_no_plan_can_be_made_of_is_told_by_its_key(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("unet: {epochs: 2}\n5: 3\nabc: 1\nunet: {batch: 2}\n")
     of_file = [f"unet: stands in {overlay} on line 1 and again on line 4"]
     of_file += ["unknown key '5'", "unknown key 'abc'"]
+    of_cubes = ["malignancy.cube: must be a multiple of 8 for 3 malignancy.widths"]
+    of_cubes += ["malignancy.weights: must be random for reducer3d"]
     no_subset = ["folds.test_subset: the phantom has no subset 9"]
     for arguments, messages in (
         (("--configfile", str(overlay)), of_file),
         (("--config", "phantom={scans: 6}"), no_subset),
+        (("--config", f"malignancy={CUBES}"), of_cubes),
     ):
         done = run_workflow(tmp_path, *arguments, "--dry-run")
         told = done.stdout + done.stderr

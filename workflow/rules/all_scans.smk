@@ -88,9 +88,9 @@ rule train_malignancy_all:
         weights=start_weights("malignancy"),
         code=code("train_malignancy_all", config["malignancy"]["network"]),
     output:
-        model="results/models/all_scans/malignancy/fold_{fold}/member_{member}/model.pt",
-        manifest="results/models/all_scans/malignancy/fold_{fold}/member_{member}/model.json",
-        history="results/models/all_scans/malignancy/fold_{fold}/member_{member}/history.parquet",
+        model=f"results/models/all_scans/{JUDGE_MODELS}/fold_{{fold}}/member_{{member}}/model.pt",
+        manifest=f"results/models/all_scans/{JUDGE_MODELS}/fold_{{fold}}/member_{{member}}/model.json",
+        history=f"results/models/all_scans/{JUDGE_MODELS}/fold_{{fold}}/member_{{member}}/history.parquet",
     log:
         "results/logs/train_malignancy_all/fold_{fold}_member_{member}.log",
     benchmark:
@@ -104,11 +104,11 @@ rule train_malignancy_all:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=keys("malignancy", *LEARNED) | config["crops"],
+        settings=keys("malignancy", *LEARNED) | config["crops"] | SHAPED,
         kind=config["masks"]["kind"],
         seed=config["seed"],
         facts=facts(
-            crops=keys("crops", "mm", "px"),
+            crops=keys("crops", "mm", "px") | CUBES,
             crops_per_nodule=config["malignancy"]["crops_per_nodule"],
         )
         | {"output": "logit of malignant against benign"},

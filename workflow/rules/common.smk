@@ -63,6 +63,10 @@ SETS = PARTS + ["out_of_fold"]
 # What the ResNet50s decide, and whether Mask R-CNN stands beside; what else needs is not made.
 PRESENCE, MALIGNANCY = (task in config["tasks"] for task in ("presence", "malignancy"))
 MASKRCNN = config["maskrcnn"]["enabled"]
+# Who tells malignant nodules, the folder of its networks, and whether maps can show where it looks.
+JUDGE = names.JUDGES[config["malignancy"]["network"]]
+JUDGE_MODELS = names.MALIGNANCY[JUDGE].networks[0]
+EXPLAINABLE = MALIGNANCY and JUDGE == "resnet"
 # Networks that find nodules; the ResNet50 looks at what the first, which sees slices, has found.
 DETECTORS, FIRST = config["detectors"], config["detectors"][0]
 IN_3D = names.IN_3D in DETECTORS

@@ -15,13 +15,13 @@ FIGURES = figures_of(
 )
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
-GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if MALIGNANCY else [])
+GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if EXPLAINABLE else [])
 FURTHER_PAGES = {"malignancy": MALIGNANCY, "follow_up": FOLLOW_UP}
 PAGES = ["metrics", "scans", "run"] + [page for page, run in FURTHER_PAGES.items() if run]
 # The comparison of systems: its table, and what it states.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
 # What the page of numbers says in sentences, of what was run.
-TOLD = dict(detection=True, trends=PRESENCE, explanations=MALIGNANCY, reduction_track=TRACK)
+TOLD = dict(detection=True, trends=PRESENCE, explanations=EXPLAINABLE, reduction_track=TRACK)
 # Submissions to LUNA16's false-positive-reduction track: all locations, a file for each set.
 TRACK_MARKS = expand(
     "results/submissions/reduction_track_{system}_{set}.csv", system=names.REDUCERS, set=SETS

@@ -11,7 +11,9 @@ NETWORKS = [
     *expand("reduction/{fold}", fold=FOLD_PARTS if IN_3D else []),
     *expand("presence/{fold}", fold=FOLD_PARTS if PRESENCE else []),
     *expand("maskrcnn/{fold}", fold=FOLD_PARTS if MASKRCNN else []),
-    *expand("malignancy/{fold}/{member}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []),
+    *expand(
+        f"{JUDGE_MODELS}/{{fold}}/{{member}}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []
+    ),
 ]
 # The two systems that give a confidence for each slice, where the run has two.
 BESIDE = pair.keys if (pair := runs.beside(SYSTEMS)) else ()
@@ -106,7 +108,7 @@ rule summarise_run:
         presence="results/evaluation/presence.json" if PRESENCE else [],
         trends="results/evaluation/trends.json" if PRESENCE else [],
         calibration="results/evaluation/calibration.parquet",
-        explanations="results/evaluation/explanations.json" if MALIGNANCY else [],
+        explanations="results/evaluation/explanations.json" if EXPLAINABLE else [],
         malignancy="results/evaluation/malignancy.json" if MALIGNANCY else [],
         track="results/evaluation/reduction_track.json" if TRACK else [],
         code=code("summarise_run"),

@@ -96,7 +96,7 @@ rule evaluate_presence:
 
 rule evaluate_malignancy:
     input:
-        resnet=expand("results/malignancy/resnet/{part}/scores.parquet", part=PARTS),
+        network=expand(f"results/malignancy/{JUDGE}/{{part}}/scores.parquet", part=PARTS),
         yardsticks=expand("results/malignancy/classical/{part}/scores.parquet", part=PARTS),
         radiomics=expand("results/malignancy/radiomics/{part}.parquet", part=PARTS),
         labels="results/malignancy/labels.parquet",

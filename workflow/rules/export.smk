@@ -16,7 +16,7 @@ HOME = "all_scans/" if WHOLE else ""
 OF_MODEL = [
     *[f"{HOME}{FIRST}/{fold}" for fold in OWN],
     *[f"{HOME}presence/{fold}" for fold in OWN if PRESENCE],
-    *[f"{HOME}malignancy/{fold}/{m}" for fold in OWN for m in MEMBERS if MALIGNANCY],
+    *[f"{HOME}{JUDGE_MODELS}/{fold}/{m}" for fold in OWN for m in MEMBERS if MALIGNANCY],
     *OF_LUNGS,
 ]
 OF_MODEL_3D = [f"{name}/{fold}" for name in ("unet3d", "reduction") for fold in FOLD_PARTS]

@@ -4,7 +4,8 @@ Requires: results/scans/{scans,nodules}.parquet, readers' ratings (LIDC's databa
           phantom's tables), slice stacks and masks, results/folds/folds.parquet.
 Produces: results/malignancy/labels.parquet,
           results/models/malignancy/fold_{fold}/member_{member}/{model.*,history.parquet},
-          results/malignancy/resnet/{part}/scores.parquet, results/malignancy/explained.npz,
+          results/malignancy/resnet/{part}/scores.parquet (of a network in 3-D:
+          malignancy_cubes, cubes), results/malignancy/explained.npz,
           results/evaluation/explanations.{parquet,json}.
 """
 
@@ -16,6 +17,9 @@ LEARNED = (
     *("network", "epochs", "batch", "learning_rate", "schedule"),
     *("crops_per_nodule", "repeat", "balance"),
 )
+# What a network in 3-D is shown in place of crops, and its shape.
+CUBES = {"px": config["malignancy"]["cube"], "view": "cubes"} if JUDGE == "cubes" else {}
+SHAPED = CUBES and CUBES | keys("malignancy", "widths")
 
 
 rule label_nodules:
@@ -52,9 +56,9 @@ rule train_malignancy:
         weights=start_weights("malignancy"),
         code=code("train_malignancy", config["malignancy"]["network"]),
     output:
-        model="results/models/malignancy/fold_{fold}/member_{member}/model.pt",
-        manifest="results/models/malignancy/fold_{fold}/member_{member}/model.json",
-        history="results/models/malignancy/fold_{fold}/member_{member}/history.parquet",
+        model=f"results/models/{JUDGE_MODELS}/fold_{{fold}}/member_{{member}}/model.pt",
+        manifest=f"results/models/{JUDGE_MODELS}/fold_{{fold}}/member_{{member}}/model.json",
+        history=f"results/models/{JUDGE_MODELS}/fold_{{fold}}/member_{{member}}/history.parquet",
     log:
         "results/logs/train_malignancy/fold_{fold}_member_{member}.log",
     benchmark:
@@ -68,11 +72,11 @@ rule train_malignancy:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        settings=keys("malignancy", *LEARNED) | config["crops"],
+        settings=keys("malignancy", *LEARNED) | config["crops"] | SHAPED,
         kind=config["masks"]["kind"],
         seed=config["seed"],
         facts=facts(
-            crops=keys("crops", "mm", "px"),
+            crops=keys("crops", "mm", "px") | CUBES,
             crops_per_nodule=config["malignancy"]["crops_per_nodule"],
         )
         | {"output": "logit of malignant against benign"},
@@ -82,14 +86,14 @@ rule train_malignancy:
 
 rule classify_nodules:
     input:
-        **networks_unseen("malignancy", members=MEMBERS),
+        **networks_unseen(JUDGE_MODELS, members=MEMBERS),
         checked=CHECKED,
         stacks=stacks("{part}"),
         folds="results/folds/folds.parquet",
         nodules="results/scans/nodules.parquet",
         code=code("classify_nodules", config["malignancy"]["network"]),
     output:
-        scores="results/malignancy/resnet/{part}/scores.parquet",
+        scores=f"results/malignancy/{JUDGE}/{{part}}/scores.parquet",
     log:
         "results/logs/classify_nodules/{part}.log",
     benchmark:
@@ -109,12 +113,12 @@ rule classify_nodules:
 
 rule explain_nodules:
     input:
-        **networks_unseen("malignancy", EXPLAINED, MEMBERS),
+        **networks_unseen(JUDGE_MODELS, EXPLAINED, MEMBERS),
         checked=CHECKED,
         stacks=stacks(EXPLAINED),
         folds="results/folds/folds.parquet",
         labels="results/malignancy/labels.parquet",
-        scores=f"results/malignancy/resnet/{EXPLAINED}/scores.parquet",
+        scores=f"results/malignancy/{JUDGE}/{EXPLAINED}/scores.parquet",
         code=code("explain_nodules", config["malignancy"]["network"]),
     output:
         table="results/evaluation/explanations.parquet",

@@ -18,8 +18,8 @@ def main(snakemake):
     models = [bundle.restore(path, device) for path in inputs.models]
     asked = models[0].input
     stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)
-    nodules = gather(stacks, tables.read(inputs.nodules, "nodules"), asked["crops_per_nodule"])
-    size = CropSize(**asked["crops"])
+    listed, size = tables.read(inputs.nodules, "nodules"), CropSize(**asked["crops"])
+    nodules = gather(stacks, listed, asked["crops_per_nodule"], size.view)
     scores = classify([m.network for m in models], stacks, nodules, size, device)
     tables.write(snakemake.output.scores, "malignancy_scores", scores)
 

@@ -9,7 +9,7 @@ def main(snakemake):
     """Scores of all systems on the same nodules, and their differences."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
     nodules, curves, summary = malignancy.score(
-        tables.read_all([*inputs.resnet, *inputs.yardsticks], "malignancy_scores"),
+        tables.read_all([*inputs.network, *inputs.yardsticks], "malignancy_scores"),
         tables.read(inputs.labels, "malignancy_labels"),
         tables.read(inputs.folds, "folds"),
         tables.read_all(inputs.radiomics, "radiomics"),

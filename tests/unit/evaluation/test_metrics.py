@@ -9,6 +9,7 @@ SECTIONS = (
     metrics.DETECTION,
     metrics.SEGMENTATION,
     metrics.PRESENCE,
+    metrics.CALIBRATION,
     metrics.PROXY,
     metrics.SLOPES,
     metrics.SLICES,

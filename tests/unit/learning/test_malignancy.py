@@ -1,5 +1,7 @@
 """The malignancy ResNet50's nodules: how they are shown, balanced, answered and kept apart."""
 
+import os
+import signal
 from collections import Counter
 from dataclasses import replace
 
@@ -16,6 +18,8 @@ from nodules.base.files import UserError
 from nodules.datasets import folds
 from nodules.inference.malignancy import classify
 from nodules.learning.loop import train
+from nodules.learning.networks import bundle
+from nodules.learning.networks.weights import weights_sha256
 from nodules.learning.state import Plan
 from nodules.learning.tasks.malignancy import NoduleTask, divide, drawn
 from nodules.prepare.nodules import gather
@@ -99,6 +103,70 @@ def test_one_class_alone_is_told_with_a_remedy_and_is_no_error(caplog):
 
 
 # How a nodule is shown
+
+
+CUBES = replace(
+    SETTINGS, network="reducer3d", px=16, view="cubes", widths=(2, 4), augment=False, epochs=2
+)
+
+
+def test_a_network_in_3d_is_shown_a_cube_and_its_mirrored_views(tmp_path):
+    nodules = [((10, 30, 20), 9)]
+    stack = make_stack(tmp_path, shape=(20, 64, 64), nodules=nodules)
+    (nodule,) = gather([stack], labels_of(stack, nodules, [1]), 3, "cubes")
+    assert [tuple(place) for place in nodule.places] == [(10.0, 30.0, 20.0, k) for k in range(3)]
+    told = labels_of(stack, nodules, [1])
+    task = NoduleTask([stack], [], CUBES, 0, 0, (told, told.iloc[:0]))
+    cube, label = task.sample(task.epoch(1)[0], np.random.default_rng(0))
+    # A ball of 9 mm in a cube of 24 mm and 16 voxels, but for a little of it that was off.
+    assert cube.shape == (1, 16, 16, 16) and label == 1
+    assert (cube > 150).mean() == pytest.approx(4 / 3 * np.pi * 9**3 / 24**3, rel=0.15)
+    lost = tables.frame("malignancy_labels", told.assign(nodule=7))  # of which no mask was drawn
+    (nodule,) = gather([stack], lost, 2, "cubes")
+    assert [place.turn for place in nodule.places] == [0, 1]
+    assert nodule.places[0][:3] == pytest.approx((10, 30, 20))
+
+
+def test_cubes_are_trained_on_judged_and_drawn_and_a_killed_training_goes_on(tmp_path):
+    nodules = [((4, 30, 20), 6), ((14, 30, 40), 6)]
+    stack = make_stack(tmp_path, shape=(20, 64, 64), nodules=nodules)
+    sides = (labels_of(stack, nodules, [1, 0]),) * 2
+    settings = replace(CUBES, batch=2, augment=True)
+
+    def trained(folder, task):
+        network = bundle.architecture("reducer3d").build({"widths": [2, 4]}, 3)
+        plan = Plan("malignancy_cubes", 0, 2, 2, 0.01, "cosine", 1, tmp_path / folder, "print")
+        return network, train(network, task, plan, CPU), weights_sha256(network)
+
+    def task():
+        return NoduleTask([stack], [stack], settings, 1, 0, sides)
+
+    assert settings.model == "malignancy_cubes" and SETTINGS.model == "malignancy"
+    network, history, whole = trained("whole", task())
+    assert np.isfinite(history["val_loss"]).all()
+    assert (tmp_path / "whole/overlays/epoch_02.png").stat().st_size > 1000
+    with pytest.raises(SystemExit):
+        trained("cut", StopAfter(task(), 2))
+    assert trained("cut", task())[2] == whole
+    asked = gather([stack], sides[0], 3, "cubes")
+    scores = classify([network.eval()], [stack], asked, settings.size, CPU)
+    assert list(scores["system"]) == ["cubes"] * 2 and scores["probability"].between(0, 1).all()
+
+
+class StopAfter:
+    """A task that sends this process a signal after some batches."""
+
+    def __init__(self, task, batches):
+        self.task, self.left = task, batches
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def loss(self, network, inputs, targets):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self.task.loss(network, inputs, targets)
 
 
 def test_crops_go_evenly_through_the_mask(tmp_path):

@@ -12,7 +12,7 @@ from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.prepare.crops import PLAIN, CropSize, Place, View, crop, random_view
 from nodules.prepare.stacks import Stack
-from nodules.prepare.views import ALL, at, middle_of, spots, through
+from nodules.prepare.views import ALL, Block, at, blocks, middle_of, spots, through
 
 SHAPE, SPACING = (24, 70, 80), (0.8, 0.8, 2.5)  # (z, y, x) voxels; x, y, z mm
 MIDDLE = (11.4, 33.3, 41.7)
@@ -158,3 +158,44 @@ def test_a_region_is_shown_on_slices_or_on_planes_through_its_middle(tmp_path) -
         ]
         assert at(Place(4, 2.0, 3.0), size) == spots((4, 2.0, 3.0), planes)
     assert at(Place(4, 2.0, 3.0), CropSize(24, 32)) == [Place(4, 2.0, 3.0)]
+
+
+@each_grid
+def test_each_voxel_of_a_cube_shows_the_world_point_that_it_stands_for(grid: np.ndarray) -> None:
+    slope = np.array([1.1, -0.7, 1.3])
+    middle = Geometry.build((-30, 50, -100), SPACING, grid, SHAPE).to_world(MIDDLE)
+    stack = drawn(grid, lambda world: 128 + (world - middle) @ slope)
+    (cube,) = Block(*MIDDLE, 0).shown(stack, 18.0, 12)
+    mm = (np.arange(12) - 5.5) * 1.5
+    z, y, x = (grid.T[axis] @ slope for axis in (2, 1, 0))
+    expected = 128 + mm[:, None, None] * z + mm[:, None] * y + mm * x
+    assert cube.shape == (12, 12, 12) and np.abs(cube - expected).max() <= 1.01
+
+
+def test_eight_cubes_of_a_place_are_its_mirrored_views() -> None:
+    array = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
+    stack = held(array, np.eye(3))
+    cubes = [block.shown(stack, 18.0, 12)[0] for block in blocks(MIDDLE, 9)]
+    assert np.array_equal(cubes[8], cubes[0])
+    for turn in range(8):
+        axes = tuple(axis for axis in range(3) if turn >> axis & 1)
+        assert np.array_equal(np.flip(cubes[turn], axes), cubes[0])
+    assert len({cube.tobytes() for cube in cubes}) == 8
+
+
+def test_a_cube_is_turned_scaled_and_shifted_in_training_and_shown_by_its_middle() -> None:
+    mm = (np.moveaxis(np.indices(SHAPE), 0, -1) - MIDDLE) * np.array(SPACING[::-1])
+    away = np.linalg.norm(mm - np.array([0.0, 5.0, 2.0]), axis=-1)
+    stack = held(np.where(away <= 4, 200, 0).astype(np.uint8), np.eye(3))
+
+    def lump(view: View) -> np.ndarray:
+        cube = Block(*MIDDLE, 0).shown(stack, 32.0, 64, view)[0] > 100
+        return (np.argwhere(cube).mean(axis=0) - 31.5) / 2
+
+    _, row, column = lump(PLAIN)
+    assert (row, column) == (pytest.approx(5, abs=0.4), pytest.approx(2, abs=0.4))
+    assert lump(View(angle=np.pi / 2))[1:] == pytest.approx((-column, row), abs=0.3)
+    assert lump(View(shift=(2.0, -3.0)))[1:] == pytest.approx((row - 2, column + 3), abs=0.3)
+    assert lump(View(scale=1.1))[1:] == pytest.approx((row / 1.1, column / 1.1), abs=0.3)
+    picture = Block(*MIDDLE, 5).picture(stack, 32.0, 64) > 100
+    assert (np.argwhere(picture).mean(axis=0) - 31.5) / 2 == pytest.approx((5, 2), abs=0.4)

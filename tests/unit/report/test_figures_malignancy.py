@@ -30,6 +30,7 @@ def test_each_system_has_its_curve_and_its_area(scored):
     assert labels == [
         f"{system.name}\nAUC {lookup.estimate(own[key]['auc'])}"
         for key, system in MALIGNANCY.items()
+        if key in own
     ]
 
 
@@ -60,7 +61,8 @@ def test_every_labelled_nodule_is_a_mark(scored):
     nodules, _, found = scored
     figure = probability_by_diameter(nodules, found)
     own = nodules[nodules["set"] == found["main_set"]]
-    for axes, system in zip(figure.axes, MALIGNANCY, strict=True):
+    systems = [key for key in MALIGNANCY if (own["system"] == key).any()]
+    for axes, system in zip(figure.axes, systems, strict=True):
         marks = np.sort(np.concatenate([line.get_ydata() for line in axes.lines]))
         expected = np.sort(own.loc[own["system"] == system, "probability"])
         np.testing.assert_allclose(marks, expected)

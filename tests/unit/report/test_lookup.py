@@ -50,7 +50,10 @@ def test_every_entry_of_the_catalogue_has_a_colour() -> None:
             assert mask.colour == names.NETWORKS[mask.key].colour
     # In a print in grey the lines differ all the same.
     assert len({(system.dash, system.marker) for system in detecting}) == len(detecting)
-    assert len({plotting.colour(pair) for pair in pairs.MALIGNANCY_PAIRS}) == 3
+    for judge, others in (("resnet", "cubes"), ("cubes", "resnet")):
+        assert names.MALIGNANCY[judge].networks and others in names.JUDGES.values()
+        own = [pair for pair in pairs.MALIGNANCY_PAIRS if others not in pair.keys]
+        assert len({plotting.colour(pair) for pair in own}) == len(own) == 3
 
 
 def test_classes_of_diameter_as_they_are_printed() -> None:

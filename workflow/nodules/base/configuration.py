@@ -211,6 +211,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     benign, malignant = config["malignancy"]["benign"], config["malignancy"]["malignant"]
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
+    yield from _of_malignancy(config["malignancy"])
     yield from _of_detectors(config)
     yield from _in_3d(config)
     yield from _of_export(config)
@@ -230,6 +231,20 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             "luna16_dir: name the folder that holds subset0 .. subset9, for example"
             " --config luna16_dir=/data/LUNA16"
         )
+
+
+def _of_malignancy(malignancy: Mapping[str, Any]) -> Iterator[str]:
+    """What the network in 3-D that judges nodules cannot be shown, or started from."""
+    if malignancy["network"] != "reducer3d":
+        return
+    step = 2 ** len(malignancy["widths"])
+    if malignancy["cube"] % step:
+        yield (
+            f"malignancy.cube: must be a multiple of {step} for {len(malignancy['widths'])}"
+            " malignancy.widths"
+        )
+    if malignancy["weights"] != "random":
+        yield "malignancy.weights: must be random for reducer3d, for which there are no others"
 
 
 def _of_detectors(config: Mapping[str, Any]) -> Iterator[str]:

@@ -135,6 +135,12 @@ def _segmenter(key: str, name: str, colour: str) -> Network:
     return Network(key=key, name=name, colour=colour, quality="Pixel Dice", **rules)
 
 
+def _malignant(key: str, name: str, colour: str) -> Network:
+    """A network that calls nodules benign or malignant, of which a run has one."""
+    rules = {"train": "train_malignancy", "apply": "classify_nodules", "quality": "AUC of nodules"}
+    return Network(key=key, name=f"Malignancy {name}", colour=colour, **rules)
+
+
 NETWORKS = _by_key(
     Network(
         key="unet",
@@ -170,14 +176,8 @@ NETWORKS = _by_key(
         train="train_presence",
         apply="classify_candidates",
     ),
-    Network(
-        key="malignancy",
-        name=f"Malignancy {RESNET}",
-        colour="wine",
-        quality="AUC of nodules",
-        train="train_malignancy",
-        apply="classify_nodules",
-    ),
+    _malignant("malignancy", RESNET, "wine"),
+    _malignant("malignancy_cubes", REDUCTION, "sky"),
     Network(
         key="maskrcnn",
         name=MASKRCNN,
@@ -288,21 +288,27 @@ REDUCERS = _by_key(
     ),
 )
 
-# Systems that tell malignant nodules from benign ones; each is compared with those after it.
-MALIGNANCY = _by_key(
-    System(
-        key="resnet",
-        name=RESNET,
-        short=RESNET,
-        said=RESNET,
-        colour="wine",
+
+def _judging(key: str, network: str, name: str, said: str) -> System:
+    """A network that calls nodules benign or malignant."""
+    path = f"results/malignancy/{key}/{{part}}/scores.parquet"
+    return System(
+        key=key,
+        name=name,
+        short=name,
+        said=said,
+        colour=NETWORKS[network].colour,
         dash="-",
         marker="o",
-        networks=("malignancy",),
-        scores=Source(
-            "results/malignancy/resnet/{part}/scores.parquet", "malignancy_scores", "logit"
-        ),
-    ),
+        networks=(network,),
+        scores=Source(path, "malignancy_scores", "logit"),
+    )
+
+
+# Systems that tell malignant nodules from benign ones; each is compared with those after it.
+MALIGNANCY = _by_key(
+    _judging("resnet", "malignancy", RESNET, RESNET),
+    _judging("cubes", "malignancy_cubes", REDUCTION, f"the {REDUCTION}"),
     System(
         key="radiomics",
         name="Radiomics",
@@ -329,6 +335,10 @@ MALIGNANCY = _by_key(
         ),
     ),
 )
+
+
+# Of these, a run's own network, by the config's `malignancy.network`.
+JUDGES = {"resnet": "resnet", "reducer3d": "cubes"}
 
 
 def _regions(key: str) -> Mask:

@@ -35,6 +35,8 @@ MALIGNANCY_PAIRS = (
     Pair("resnet", "diameter", "wine", "o"),
     Pair("radiomics", "diameter", "olive", "s"),
     Pair("resnet", "radiomics", "black", "^"),
+    Pair("cubes", "diameter", "sky", "o"),
+    Pair("cubes", "radiomics", "black", "^"),
 )
 
 MASK_PAIRS = (

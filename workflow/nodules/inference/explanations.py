@@ -24,8 +24,8 @@ from nodules.base.files import atomic
 from nodules.images import regions
 from nodules.learning.machine import to_device
 from nodules.learning.networks.asking import logits_of
-from nodules.prepare.crops import CropSize, Place, crop, crop_mask, places_of
-from nodules.prepare.nodules import Nodule, gather, region_of
+from nodules.prepare.crops import CropSize, Nodule, Place, crop, crop_mask, places_of
+from nodules.prepare.nodules import gather, region_of
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
 
@@ -260,7 +260,9 @@ def _largest(stack: Stack, nodule: Nodule) -> tuple[Place, NDArray[np.bool_]]:
     rows = region_of(stack, stack.masks, nodule.number)
     shape = stack.geometry.shape[1:]
     if rows.empty:
-        return nodule.places[0], np.zeros(shape, bool)
+        (centre,) = nodule.places
+        assert isinstance(centre, Place)  # these networks see slices
+        return centre, np.zeros(shape, bool)
     areas = regions.area(rows)
     # Of equally large ones the middle one.
     best = rows[areas == areas.max()].sort_values("z")

@@ -42,14 +42,19 @@ class System:
             ("false_alarms_per_scan", self.second, "best_8_per_scan"),
             ("sensitivity", self.second, "1"),
             *(classified if "presence" in self.roles else []),
-            *([("malignancy_auc", "resnet", "")] if "malignancy" in self.roles else []),
+            *(
+                ("malignancy_auc", system, "")
+                for system in ("resnet", "cubes")
+                if "malignancy" in self.roles
+            ),
             ("dice", self.drawn, ""),
         ]
 
 
 def on_slices(detector: str) -> System:
     """The system of a detector on slices with the ResNet50s behind it."""
-    roles = {detector: "unet", "presence": "presence", "malignancy": "malignancy", LUNGS: LUNGS}
+    roles = {detector: "unet", "presence": "presence", LUNGS: LUNGS}
+    roles |= {"malignancy": "malignancy", "malignancy_cubes": "malignancy"}
     same = ("lungs", "slices")
     return System("slices", roles, same, detector, f"{detector}_resnet", detector)
 

@@ -1,4 +1,4 @@
-"""The malignancy ResNet50s' answers on nodules."""
+"""The malignancy networks' answers on nodules."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from torch import nn
 
 from nodules.base import tables
 from nodules.learning.networks.asking import nodule_logits
-from nodules.prepare.crops import CropSize
-from nodules.prepare.nodules import Nodule
+from nodules.prepare.crops import CropSize, Nodule
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
 
-SYSTEM = "resnet"
+# What the networks are called in the tables, by what they see.
+SYSTEMS = {"slices": "resnet", "cubes": "cubes"}
 
 
 def classify(
@@ -28,7 +28,7 @@ def classify(
     for member, network in enumerate(networks if nodules else []):
         logits = nodule_logits(network, stacks, nodules, size, device)
         part = {
-            "system": SYSTEM,
+            "system": SYSTEMS[size.view],
             "seriesuid": [stacks[n.scan].uid for n in nodules],
             "nodule": [n.number for n in nodules],
             "member": member,

@@ -16,10 +16,10 @@ from nodules.inference.candidate import Candidate
 from nodules.inference.candidates import classify_candidates
 from nodules.inference.detection import CandidateSettings, batches, components, tabulate
 from nodules.inference.ensemble import Ensemble
-from nodules.prepare.crops import CropSize
+from nodules.prepare.crops import UNTOLD, CropSize, Nodule
 from nodules.prepare.held import stack_of
 from nodules.prepare.lungs import Mask
-from nodules.prepare.nodules import UNTOLD, Nodule, through
+from nodules.prepare.nodules import shown_of
 from nodules.prepare.slices import SliceSettings
 from nodules.prepare.stacks import Stack
 from nodules.stats import votes
@@ -94,11 +94,11 @@ def _malignant(
         return [None] * count
     asked = model.input("malignancy")
     by_region = dict(list(masks.groupby("region")))
+    size, times = CropSize(**asked["crops"]), asked["crops_per_nodule"]
     nodules = [
-        Nodule(0, n, UNTOLD, tuple(through(by_region[n], asked["crops_per_nodule"])))
+        Nodule(0, n, UNTOLD, tuple(shown_of(by_region[n], times, size.view)))
         for n in range(1, count + 1)
     ]
-    size = CropSize(**asked["crops"])
     scores = malignancy.classify(networks, [stack], nodules, size, model.device)
     together = votes.combine(scores, model.manifest["settings"]["vote"])
     return [float(p) for p in together.sort_values("nodule")["probability"]]

@@ -12,6 +12,7 @@ from nodules.images.geometry import Geometry
 from nodules.prepare.stacks import Stack
 
 BESIDE = (-1, 0, 1)  # neighbouring slices shown as the network's three channels
+UNTOLD = -1  # label of a nodule of which nobody was asked
 SLICES_PER_CANDIDATE = 5  # crops through a candidate whose logits are averaged
 
 
@@ -20,7 +21,7 @@ class CropSize(NamedTuple):
 
     mm: float
     px: int
-    view: str = "slices"  # or planes
+    view: str = "slices"  # or planes, or cubes
     planes: int = 0  # through each place, where it is these
 
 
@@ -55,6 +56,9 @@ class Shown(Protocol):
     ) -> NDArray[np.uint8]:
         """Its picture, uint8, with the network's channels first."""
 
+    def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
+        """One plane of it (y, x), for people."""
+
 
 class Place(NamedTuple):
     """A point on a slice: index of the slice, and row and column in stored pixels."""
@@ -68,6 +72,10 @@ class Place(NamedTuple):
     ) -> NDArray[np.uint8]:
         """As `crop`."""
         return crop(stack, self, side_mm, side_px, view)
+
+    def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
+        """The crop's middle slice."""
+        return crop(stack, self, side_mm, side_px)[1]
 
 
 def crop(
@@ -132,3 +140,16 @@ class CropSample(NamedTuple):
     scan: int
     place: Shown
     label: int
+
+
+class Nodule(NamedTuple):
+    """A nodule: its scan's place in the list, number, label (1 malignant), crops through it."""
+
+    scan: int
+    number: int
+    label: int  # UNTOLD where nobody was asked
+    places: tuple[Shown, ...]
+
+    def crops(self) -> list[CropSample]:
+        """Its crops, each with the nodule's label."""
+        return [CropSample(self.scan, place, self.label) for place in self.places]

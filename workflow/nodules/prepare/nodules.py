@@ -1,29 +1,15 @@
 """Nodules as crops on several slices evenly through each."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nodules.images import regions
-from nodules.prepare.crops import CropSample, Place, places_of
+from nodules.prepare.crops import UNTOLD, Nodule, Place, Shown, places_of
 from nodules.prepare.stacks import Stack
-
-UNTOLD = -1
-
-
-class Nodule(NamedTuple):
-    """A nodule: its scan's place in the list, number, label (1 malignant), crops through it."""
-
-    scan: int
-    number: int
-    label: int  # UNTOLD where nobody was asked
-    places: tuple[Place, ...]
-
-    def crops(self) -> list[CropSample]:
-        """Its crops, each with the nodule's label."""
-        return [CropSample(self.scan, place, self.label) for place in self.places]
+from nodules.prepare.views import CUBES, blocks, middle_of
 
 
 def region_of(stack: Stack, masks: pd.DataFrame, nodule: int) -> pd.DataFrame:
@@ -44,10 +30,23 @@ def through(rows: pd.DataFrame, count: int) -> list[Place]:
     return [places[int(k)] for k in middles]
 
 
-def gather(stacks: Sequence[Stack], nodules: pd.DataFrame, count: int) -> list[Nodule]:
-    """Nodules of some scans with `count` crops through the mask of each.
+def shown_of(rows: pd.DataFrame, count: int, view: str) -> list[Shown]:
+    """What is shown of a region, `count` times: slices through it, or its cube and mirrored views.
 
-    nodules: table `nodules` or `malignancy_labels`; only the second tells labels.
+    rows: of table `regions`, of one region on the slices grid.
+    """
+    if view == CUBES:
+        return blocks(middle_of(rows), count)
+    return [*through(rows, count)]
+
+
+def gather(
+    stacks: Sequence[Stack], nodules: pd.DataFrame, count: int, view: str = "slices"
+) -> list[Nodule]:
+    """Nodules of some scans, each shown `count` times: crops through its mask, or its cube.
+
+    view: slices or cubes. nodules: table `nodules` or `malignancy_labels`; only the second tells
+    labels.
     """
     own = dict(list(nodules.groupby("seriesuid")))
     found = []
@@ -57,13 +56,20 @@ def gather(stacks: Sequence[Stack], nodules: pd.DataFrame, count: int) -> list[N
         masks = stack.masks
         for row in own[stack.uid].itertuples():
             rows = region_of(stack, masks, int(row.nodule))
-            places = through(rows, count) if len(rows) else [_centre(stack, row)] * count
+            known = len(rows) > 0
+            places = shown_of(rows, count, view) if known else _centred(stack, row, count, view)
             label = int(getattr(row, "label", UNTOLD))
             found.append(Nodule(i, int(row.nodule), label, tuple(places)))
     return found
 
 
-def _centre(stack: Stack, row: Any) -> Place:
-    """The place of a nodule's centre, on the nearest slice where it lies beyond the stack."""
-    z, y, x = stack.geometry.to_index((row.x, row.y, row.z))
+def _centred(stack: Stack, row: Any, count: int, view: str) -> list[Shown]:
+    """What is shown at a nodule's centre, on the nearest slice where it lies beyond the stack."""
+    z, y, x = stack.geometry.to_index((row.x, row.y, row.z)).tolist()
+    if view == CUBES:
+        return blocks((z, y, x), count)
+    return [_centre(stack, z, y, x)] * count
+
+
+def _centre(stack: Stack, z: float, y: float, x: float) -> Place:
     return Place(int(np.clip(round(float(z)), 0, stack.geometry.shape[0] - 1)), float(y), float(x))

@@ -1,4 +1,4 @@
-"""Places of the stored slices seen in three dimensions: planes for networks for pictures.
+"""Places of the stored slices seen in three dimensions: planes for networks for pictures, cubes.
 
 A plane is a picture like that of a slice: a square of it, and the two parallel ones a slice's step
 beside it as the other channels. So a network that learned from slices, or from ImageNet, can be
@@ -20,7 +20,7 @@ from nodules.prepare.stacks import Stack
 
 Floats = NDArray[np.float64]
 
-PLANES = "planes"  # CropSize.view of a network that sees planes; else slices
+PLANES, CUBES = "planes", "cubes"  # CropSize.view of a network that sees these; else slices
 
 
 class Plane(NamedTuple):
@@ -64,6 +64,40 @@ class Spot(NamedTuple):
         away = apart[:, None, None, None] * np.cross(down, across)
         return sampled(stack, self[:3], rows[..., None] * down + columns[..., None] * across + away)
 
+    def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
+        """(side_px, side_px) uint8: the plane itself, for people."""
+        return self.shown(stack, side_mm, side_px)[1]
+
+
+class Block(NamedTuple):
+    """A cube around a place, as it is or mirrored: fractional indices (z, y, x), and its turn.
+
+    Bit k of `turn` mirrors it along axis k, so that the turns 0 to 7 are eight views.
+    """
+
+    z: float
+    y: float
+    x: float
+    turn: int
+
+    def shown(
+        self, stack: Stack, side_mm: float, side_px: int, view: View = PLAIN
+    ) -> NDArray[np.uint8]:
+        """(1, z, y, x) uint8, side_px voxels along each side, of equal steps.
+
+        A view turns, mirrors and shifts it in the plane of the slices, and scales it. Outside a
+        slice is 0; beyond the stack its last slice is repeated.
+        """
+        rows, columns = laid(side_mm, side_px, view)
+        depth = (np.arange(side_px) - (side_px - 1) / 2) * side_mm / side_px * view.scale
+        away = np.stack(np.broadcast_arrays(depth[:, None, None], rows, columns), axis=-1)
+        axes = tuple(axis for axis in range(3) if self.turn >> axis & 1)
+        return np.ascontiguousarray(np.flip(sampled(stack, self[:3], away), axes))[None]
+
+    def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
+        """(side_px, side_px) uint8: its middle as the slices lie, for people."""
+        return Spot(*self[:3], 0).picture(stack, side_mm, side_px)
+
 
 def laid(side_mm: float, side_px: int, view: View) -> tuple[Floats, Floats]:
     """How far down and across a picture's pixels lie from its middle, mm, each (side_px, side_px).
@@ -95,6 +129,11 @@ def sampled(stack: Stack, place: tuple[float, ...], away_mm: Floats) -> NDArray[
 def spots(place: tuple[float, float, float], planes: int) -> list[Shown]:
     """A place (z, y, x) on each of `planes` planes through it: 3 or 9."""
     return [Spot(*place, plane) for plane in range(planes)]
+
+
+def blocks(place: tuple[float, float, float], count: int) -> list[Shown]:
+    """`count` cubes around a place (z, y, x), each mirrored in its own way as far as there are."""
+    return [Block(*place, number % 8) for number in range(count)]
 
 
 def at(place: Place, size: CropSize) -> list[Shown]:

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nodules.learning.machine import GREY_MEAN, GREY_SPREAD, autocast, to_device
-from nodules.prepare.crops import CropSample, CropSize
-from nodules.prepare.nodules import Nodule
+from nodules.prepare.crops import CropSample, CropSize, Nodule
 from nodules.prepare.stacks import Stack
 
 BATCH = {"cpu": 32, "cuda": 256}  # crops
@@ -24,7 +23,12 @@ def slice_logits(
 
 
 def logits_of(network: nn.Module, inputs: Tensor) -> Tensor:
-    """One logit per crop; grey levels 0 to 1 are brought to ImageNet's mean and spread."""
+    """One logit per crop, whose grey levels 0 to 1 are brought to ImageNet's mean and spread.
+
+    Or one per cube, of which a network in 3-D also says which voxels are nodule.
+    """
+    if inputs.ndim == 5:
+        return network(inputs)[0]
     return network((inputs - GREY_MEAN) / GREY_SPREAD)[:, 0]
 
 

@@ -23,11 +23,13 @@ from nodules.learning.tasks.shared import (
     training_crop,
     validation_of,
 )
-from nodules.prepare.crops import CropSample
-from nodules.prepare.nodules import Nodule, gather
+from nodules.prepare.crops import CropSample, CropSize, Nodule
+from nodules.prepare.nodules import gather
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
 from nodules.stats.seeds import generator
+
+STREAM = "malignancy"  # name of the random numbers, whatever network is trained
 
 log = logging.getLogger("nodules")
 
@@ -71,6 +73,18 @@ class MalignancySettings(CropSettings):
     crops_per_nodule: int
     repeat: int  # times that each nodule is shown in an epoch
     balance: str  # sample, weight or none
+    view: str = "slices"  # or cubes, of px voxels along a side, for networks in 3-D
+    widths: tuple[int, ...] = ()  # of such a network
+
+    @property
+    def model(self) -> str:
+        """Name of the network in tables, and of its folder."""
+        return "malignancy" if self.view == "slices" else f"malignancy_{self.view}"
+
+    @property
+    def size(self) -> CropSize:
+        """The size of a crop or cube."""
+        return CropSize(self.mm, self.px, self.view)
 
 
 class NoduleTask:
@@ -94,8 +108,8 @@ class NoduleTask:
     ) -> None:
         self.training, self.left_out = training, left_out
         self.settings, self.seed = settings, seed
-        self.shown = gather(training, sides[0], settings.crops_per_nodule)
-        self.validation = gather(left_out, sides[1], settings.crops_per_nodule)
+        self.shown = gather(training, sides[0], settings.crops_per_nodule, settings.view)
+        self.validation = gather(left_out, sides[1], settings.crops_per_nodule, settings.view)
         counts = np.bincount([n.label for n in self.shown], minlength=2)
         equal = len(self.shown) / (2 * np.maximum(counts, 1))
         weights = equal if settings.balance == "weight" else np.ones(2)
@@ -117,7 +131,7 @@ class NoduleTask:
     def sample(
         self, key: CropSample, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Crop (3, y, x) and its nodule's label."""
+        """Crop (3, y, x) or cube (1, z, y, x), and its nodule's label."""
         image = training_crop(self.training[key.scan], key.place, self.settings, rng)
         return image, np.float32(key.label)  # type: ignore[return-value]
 

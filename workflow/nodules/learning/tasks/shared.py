@@ -113,7 +113,7 @@ def rows_of(tiles: list[NDArray[np.uint8]], width: int) -> list[list[NDArray[np.
 def training_crop(
     stack: Stack, place: Shown, settings: CropSettings, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Crop (3, y, x) around a place, laid at random where the settings say so."""
+    """Crop or cube, channels first, around a place, laid at random where the settings say so."""
     view = random_view(rng, SHIFT_SHARE * settings.mm) if settings.augment else PLAIN
     return place.shown(stack, settings.size.mm, settings.size.px, view)
 
@@ -126,11 +126,12 @@ def draw_montage(
     path: Path,
 ) -> None:
     """Write crops, eight in a row, each with its name; those of label 1 in orange."""
-    tiles = []
+    tiles: list[NDArray[np.uint8]] = []
     for key, name in zip(crops, names, strict=True):
-        grey = key.place.shown(stacks[key.scan], side_mm, 192)[1]
+        grey = key.place.picture(stacks[key.scan], side_mm, 192)
         tile = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
         colour = (0, 159, 230) if key.label else (200, 200, 200)
-        tiles.append(cv2.putText(tile, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour))
+        written = cv2.putText(tile, name, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour)
+        tiles.append(np.asarray(written, np.uint8))
     montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
     write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())

@@ -26,7 +26,7 @@ def epochs(history: pd.DataFrame) -> Figure:
         part = rows(history, model=model.key)
         _folds(left, part, "val_confidence", plotting.colour(model))
         left.set(ylabel="Mean probability", ylim=(0, 1.02))
-        of_nodules = "" if model.key == "malignancy" else " in nodules"
+        of_nodules = "" if model.key.startswith("malignancy") else " in nodules"
         left.set_title(f"{model.name}: confidence{of_nodules}")
         _folds(right, part, "val_loss", plotting.colour(model))
         right.set(ylabel="Loss")

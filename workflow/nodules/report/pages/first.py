@@ -136,14 +136,15 @@ def _wanted(run: Run) -> Iterator[Number]:
         {"measure": "dice", "system": detector},
         "segmentation",
     )
-    resnet, ruler = MALIGNANCY["resnet"], MALIGNANCY["diameter"]
-    yield Number(
-        f"Benign or malignant: {resnet.name} minus {ruler.short}, AUC",
-        "Area under the ROC curve, difference, paired on the same nodules; above 0 the network sees"
-        " more than size",
-        {"measure": "malignancy_auc", "system": "resnet", "other": "diameter"},
-        "",
-    )
+    ruler = MALIGNANCY["diameter"]
+    for judge in (system for system in MALIGNANCY.values() if system.networks):
+        yield Number(
+            f"Benign or malignant: {judge.name} minus {ruler.short}, AUC",
+            "Area under the ROC curve, difference, paired on the same nodules; above 0 the network"
+            " sees more than size",
+            {"measure": "malignancy_auc", "system": judge.key, "other": "diameter"},
+            "",
+        )
     yield Number(
         f"Nodule or not: AUC of the {RESNET}",
         "Area under the ROC curve over the first detector's candidates",
@@ -264,6 +265,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "Division", division + (f"; a test of {tested:,} scans" if tested else "")
     yield "Detectors", ", ".join(names.NETWORKS[key].name for key in config["detectors"])
     tasks = {"presence": "nodule or not", "malignancy": "benign or malignant"}
+    if config["malignancy"]["network"] != "resnet":
+        tasks["malignancy"] += f" (a {names.REDUCTION})"
     if config["tasks"]:
         yield f"{RESNET}s decide", ", ".join(tasks[task] for task in config["tasks"])
     if config["maskrcnn"]["enabled"]:

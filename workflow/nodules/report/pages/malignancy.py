@@ -55,7 +55,9 @@ def page(found: Mapping[str, Any]) -> Page:
         )
         page.table(list(_gaps(own)), "Paired differences of AUC", list(_pairs()))
         page.table(
-            list(_under(own["rules"])), f"This rule and three common ones, {where}", [*RULE_COLUMNS]
+            list(_under(own["rules"], own["systems"] or MALIGNANCY)),
+            f"This rule and three common ones, {where}",
+            [*RULE_COLUMNS],
         )
     page.text(RULES)
     return page
@@ -94,12 +96,13 @@ def _areas(
         yield _row(_class(name, counts), found, f"auc {name}", columns)
 
 
-def _under(rules: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _under(rules: Mapping[str, Any], systems: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name, own in rules.items():
         malignant, benign = own["n_malignant"], own["n_nodules"] - own["n_malignant"]
         yield {"rule": name, "malignant": f"{malignant:,}", "benign": f"{benign:,}"} | {
             f"AUC, {system.name}": lookup.estimate(own["auc"].get(system.key))
             for system in MALIGNANCY.values()
+            if system.key in systems
         }
 
 

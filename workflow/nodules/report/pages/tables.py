@@ -52,10 +52,19 @@ GLANCE: dict[str, dict[str, str]] = {
         "system": "presence",
     },
     f"AUC of the {RESNET}, benign or malignant": {"measure": "malignancy_auc", "system": "resnet"},
+    f"AUC of {MALIGNANCY['cubes'].said}, benign or malignant": {
+        "measure": "malignancy_auc",
+        "system": "cubes",
+    },
     f"AUC of {MALIGNANCY['diameter'].said}": {"measure": "malignancy_auc", "system": "diameter"},
     f"{RESNET} minus {MALIGNANCY['diameter'].short}, paired": {
         "measure": "malignancy_auc",
         "system": "resnet",
+        "other": "diameter",
+    },
+    f"{MALIGNANCY['cubes'].name} minus {MALIGNANCY['diameter'].short}, paired": {
+        "measure": "malignancy_auc",
+        "system": "cubes",
         "other": "diameter",
     },
 }

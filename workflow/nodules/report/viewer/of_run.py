@@ -11,6 +11,7 @@ import pandas as pd
 from nodules.base import tables
 from nodules.base.files import UserError, read_json
 from nodules.datasets import folds
+from nodules.evaluation.names import JUDGES
 from nodules.images import metaimage, regions
 from nodules.images.geometry import Geometry
 from nodules.inference.slicewise import to_native
@@ -176,8 +177,9 @@ def _nodules(part: Part, uid: str) -> dict[int, int]:
 
 def _malignancy(part: Part, uid: str) -> dict[int, float]:
     """What the malignancy networks say of each reference nodule, on average."""
-    path = part.root / "malignancy/resnet" / part.name / "scores.parquet"
-    if not path.is_file():
+    paths = [part.root / f"malignancy/{key}/{part.name}/scores.parquet" for key in JUDGES.values()]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
         return {}
     rows = tables.read(path, "malignancy_scores")
     rows = rows[rows["seriesuid"] == uid]
