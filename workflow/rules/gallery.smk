@@ -2,7 +2,7 @@
 
 Requires: scans, masks, candidates, their regions, matches and overlaps; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
-Produces: results/gallery/{hits,misses,false_alarms,explanations}.png, and strips of the first three
+Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png, and strips of the first three
           for the first page.
 """
 
@@ -72,3 +72,25 @@ rule draw_explanations:
         runtime=minutes(30),
     script:
         "../scripts/draw_explanations.py"
+
+
+rule draw_gates:
+    input:
+        maps="results/detection/attention_unet/gates.npz",
+        code=code("draw_gates"),
+    output:
+        picture=shown("results/gallery/gates.png", "3 Gallery", pictures="5 Attention gates"),
+    log:
+        "results/logs/draw_gates/all.log",
+    benchmark:
+        "results/benchmarks/draw_gates/all.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        part=EXPLAINED,
+    script:
+        "../scripts/draw_gates.py"

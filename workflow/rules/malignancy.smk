@@ -9,8 +9,6 @@ Produces: results/malignancy/labels.parquet,
           results/evaluation/explanations.{parquet,json}.
 """
 
-# Networks are explained on scans that they have not seen.
-EXPLAINED = FOLD_PARTS[0] if HELD_OUT is None else "test"
 # Which of the label rule's keys decide what is learned.
 LABEL_RULE = keys("malignancy", "least_readers", "combine", "benign", "malignant", "shuffle_labels")
 LEARNED = (

@@ -5,7 +5,8 @@ their own section is as in section `unet`.
 
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet, start weights.
 Produces: results/models/{segmenter}/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/detection/{segmenter}/{part}/{candidates,regions,peaks}.parquet.
+          results/detection/{segmenter}/{part}/{candidates,regions,peaks}.parquet,
+          results/detection/attention_unet/gates.npz.
 """
 
 # What networks are compared at: the same slices, and the same number of steps.
@@ -70,3 +71,32 @@ rule detect_segmenter:
         candidates=config["candidates"],
     script:
         "../scripts/detect_segmenter.py"
+
+
+rule explain_gates:
+    input:
+        **networks_unseen("attention_unet", EXPLAINED),
+        checked=CHECKED,
+        stacks=stacks(EXPLAINED),
+        nodules="results/scans/nodules.parquet",
+        folds="results/folds/folds.parquet",
+        code=code("explain_gates", config["attention_unet"]["network"]),
+    output:
+        maps="results/detection/attention_unet/gates.npz",
+    log:
+        "results/logs/explain_gates/all.log",
+    benchmark:
+        "results/benchmarks/explain_gates/all.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory(16000),
+        runtime=hours(2),
+    params:
+        kind=config["masks"]["kind"],
+        part=EXPLAINED,
+        most=config["report"]["gallery"],
+    script:
+        "../scripts/explain_gates.py"
