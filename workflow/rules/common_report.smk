@@ -15,8 +15,8 @@ FIGURES = figures_of(
 )
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
-GALLERY = ["hits", "misses", "false_alarms"] + (["explanations"] if EXPLAINABLE else [])
-GALLERY += ["gates"] if "attention_unet" in DETECTORS else []
+MAPS = {"explanations": EXPLAINABLE, "gates": "attention_unet" in DETECTORS}
+GALLERY = ["hits", "misses", "false_alarms"] + [name for name, run in MAPS.items() if run]
 FURTHER_PAGES = {"malignancy": MALIGNANCY, "follow_up": FOLLOW_UP}
 PAGES = ["metrics", "scans", "run"] + [page for page, run in FURTHER_PAGES.items() if run]
 # The comparison of systems: its table, and what it states.
