@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,10 @@ MODEL = str(FOLDER / "model.pt")
 EPOCHS = 16
 # Two threads everywhere: a sum's last bits hang on their number.
 LONG = ["--config", f"unet={{epochs: {EPOCHS}, repeat: 16}}", "--set-threads", "train_unet=2"]
+# Both stages of the detector in 3-D, of which the second learns from what the first has found.
+STAGES = {name: Path(f"results/models/{name}/fold_0") for name in ("unet3d", "reduction")}
+LONG_3D = ["--config", "unet3d={epochs: 12, patches: 48}", "reduction={epochs: 12, cubes: 96}"]
+LONG_3D += ["--set-threads", "train_unet3d=2", "train_reduction=2", "mine_alarms=2"]
 # SLURM's shortest limit. It looks every half minute: notice comes after 20 to 50 seconds, the end
 # after 60 to 90.
 NOTICED_S = 55
@@ -52,9 +57,9 @@ def workdir(prepared: Path, tmp_path_factory) -> Path:
     return copy_of(prepared, tmp_path_factory.mktemp("disturbed"))
 
 
-def here(cluster: OneNode, workdir: Path, *arguments: str) -> None:
+def here(cluster: OneNode, workdir: Path, *arguments: str, settings: Sequence[str] = LONG) -> None:
     """Run on this machine, without SLURM."""
-    command = snakemake(workdir, *LONG, "--cores", "2", *arguments)
+    command = snakemake(workdir, *settings, "--cores", "2", *arguments)
     log = workdir / "here.log"
     assert start(cluster, command, log).wait() == 0, log.read_text()[-6000:]
 
@@ -64,14 +69,16 @@ def copy_of(folder: Path, place: Path) -> Path:
     return Path(shutil.copytree(folder, place, dirs_exist_ok=True))
 
 
-def epochs_done(workdir: Path) -> int:
-    return len(list((workdir / FOLDER / "checkpoints").glob("*.pt")))
+def epochs_done(workdir: Path, folder: Path = FOLDER) -> int:
+    return len(list((workdir / folder / "checkpoints").glob("*.pt")))
 
 
-def wait_for_epochs(workdir: Path, running: subprocess.Popen[bytes], more: int) -> None:
+def wait_for_epochs(
+    workdir: Path, running: subprocess.Popen[bytes], more: int, folder: Path = FOLDER
+) -> None:
     """Wait until a training has come some epochs further."""
-    aim = epochs_done(workdir) + more
-    while running.poll() is None and epochs_done(workdir) < aim:
+    aim = epochs_done(workdir, folder) + more
+    while running.poll() is None and epochs_done(workdir, folder) < aim:
         time.sleep(0.2)
 
 
@@ -178,3 +185,32 @@ def test_its_weights_are_those_of_an_undisturbed_training(workdir: Path, undistu
     assert list(history[0]["weights_sha256"]) == list(history[1]["weights_sha256"])
     assert len(set(history[0]["weights_sha256"])) == EPOCHS
     assert sha256(workdir / MODEL) == sha256(undisturbed / MODEL)
+
+
+def test_both_stages_in_3d_go_on_with_the_same_weights(
+    cluster: OneNode, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each is cancelled in the midst of its training, and the next run goes on."""
+    last = str(STAGES["reduction"] / "model.pt")
+    prepared = tmp_path_factory.mktemp("prepared_3d")
+    here(cluster, prepared, "--", "results/folds/folds.parquet", settings=LONG_3D)
+    until = ("--until", "draw_masks", "prepare_volumes", "--", last)
+    here(cluster, prepared, *until, settings=LONG_3D)
+    whole = copy_of(prepared, tmp_path_factory.mktemp("undisturbed_3d"))
+    here(cluster, whole, "--", last, settings=LONG_3D)
+    cut = copy_of(prepared, tmp_path_factory.mktemp("disturbed_3d"))
+    command = on_cluster(cut, *LONG_3D, "--retries", "0", "--", last)
+    for name, folder in STAGES.items():
+        running = start(cluster, command, cut / f"cancelled_{name}.log")
+        wait_for_epochs(cut, running, 2, folder)
+        cluster.command("scancel", on_the_node(cluster, running))
+        assert running.wait() != 0
+        assert not (cut / folder / "model.pt").exists()
+        assert (cut / folder / "training_state.pt").exists()
+    log = cut / "finished.log"
+    assert start(cluster, command, log).wait() == 0, log.read_text()[-6000:]
+    for name, folder in STAGES.items():
+        assert "going on at epoch" in (cut / f"results/logs/train_{name}/fold_0.log").read_text()
+        histories = [tables.read(w / folder / "history.parquet", "history") for w in (cut, whole)]
+        assert list(histories[0]["weights_sha256"]) == list(histories[1]["weights_sha256"])
+        assert sha256(cut / folder / "model.pt") == sha256(whole / folder / "model.pt")
