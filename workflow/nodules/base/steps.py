@@ -53,7 +53,7 @@ STEPS = {
     "score_locations": Step("score LUNA16's list of locations", 2, 60),
     "draw_locations": Step("draw the FROC on LUNA16's list of locations", 2, 3),
     "label_nodules": Step("label nodules benign or malignant", 0.8, 3),
-    "train_malignancy": Step("train the ResNet50 (benign or malignant), {fold}{member}", 105, 300),
+    "train_malignancy": Step("train the network (benign or malignant), {fold}{member}", 105, 300),
     "classify_nodules": Step("judge nodules benign or malignant, {part}", 4, 30),
     "extract_radiomics": Step("measure radiomic features, {part}", 12, 300),
     "fit_yardsticks": Step("fit radiomics and diameter models, {part}", 1, 3),
@@ -91,7 +91,7 @@ STEPS = {
     "train_unet_all": Step("train the U-Net on all scans", 90, 4000),
     "train_presence_all": Step("train the ResNet50 (nodule or not) on all scans", 50, 80),
     "train_malignancy_all": Step(
-        "train the ResNet50 (benign or malignant) on all scans{member}", 130, 400
+        "train the network (benign or malignant) on all scans{member}", 130, 400
     ),
     "export_volumes": Step("export the networks in 3-D", 2, 5),
     "predict_scan": Step("find nodules in {scan}", 15, 15),

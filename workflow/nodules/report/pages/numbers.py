@@ -41,7 +41,7 @@ SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
         "Of every detecting system: its mean score minus the share of its candidates that are"
         " nodules, and the expected calibration error; by the candidates' own diameter, since a"
         " false alarm has no nodule to be measured. Each system has a temperature of its own,"
-        " fitted on other folds.",
+        " fitted on other folds. A candidate that hits only an excluded finding is left out.",
         {metrics.CALIBRATION: tables.calibration},
     ),
     "Confidence as a proxy, and trends over slices": (
