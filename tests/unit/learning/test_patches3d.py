@@ -9,7 +9,7 @@ import torch
 
 from helpers.volumes import LUNG, NODULE, volume
 from nodules.learning.networks.unet3d import STRIDE
-from nodules.learning.tasks import inserts
+from nodules.learning.tasks import inserts, patches3d
 from nodules.learning.tasks.heat import Marks, heat_loss, target
 from nodules.learning.tasks.patches3d import HeatTask, Patch, UNet3DSettings
 from nodules.stats.seeds import generator
