@@ -300,3 +300,17 @@ def system_costs() -> pd.DataFrame:
         for fold in range(2)
     ]
     return tables.frame("system_costs", rows)
+
+
+def calibration() -> pd.DataFrame:
+    """Table `calibration`: two systems in cross-validation, of all sizes and of one, with gaps."""
+    rows = [
+        {"system": system, "set": "out_of_fold", "group": group, "measure": measure, "n": 40}
+        | {"n_nodules": 12, "value": 0.1, "low": 0.05, "high": 0.15, "reason": ""}
+        for system in ("unet", "unet_resnet")
+        for group in ("", "8-12")
+        for measure in ("share", "gap", "gap_scaled")
+    ]
+    fitted = rows[0] | {"measure": "temperature", "value": 1.5, "low": np.nan, "high": np.nan}
+    both = [fitted | {"system": system} for system in ("unet", "unet_resnet")]
+    return tables.frame("calibration", rows + both)

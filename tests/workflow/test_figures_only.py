@@ -24,6 +24,7 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "reduction_track": ("froc", results.locations_froc()),
     "presence_curves": ("presence_curves", results.presence_curves()),
     "reliability": ("reliability", results.reliability()),
+    "calibration": ("calibration", results.calibration()),
     "segmentation": ("segmentation", results.segmentation()),
     "proxy_nodules": ("proxy_nodules", results.proxy_nodules()),
     "certainty_bins": ("certainty_bins", results.certainty_bins()),

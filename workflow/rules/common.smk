@@ -67,7 +67,7 @@ MASKRCNN = config["maskrcnn"]["enabled"]
 JUDGE = names.JUDGES[config["malignancy"]["network"]]
 JUDGE_MODELS = names.MALIGNANCY[JUDGE].networks[0]
 # Networks are explained on scans that they have not seen.
-EXPLAINED = FOLD_PARTS[0] if HELD_OUT is None else "test"
+EXPLAINED = "test" if HELD_OUT is not None else next(iter(FOLD_PARTS), "")
 EXPLAINABLE = MALIGNANCY and JUDGE == "resnet"
 # Networks that find nodules; the ResNet50 looks at what the first, which sees slices, has found.
 DETECTORS, FIRST = config["detectors"], config["detectors"][0]
