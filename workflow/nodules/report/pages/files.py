@@ -17,7 +17,7 @@ PAGES = {
     "gallery/misses.png": "Gallery: misses",
     "gallery/false_alarms.png": "Gallery: false alarms",
     "gallery/explanations.png": "Gallery: attribution maps and sanity check",
-    "gallery/gates.png": "Gallery: what the attention U-Net's gates let through",
+    "gallery/gates.png": "Gallery: what attention gates let through",
     "predicted/report.html": "What luna16 predict makes of one phantom scan",
     "predicted/reader.html": "The same findings in the browser, for a second reader",
     "config.yaml": "The run's config, all keys filled in",
