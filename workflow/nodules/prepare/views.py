@@ -9,6 +9,7 @@ the six oblique ones, each through two opposite edges of the cube, those that Se
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -58,15 +59,97 @@ class Spot(NamedTuple):
         Of the axial plane through a slice it is what `crops.crop` shows. Outside a slice is 0; at
         the ends of the stack the last slice is repeated.
         """
-        down, across = (np.array(axis) for axis in ALL[self.plane])
-        rows, columns = laid(side_mm, side_px, view)
         apart = np.array(BESIDE) * float(stack.geometry.spacing_zyx[0])
-        away = apart[:, None, None, None] * np.cross(down, across)
-        return sampled(stack, self[:3], rows[..., None] * down + columns[..., None] * across + away)
+        # As far as any corner of the picture lies from the place, mm.
+        reach = side_mm * view.scale * np.sqrt(0.5) + max(map(abs, view.shift))
+        pages = [Page.cut(stack, self, ALL[self.plane], far, reach) for far in apart]
+        return np.stack([page.laid(side_mm, side_px, view) for page in pages])
 
     def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
         """(side_px, side_px) uint8: the plane itself, for people."""
         return self.shown(stack, side_mm, side_px)[1]
+
+
+class Page(NamedTuple):
+    """A plane through a stack as a picture of its own: float, (along an axis, along the other).
+
+    first: where the place lies in it, row and column; steps: mm between rows and between columns;
+    turned: whether the rows lie across, since it is that direction which is an axis of the stack.
+    """
+
+    grey: NDArray[np.float32]
+    first: tuple[float, float]
+    steps: tuple[float, float]
+    turned: bool
+
+    @classmethod
+    def cut(cls, stack: Stack, spot: "Spot", plane: Plane, far: float, reach: float) -> "Page":
+        """The plane `far` mm from a spot, as far as `reach` mm around it; linear between voxels.
+
+        Every plane has a direction along an axis of the stack, whose voxels it takes as they are.
+        Of another axis it does the same; along a diagonal its steps are the smaller ones.
+        """
+        spacing = np.asarray(stack.geometry.spacing_zyx, float)
+        turned = max(plane.down) < 1
+        line, other = (np.array(d) for d in (plane.down, plane.across)[:: -1 if turned else 1])
+        middle = np.array(spot[:3]) + far * np.cross(*plane) / spacing
+        own = int(line.argmax())
+        rows, at_row = _steps(middle[own], spacing[own], reach)
+        if max(other) == 1:
+            axis = int(other.argmax())
+            columns, at_column = _steps(middle[axis], spacing[axis], reach)
+            step, along = spacing[axis], (columns - middle[axis]) * spacing[axis]
+        else:
+            step = float(spacing[other != 0].min())
+            columns, at_column = _steps(0.0, step, reach)
+            along = columns * step
+        index = middle + along[:, None] * other / spacing
+        crossed = [axis for axis in range(3) if axis != own]
+        grey = _between(stack.array, own, rows, index[:, crossed])
+        return cls(grey, (at_row, at_column), (spacing[own], step), turned)
+
+    def laid(self, side_mm: float, side_px: int, view: View) -> NDArray[np.uint8]:
+        """(side_px, side_px) uint8 picture of it, laid as `crops.crop` lays its own."""
+        step = side_mm / side_px * view.scale
+        cos, sin = step * np.cos(view.angle), step * np.sin(view.angle)
+        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if view.mirror else 1.0, 1.0])
+        offset = np.array(view.shift[::-1]) - turn @ np.full(2, (side_px - 1) / 2)
+        matrix = np.column_stack([turn, offset])  # a pixel's (x, y, 1) to mm across and down
+        if self.turned:
+            matrix = matrix[::-1]
+        matrix = matrix / np.array(self.steps[::-1])[:, None]
+        matrix[:, 2] += self.first[::-1]
+        flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+        return np.rint(cv2.warpAffine(self.grey, matrix, (side_px, side_px), flags=flags)).astype(
+            np.uint8
+        )
+
+
+def _steps(middle: float, mm: float, reach: float) -> tuple[NDArray[np.int64], float]:
+    """Whole numbers as far as `reach` mm around a place, in steps of `mm`; the place among them."""
+    first, last = np.floor(middle - reach / mm) - 1, np.ceil(middle + reach / mm) + 1
+    return np.arange(int(first), int(last) + 1), float(middle - first)
+
+
+def _between(
+    array: NDArray[np.uint8], own: int, rows: NDArray[np.int64], crossed: Floats
+) -> NDArray[np.float32]:
+    """Grey levels (rows, n) at whole indices along the axis `own` and (n, 2) along the others.
+
+    Beyond the stack its last slice is repeated; outside a slice is 0.
+    """
+    low = np.floor(crossed).astype(int)
+    share = crossed - low
+    total = np.zeros((len(rows), len(crossed)), np.float32)
+    for corner in np.ndindex(2, 2):
+        index = [*(low + corner).T[:, None]]
+        index.insert(own, rows[:, None])
+        weight = np.prod(np.where(corner, share, 1 - share), axis=1)[None]
+        for axis in (1, 2):
+            weight = weight * ((index[axis] >= 0) & (index[axis] < array.shape[axis]))
+        held = tuple(np.clip(i, 0, n - 1) for i, n in zip(index, array.shape, strict=True))
+        total += array[held] * weight.astype(np.float32)
+    return total
 
 
 class Block(NamedTuple):
