@@ -77,6 +77,12 @@ def time_of(hu: np.ndarray, grid: Geometry, blobs: dict[str, Blob], **known) -> 
     return Time(hu=hu, geometry=grid, lungs=lungs_of(hu, grid), spots=spots, **known)
 
 
+def within(grid: Geometry, world: tuple[float, float, float], diameter_mm: float) -> np.ndarray:
+    """The voxels (z, y, x) of a ball around a world point."""
+    offsets = np.moveaxis(np.indices(grid.shape), 0, -1) - grid.to_index(world)
+    return np.linalg.norm(offsets * grid.spacing_zyx, axis=-1) <= diameter_mm / 2
+
+
 @cache
 def patient(seed: int = 3) -> Patient:
     """Nodules `grown`, `same`, `gone` and `new`."""

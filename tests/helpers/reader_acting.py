@@ -64,6 +64,11 @@ def prior_picture(page: Any) -> NDArray[np.uint8]:
     return _pixels(page, "reader.prior.buffer")[:, :, 0]
 
 
+def prior_canvas(page: Any) -> NDArray[np.uint8]:
+    """RGBA of the prior scan's plane as it is on the screen."""
+    return _pixels(page, "reader.prior.canvas")
+
+
 def canvas(page: Any, view: int) -> NDArray[np.uint8]:
     """RGBA of a plane as it is on the screen."""
     return _pixels(page, f"reader.views[{view}].canvas")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from helpers.builders import ball
 from nodules.findings.found import Finding, Findings
+from nodules.findings.size import sphere_diameter
 from nodules.images.geometry import Geometry
 from nodules.report import delivery
 from nodules.report.viewer.shown import Found, Shown
@@ -78,9 +79,14 @@ def example(**changes: Any) -> Shown:
     return replace(shown(*drawn()), **changes)
 
 
-def predicted(folder: Path, source: Path, uid: str = UID) -> Findings:
-    """A folder as `luna16 predict` writes it, of the drawn scan; source: where the scan will be."""
-    voxels, geometry, masks = drawn()
+def predicted(
+    folder: Path, source: Path, uid: str = UID, scan: Any = None, threshold: float = 0.4
+) -> Findings:
+    """A folder as `luna16 predict` writes it; source: where the scan will be.
+
+    scan: voxels, grid and the findings' masks, as of `drawn`, which it is by default.
+    """
+    voxels, geometry, masks = scan or drawn()
     found = []
     for number, mask in enumerate(masks, 1):
         (z0, y0, x0), own = cropped(mask)
@@ -88,11 +94,12 @@ def predicted(folder: Path, source: Path, uid: str = UID) -> Findings:
         x, y, z = geometry.to_world(np.argwhere(mask).mean(axis=0)).tolist()
         box = (slice(z0, z0 + nz), slice(y0, y0 + ny), slice(x0, x0 + nx))
         sure = 0.9 - 0.2 * number
+        mm = sphere_diameter(float(mask.sum()) * geometry.voxel_mm3) if scan else 9.0
         found.append(
             Finding(
                 **{"number": number, "x": x, "y": y, "z": z, "probability": sure},
-                **{"confidence": sure, "detection": sure, "reported": sure >= 0.4},
-                **{"diameter_mm": 9.0, "volume_mm3": 380.0, "long_mm": 9.5, "short_mm": 8.0},
+                **{"confidence": sure, "detection": sure, "reported": sure >= threshold},
+                **{"diameter_mm": mm, "volume_mm3": 380.0, "long_mm": 9.5, "short_mm": 8.0},
                 **{"mean_hu": 30.0, "malignancy": None, "side": "left", "box": box, "mask": own},
             )
         )
@@ -108,7 +115,7 @@ def predicted(folder: Path, source: Path, uid: str = UID) -> Findings:
         stored=geometry,
         lungs="Lungs as drawn.",
         notes=(),
-        threshold=0.4,
+        threshold=threshold,
         model={**model, "sha256": "0" * 64, "manifest": manifest},
         found=tuple(found),
     )

@@ -9,7 +9,13 @@ from nodules.report.viewer import levels
 
 
 @pytest.mark.parametrize(
-    ("steps", "lung", "soft", "bone"), [(levels.FINE, 4, 3, 10), (levels.COARSE, 10, 5, 20)]
+    ("steps", "lung", "soft", "bone"),
+    [
+        (levels.FINE, 4, 3, 10),
+        (levels.COARSE, 10, 5, 20),
+        (levels.LADDER[2], 20, 10, 40),
+        (levels.LADDER[3], 40, 20, 80),
+    ],
 )
 def test_a_hu_is_within_half_a_step_of_its_level(steps, lung, soft, bone):
     hu = np.arange(-1024, 1500, dtype=np.int16)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import reader_pages
+from helpers import followed, reader_pages
 from nodules.report.viewer import levels, page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{script}}"
@@ -71,16 +71,38 @@ def test_voxels_are_those_of_the_scan_within_what_a_level_is(html):
     assert np.array_equal(coded[:, 0, 0], first)
 
 
-def test_a_large_scan_is_kept_in_coarser_levels(monkeypatch):
-    monkeypatch.setattr(page, "MOST_BYTES", 1000)
-    case = json.loads(part(page.offline(reader_pages.example()), "case"))
-    assert case["volume"]["levels"] == levels.COARSE.tolist()
+def test_a_large_scan_is_kept_in_the_finest_levels_that_fit(monkeypatch):
+    """Each step of the ladder takes less; where none fits, the last one stays."""
+    box = page.around_lungs(reader_pages.example())
+    voxels = reader_pages.example().voxels[box]
+    sizes = [
+        sum(map(len, levels.packed(levels.coded(voxels, steps)))) * 4 / 3 for steps in levels.LADDER
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    for most, wanted in [(sizes[1], 1), (sizes[2], 2), (sizes[3] - 1, 3)]:
+        monkeypatch.setattr(page, "MOST_BYTES", most)
+        case = json.loads(part(page.offline(reader_pages.example()), "case"))
+        assert case["volume"]["levels"] == levels.LADDER[wanted].tolist()
 
 
-def test_a_prior_scan_has_pieces_of_its_own():
-    shown = reader_pages.example()
-    html = page.offline(replace(shown, prior=(shown.voxels, shown.geometry, "before")))
-    assert part(html, "prior-0") and json.loads(part(html, "case"))["prior"]["told"] == "before"
+def test_a_prior_scan_has_pieces_of_its_own_around_its_lungs():
+    """However far the scan reaches beyond them."""
+    hu, grid = followed.chest(3)
+    hu = np.rint(hu).astype(np.int16)
+    wider = np.pad(hu, ((0, 0), (20, 0), (30, 0)), constant_values=-1024)
+    around = replace(grid, origin=grid.to_world((0, -20, -30)), shape=wider.shape)
+    corners, grids = [], []  # without and with the air beside
+    for earlier, own in ((hu, grid), (wider, around)):
+        shown = reader_pages.example(prior=(earlier, own, "before"), prior_when="2021-01-01")
+        html = page.offline(shown)
+        prior = json.loads(part(html, "case"))["prior"]
+        assert part(html, "prior-0") and (prior["told"], prior["when"]) == ("before", "2021-01-01")
+        corners.append(prior["volume"]["corner"])
+        grids.append(prior["volume"]["grid"])
+    moved = np.subtract(corners[1], corners[0])
+    assert np.abs(moved - [0, 20, 30]).max() <= 2
+    assert np.abs(np.subtract(grids[0]["shape"], grids[1]["shape"])).max() <= 2
+    assert np.prod(grids[1]["shape"]) < hu.size, "of the wider scan no more than of the other"
 
 
 def test_every_module_is_in_the_script_once_behind_what_it_imports():

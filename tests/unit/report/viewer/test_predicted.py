@@ -146,7 +146,9 @@ def test_folders_are_found_by_the_table_of_scans(folder, tmp_path):
 def compared(path, **changes):
     """A follow_up.json of the scan and its prior, both the same."""
     uid = {"seriesuid": reader_pages.UID}
+    second = predicted.read_details(path.parent / "found")["findings"][1]
     link = {"told": "grown", "current_finding": 2, "prior_x": 1.0, "prior_y": 2.0, "prior_z": 3.0}
+    link |= {f"current_{axis.lower()}": second[f"coord{axis}"] for axis in "XYZ"}
     links = [link, link | {"current_finding": 0}, link | {"current_finding": 1, "prior_x": None}]
     laid = {"problem": "", "current_to_prior": {"matrix": np.eye(3).tolist(), "offset": [4, 5, 6]}}
     pair = {"prior": uid, "current": uid, "registration": laid, "links": links} | changes
@@ -160,6 +162,25 @@ def test_links_are_those_of_the_follow_up(folder, tmp_path):
     (link,) = followed.links
     assert (link.finding, link.world, link.told) == (2, (1, 2, 3), "grown")
     assert followed.affine[1].tolist() == [4, 5, 6]
+
+
+def test_a_follow_up_of_another_list_is_linked_by_place(folder, tmp_path):
+    """Its numbers are those of its own list, here 1 for what is finding 2."""
+    shown = predicted.shown(folder, prior=folder)
+    x, y, z = shown.findings[1].world
+    row = {"told": "same", "current_finding": 1, "prior_x": 5.0, "prior_y": 6.0, "prior_z": 7.0}
+    row |= {"current_x": x + 1, "current_y": y, "current_z": z - 1, "prior_diameter_mm": 6.5}
+    far = row | {"current_finding": 3, "current_x": x + 200}
+    path = compared(tmp_path / "x.json", links=[row, far])
+    told = json.loads(path.read_text())
+    told["pairs"][0] |= {
+        "days": 181.0,
+        "prior": {"seriesuid": reader_pages.UID, "day": "2021-01-01"},
+    }
+    path.write_text(json.dumps(told))
+    followed = predicted.followed(shown, path)
+    assert [(k.finding, k.world, k.diameter_mm) for k in followed.links] == [(2, (5, 6, 7), 6.5)]
+    assert followed.prior_when == "2021-01-01, 181 days before"
 
 
 def test_scans_that_could_not_be_laid_together_are_not_linked(folder, tmp_path):

@@ -95,4 +95,5 @@ def test_the_prior_lies_as_its_links_do():
     turned = replace(shown, affine=(np.diag([2.0, 1, 1]), np.arange(3.0)))
     own = case(turned, prior=spec("prior", shown.geometry, BOX, levels.FINE))["prior"]
     assert own["offset"] == [0, 1, 2] and own["matrix"][0] == 2
-    assert prior["links"] == [{"finding": 1, "at": [x + 3, y - 2, z + 5], "told": "grown"}]
+    place = [x + 3, y - 2, z + 5]
+    assert prior["links"] == [{"finding": 1, "at": place, "told": "grown", "mm": None}]

@@ -1,6 +1,6 @@
 """Voxels as the page keeps them: whole numbers, each of which stands for a HU, in packed pieces."""
 
-import gzip
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOWEST, HIGHEST = -1024, 3071  # HU that a served scan keeps
+GZIP = 31  # window bits that make zlib write gzip's header
 PIECE_VOXELS = 4 << 20  # voxels of a piece, about: small enough to be unpacked beside others
 
 
@@ -17,9 +18,10 @@ def _bytes(lung: int, soft: int, bone: int) -> NDArray[np.int16]:
     return np.concatenate(parts)[:256].astype(np.int16)
 
 
-# Fine: within 4, 3 and 10 HU. Coarse, for large or noisy scans: within 10, 5 and 20 HU, less than
-# the noise of any CT that needs it.
-FINE, COARSE = _bytes(8, 5, 20), _bytes(20, 10, 40)
+# The finest first: within 4, 3 and 10 HU; for large or noisy scans within 10, 5 and 20, and so on.
+# What needs the last ones is thin slices, whose noise is as large as their steps.
+LADDER = tuple(_bytes(*steps) for steps in ((8, 5, 20), (20, 10, 40), (40, 20, 80), (80, 40, 160)))
+FINE, COARSE = LADDER[:2]
 FULL = np.arange(LOWEST, HIGHEST + 1, dtype=np.int16)
 
 
@@ -47,6 +49,8 @@ def packed(voxels: NDArray[np.uint8]) -> Iterator[bytes]:
 
     Foretold is the mean, rounded down, of the voxel before it in its row and the one above it;
     outside a slice both are 0. Source of the filter: "Average" in the PNG specification (W3C).
+    What is left is noise, in which nothing but runs comes again: looking for more costs time, and
+    4 to 10 % of the size.
     """
     depth = depth_of((voxels.shape[0], voxels.shape[1], voxels.shape[2]))
     for start in range(0, len(voxels), depth):
@@ -54,7 +58,8 @@ def packed(voxels: NDArray[np.uint8]) -> Iterator[bytes]:
         foretold = np.zeros(piece.shape, np.uint16)
         foretold[:, :, 1:] += piece[:, :, :-1]
         foretold[:, 1:] += piece[:, :-1]
-        yield gzip.compress((piece - (foretold >> 1).astype(np.uint8)).tobytes(), 4, mtime=0)
+        stream = zlib.compressobj(4, zlib.DEFLATED, GZIP, 9, zlib.Z_RLE)
+        yield stream.compress((piece - (foretold >> 1).astype(np.uint8)).tobytes()) + stream.flush()
 
 
 def wide(voxels: NDArray[np.uint16]) -> Iterator[bytes]:

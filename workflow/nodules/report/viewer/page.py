@@ -4,13 +4,16 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nodules.report.viewer import levels
-from nodules.report.viewer.shown import Shown, around_lungs, spec, told, whole
+from nodules.report.viewer.shown import Shown, around_lungs, box_of_lungs, spec, told
 
 WEB = Path(__file__).parent / "web"
 MOST_BYTES = 25 << 20  # of a page's voxels: above, they are kept in coarser levels
@@ -19,21 +22,29 @@ EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))"
 
 
 def offline(shown: Shown) -> str:
-    """The page of a scan, cropped to the lungs, in 256 levels of HU."""
+    """The page of a scan, cropped to the lungs, in 256 levels of HU; its prior in coarser ones."""
     box = around_lungs(shown)
-    voxels = shown.voxels[box]
-    for steps in (levels.FINE, levels.COARSE):
-        pieces = [*levels.packed(levels.coded(voxels, steps))]
-        if sum(map(len, pieces)) * 4 / 3 <= MOST_BYTES:
-            break
-    texts = {f"scan-{n}": piece for n, piece in enumerate(pieces)}
+    steps, texts = _kept("scan", shown.voxels[box], levels.LADDER)
     volume, prior = spec("scan", shown.geometry, box, steps), None
     if shown.prior:
         earlier, grid, _ = shown.prior
-        prior = spec("prior", grid, whole(earlier.shape), levels.COARSE)
-        packed = levels.packed(levels.coded(earlier, levels.COARSE))
-        texts |= {f"prior-{n}": piece for n, piece in enumerate(packed)}
+        places = [link.world for link in shown.links]
+        around = box_of_lungs(earlier, grid, places)
+        steps, pieces = _kept("prior", earlier[around], levels.LADDER[1:])
+        prior = spec("prior", grid, around, steps)
+        texts |= pieces
     return html(told(shown, box, volume, prior), texts)
+
+
+def _kept(
+    name: str, voxels: NDArray[np.int16], ladder: Sequence[NDArray[np.int16]]
+) -> tuple[NDArray[np.int16], dict[str, bytes]]:
+    """The finest levels of a ladder with which voxels take MOST_BYTES, or its last; and pieces."""
+    for steps in ladder:
+        pieces = [*levels.packed(levels.coded(voxels, steps))]
+        if sum(map(len, pieces)) * 4 / 3 <= MOST_BYTES:
+            break
+    return steps, {f"{name}-{n}": piece for n, piece in enumerate(pieces)}
 
 
 def html(case: Mapping[str, Any], pieces: Mapping[str, bytes], connects: bool = False) -> str:

@@ -1,6 +1,7 @@
 """What the page shows of a folder that `luna16 predict` wrote."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from nodules.report.viewer.shown import Found, Link, Mask, Shown
 FORMAT = 1
 AGAIN = "Run luna16 predict on the scan again."
 MOST_POINTS = 400  # of a FROC
+LEAST_RADIUS_MM = 2.0
 Curve = tuple[str, NDArray[np.float64]]
 OPINION = (
     "Malignancy: the probability that readers would call this nodule malignant. It is their "
@@ -259,7 +261,8 @@ def followed(shown: Shown, path: Path) -> Shown:
         affine = (np.array(told["matrix"], float), np.array(told["offset"], float))
         if affine[0].shape != (3, 3) or affine[1].shape != (3,):
             raise ValueError("its map is none")
-        return replace(shown, affine=affine, links=_links(pair["links"], shown.findings))
+        links = _links(pair["links"], shown.findings)
+        return replace(shown, affine=affine, links=links, prior_when=_when(pair))
     except StopIteration as error:
         told = f"it does not compare {short(shown.uid)} with the scan of --prior"
         raise FileDefect(str(path), told, "Name the follow_up.json of these two.") from error
@@ -272,12 +275,42 @@ def _uid(pair: Mapping[str, Any], time: str) -> str:
     return str(pair[time]["seriesuid"])
 
 
+def _when(pair: Mapping[str, Any]) -> str:
+    """The day of the prior scan, and how long before the current one that was."""
+    day, days = pair["prior"].get("day"), pair.get("days")
+    return f"{day}, {days:.0f} days before" if day and days is not None else ""
+
+
 def _links(rows: Sequence[Mapping[str, Any]], findings: Sequence[Found]) -> list[Link]:
-    """Links of the current scan's findings that have a place in the prior one."""
-    numbers, made = {finding.number for finding in findings}, []
+    """Links of the current scan's findings that have a place in the prior one.
+
+    By place, since the numbers may be those of another list: the nearest finding within whose
+    radius a link lies, and the nearest link of each.
+    """
+    nearest: dict[int, tuple[float, Link]] = {}
     for row in rows:
-        place = [row[f"prior_{axis}"] for axis in "xyz"]
-        if row["current_finding"] in numbers and None not in place:
-            x, y, z = map(float, place)
-            made.append(Link(int(row["current_finding"]), (x, y, z), str(row["told"])))
-    return made
+        here, there = _place(row, "current"), _place(row, "prior")
+        if not row["current_finding"] or here is None or there is None:
+            continue
+        apart = [(math.dist(here, finding.world), finding) for finding in findings]
+        mm, finding = min(apart, key=lambda one: one[0], default=(math.inf, None))
+        if finding is None or mm > _radius(finding):
+            continue
+        before = row.get("prior_diameter_mm")
+        link = Link(
+            finding.number, there, str(row["told"]), None if before is None else float(before)
+        )
+        if mm < nearest.get(finding.number, (math.inf,))[0]:
+            nearest[finding.number] = mm, link
+    return [link for _, link in nearest.values()]
+
+
+def _place(row: Mapping[str, Any], time: str) -> tuple[float, float, float] | None:
+    """Where a linked nodule is at a time, x, y, z mm; None for unknown."""
+    x, y, z = (row[f"{time}_{axis}"] for axis in "xyz")
+    return None if x is None or y is None or z is None else (float(x), float(y), float(z))
+
+
+def _radius(finding: Found) -> float:
+    """Within how many mm of a finding's place another place is its own."""
+    return max(float(finding.numbers.get("diameter_mm") or 0) / 2, LEAST_RADIUS_MM)

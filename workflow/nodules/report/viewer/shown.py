@@ -44,11 +44,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Link:
-    """A finding, where it lies in the prior scan (x, y, z mm there), and a sentence on it."""
+    """A finding, where it lies in the prior scan (x, y, z mm there), and a sentence on it.
+
+    diameter_mm: what it had there; None where it was not seen there.
+    """
 
     finding: int
     world: tuple[float, float, float]
     told: str
+    diameter_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,8 @@ class Shown:
     outlines: name and mask of contours that are not the computer's.
     froc:     what it was reached on, and rows of threshold, false alarms a scan, sensitivity.
     model:    name, sha256, trained (a sentence), limits (sentences).
-    prior:    voxels and grid of an earlier scan, a name for it; links: findings in it.
+    prior:    voxels and grid of an earlier scan, its UID; links: findings in it. prior_when: its
+              day and how long before this one, in words; "" for unknown.
     affine:   matrix (3, 3) and offset (3,) from this scan's world to the prior's; None for unknown.
     """
 
@@ -75,6 +80,7 @@ class Shown:
     froc: tuple[str, NDArray[np.float64]] | None = None
     malignancy: str = ""
     prior: tuple[NDArray[np.int16], Geometry, str] | None = None
+    prior_when: str = ""
     links: Sequence[Link] = field(default=())
     affine: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
@@ -93,19 +99,31 @@ def whole(shape: tuple[int, ...]) -> Box:
 
 
 def around_lungs(shown: Shown) -> Box:
-    """The box of lungs and findings with a margin; the whole scan where no lungs are found."""
-    lungs = lung_search.search("volume", shown.voxels, shown.geometry).mask
+    """The box of a scan's lungs, findings and outlines with a margin."""
+    masks = [f.mask for f in shown.findings if f.mask] + [mask for _, mask in shown.outlines]
+    return box_of_lungs(
+        shown.voxels, shown.geometry, [finding.world for finding in shown.findings], masks
+    )
+
+
+def box_of_lungs(
+    voxels: NDArray[np.int16],
+    geometry: Geometry,
+    places: Sequence[tuple[float, float, float]],
+    masks: Sequence[Mask] = (),
+) -> Box:
+    """The box of lungs, places (x, y, z mm) and masks with a margin; all where there are no lungs."""
+    lungs = lung_search.search("volume", voxels, geometry).mask
     if not lungs.any():
-        return whole(shown.voxels.shape)
+        return whole(voxels.shape)
     lines = [np.flatnonzero(lungs.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
     ends = [np.array([line[0] for line in lines]), np.array([line[-1] for line in lines])]
-    for finding in shown.findings:
-        ends.append(np.rint(shown.geometry.to_index(finding.world)))
-    for corner, mask in [f.mask for f in shown.findings if f.mask] + [m for _, m in shown.outlines]:
+    ends += [np.rint(geometry.to_index(place)) for place in places]
+    for corner, mask in masks:
         ends += [np.array(corner), np.array(corner) + mask.shape - 1]
-    reach = np.ceil(MARGIN_MM / shown.geometry.spacing_zyx)
+    reach = np.ceil(MARGIN_MM / geometry.spacing_zyx)
     low = np.maximum(np.min(ends, axis=0) - reach, 0).astype(int)
-    high = np.minimum(np.max(ends, axis=0) + reach + 1, shown.voxels.shape).astype(int)
+    high = np.minimum(np.max(ends, axis=0) + reach + 1, voxels.shape).astype(int)
     z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return z, y, x
 
@@ -213,10 +231,14 @@ def _prior(shown: Shown, volume: Mapping[str, Any] | None) -> dict[str, Any] | N
     if shown.prior is None or volume is None:
         return None
     matrix, offset = shown.affine or (np.eye(3), _shift(shown))
-    links = [{"finding": k.finding, "at": list(k.world), "told": k.told} for k in shown.links]
+    links = [
+        {"finding": k.finding, "at": list(k.world), "told": k.told, "mm": k.diameter_mm}
+        for k in shown.links
+    ]
     return {
         "volume": dict(volume),
         "told": shown.prior[2],
+        "when": shown.prior_when,
         "matrix": matrix.ravel().tolist(),
         "offset": offset.tolist(),
         "links": links,

@@ -3,7 +3,7 @@
 /** @import {Case, Triple, VolumeSpec} from "./types.js" */
 /** @import {Scene} from "./view.js" */
 import { App, SLABS_MM } from "./app.js";
-import { contains, nearest, toIndex, toWorld } from "./geometry.js";
+import { contains, distance, nearest, toIndex, toWorld } from "./geometry.js";
 import * as dialogs from "./dialogs.js";
 import { byId, made, shownNumber } from "./elements.js";
 import { actionOf } from "./keys.js";
@@ -16,6 +16,8 @@ import { fromBase64, load } from "./volume.js";
 import { PRESETS, table } from "./windows.js";
 
 const BEAT_MS = 1000;
+const PRIOR_RING = "#56b4e9";
+const NEAR_MM = 10; // within which the crosshair is at a finding
 
 /**
  * The stored bytes of a piece of a volume: from the page, or from the server it came from.
@@ -46,6 +48,7 @@ async function open(shown) {
     ? await load(shown.prior.volume, (piece) => fetchPiece(/** @type {VolumeSpec} */ (shown.prior?.volume), piece), () => {})
     : null;
   document.body.classList.toggle("with-prior", prior !== null);
+  byId("prior-when").textContent = ["Prior", shown.prior?.when].filter(Boolean).join(" ");
 
   let asked = false;
   const changed = () => {
@@ -104,10 +107,16 @@ async function open(shown) {
       toIndex(prior.grid, inPrior(toWorld(volume.grid, index))),
     );
     const zoom = (scene.zoom * views[0].fitted) / priorView.fitted;
-    const own = { table: table(app.window, prior.levels), marks: [], rings: [], measured: null };
-    priorView.draw({ ...scene, ...own, at: nearest(prior.grid, at), centre, zoom });
     const link = shown.prior?.links.find((one) => one.finding === app.selected);
-    byId("prior-told").textContent = link?.told || (contains(prior.grid, at) ? "same place, by position" : "not covered by the prior scan");
+    const rings = link && link.mm !== null && !app.hidden
+      ? [{ at: toIndex(prior.grid, link.at), colour: PRIOR_RING, mm: link.mm, label: "" }]
+      : [];
+    const own = { table: table(app.window, prior.levels), marks: [], rings, measured: null };
+    priorView.draw({ ...scene, ...own, at: nearest(prior.grid, at), centre, zoom });
+    // What is told of a finding is told where it is, not wherever its list entry stays chosen.
+    const near = link && distance(link.at, toWorld(prior.grid, at)) <= Math.max(link.mm ?? 0, NEAR_MM);
+    byId("prior-told").textContent =
+      (near && link.told) || (contains(prior.grid, at) ? "the same place, by position" : "not covered by the prior scan");
   }
 
   function refreshControls() {
@@ -174,7 +183,9 @@ async function open(shown) {
 
   drawAll();
   status.textContent = `Ready. ${shown.headline}.`;
-  Object.assign(window, { reader: { app, views, volume, prior: priorView } }); // for whoever looks from outside
+  const at = () => toWorld(volume.grid, app.at);
+  const priorAt = () => inPrior(at());
+  Object.assign(window, { reader: { app, views, volume, prior: priorView, at, priorAt } }); // for whoever looks from outside
   document.body.dataset.ready = String(Math.round(performance.now()));
   if (shown.headline && !app.revealed) status.textContent = "Ready. ? shows all keys.";
   const served = await store.served();

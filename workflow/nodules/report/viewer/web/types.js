@@ -29,8 +29,9 @@
 
 /** @typedef {{told: string, points: [number, number, number][]}} Froc */
 
-/** @typedef {{volume: VolumeSpec, told: string, matrix: number[], offset: Triple,
- *   links: {finding: number, at: Triple, told: string}[]}} Prior */
+/** A prior scan; of a link, mm is the diameter that the finding had there.
+ * @typedef {{volume: VolumeSpec, told: string, when: string, matrix: number[], offset: Triple,
+ *   links: {finding: number, at: Triple, told: string, mm: number | null}[]}} Prior */
 
 /** @typedef {{format: number, case: string, seriesuid: string, headline: string, notes: string[],
  *   volume: VolumeSpec, findings: Finding[], outlines: Outline[], threshold: number,
