@@ -94,7 +94,7 @@ def test_what_is_shown_of_the_prior_is_the_slice_it_says(written, patient, visit
     begin(page)
     press(page, "2")
     settle(page)
-    z, y, x = np.rint(patient.prior.geometry.to_index(at_prior(page))).astype(int)
+    z = int(np.rint(patient.prior.geometry.to_index(at_prior(page))[0]))
     low = page.evaluate("reader.app.shown.prior.volume.corner")
     shape = page.evaluate("reader.app.shown.prior.volume.grid.shape")
     rows, columns = (slice(a, a + n) for a, n in zip(low[1:], shape[1:], strict=True))

@@ -57,19 +57,28 @@ def test_every_lung_rads_row_is_among_those_tested():
 
 
 @pytest.mark.parametrize(
-    ("texture", "mean", "solid", "days", "category"),
+    ("texture", "before", "now", "days", "category"),
     [
-        ("solid", 7.0, 7.0, 180, "2"),  # category 3, not grown at 6 months
+        ("solid", 7.0, 7.0, 180, "2"),  # 3, stable at 6 months
+        ("solid", 7.0, 5.0, 180, "2"),  # 3, smaller at 6 months
         ("solid", 7.0, 7.0, 90, "3"),  # too early
-        ("solid", 10.0, 10.0, 90, "3"),  # category 4A, not grown at 3 months
+        ("solid", 10.0, 10.0, 90, "3"),  # 4A, stable at 3 months
+        ("solid", 10.0, 7.0, 180, "3"),  # 4A, smaller: a step at a time, not by its size now
         ("solid", 10.0, 10.0, 30, "4A"),
-        ("solid", 16.0, 16.0, 365, "4B"),  # 4B does not step down
-        ("solid", 7.0, 7.0, None, "3"),  # nor anything without dates
-        ("ground-glass", 31.0, 0.0, 30, "2"),  # >= 30 mm and unchanged
+        ("solid", 16.0, 16.0, 365, "4B"),  # 4B steps down where it is proven benign alone
+        ("solid", 16.0, 14.0, 365, "4B"),
+        ("solid", 7.2, 8.4, 180, "4A"),  # has crossed a size: by size, and no step down
+        ("solid", 5.5, 6.5, 180, "3"),
+        ("solid", 5.0, 5.0, 30, "2"),
+        ("solid", 7.0, 7.0, None, "3"),  # nothing steps down without dates
+        ("part-solid", 7.0, 7.0, 180, "2"),
+        ("ground-glass", 31.0, 31.0, 30, "2"),  # >= 30 mm and stable
     ],
 )
-def test_what_is_stable_steps_down(texture, mean, solid, days, category):
-    assert lung_rads.category(texture, "stable", mean, solid, days) == category
+def test_what_is_stable_steps_down_from_what_it_was(texture, before, now, days, category):
+    share = 0.5 if texture == "part-solid" else 1.0
+    sizes = [(mm, share * mm) for mm in (before, now)]
+    assert lung_rads.stepped(texture, *sizes, days) == category
 
 
 @pytest.mark.parametrize(

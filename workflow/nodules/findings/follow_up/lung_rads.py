@@ -3,8 +3,7 @@
 Source: ACR Lung-RADS v2022 (November 2022), as published by Christensen et al., Chest 165(3), 2024,
 738-753, and J Am Coll Radiol 21(3), 2024, 473-488 (10.1016/j.jacr.2023.09.009). Only what size,
 texture and growth decide is here: no cysts, airway and juxtapleural nodules, benign calcification,
-no category 0, 4X or modifier S. Rows that are new in v2022 (stepping down, slow growth) were not
-yet held against the ACR's own document.
+no category 0, 4X or modifier S. What each row was held against: docs/follow-up.md.
 """
 
 import math
@@ -24,7 +23,7 @@ EVER = math.inf
 class Row:
     """One rule. Sizes in mm of the mean diameter, low included, high not; solid: of the solid part.
 
-    status: of the nodule; STABLE ones are sized as at BASELINE, then stepped down (STEPS).
+    status: of the nodule. STABLE ones have no rows: see `stepped`.
     """
 
     texture: str
@@ -71,31 +70,42 @@ ROWS = (
     Row(GROUND_GLASS, NEW, 0, 30, "2"),
     Row(GROUND_GLASS, NEW, 30, EVER, "3"),
     Row(GROUND_GLASS, GROWING, 0, 30, "2"),
-    Row(GROUND_GLASS, GROWING, 30, EVER, "3"),
+    Row(GROUND_GLASS, GROWING, 30, EVER, "3"),  # the ACR has no row for it: as where it is new
     Row(GROUND_GLASS, SLOW, 0, EVER, "2"),
 )
 # Stepped management: a category, the days after which it steps down where nothing has grown, and
-# to what. The follow-ups are at 6 and at 3 months; a month less is taken for the same.
+# to what. The follow-ups are at 6 and at 3 months; a month less is taken for the same. From 4B only
+# a proof that it is benign leads down.
 STEPS = (("3", 150.0, "2"), ("4A", 60.0, "3"))
+ORDER = ("2", "3", "4A", "4B")
 # A ground-glass nodule of 30 mm and more that has not grown is of category 2 at once.
 STABLE_GLASS = "2"
 
+Sizes = tuple[float, float]  # mean diameter, to a tenth, and that of the solid part, mm
 
-def category(
-    texture: str, status: str, mean_mm: float, solid_mm: float, days: float | None = None
-) -> str:
-    """The category of a nodule: 2, 3, 4A or 4B.
 
-    mean_mm: mean of long and short axis, to a tenth. solid_mm: the same of the solid part.
-    days: since the earlier scan, for STABLE ones.
+def category(texture: str, status: str, mean_mm: float, solid_mm: float) -> str:
+    """The category of a nodule by its size: 2, 3, 4A or 4B.
+
+    status: all but STABLE. mean_mm: mean of long and short axis, to a tenth. solid_mm: the same of
+    the solid part.
     """
-    if status == STABLE and texture == GROUND_GLASS:
+    return next(row.category for row in ROWS if row.fits(texture, status, mean_mm, solid_mm))
+
+
+def stepped(texture: str, before: Sizes, now: Sizes, days: float | None) -> str:
+    """The category of a nodule that is STABLE, or smaller, so many days after it was first seen.
+
+    It is stepped down from what it was, as after a first scan. One that has crossed a size without
+    growing is of the category of its size now.
+    """
+    if texture == GROUND_GLASS:
         return STABLE_GLASS
-    sized = BASELINE if status == STABLE else status
-    found = next(row.category for row in ROWS if row.fits(texture, sized, mean_mm, solid_mm))
-    if status == STABLE and days is not None:
-        return next((to for name, after, to in STEPS if name == found and days >= after), found)
-    return found
+    was, is_now = (category(texture, BASELINE, *sizes) for sizes in (before, now))
+    if ORDER.index(is_now) > ORDER.index(was):
+        return is_now
+    due = (to for name, after, to in STEPS if name == was and days is not None and days >= after)
+    return next(due, was)
 
 
 def status_of(before_mm: float, after_mm: float, days: float | None) -> str:

@@ -106,7 +106,11 @@ def lung_rads_of(link: Link, days: float | None) -> str:
         status = AT_FIRST[link.state]
     else:
         return ""
-    found = lung_rads.category(now.texture, status, now.mean_mm, now.solid_mm, days)
+    sizes = (now.mean_mm, now.solid_mm)
+    if status == lung_rads.STABLE and before is not None:
+        found = lung_rads.stepped(now.texture, (before.mean_mm, before.solid_mm), sizes, days)
+    else:
+        found = lung_rads.category(now.texture, status, *sizes)
     return f"{found}, {status} ({NOT_FOR_DIAGNOSIS})"
 
 

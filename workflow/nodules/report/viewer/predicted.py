@@ -297,9 +297,8 @@ def _links(rows: Sequence[Mapping[str, Any]], findings: Sequence[Found]) -> list
         if finding is None or mm > _radius(finding):
             continue
         before = row.get("prior_diameter_mm")
-        link = Link(
-            finding.number, there, str(row["told"]), None if before is None else float(before)
-        )
+        before = None if before is None else float(before)
+        link = Link(finding.number, there, str(row["told"]), before)
         if mm < nearest.get(finding.number, (math.inf,))[0]:
             nearest[finding.number] = mm, link
     return [link for _, link in nearest.values()]

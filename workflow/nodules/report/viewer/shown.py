@@ -112,7 +112,7 @@ def box_of_lungs(
     places: Sequence[tuple[float, float, float]],
     masks: Sequence[Mask] = (),
 ) -> Box:
-    """The box of lungs, places (x, y, z mm) and masks with a margin; all where there are no lungs."""
+    """The box of lungs, places (x, y, z mm) and masks with a margin; without lungs, all."""
     lungs = lung_search.search("volume", voxels, geometry).mask
     if not lungs.any():
         return whole(voxels.shape)
