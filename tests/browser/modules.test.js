@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 
 const web = new URL("../../workflow/nodules/report/viewer/web/", import.meta.url);
-const [geometry, volumes, planes, windows, contours, readings, keys] = await Promise.all(
-  ["geometry", "volume", "planes", "windows", "contours", "reading", "keys"].map(
+const [geometry, volumes, planes, windows, contours, readings, keys, spots] = await Promise.all(
+  ["geometry", "volume", "planes", "windows", "contours", "reading", "keys", "spots"].map(
     (name) => import(new URL(`${name}.js`, web)),
   ),
 );
@@ -187,4 +187,36 @@ test("no key means two things, and Shift makes another key of letters and names 
   assert.equal(press("A"), "accept", "with caps lock");
   assert.equal(press("a", { ctrlKey: true }), undefined);
   assert.equal(press("z", { metaKey: true }), "undo");
+});
+
+/** Lung with a ball of soft tissue; the slices are thicker than the pixels. */
+function ball(centre, radiusMm) {
+  const [shape, spacing] = [[12, 40, 40], [2, 0.8, 0.7]];
+  const data = new Uint8Array(12 * 40 * 40);
+  for (let z = 0, n = 0; z < 12; z++) {
+    for (let y = 0; y < 40; y++) {
+      for (let x = 0; x < 40; x++, n++) {
+        const mm = Math.hypot(...[z, y, x].map((value, k) => (value - centre[k]) * spacing[k]));
+        data[n] = mm <= radiusMm ? 1 : 0;
+      }
+    }
+  }
+  return { shape, spacing, data, levels: [-850, 30] };
+}
+
+for (const off of [[0, 4, 0], [1, 0, -5], [-1, -2, 3], [2, 1, 1]]) {
+  test(`a crosshair ${off} voxels beside a small nodule finds its middle`, () => {
+    const centre = [5, 20, 18];
+    const found = spots.middle(ball(centre, 3), centre.map((value, n) => value + off[n]));
+    found.forEach((value, n) => assert.ok(Math.abs(value - centre[n]) <= 1, `${found}`));
+  });
+}
+
+test("where there is lung alone the crosshair stays", () => {
+  assert.equal(spots.middle(ball([5, 20, 18], 3), [5, 5, 5]), null);
+});
+
+test("in a large nodule the crosshair is not led to its rim", () => {
+  const found = spots.middle(ball([5, 20, 18], 9), [5, 22, 19]);
+  assert.ok(Math.hypot(found[1] - 22, found[2] - 19) <= 2);
 });

@@ -138,6 +138,11 @@ def test_every_other_key_does_what_the_help_says(path, visit):
     assert reading(shown)["added"] == []
     press(shown, "c")
     assert app(shown, "centre") == app(shown, "at")
+    shown.evaluate("reader.app.select(2)")
+    here = app(shown, "at")
+    press(shown, "0", *["ArrowRight"] * 3, "ArrowUp", "b", "9")
+    assert np.abs(np.subtract(app(shown, "at"), here)).max() <= 1
+    assert app(shown, "zoom") == app(shown, "closeUp") and app(shown, "centre") == app(shown, "at")
     press(shown, "Shift+?")
     told = shown.inner_text("#help")
     assert all(f"{key}\n" in told for key in ("J", "K", "A", "R", "U", "Z", "F", "S", "M", "H"))

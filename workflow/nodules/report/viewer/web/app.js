@@ -9,13 +9,16 @@ import { contains, distance, nearest, toIndex, toWorld } from "./geometry.js";
 import * as readings from "./reading.js";
 import { PRESETS, table } from "./windows.js";
 import { brightest, PLANES, slab } from "./planes.js";
+import { middle } from "./spots.js";
 
 export const SLABS_MM = [5, 10, 15];
+export const WORDS = { accept: "accepted", reject: "rejected", undecided: "undecided" };
 const FINDING = { colour: "#56b4e9", dash: [], width: 1.75 };
 const OUTLINE = { colour: "#f0a830", dash: [4, 3], width: 1.5 };
 const OWN = "#ff9ecb";
 const CLOSE_UP = 60; // mm that a plane shows, about, when a finding is gone to
 const IDLE_S = 60; // after so long without a key or a mouse nobody may be looking
+const SAME_MM = 5; // two places within are one nodule's, as luna16 view --summary has it
 const FAR = 200; // steps of undoing that are kept
 
 export class App {
@@ -206,8 +209,7 @@ export class App {
     }
     const again = this.verdict(finding.number) === verdict;
     this.decide((reading) => readings.decide(reading, finding, verdict, new Date().toISOString()));
-    const words = { accept: "accepted", reject: "rejected", undecided: "undecided" };
-    const told = again ? "verdict taken back" : words[verdict];
+    const told = again ? "verdict taken back" : WORDS[verdict];
     const { left } = this;
     this.tell(`Finding ${finding.number}: ${told}. ${left.length ? `${left.length} left.` : "None left: F finishes."}`);
     if (!again && this.goOn && left.length) {
@@ -220,13 +222,7 @@ export class App {
   add() {
     if (!this.reading) return;
     const mm = this.measuredHere;
-    if (this.slabMm) {
-      // What is seen of a slab lies in the slice that its maximum is from.
-      const { shape, spacing } = this.volume;
-      const [first, last] = slab(this.at[0], this.slabMm, spacing[0], shape[0]);
-      const [, y, x] = this.at;
-      this.at = /** @type {Triple} */ ([brightest(this.volume, this.at, first, last), y, x]);
-    }
+    this.at = this.seenAt;
     const world = toWorld(this.volume.grid, this.at);
     this.decide((reading) => readings.add(reading, world, mm, new Date().toISOString()));
     const size = mm === null ? "" : ` of ${mm.toFixed(1)} mm`;
@@ -234,6 +230,30 @@ export class App {
     this.measured = null;
     this.measuring = false;
     this.changed();
+  }
+
+  /** Where what is seen at the crosshair lies: of a slab, in the slice that its maximum is from. */
+  get seenAt() {
+    if (!this.slabMm) return this.at;
+    const { shape, spacing } = this.volume;
+    const [first, last] = slab(this.at[0], this.slabMm, spacing[0], shape[0]);
+    const [, y, x] = this.at;
+    return /** @type {Triple} */ ([brightest(this.volume, this.at, first, last), y, x]);
+  }
+
+  /** Move the crosshair to the middle of what is bright at it. */
+  snap() {
+    const found = middle(this.volume, this.seenAt);
+    this.tell(found ? "The crosshair is in the middle of the bright spot." : "Nothing bright is at the crosshair.");
+    if (found) this.move(found);
+  }
+
+  /** The reader's own nodule at a finding, if there is one. @param {Finding} finding */
+  ownAt(finding) {
+    const mm = Math.max((finding.diameter_mm ?? 0) / 2, SAME_MM);
+    return this.reading?.added.find(
+      (one) => distance([finding.x, finding.y, finding.z], [one.coordX, one.coordY, one.coordZ]) <= mm,
+    );
   }
 
   /** The measured distance in mm, where the crosshair lies at what was measured. */
@@ -331,6 +351,8 @@ export class App {
       return;
     }
     this.select(listed[next].number);
+    const said = this.verdict(listed[next].number);
+    this.tell(`Finding ${listed[next].number}, ${next + 1} of ${listed.length}${said ? `: ${WORDS[said]}` : ""}.`);
   }
 
   /** @param {Triple} index which the crosshair shall be nearest to @param {boolean} keptInView */
@@ -475,6 +497,8 @@ export class App {
       zoomIn: () => this.magnify(1.25),
       zoomOut: () => this.magnify(0.8),
       centre: () => this.goTo(toWorld(this.volume.grid, this.at), false),
+      close: () => this.goTo(toWorld(this.volume.grid, this.at), true),
+      snap: () => this.snap(),
       whole: () => this.whole(),
       window1: () => this.setWindow(presets.level, presets.width),
       window2: () => this.setWindow(presets.level, presets.width),

@@ -2,6 +2,7 @@
 
 /** @import {Finding} from "./types.js" */
 /** @import {App} from "./app.js" */
+import { WORDS } from "./app.js";
 import { byId, made, shownNumber } from "./elements.js";
 import { toIndex } from "./geometry.js";
 import { expected } from "./reading.js";
@@ -11,7 +12,6 @@ import { fromBase64 } from "./volume.js";
 const THUMB_MM = 40;
 const THUMB_PX = 96;
 const SIGNS = { accept: "✓", reject: "✗", undecided: "?" };
-const WORDS = { accept: "accepted", reject: "rejected", undecided: "undecided" };
 
 export class Panel {
   /** @param {App} app */
@@ -130,10 +130,11 @@ export class Panel {
     if (!finding) return;
     const verdict = app.verdict(finding.number);
     for (const name of Object.keys(SIGNS)) byId(name).setAttribute("aria-pressed", String(verdict === name));
+    const own = app.ownAt(finding);
+    byId("finding-title").textContent = `Finding ${finding.number}${own ? `, at your nodule +${own.number}` : ""}`;
     const told = `${finding.number}`;
     if (told !== this.told) {
       this.told = told;
-      byId("finding-title").textContent = `Finding ${finding.number}`;
       byId("numbers").replaceChildren(...this.numbers(finding));
       byId("malignancy").textContent = finding.malignancy === null ? "" : app.shown.malignancy;
       byId("seen-button").hidden = finding.seen === null;
@@ -190,7 +191,8 @@ export class Panel {
       ...added.map((one) => {
         const size = one.diameter_mm === null ? "" : `, ${one.diameter_mm.toFixed(1)} mm`;
         const place = [one.coordX, one.coordY, one.coordZ].map((mm) => shownNumber(mm, 1)).join(", ");
-        const go = made("button", "go", `+${one.number}${size} · ${one.phase}`);
+        const slice = Math.round(toIndex(app.volume.grid, [one.coordX, one.coordY, one.coordZ])[0]) + app.volume.spec.corner[0] + 1;
+        const go = made("button", "go", `+${one.number}${size} · slice ${slice} · ${one.phase}`);
         go.title = `${place} mm`;
         go.addEventListener("click", () => app.goTo([one.coordX, one.coordY, one.coordZ], true));
         const away = made("button", "away", "Remove");
