@@ -55,6 +55,7 @@ def test_a_large_scan_is_ready_and_scrolled_in_time(browser, visit, tmp_path, sl
         f"(axial, coronal, sagittal), a slab of 10 mm {slab:.1f} ms; peak memory {memory:.0f} MB"
     )
     assert app(opened, "volume.shape[0]") == slices
+    assert size <= page.MOST_BYTES / 1e6 + 1
     assert ready < READY_S and max(taken) < SLICE_MS
     if slices == 300:
         assert memory < MEMORY_MB

@@ -41,8 +41,13 @@ def _kept(
 ) -> tuple[NDArray[np.int16], dict[str, bytes]]:
     """The finest levels of a ladder with which voxels take MOST_BYTES, or its last; and pieces."""
     for steps in ladder:
-        pieces = [*levels.packed(levels.coded(voxels, steps))]
-        if sum(map(len, pieces)) * 4 / 3 <= MOST_BYTES:
+        pieces, left = [], MOST_BYTES * 3 // 4  # of base64 in the page
+        for piece in levels.packed(levels.coded(voxels, steps)):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0 and steps is not ladder[-1]:
+                break
+        if left >= 0:
             break
     return steps, {f"{name}-{n}": piece for n, piece in enumerate(pieces)}
 

@@ -244,8 +244,13 @@ export class App {
   /** Move the crosshair to the middle of what is bright at it. */
   snap() {
     const found = middle(this.volume, this.seenAt);
-    this.tell(found ? "The crosshair is in the middle of the bright spot." : "Nothing bright is at the crosshair.");
-    if (found) this.move(found);
+    if (!found) {
+      this.tell("Nothing bright is at the crosshair.");
+      return;
+    }
+    const [from, to] = [this.at, found].map((one) => toWorld(this.volume.grid, one));
+    this.tell(`The crosshair went ${distance(from, to).toFixed(1)} mm to the middle of what is bright here.`);
+    this.move(found);
   }
 
   /** The reader's own nodule at a finding, if there is one. @param {Finding} finding */

@@ -6,6 +6,7 @@
 const REACH_MM = 3; // looked at around a place
 const FAR_MM = 8; // what is farther away is another
 const LUNG_HU = -600; // lung is below
+const SOFT_HU = 100; // what is brighter, as ribs are, counts no more
 const ROUNDS = 60;
 const STAYS = 0.02; // voxels
 
@@ -45,7 +46,8 @@ function shifted({ shape, spacing, data, levels }, at) {
     for (let y = low[1]; y <= high[1]; y++) {
       for (let x = low[2]; x <= high[2]; x++) {
         const off = Math.hypot((z - at[0]) / reach[0], (y - at[1]) / reach[1], (x - at[2]) / reach[2]);
-        const above = levels[data[(z * shape[1] + y) * shape[2] + x]] - LUNG_HU;
+        const hu = levels[data[(z * shape[1] + y) * shape[2] + x]];
+        const above = Math.min(hu, SOFT_HU) - LUNG_HU;
         if (off > 1 || above <= 0) continue;
         [z, y, x, 1].forEach((value, n) => (sums[n] += above * value));
       }
