@@ -109,24 +109,25 @@ def test_exactly_one_lung_rads_row_fits_each_nodule(texture, status, mean, solid
     assert sum(row.fits(texture, status, mean, solid) for row in lung_rads.ROWS) == 1
 
 
-# texture, number of nodules, mean diameter, words that must be in the advice.
+# texture, number of nodules, mean diameter, words that must be in the advice. Diameters are rounded
+# to whole mm, as the table's footnote has it, so 5.5 is 6 and 8.4 is 8.
 FLEISCHNER = [
-    ("solid", 1, 5.9, "low risk: no routine follow-up; high risk: optional CT at 12 months"),
-    ("solid", 1, 6.0, "low risk: CT at 6-12 months, then consider CT at 18-24 months; high risk: "
+    ("solid", 1, 5.4, "low risk: no routine follow-up; high risk: optional CT at 12 months"),
+    ("solid", 1, 5.5, "low risk: CT at 6-12 months, then consider CT at 18-24 months; high risk: "
      "CT at 6-12 months, then CT at 18-24 months"),
-    ("solid", 1, 8.0, "CT at 6-12 months"),
-    ("solid", 1, 8.1, "consider CT at 3 months, PET/CT or tissue sampling"),
-    ("solid", 3, 5.9, "low risk: no routine follow-up; high risk: optional CT at 12 months"),
-    ("solid", 3, 8.0, "low risk: CT at 3-6 months, then consider CT at 18-24 months"),
+    ("solid", 1, 8.4, "CT at 6-12 months"),
+    ("solid", 1, 8.5, "consider CT at 3 months, PET/CT or tissue sampling"),
+    ("solid", 3, 5.4, "low risk: no routine follow-up; high risk: optional CT at 12 months"),
+    ("solid", 3, 8.4, "low risk: CT at 3-6 months, then consider CT at 18-24 months"),
     ("solid", 3, 9.0, "high risk: CT at 3-6 months, then CT at 18-24 months"),
-    ("ground-glass", 1, 5.9, "no routine follow-up"),
-    ("ground-glass", 1, 6.0, "CT at 6-12 months to confirm persistence, then every 2 years"),
-    ("part-solid", 1, 5.9, "no routine follow-up"),
-    ("part-solid", 1, 6.0, "CT at 3-6 months to confirm persistence"),
-    ("ground-glass", 2, 5.9, "CT at 3-6 months; if stable, consider CT at 2 and 4 years"),
-    ("ground-glass", 2, 6.0, "CT at 3-6 months; then by the most suspicious nodule"),
-    ("part-solid", 2, 5.9, "CT at 3-6 months; if stable, consider CT at 2 and 4 years"),
-    ("part-solid", 2, 6.0, "CT at 3-6 months; then by the most suspicious nodule"),
+    ("ground-glass", 1, 5.4, "no routine follow-up"),
+    ("ground-glass", 1, 5.5, "CT at 6-12 months to confirm persistence, then every 2 years"),
+    ("part-solid", 1, 5.4, "no routine follow-up"),
+    ("part-solid", 1, 5.5, "CT at 3-6 months to confirm persistence"),
+    ("ground-glass", 2, 5.4, "CT at 3-6 months; if stable, consider CT at 2 and 4 years"),
+    ("ground-glass", 2, 5.5, "CT at 3-6 months; then by the most suspicious nodule"),
+    ("part-solid", 2, 5.4, "CT at 3-6 months; if stable, consider CT at 2 and 4 years"),
+    ("part-solid", 2, 5.5, "CT at 3-6 months; then by the most suspicious nodule"),
 ]  # fmt: skip
 
 

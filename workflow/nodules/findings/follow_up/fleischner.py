@@ -1,8 +1,9 @@
 """Fleischner Society 2017 by size, texture and number: a table of rows, for research only.
 
 Source: MacMahon et al., Radiology 284(1), 2017, 228-243 (10.1148/radiol.2017161659), table 1. Not
-for screening, patients under 35, with known cancer or immunosuppression. Sizes are mean diameters
-to the nearest mm or volumes; here mean diameters.
+for screening, patients under 35, with known cancer or immunosuppression. Sizes are volumes, or mean
+diameters rounded to whole mm (the table's footnote); here the latter. What each row was held
+against: docs/follow-up.md.
 """
 
 import math
@@ -26,10 +27,7 @@ MANY = "CT at 3-6 months; then by the most suspicious nodule"
 
 @dataclass(frozen=True)
 class Row:
-    """One rule: mean diameter in mm, low included, high not; what is said for low and high risk.
-
-    6 to 8 mm includes 8.0: "larger than 8 mm" starts at 8.1, since diameters are to a tenth.
-    """
+    """One rule: mean diameter in whole mm, low included, high not; what is said for each risk."""
 
     texture: str
     number: str
@@ -39,11 +37,12 @@ class Row:
     high_risk: str
 
     def fits(self, texture: str, number: str, mean_mm: float) -> bool:
-        """Whether a nodule falls under this rule."""
-        return (self.texture, self.number) == (texture, number) and self.low <= mean_mm < self.high
+        """Whether a nodule falls under this rule. mean_mm: as measured."""
+        whole = math.floor(mean_mm + 0.5)
+        return (self.texture, self.number) == (texture, number) and self.low <= whole < self.high
 
 
-LARGE = 8.05  # mm: above 8.0 as diameters are written
+LARGE = 9  # mm: larger than 8
 ROWS = (
     Row(SOLID, SINGLE, 0, 6, NONE, OPTIONAL),
     Row(
