@@ -124,8 +124,10 @@ def test_the_prior_scan(case, visit, tmp_path, taken):
         grid.origin + np.array([4, -3, 12]), grid.spacing, grid.direction, grid.shape
     )
     x, y, z = case.findings[0].world
-    link = Link(1, (x + 4, y - 3, z + 12), "same size as before")
-    prior = (case.voxels, moved, "the same phantom, moved")
-    opened = visit(written(replace(case, prior=prior, links=[link]), tmp_path))
+    mm = case.findings[0].numbers["diameter_mm"]
+    link = Link(1, (x + 4, y - 3, z + 12), "within repeatability: volume +0 % (-15 to +17 %)", mm)
+    told = {"prior": (case.voxels, moved, "the same phantom, moved"), "links": [link]}
+    told["prior_when"] = "2025-05-06, 181 days before"
+    opened = visit(written(replace(case, **told), tmp_path))
     begin(opened, "concurrent", "Dr. Example")
     taken(opened, "prior")

@@ -192,8 +192,8 @@ export class Panel {
         const size = one.diameter_mm === null ? "" : `, ${one.diameter_mm.toFixed(1)} mm`;
         const place = [one.coordX, one.coordY, one.coordZ].map((mm) => shownNumber(mm, 1)).join(", ");
         const slice = Math.round(toIndex(app.volume.grid, [one.coordX, one.coordY, one.coordZ])[0]) + app.volume.spec.corner[0] + 1;
-        const go = made("button", "go", `+${one.number}${size} · slice ${slice} · ${one.phase}`);
-        go.title = `${place} mm`;
+        const go = made("button", "go", `+${one.number}${size} · slice ${slice}${one.phase === "first read" ? "" : " · later"}`);
+        go.title = `${place} mm, added in the ${one.phase === "first read" ? "first read" : "read with marks"}`;
         go.addEventListener("click", () => app.goTo([one.coordX, one.coordY, one.coordZ], true));
         const away = made("button", "away", "Remove");
         away.setAttribute("aria-label", `Remove your nodule ${one.number}`);
