@@ -1,5 +1,7 @@
 """Scans laid together on a known warp; what must not be laid together is told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,19 @@ def test_a_known_warp_is_found_within_bounds(patient):
     assert error_95(found.warp(points), truth) < BY_ALL_MM
     assert found.problem == "" and not found.mirrored
     assert found.quality.likeness > 0.7 and found.quality.residual_mm < 3.1
+
+
+def test_what_an_affine_map_lays_together_is_not_bent(patient):
+    """The same lungs, moved: a deformation could only follow noise."""
+    moved = np.array([12.0, -9.0, 21.0])
+    grid = replace(patient.prior.geometry, origin=patient.prior.geometry.origin + moved)
+    rng = np.random.default_rng(5)
+    noisy = patient.prior.hu + rng.normal(0, 30, patient.prior.hu.shape).astype(np.int16)
+    second = lungs_of(noisy, grid, patient.prior.lungs)
+    found = register(patient.prior.for_registration, second)
+    points = points_in(patient.prior)
+    assert error_95(found.warp(points), points + moved) < 0.5
+    assert found.problem == ""
 
 
 def test_the_way_back_is_the_inverse(patient):

@@ -1,7 +1,8 @@
 """Two scans of one patient brought to overlap inside the lungs, and whether that went well.
 
-First an affine map by the HU within the lungs' masks, then a deformable one by demons (Vercauteren
-et al., NeuroImage 45, 2009, 10.1016/j.neuroimage.2008.10.040), both of SimpleITK. HU are clipped
+First an affine map by the HU within the lungs' masks, then, where vessels still lie apart, a
+deformable one by demons (Vercauteren et al., NeuroImage 45, 2009,
+10.1016/j.neuroimage.2008.10.040), both of SimpleITK. HU are clipped
 first: an image with tissue, bone and table drags the lungs along.
 """
 
@@ -35,6 +36,7 @@ LEAST_OVERLAP = 0.85  # Dice of the lungs where both scans show them
 LEAST_LIKENESS = 0.45  # median correlation around vessels: patients differ by their vessels
 MOST_RESIDUAL_MM = 6.0  # median displacement of what looks alike at vessels
 LEAST_SHARED = 0.25  # of the smaller lungs, shown by both scans
+CLOSE_MM = 1.0  # median displacement at vessels up to which an affine map is good enough
 
 VESSELS = 150  # places looked at
 VESSEL_HU = -700  # a vessel's mean over FINE_MM is above, lung's below
@@ -71,6 +73,11 @@ class Quality:
     residual_mm: float
     worst_mm: float
     shared: float
+
+    @property
+    def close(self) -> bool:
+        """Whether nothing is left to be bent: where nothing is to see, noise bends by itself."""
+        return self.residual_mm <= CLOSE_MM and self.worst_mm <= FINE_MM and not self.problem
 
     @property
     def problem(self) -> str:
@@ -148,9 +155,11 @@ def _registered(first: Lungs, second: Lungs, deformable: bool) -> Registration:
     if min((x.coarse_mask > 0.5).sum() for x in (first, second)) < LUNG_VOXELS:
         return Registration(Warp.identity(), Quality(0.0, 0.0, 0.0, 0.0, 0.0))
     warp = affine(first, second)
-    if deformable:
+    found = quality(first, second, warp)
+    if deformable and not found.close:
         warp = deformed(first, second, warp)
-    return Registration(warp, quality(first, second, warp))
+        found = quality(first, second, warp)
+    return Registration(warp, found)
 
 
 def affine(first: Lungs, second: Lungs) -> Warp:
