@@ -82,6 +82,16 @@ def test_what_runs_on_into_a_wall_is_said_to():
     assert found is None or not found.apart
 
 
+@pytest.mark.parametrize(("into_wall_mm", "apart"), [(-1.5, True), (0.2, True), (3.0, False)])
+def test_what_the_lungs_wall_cuts_has_no_volume_of_its_own(into_wall_mm, apart):
+    """The lungs' mask ends at the wall: how much of the nodule lies behind it is not seen."""
+    ball = scene(Blob(CENTRE, sphere_volume(12.0), 30.0))
+    wall = round(float(ball.geometry.to_index((CENTRE[0] + 6.0 - into_wall_mm, 0, 0))[2]))
+    hu, lungs = ball.hu.copy(), ball.lungs.copy()
+    hu[:, :, wall:], lungs[:, :, wall:] = 40, 0
+    assert measure(Scene(hu, ball.geometry, lungs), CENTRE, 12.0).apart is apart
+
+
 def test_the_start_does_not_decide():
     ball = Blob(CENTRE, sphere_volume(10.0), 30.0)
     where = scene(ball)

@@ -29,6 +29,7 @@ OPENING = 0.6  # of the largest inscribed ball: thinner necks are vessels
 # Radius beyond which nothing is part of it, in expected diameters: where it was found, and where it
 # is looked for, at another time; REACH_MM is added.
 REACH, REACH_LOOKING, REACH_MM = 0.65, 1.2, 2.0
+MOST_ON_WALL = 0.1  # share of its surface that may lie on no lung: 3 % of a ball lie behind
 ROUNDS = 3  # from the last one's centre and diameter
 SOLID_HU = -250.0  # solid is above, ground glass below
 SOLID_SHARES = (0.1, 0.75)  # of the inner voxels: below, ground glass; above, solid
@@ -45,8 +46,8 @@ class Measured:
                water as 0 HU and air as -1000 (de Hoop et al., Radiology 255, 2010,
                10.1148/radiol.09090636).
     long_mm, short_mm: in the axial slice of the longest extent. solid_mm: of its solid part.
-    apart:     whether it ends before what may be part of it ends: else it runs on into something,
-               a wall or a vessel, and its volume says little.
+    apart:     whether it ends by itself: else it runs on into something, a wall or a vessel, and its
+               volume says little.
     compact:   share of the ball around its extent that it fills.
     texture:   solid, part-solid or ground-glass, by the HU of its inner voxels.
     box, mask: its voxels (z, y, x) on the scan's native grid.
@@ -125,8 +126,16 @@ def _once(scene: Scene, at: Floats, size: float, within_mm: float, reach: float)
     mask = _opened(region, seed, mm)
     if not mask.any():
         return None
-    apart = not bool((ndimage.binary_dilation(mask) & bright & ~region).any())
+    apart = _apart(mask, hu > (middle + lung) / 2, inside, region)
     return _described(mask, region, hu, inside, lung, box, scene.geometry, apart)
+
+
+def _apart(mask: Bools, bright: Bools, inside: Bools, region: Bools) -> bool:
+    """Whether a mask ends by itself: not by the reach of `region`, nor by the lungs' wall."""
+    rim = ndimage.binary_dilation(mask) & ~mask
+    if (rim & bright & inside & ~region).any():
+        return False
+    return float((rim & bright & ~inside).sum()) <= MOST_ON_WALL * float(rim.sum())
 
 
 def _described(
