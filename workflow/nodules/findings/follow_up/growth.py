@@ -1,8 +1,9 @@
 """Has a nodule grown? Change of volume with an interval, and the volume doubling time.
 
-The interval is that of two measurements of one nodule: each volume's logarithm has a standard
-deviation that grows as the voxels grow against the nodule. Its two numbers are fitted to known
-truth by benchmarks/follow_up.py (docs/follow-up.md); readings of patients on one day differ by
+The interval is that of two measurements of one nodule. What is unsure are the voxels at its edge:
+as many as (diameter / voxel)^2, of (diameter / voxel)^3 in all, so the standard deviation of the
+volume's logarithm goes with (voxel / diameter)^2, besides a part that no voxel makes smaller. Both
+numbers are fitted to known truth by benchmarks/follow_up.py (docs/follow-up.md); readings of patients on one day differ by
 about as much (95 % limits of -25 to +28 %, de Hoop et al., Eur Radiol 19, 2009,
 10.1007/s00330-008-1229-x).
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 Z95 = 1.959964
 BASE_SD = 0.015  # of ln(volume): a large nodule on fine voxels
-VOXEL_SD = 0.31  # times voxel edge / diameter
+EDGE_SD = 1.25  # times (voxel edge / diameter)^2
 PUBLISHED = 0.25  # of the volume: a change below is within the repeatability of segmentation
 THICKEST_MM = 2.5  # step of slices; beyond it, doubling times have no usable interval
 
@@ -66,7 +67,7 @@ RUNS_ON = replace(NONE, withheld="it runs on into a wall or a vessel, so its vol
 
 def log_sd(size: Size) -> float:
     """Standard deviation of the logarithm of a measured volume."""
-    return math.hypot(BASE_SD, VOXEL_SD * size.voxel_mm / max(size.diameter_mm, 1.0))
+    return math.hypot(BASE_SD, EDGE_SD * (size.voxel_mm / max(size.diameter_mm, 1.0)) ** 2)
 
 
 def grown(before: Size, after: Size, days: float | None) -> Growth:

@@ -46,8 +46,8 @@ class Measured:
                water as 0 HU and air as -1000 (de Hoop et al., Radiology 255, 2010,
                10.1148/radiol.09090636).
     long_mm, short_mm: in the axial slice of the longest extent. solid_mm: of its solid part.
-    apart:     whether it ends by itself: else it runs on into something, a wall or a vessel, and its
-               volume says little.
+    apart:     whether it ends by itself: else it runs on into something, a wall or a vessel, and
+               its volume says little.
     compact:   share of the ball around its extent that it fills.
     texture:   solid, part-solid or ground-glass, by the HU of its inner voxels.
     box, mask: its voxels (z, y, x) on the scan's native grid.
