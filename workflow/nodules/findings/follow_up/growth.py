@@ -3,9 +3,9 @@
 The interval is that of two measurements of one nodule. What is unsure are the voxels at its edge:
 as many as (diameter / voxel)^2, of (diameter / voxel)^3 in all, so the standard deviation of the
 volume's logarithm goes with (voxel / diameter)^2, besides a part that no voxel makes smaller. Both
-numbers are fitted to known truth by benchmarks/follow_up.py (docs/follow-up.md); readings of patients on one day differ by
-about as much (95 % limits of -25 to +28 %, de Hoop et al., Eur Radiol 19, 2009,
-10.1007/s00330-008-1229-x).
+numbers are fitted to known truth by benchmarks/follow_up.py (docs/follow-up.md). Segmentations of
+patients scanned twice on one day differ by -25 to +28 % (95 % limits, de Hoop et al., Eur Radiol
+19, 2009, 10.1007/s00330-008-1229-x).
 """
 
 import math
