@@ -59,7 +59,7 @@ def test_what_failed_is_said_and_no_nodule_is_shown(pair):
     apart = replace(pair.registration.quality, likeness=0.1)
     failed = replace(pair, registration=replace(pair.registration, quality=apart))
     made = page.page([failed])
-    assert "could not be laid together" in made.html() and shown(made) == []
+    assert "could not be registered" in made.html() and shown(made) == []
 
 
 def test_the_figure_says_when_there_is_nothing_to_draw(pair):

@@ -23,7 +23,7 @@ is compared with the one before it. Days are DICOM's, or --dates; scans are put 
 Findings come from a model (--model, as `luna16 predict` finds them) or from lists (--findings):
 LUNA16's CSV, findings.csv of `luna16 predict`, or decisions that a reader saved in the viewer.
 
-Scans are laid together inside the lungs. Two patients, mirrored scans and lungs that do not match
+Scans are registered inside the lungs. Two patients, mirrored scans and lungs that do not match
 are refused. A finding that one scan's list lacks is looked for there, so that "new" means new.
 
   pairs.csv, pairs.parquet   a row a nodule of either time: state, places, sizes, growth
@@ -40,7 +40,7 @@ examples:
       --model nodules.luna16 --out growth
   luna16 follow-up prior.mhd current.mhd --findings annotations.csv --out growth
 
-Exit status: 0 compared, 1 two scans could not be laid together, 2 the command line or an input is
+Exit status: 0 compared, 1 two scans could not be registered, 2 the command line or an input is
 wrong, 130 interrupted.
 """
 
@@ -71,7 +71,7 @@ def add_follow_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def run_follow_up(arguments: argparse.Namespace) -> int:
-    """Compare scans; 1 where two could not be laid together."""
+    """Compare scans; 1 where two could not be registered."""
     from nodules.base.files import UserError
 
     require(PACKAGES, "luna16 follow-up", EXTRA)

@@ -122,13 +122,13 @@ def _title(pair: Pair) -> str:
 
 
 def _registered(pair: Pair) -> str:
-    """How the scans were laid together, in words."""
+    """How well the scans are registered, in words."""
     made, quality = pair.registration, pair.registration.quality
     scans = f"Scans {pair.prior.uid} and {pair.current.uid}."
     if made.problem:
-        return f"{scans} They could not be laid together: {made.problem}. Nothing is compared."
+        return f"{scans} They could not be registered: {made.problem}. Nothing is compared."
     return (
-        f"{scans} Laid together by their lungs: overlap {quality.overlap:.2f} (Dice), correlation "
+        f"{scans} Registered on their lungs: overlap {quality.overlap:.2f} (Dice), correlation "
         f"around vessels {quality.likeness:.2f}, vessels {quality.residual_mm:.1f} mm apart "
         f"(median; 95th percentile {quality.worst_mm:.1f} mm)."
     )

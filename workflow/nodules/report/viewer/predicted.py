@@ -248,7 +248,7 @@ SETS = {
 def followed(shown: Shown, path: Path) -> Shown:
     """The scan with its findings' places in the prior scan, as `luna16 follow-up` found them.
 
-    path: its follow_up.json. Where the two scans could not be laid together nothing is linked.
+    path: its follow_up.json. Where the two scans could not be registered nothing is linked.
     Raises UserError where it does not hold this scan and its prior.
     """
     try:
