@@ -54,14 +54,19 @@ def start_weights(section):
 
 def facts(**fed):
     """What a network's manifest says of the data and of how its input is prepared."""
-    prepared = {"lungs": config["lungs"]["method"], "slices": all_but("slices", "png")}
+    prepared = {"lungs": LUNGS_BY, "slices": all_but("slices", "png")}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
 def volume_facts(**fed):
     """What the manifest of a network in 3-D says of the data and of how its input is prepared."""
-    prepared = {"lungs": config["lungs"]["method"], "volumes": config["volumes"]}
+    prepared = {"lungs": LUNGS_BY, "volumes": config["volumes"]}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
+
+
+def adopted(uid, name):
+    """A file of a scan that was brought into LUNA16's layout, by the end of its name."""
+    return f"{source.case.FOLDER}/{uid}/{uid}_{name}"
 
 
 def volumes(part):

@@ -81,7 +81,7 @@ rule write_run:
         defects="results/scans/defects.parquet",
         folds="results/folds/folds.parquet",
         lungs=lambda wildcards: expand("results/lungs/{uid}.parquet", uid=scans()),
-        agreement=[AGREEMENT] if config["lungs"]["compare"] else [],
+        agreement=[AGREEMENT] if COMPARED else [],
         code=code("write_run"),
     output:
         scans=shown("results/report/scans.html", RESULTS_AND_RUN, page="2 Scans used and skipped"),

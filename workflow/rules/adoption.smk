@@ -1,0 +1,76 @@
+"""Data sets of another layout than LUNA16's: each scan is read, checked and stored in that layout.
+
+Behind the scan sheet nothing knows of the difference. A scan that cannot be used is told by the
+check of all scans, with every other defect.
+
+Requires: the scans and label volumes of dataset.dir; nothing for the phantom organ.
+Produces: results/dataset/{uid}/{uid}.{mhd,zraw}, {uid}_lesions.*, {uid}_organ.* (region.method
+          mask), {uid}_{scans,defects,nodules,excluded}.parquet; results/phantom/{imagesTr,labelsTr}/
+          of the phantom organ.
+"""
+
+# Tables of each scan, which the check joins, and what decides how a scan is read.
+ADOPTED = ("scans", "defects", "nodules", "excluded")
+READ_BY = keys("dataset", "units", "channel", "lesion_labels", "organ_labels", "least_mm")
+# What lists the cases of a data set: what the check says of those that no job may take.
+DATA_SET = {
+    "source": config["data"]["source"],
+    "config": {name: config[name] for name in ("data", "dataset", "phantom", "folds")},
+}
+HOME_OF = f"{source.case.FOLDER}/{{uid}}/{{uid}}"
+
+
+if config["data"]["source"] == "ellipsoid":
+
+    rule make_ellipsoid:
+        input:
+            code=code("make_ellipsoid"),
+        output:
+            image="results/phantom/imagesTr/{uid}.nii.gz",
+            labels="results/phantom/labelsTr/{uid}.nii.gz",
+        log:
+            "results/logs/make_ellipsoid/{uid}.log",
+        benchmark:
+            "results/benchmarks/make_ellipsoid/{uid}.tsv"
+        conda:
+            "../../envs/imaging.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=minutes(10),
+        params:
+            seed=config["seed"],
+            settings=config["phantom"],
+            units=config["dataset"]["units"],
+        script:
+            "../scripts/make_ellipsoid.py"
+
+
+rule adopt_scan:
+    input:
+        files=lambda wildcards: CASES[wildcards.uid].files,
+        code=code("adopt_scan"),
+    output:
+        header=f"{HOME_OF}.mhd",
+        data=f"{HOME_OF}.zraw",
+        lesions_header=f"{HOME_OF}_lesions.mhd",
+        lesions=f"{HOME_OF}_lesions.zraw",
+        **{name: f"{HOME_OF}_{name}.parquet" for name in ADOPTED},
+        organ_header=[f"{HOME_OF}_organ.mhd"] if REGION == "mask" else [],
+        organ=[f"{HOME_OF}_organ.zraw"] if REGION == "mask" else [],
+    log:
+        "results/logs/adopt_scan/{uid}.log",
+    benchmark:
+        "results/benchmarks/adopt_scan/{uid}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(6000),
+        runtime=minutes(20),
+    params:
+        case=lambda wildcards: CASES[wildcards.uid]._asdict(),
+        settings=READ_BY,
+        region=REGION,
+    script:
+        "../scripts/adopt_scan.py"
