@@ -51,11 +51,11 @@ rule adopt_scan:
         files=lambda wildcards: CASES[wildcards.uid].files,
         code=code("adopt_scan"),
     output:
+        **{name: f"{HOME_OF}_{name}.parquet" for name in ADOPTED},
         header=f"{HOME_OF}.mhd",
         data=f"{HOME_OF}.zraw",
         lesions_header=f"{HOME_OF}_lesions.mhd",
         lesions=f"{HOME_OF}_lesions.zraw",
-        **{name: f"{HOME_OF}_{name}.parquet" for name in ADOPTED},
         organ_header=[f"{HOME_OF}_organ.mhd"] if REGION == "mask" else [],
         organ=[f"{HOME_OF}_organ.zraw"] if REGION == "mask" else [],
     log:

@@ -76,6 +76,8 @@ DETECTORS, FIRST = config["detectors"], config["detectors"][0]
 IN_3D = names.IN_3D in DETECTORS
 # Whether the report tells LUNA16's false-positive-reduction track; `snakemake reduction_track` does.
 TRACK = PRESENCE and config["scoring"]["reduction_track"]
+# Whether a candidate hits what its mask overlaps, and not by LUNA16's distance.
+OVERLAP = config["scoring"]["hit"] == "overlap"
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 # The first detector's candidates: what they hit, and what the ResNet50 says of them.

@@ -64,6 +64,16 @@ def volume_facts(**fed):
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
+def overlap_files(wildcards):
+    """Where overlap makes a hit: the sheet, the first detector's regions, then grids and masks."""
+    if not OVERLAP:
+        return []
+    regions = f"results/detection/{FIRST}/{wildcards.part}/regions.parquet"
+    own = ("results/slices/{}.parquet", "results/masks/{}.parquet")
+    each = [path.format(uid) for uid in part_scans(wildcards.part) for path in own]
+    return ["results/scans/scans.parquet", regions, *each]
+
+
 def adopted(uid, name):
     """A file of a scan that was brought into LUNA16's layout, by the end of its name."""
     return f"{source.case.FOLDER}/{uid}/{uid}_{name}"

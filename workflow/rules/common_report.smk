@@ -1,8 +1,12 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
+from nodules.report import data_set
 from nodules.report.catalogue import TITLES, figures_of
 
+# Where captions lie; in a data set's own words they are written elsewhere (build_report.py).
+CAPTIONS = os.environ.get("NODULES_CAPTIONS", "../report")
 
-report: "../report/workflow.rst"
+
+report: f"{CAPTIONS}/workflow.rst"
 
 
 FIGURES = figures_of(
@@ -31,6 +35,9 @@ TRACK_MARKS = expand(
 SMALL_BASELINE = MASKRCNN and runs.is_small(config["maskrcnn"])
 # What captions say beside n.
 CAPTIONED = {"resamples": config["scoring"]["bootstrap"], "small": SMALL_BASELINE}
+# What a data set calls its lesions and organ; nothing where the texts hold as they are.
+WORDS = data_set.words(config)
+CAPTIONED |= {"words": WORDS} if WORDS else {}
 FORMS = ["svg", "png", "pdf", "md"]  # of each figure; the last is its caption
 RESULTS_AND_RUN = "1 Results and run"
 
@@ -42,7 +49,7 @@ def figure_files():
 
 def shown(path, category, **label):
     """A file as an output that goes into the report, with the caption of its name."""
-    caption = f"../report/{Path(path).stem}.rst"
+    caption = f"{CAPTIONS}/{Path(path).stem}.rst"
     return report(path, caption=caption, category=category, labels=label)
 
 

@@ -50,6 +50,7 @@ rule write_metrics:
         runtime=minutes(10),
     params:
         small=SMALL_BASELINE,
+        words=WORDS,
     script:
         "../scripts/write_metrics.py"
 
@@ -96,6 +97,9 @@ rule write_run:
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
+    params:
+        words=WORDS,
+        left_out=data_set.left_out(config),
     script:
         "../scripts/write_run.py"
 

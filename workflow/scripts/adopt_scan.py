@@ -13,11 +13,7 @@ def main(snakemake):
     settings = adoption.Settings(**params.settings)
     found = adoption.adopt(case, settings, with_organ=bool(output.organ))
     adoption_check.judge(found, case, settings, params.region)
-    paths = {
-        name: output[name] if isinstance(output[name], str) else next(iter(output[name]), "")
-        for name in output.keys()
-    }
-    adopted.write(found, paths)
+    adopted.write(found, {name: path for name, path in output.items() if path})
     for told in found.defects:
         jobs.log.warning("%s: %s", told["file"], told["reason"])
     jobs.log.info(

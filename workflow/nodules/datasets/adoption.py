@@ -1,4 +1,4 @@
-"""A scan of another layout brought into LUNA16's: read, held against its labels, its lesions listed.
+"""A scan of another layout brought into LUNA16's: read, held against its labels, lesions listed.
 
 Whatever is wrong is told with the data set's own file, and no number is made up: a scan with a
 fatal defect gives no voxels.
@@ -245,5 +245,3 @@ def _organ(found: Adopted, case: Case, settings: Settings) -> NDArray[np.uint8]:
     if not mask.any():
         raise FileDefect(place, "no voxel of it is the organ", VALUES)
     return mask.astype(np.uint8)
-
-

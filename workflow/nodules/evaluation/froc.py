@@ -16,7 +16,7 @@ The rules are those of the challenge's script `noduleCADEvaluationLUNA16`:
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -30,6 +30,8 @@ from nodules.stats.bootstrap import CONFIDENCE, interval, too_few
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
+Bools = NDArray[np.bool_]
+Hit = Callable[[Ints, Ints, Bools], Bools]  # rows of marks (m,), of nodules (n,), (m, n) to (m, n)
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
 MAX_MARKS = 100
@@ -166,6 +168,7 @@ def evaluate(
     *,
     bootstrap: int = 1000,
     seed: int = 0,
+    hit: Hit | None = None,
 ) -> FrocResult:
     """Score marks as LUNA16 does.
 
@@ -174,6 +177,8 @@ def evaluate(
     the UIDs to score, nodule-free ones included. Findings of other scans are ignored and counted.
     The result depends neither on the order of rows nor on that of scans. Of fewer than five scans
     or nodules there are no resamples, and so no interval (`nodules.stats.bootstrap.too_few`).
+    hit: what decides instead of the distance, where a data set has another rule than LUNA16: given
+    rows of marks and of nodules of one scan, and which hit by distance, which hit.
     Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
     number that isn't finite.
     """
@@ -186,7 +191,7 @@ def evaluate(
         raise ValueError("a mark belongs to a scan that is not in the list")
     reference = _points(nodules, "diameter_mm", index)
     irrelevant = _points(excluded, "diameter_mm", index)
-    matching = _match(points, reference, irrelevant, len(listed))
+    matching = _match(points, reference, irrelevant, len(listed), hit)
     in_list = reference.scan >= 0
     per_scan = np.bincount(reference.scan[in_list], minlength=len(listed))
     events = _events(points, reference, matching)
@@ -256,7 +261,9 @@ def _points(table: Table | None, value: str, index: Mapping[str, int]) -> Points
     return Points(scan, np.stack(numbers[:3], axis=1), numbers[3])
 
 
-def _match(marks: Points, nodules: Points, excluded: Points, n_scans: int) -> _Matching:
+def _match(
+    marks: Points, nodules: Points, excluded: Points, n_scans: int, hit: Hit | None
+) -> _Matching:
     """Apply rules 1 to 5 scan by scan."""
     status = np.full(len(marks.scan), _CAPPED)
     mark_nodule = np.full(len(marks.scan), -1)
@@ -267,12 +274,13 @@ def _match(marks: Points, nodules: Points, excluded: Points, n_scans: int) -> _M
         kept = rows[_within_cap(marks.value[rows])]
         xyz = marks.xyz[kept]
         on_nodule = hits(xyz, nodules.xyz[targets], nodules.value[targets])
+        on_nodule = hit(kept, targets, on_nodule) if hit else on_nodule
         is_hit = on_nodule.any(axis=1)
         on_excluded = hits(xyz, excluded.xyz[others], excluded.value[others]).any(axis=1)
         # The first condition that holds decides: nodules come before excluded findings.
         status[kept] = np.select([is_hit, on_excluded], [_DOUBLE, _DROPPED], _FP)
-        for nodule, hit in zip(targets, on_nodule.T, strict=True):
-            candidates = kept[hit]
+        for nodule, by in zip(targets, on_nodule.T, strict=True):
+            candidates = kept[by]
             if not candidates.size:
                 continue
             best = candidates[np.argmax(marks.value[candidates])]

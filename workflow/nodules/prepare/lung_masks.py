@@ -1,8 +1,8 @@
 """A scan's lungs by whatever method the config names: `of_scan` is the one way to ask for them.
 
 `volume` and `slice_kmeans` need the scan alone; `given` reads the mask that lies beside the scans,
-`unet` what a network has answered. Other organs have a region instead (`region`). A rule hands the files of the latter two on as they come from
-`lung_source` (common.smk).
+`unet` what a network has answered. Other organs have a region instead (`region`). A rule hands the
+files on as they come from `lung_source` (common_lungs.smk).
 """
 
 from collections.abc import Sequence

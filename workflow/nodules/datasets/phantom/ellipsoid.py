@@ -93,10 +93,8 @@ def make(
     if index % 2 == 0:
         _, ny, nx = grid.shape
         flipped = grid.direction * np.array([-1, -1, 1])
-        grid = Geometry.build(
-            grid.to_world((0, ny - 1, nx - 1)), grid.spacing, flipped, grid.shape
-        )
-        voxels, labels = (np.ascontiguousarray(a[:, ::-1, ::-1]) for a in (voxels, labels))
+        grid = Geometry.build(grid.to_world((0, ny - 1, nx - 1)), grid.spacing, flipped, grid.shape)
+        voxels, labels = voxels[:, ::-1, ::-1], labels[:, ::-1, ::-1]
     label_map.write(paths[0], voxels, grid, DESCRIPTION)
     label_map.write(paths[1], labels, grid, DESCRIPTION)
 
@@ -134,7 +132,8 @@ def _number(index: int, settings: Mapping[str, Any]) -> int:
 
 def _space(rng: np.random.Generator, settings: Mapping[str, Any]) -> Space:
     """The scan's grid, somewhere in the world, and its coordinates."""
-    n, count = settings["matrix"], int(rng.integers(*settings["slices"], endpoint=True))
+    fewest, most = settings["slices"]
+    n, count = settings["matrix"], int(rng.integers(fewest, most + 1))
     pixel, step = SIDE_MM / n, float(np.clip(HEIGHT_MM / count, *STEP_MM))
     shape = (count, n, n)
     corner = (-(n - 1) / 2 * pixel, -(n - 1) / 2 * pixel, -(count - 1) / 2 * step)
@@ -202,9 +201,7 @@ def _vessels(
         yield tube(x, y, z, way, (float(rng.uniform(3, 5)), 1.0))
 
 
-def _measured(
-    rng: np.random.Generator, values: Field, look: Look, units: str
-) -> NDArray[np.int16]:
+def _measured(rng: np.random.Generator, values: Field, look: Look, units: str) -> NDArray[np.int16]:
     """What a scanner makes of it: noise, and of MR a bias field and a scale of no meaning."""
     noise = rng.normal(0, look.noise, values.shape).astype(np.float32)
     if units == "hu":

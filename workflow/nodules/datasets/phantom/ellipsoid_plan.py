@@ -11,7 +11,7 @@ VALUES = {0: "background", 1: "organ", 2: "lesion"}
 
 
 def cases(folder: str, config: Mapping[str, Any]) -> Listing:
-    """Scan i of the seed's set, a patient of its own, in subset i % 10, in the Decathlon's layout."""
+    """Scan i of the set, a patient of its own, in subset i % 10, in the Decathlon's layout."""
     named = [f"phantom_{i:03d}" for i in range(config["phantom"]["scans"])]
     return Listing(
         [
