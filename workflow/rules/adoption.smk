@@ -22,28 +22,28 @@ HOME_OF = f"{source.case.FOLDER}/{{uid}}/{{uid}}"
 
 if config["data"]["source"] == "ellipsoid":
 
-    rule make_ellipsoid:
+    rule make_ellipsoids:
         input:
-            code=code("make_ellipsoid"),
+            code=code("make_ellipsoids"),
         output:
-            image="results/phantom/imagesTr/{uid}.nii.gz",
-            labels="results/phantom/labelsTr/{uid}.nii.gz",
+            images=[case.image for case in CASES.values()],
+            labels=[case.labels for case in CASES.values()],
         log:
-            "results/logs/make_ellipsoid/{uid}.log",
+            "results/logs/make_ellipsoids.log",
         benchmark:
-            "results/benchmarks/make_ellipsoid/{uid}.tsv"
+            "results/benchmarks/make_ellipsoids.tsv"
         conda:
             "../../envs/imaging.yaml"
         threads: 1
         resources:
             mem_mb=memory(2000),
-            runtime=minutes(10),
+            runtime=hours(1),
         params:
             seed=config["seed"],
             settings=config["phantom"],
             units=config["dataset"]["units"],
         script:
-            "../scripts/make_ellipsoid.py"
+            "../scripts/make_ellipsoids.py"
 
 
 rule adopt_scan:
@@ -56,8 +56,8 @@ rule adopt_scan:
         data=f"{HOME_OF}.zraw",
         lesions_header=f"{HOME_OF}_lesions.mhd",
         lesions=f"{HOME_OF}_lesions.zraw",
-        organ_header=[f"{HOME_OF}_organ.mhd"] if REGION == "mask" else [],
-        organ=[f"{HOME_OF}_organ.zraw"] if REGION == "mask" else [],
+        organ_header=f"{HOME_OF}_organ.mhd" if REGION == "mask" else [],
+        organ=f"{HOME_OF}_organ.zraw" if REGION == "mask" else [],
     log:
         "results/logs/adopt_scan/{uid}.log",
     benchmark:

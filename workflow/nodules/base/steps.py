@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 STEPS = {
     "make_phantom": Step("make the phantom scans", 13, 13),
-    "make_ellipsoid": Step("make a scan of the phantom organ", 0.5, 0.5),
+    "make_ellipsoids": Step("make scans of the phantom organ", 10, 10),
     "adopt_scan": Step("read a scan and its labels", 0.5, 10),
     "check_scans": Step("check all scans and lists", 2, 300),
     "make_folds": Step("divide the patients into folds", 0.5, 1),
