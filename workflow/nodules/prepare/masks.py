@@ -62,6 +62,7 @@ def draw_scan(
         truth, sources[nodule] = ball, "sphere"
         if nodule in by_label.boxes:
             truth, sources[nodule] = by_label.boxes[nodule], "labels"
+            each = [truth] if by_label.single else each
         elif each:
             truth, sources[nodule] = (
                 (consensus([m for m, _ in each], agreement), each[0][1]),

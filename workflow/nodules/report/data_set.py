@@ -40,13 +40,12 @@ def left_out(config: Mapping[str, Any]) -> dict[str, str]:
         "benign or malignant": "the data set has no readers' ratings",
         "one reader against the others": "the data set has one label volume, not single readers",
         "LUNA16's false-positive-reduction track": "the data set has no list of places to judge",
-        "growth between two times": "scans are laid together by their lungs, in LUNA16's layout",
-        "the exported model tried on a scan": "it is tried on the phantom chest alone",
+        "growth between two times": "scans are laid together in LUNA16's layout alone",
+        "the exported model, tried on a scan": "it is tried on the phantom chest alone",
     }
     if config["region"]["method"] != "lungs":
-        said["agreement of several lung methods"] = (
-            f"the region is {REGIONS[config['region']['method']]}, not found as lungs are"
-        )
+        where = REGIONS[config["region"]["method"]]
+        said["agreement of several ways to find the region"] = f"the region is {where}"
     if config["dataset"]["units"] != "hu":
         said["luna16 predict"] = "it reads CT in HU; these scans' values are scaled by percentiles"
     return said
