@@ -33,11 +33,14 @@ TRACK_MARKS = expand(
 )
 # Whether Mask R-CNN is no measure of the method, and is called a small baseline.
 SMALL_BASELINE = MASKRCNN and runs.is_small(config["maskrcnn"])
-# What captions say beside n.
-CAPTIONED = {"resamples": config["scoring"]["bootstrap"], "small": SMALL_BASELINE}
 # What a data set calls its lesions and organ; nothing where the texts hold as they are.
 WORDS = data_set.words(config)
-CAPTIONED |= {"words": WORDS} if WORDS else {}
+# What captions say beside n.
+CAPTIONED = {
+    "resamples": config["scoring"]["bootstrap"],
+    "small": SMALL_BASELINE,
+    **({"words": WORDS} if WORDS else {}),
+}
 FORMS = ["svg", "png", "pdf", "md"]  # of each figure; the last is its caption
 RESULTS_AND_RUN = "1 Results and run"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nodules.base import configuration
+from nodules.base import configuration, configuration_dataset
 from nodules.base.files import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -259,3 +259,13 @@ def test_a_missing_file_of_the_transformers_weights_is_told_only_where_it_is_ask
     configuration.check_weights(config)
     with pytest.raises(UserError, match=r"transformer\.weights: there is no file 'nowhere\.pth'"):
         configuration.check_weights(config | {"detectors": ["transformer"]})
+
+
+def test_every_source_is_in_a_folder_rated_or_made():
+    known = configuration.schema()["properties"]["data"]["properties"]["source"]["enum"]
+    named = (
+        *configuration_dataset.IN_A_FOLDER,
+        *configuration_dataset.RATED,
+        *configuration_dataset.PHANTOMS,
+    )
+    assert set(known) == set(named)

@@ -14,9 +14,10 @@ from nodules.base import tables
 from nodules.base.files import UserError
 from nodules.datasets import adopted, adoption
 from nodules.datasets.source import SOURCES
-from nodules.datasets.sources import case
+from nodules.datasets.sources import case, decathlon, nnunet, table
 from nodules.images.metaimage import read_volume
 
+LISTED = {"decathlon": decathlon, "nnunet": nnunet, "table": table}
 LAYOUTS = {"decathlon": made.decathlon, "nnunet": made.nnunet, "table": made.table}
 each_layout = pytest.mark.parametrize("source", LAYOUTS)
 
@@ -29,7 +30,7 @@ def settings(config) -> adoption.Settings:
 def check(source, folder, **dataset):
     """What the check says of a data set: its sheet, and each defect on a line."""
     config = made.config(source, folder, **dataset)
-    listed = SOURCES[source].listed(str(folder), config)
+    listed = LISTED[source].cases(str(folder), config)
     found = [adoption.adopt(one, settings(config)) for one in listed.cases]
     checked = adopted.of_memory(found, listed.told)
     return checked, [

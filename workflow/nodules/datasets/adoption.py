@@ -5,7 +5,7 @@ fatal defect gives no voxels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,6 +67,10 @@ class Adopted:
     def usable(self) -> bool:
         """Whether no defect is fatal."""
         return not any(told["fatal"] for told in self.defects)
+
+    def without_voxels(self) -> "Adopted":
+        """The same without what takes memory."""
+        return replace(self, voxels=None, lesions=None, organ=None)
 
 
 class _Lesion(NamedTuple):

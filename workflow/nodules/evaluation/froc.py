@@ -31,7 +31,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
 Bools = NDArray[np.bool_]
-Hit = Callable[[Ints, Ints, Bools], Bools]  # rows of marks (m,), of nodules (n,), (m, n) to (m, n)
+# Of rows of a scan's marks (m,) and nodules (n,), and who hits whom by distance (m, n), who does.
+Hit = Callable[[Ints, Ints, Bools], Bools]
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
 MAX_MARKS = 100
@@ -177,8 +178,7 @@ def evaluate(
     the UIDs to score, nodule-free ones included. Findings of other scans are ignored and counted.
     The result depends neither on the order of rows nor on that of scans. Of fewer than five scans
     or nodules there are no resamples, and so no interval (`nodules.stats.bootstrap.too_few`).
-    hit: what decides instead of the distance, where a data set has another rule than LUNA16: given
-    rows of marks and of nodules of one scan, and which hit by distance, which hit.
+    hit: what decides instead of the distance, for data sets with another rule than LUNA16's.
     Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
     number that isn't finite.
     """
@@ -189,8 +189,7 @@ def evaluate(
     points = _points(marks, "probability", index)
     if (points.scan < 0).any():
         raise ValueError("a mark belongs to a scan that is not in the list")
-    reference = _points(nodules, "diameter_mm", index)
-    irrelevant = _points(excluded, "diameter_mm", index)
+    reference, irrelevant = (_points(t, "diameter_mm", index) for t in (nodules, excluded))
     matching = _match(points, reference, irrelevant, len(listed), hit)
     in_list = reference.scan >= 0
     per_scan = np.bincount(reference.scan[in_list], minlength=len(listed))
@@ -202,9 +201,7 @@ def evaluate(
     at_rates = replicates[:, ::RATE_STEP]
     band = interval(replicates)
     lower, upper = interval(at_rates.mean(axis=1))
-    found = matching.nodule_mark >= 0
-    probability = np.full(len(found), np.nan)
-    probability[found] = points.value[matching.nodule_mark[found]]
+    probability = _credited(points, matching)
     return FrocResult(
         scans=listed,
         n_nodules=int(in_list.sum()),
@@ -247,6 +244,14 @@ def compare(one: FrocResult, other: FrocResult) -> Difference:
 def sensitivity_at(curve: Curve, rates: ArrayLike) -> Floats:
     """Sensitivity at false-positive rates, linear between corners, level beyond the last one."""
     return np.asarray(np.interp(np.asarray(rates, float), curve.fp_per_scan, curve.sensitivity))
+
+
+def _credited(marks: Points, matching: _Matching) -> Floats:
+    """Probability of the mark that each nodule is credited with; NaN without one."""
+    found = matching.nodule_mark >= 0
+    probability = np.full(len(found), np.nan)
+    probability[found] = marks.value[matching.nodule_mark[found]]
+    return probability
 
 
 def _points(table: Table | None, value: str, index: Mapping[str, int]) -> Points:

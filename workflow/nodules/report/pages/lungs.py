@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from nodules.evaluation.names import UNET
-from nodules.prepare.region import METHODS
 from nodules.report.data_set import REGIONS
 from nodules.report.pages.page import Page
 
@@ -26,7 +25,7 @@ def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame, region: str = 
 
     region: the organ that was looked at instead, of which there is less to say.
     """
-    if len(lungs) and (lungs["method"].isin(METHODS)).all():
+    if len(lungs) and lungs["method"].isin(list(REGIONS)).all():
         page.heading("Region")
         page.text(_region(lungs, region))
         return
