@@ -12,10 +12,15 @@ Produces: results/dataset/{uid}/{uid}.{mhd,zraw}, {uid}_lesions.*, {uid}_organ.*
 # Tables of each scan, which the check joins, and what decides how a scan is read.
 ADOPTED = ("scans", "defects", "nodules", "excluded")
 READ_BY = keys("dataset", "units", "channel", "lesion_labels", "organ_labels", "least_mm")
-# What lists the cases of a data set: what the check says of those that no job may take.
+# What lists the cases of a data set, for what the check says of those that no job may take. No
+# more: a word of the report must not make the check, and all behind it, anew.
 DATA_SET = {
     "source": config["data"]["source"],
-    "config": {name: config[name] for name in ("data", "dataset", "phantom", "folds")},
+    "config": {
+        "dataset": keys("dataset", "channel", "lesion_labels", "organ_labels"),
+        "phantom": keys("phantom", "scans"),
+        "folds": keys("folds", "test_subset"),
+    },
 }
 HOME_OF = f"{source.case.FOLDER}/{{uid}}/{{uid}}"
 

@@ -3,7 +3,7 @@ from nodules.datasets import lung_files
 
 # How lungs are found, or what stands in their place for another organ, and by which network.
 LUNG_UNET, REGION = config["lungs"]["unet"], config["region"]["method"]
-LUNGS_BY = config["lungs"]["method"] if REGION == "lungs" else REGION
+LUNGS_BY = {"lungs": config["lungs"]["method"], "none": "whole"}.get(REGION, REGION)
 # Header and voxels of the lung masks that lie beside the scans, by UID.
 LUNG_MASKS = {} if FIGURES_ONLY else lung_files.at_hand(DATA, config, FOUND)
 # For the check: the folder of the masks, where they are used, and whether each scan needs one.

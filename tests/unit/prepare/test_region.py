@@ -32,9 +32,10 @@ def test_a_scan_cut_to_the_organ_is_all_body():
 
 def test_none_is_the_whole_scan():
     grid = Geometry.build((0, 0, 0), (1, 1, 2), np.eye(3), (4, 30, 30))
-    found = lung_masks.of_scan("none", np.zeros(grid.shape, np.int16), grid)
+    found = lung_masks.of_scan(region.WHOLE, np.zeros(grid.shape, np.int16), grid)
     assert found.mask.all() and found.first.litres == pytest.approx(4 * 30 * 30 * 2 / 1e6)
     assert "litres over 8 mm" in found.first.statement
+    assert found.row("a")["method"] == region.WHOLE, "not lungs that no method found"
 
 
 def test_a_given_mask_is_used_as_it_is_and_must_be_of_the_scan(tmp_path):

@@ -17,7 +17,7 @@ from nodules.prepare import lungs
 from nodules.prepare.lung_search import Lungs, Plausibility
 from nodules.prepare.lungs import Bools, Mask, Volume
 
-BODY, MASK, WHOLE = "body", "mask", "none"
+BODY, MASK, WHOLE = "body", "mask", "whole"
 METHODS = (BODY, MASK, WHOLE)
 CUT_OFF = (0.5, 99.5)  # percentiles that bound what the body is told from the background by
 ANEW = "Delete results/dataset and run snakemake again."

@@ -8,10 +8,11 @@ from typing import Any
 
 from nodules.datasets.source import SOURCES
 
+# What stands in the place of lungs, by its method in table `lungs`.
 REGIONS = {
     "body": "the whole body",
     "mask": "the data set's own mask",
-    "none": "the whole scan",
+    "whole": "the whole scan",
 }
 
 
@@ -44,7 +45,7 @@ def left_out(config: Mapping[str, Any]) -> dict[str, str]:
         "the exported model, tried on a scan": "it is tried on the phantom chest alone",
     }
     if config["region"]["method"] != "lungs":
-        where = REGIONS[config["region"]["method"]]
+        where = REGIONS.get(config["region"]["method"], REGIONS["whole"])
         said["agreement of several ways to find the region"] = f"the region is {where}"
     if config["dataset"]["units"] != "hu":
         said["luna16 predict"] = "it reads CT in HU; these scans' values are scaled by percentiles"
