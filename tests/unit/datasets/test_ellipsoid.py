@@ -12,13 +12,13 @@ SETTINGS = {"matrix": 128, "slices": [20, 24], "max_nodules": 4, "empty_scans": 
 
 def drawn(index, units):
     rng = seeds.generator(7, "ellipsoid", index)
-    return ellipsoid.draw(rng, index, SETTINGS, units)
+    return ellipsoid.draw(rng, SETTINGS, units)
 
 
 @pytest.mark.parametrize(("units", "lesions_are"), [("hu", "darker"), ("percentiles", "brighter")])
 def test_lesions_lie_in_the_organ_and_look_otherwise(units, lesions_are):
-    for index in (1, 2, 3):
-        voxels, labels, grid = drawn(index, units)
+    scans = [drawn(index, units) for index in range(1, 6)]
+    for voxels, labels, grid in (scan for scan in scans if (scan[1] == 2).any()):
         assert voxels.shape == labels.shape == grid.shape
         organ, lesion = (np.median(voxels[labels == k]) for k in (1, 2))
         assert (lesion < organ) == (lesions_are == "darker")
@@ -32,17 +32,17 @@ def test_the_same_seed_draws_the_same_and_scans_differ():
 
 
 def test_some_scans_have_no_lesion():
-    without = [i for i in range(20) if not (drawn(i, "hu")[1] == 2).any()]
-    assert len(without) == 2, "a tenth of them"
+    without = [i for i in range(30) if not (drawn(i, "hu")[1] == 2).any()]
+    assert 1 <= len(without) <= 8, "about a tenth of them"
 
 
 def test_mr_has_a_scale_of_its_own_and_a_bias_field():
-    scans = [drawn(index, "percentiles") for index in range(1, 5)]
+    scans = [drawn(index, "percentiles") for index in range(1, 13)]
     medians = [np.median(voxels[labels == 1]) for voxels, labels, _ in scans]
-    assert max(medians) > 1.5 * min(medians)
+    assert max(medians) > 2 * min(medians)
     scaled = [adoption.by_percentiles(voxels, "") for voxels, _, _ in scans]
     after = [np.median(v[labels == 1]) for v, (_, labels, _) in zip(scaled, scans, strict=True)]
-    assert max(after) < 1.5 * min(after)
+    assert max(after) < 2 * min(after)
 
 
 def test_what_is_written_is_read_as_drawn(tmp_path):

@@ -15,7 +15,7 @@ SETTINGS = {"matrix": 128, "slices": [20, 24], "max_nodules": 4, "empty_scans": 
 
 @pytest.mark.parametrize("units", ["hu", "percentiles"])
 def test_the_body_is_all_but_air_in_ct_and_mr(units):
-    voxels, labels, grid = ellipsoid.draw(seeds.generator(3, "x"), 3, SETTINGS, units)
+    voxels, labels, grid = ellipsoid.draw(seeds.generator(3, "x"), SETTINGS, units)
     if units == "percentiles":
         voxels = np.clip(voxels / np.percentile(voxels, 99.5) * 1000, 0, 1500).astype(np.int16)
     found = region.of_scan(region.BODY, voxels, grid)

@@ -1,7 +1,7 @@
-"""A phantom organ: an ellipsoid with lesions and vessels in a body, as CT in HU or as if by MR.
+"""A phantom organ: an ellipsoid with lesions, cysts and vessels in a body, as CT or as if by MR.
 
-It shows that the path of another organ runs, not how well it does on patients. The MR-like one has
-no unit: a scale of its own in every scan, a bias field and Rician noise.
+It shows that the path of another organ runs, not how well it does on patients. Cysts are no
+lesions. The MR-like one has no unit: a scale of its own in every scan, a bias field, Rician noise.
 """
 
 import os
@@ -22,8 +22,9 @@ SIDE_MM, HEIGHT_MM = 320.0, 150.0  # of the whole scan
 STEP_MM = (2.0, 10.0)  # between slices
 BODY_MM = (140.0, 105.0, 1000.0)  # half axes x, y, z: the body goes on beyond the scan
 ORGAN_MM = ((62.0, 78.0), (48.0, 58.0), (48.0, 62.0))  # half axes x, y, z
-LESION_MM = (10.0, 34.0)  # diameters, even in their logarithm
-VESSELS = 7
+LESION_MM = (7.0, 32.0)  # diameters, even in their logarithm
+CONTRAST = (0.35, 1.1)  # of a lesion, as a share of that between the looks of lesion and organ
+CYSTS, VESSELS = 2, 7  # in the organ; of cysts at most so many
 SCALES = (0.4, 3.0)  # of an MR-like scan's values
 DESCRIPTION = b"built-in phantom, no patient"
 
@@ -44,8 +45,8 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "hu": Look(-1000, -100, 45, 450, 110, 165, 8, 62, 8, 14),
-    "percentiles": Look(0, 620, 260, 90, 330, 120, 700, 520, 30, 22),
+    "hu": Look(-1000, -100, 45, 450, 110, 165, 8, 62, 8, 18),
+    "percentiles": Look(0, 620, 260, 90, 330, 120, 700, 520, 30, 26),
 }
 
 
@@ -69,8 +70,8 @@ class Space:
         return ellipsoid(self.x - x, self.y - y, self.z - z, axes)
 
 
-class Lesion(NamedTuple):
-    """Where a lesion is, and its half axes, mm."""
+class Place(NamedTuple):
+    """Where a lesion or cyst is, and its half axes, mm."""
 
     centre: tuple[float, float, float]
     axes: tuple[float, float, float]
@@ -89,7 +90,7 @@ def make(
     right to left and from front to back, as NIfTI files mostly are.
     """
     rng = seeds.generator(seed, "ellipsoid", index)
-    voxels, labels, grid = draw(rng, index, settings, units)
+    voxels, labels, grid = draw(rng, settings, units)
     if index % 2 == 0:
         _, ny, nx = grid.shape
         flipped = grid.direction * np.array([-1, -1, 1])
@@ -100,34 +101,38 @@ def make(
 
 
 def draw(
-    rng: np.random.Generator, index: int, settings: Mapping[str, Any], units: str
+    rng: np.random.Generator, settings: Mapping[str, Any], units: str
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16], Geometry]:
     """A scan (z, y, x), its labels 0, ORGAN and LESION, and their grid, which lies as LPS."""
     look = LOOKS[units]
     space = _space(rng, settings)
     axes = (rng.uniform(*ORGAN_MM[0]), rng.uniform(*ORGAN_MM[1]), rng.uniform(*ORGAN_MM[2]))
     middle = (-42 + rng.uniform(-8, 8), -10 + rng.uniform(-8, 8), rng.uniform(-8, 8))
-    lesions = _lesions(rng, _number(index, settings), middle, axes)
+    number = _number(rng, settings)
+    places = _places(rng, number + int(rng.integers(CYSTS + 1)), middle, axes)
     organ = space.ball(middle, axes) + 2.5 * smooth_noise(rng, space.shape, (4, 6, 6))
     values = _body(rng, space, look)
-    paint(values, organ, look.organ + rng.normal(0, look.spread), 2.0)
+    tissue = look.organ + rng.normal(0, look.spread)
+    paint(values, organ, tissue, 2.0)
     for vessel in _vessels(rng, space, middle, axes):
         paint(values, np.maximum(vessel, organ + 3), look.vessel, 1.5)
     labels = np.where(organ < 0, ORGAN, 0).astype(np.uint16)
-    for one in lesions:
+    for one in places[:number]:
         wobble = 0.06 * min(one.axes) * smooth_noise(rng, space.shape, (9, 14, 14))
         solid = space.ball(one.centre, one.axes) + wobble
-        paint(values, solid, look.lesion + rng.normal(0, look.spread), 2.0)
+        seen = tissue + (look.lesion - look.organ) * rng.uniform(*CONTRAST)
+        paint(values, solid, seen, 2.0)
         labels[coverage(solid, 1.0) >= 0.5] = LESION
+    for one in places[number:]:
+        paint(values, space.ball(one.centre, one.axes), look.cyst, 2.0)
     return _measured(rng, values, look, units), labels, space.grid
 
 
-def _number(index: int, settings: Mapping[str, Any]) -> int:
-    """Lesions of scan i: none in the share of empty scans, else one more from scan to scan."""
-    share = settings["empty_scans"]
-    if int((index + 1) * share) > int(index * share):
+def _number(rng: np.random.Generator, settings: Mapping[str, Any]) -> int:
+    """Lesions of a scan: none in the share of empty scans, else one to the most there are."""
+    if rng.random() < settings["empty_scans"]:
         return 0
-    return 1 + index % int(settings["max_nodules"])
+    return int(rng.integers(1, settings["max_nodules"] + 1))
 
 
 def _space(rng: np.random.Generator, settings: Mapping[str, Any]) -> Space:
@@ -146,14 +151,14 @@ def _space(rng: np.random.Generator, settings: Mapping[str, Any]) -> Space:
     return Space(x[None, None, :], y[None, :, None], z[:, None, None], grid)
 
 
-def _lesions(
+def _places(
     rng: np.random.Generator,
     number: int,
     middle: tuple[float, float, float],
     axes: tuple[float, float, float],
-) -> list[Lesion]:
-    """Lesions within the organ, none near another."""
-    found: list[Lesion] = []
+) -> list[Place]:
+    """Lesions and cysts within the organ, none near another."""
+    found: list[Place] = []
     for _ in range(200 * number):
         if len(found) == number:
             break
@@ -169,7 +174,7 @@ def _lesions(
             continue
         a, b, c = (radius * stretch for stretch in rng.uniform(0.85, 1.2, 3))
         x, y, z = centre.tolist()
-        found.append(Lesion((x, y, z), (a, b, c)))
+        found.append(Place((x, y, z), (a, b, c)))
     return found
 
 
