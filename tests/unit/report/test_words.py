@@ -14,6 +14,7 @@ ULCERS = words.Words("ulcer", "ulcers", "bowel", False, False, False, "scans (ta
     [
         ("Nodules found, a nodule missed", "Tumours found, a tumour missed"),
         ("share of the nodules found in the lungs", "share of the tumours found in the liver"),
+        ("a nodule's Dice", "a tumour's Dice"),
         ("evaluation/nodule_hits.parquet", "evaluation/nodule_hits.parquet"),
         ("scans/nodules.parquet", "scans/nodules.parquet"),
         ("results/models/nodules.luna16", "results/models/nodules.luna16"),

@@ -11,7 +11,7 @@ from html import escape, unescape
 from typing import Any, NamedTuple
 
 # Not in a file's name, a path or a key: nodules.luna16, scans/nodules.parquet, nodule_hits.
-ALONE = r"(?<![\w/.\-\"'])(?:{})(?![\w/]|\.\w|[\"'])"
+ALONE = r"(?<![\w/.\-\"'])(?:{})(?![\w/]|\.\w|\"|'(?!s\b))"
 # Of markup: tags, and elements whose text is no text of ours.
 MARKUP = re.compile(r"<(style|script|pre|footer)\b.*?</\1>|<[^>]*>", re.DOTALL)
 SPOKEN = re.compile(r'\b(alt|aria-label)="([^"]*)"')
