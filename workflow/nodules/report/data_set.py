@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodules.datasets.source import SOURCES
-
-# What stands in the place of lungs, by its method in table `lungs`.
-REGIONS = {
-    "body": "the whole body",
-    "mask": "the data set's own mask",
-    "whole": "the whole scan",
-}
+from nodules.report.words import REGIONS
 
 
 def words(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,12 @@ ALONE = r"(?<![\w/.\-\"'])(?:{})(?![\w/]|\.\w|\"|'(?!s\b))"
 # Of markup: tags, and elements whose text is no text of ours.
 MARKUP = re.compile(r"<(style|script|pre|footer)\b.*?</\1>|<[^>]*>", re.DOTALL)
 SPOKEN = re.compile(r'\b(alt|aria-label)="([^"]*)"')
+# What stands in the place of lungs, by its method in table `lungs`.
+REGIONS = {
+    "body": "the whole body",
+    "mask": "the data set's own mask",
+    "whole": "the whole scan",
+}
 OVERLAP = "LUNA16's rules, but that any overlap of the two masks is a hit"
 
 

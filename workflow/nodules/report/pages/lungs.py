@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from nodules.evaluation.names import UNET
-from nodules.report.data_set import REGIONS
 from nodules.report.pages.page import Page
+from nodules.report.words import REGIONS
 
 GIVEN = "given"  # the method that uses lung masks as they are
 METHOD_WORDS = {
