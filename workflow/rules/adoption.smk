@@ -22,7 +22,6 @@ DATA_SET = {
         "folds": keys("folds", "test_subset"),
     },
 }
-HOME_OF = f"{source.case.FOLDER}/{{uid}}/{{uid}}"
 
 
 if config["data"]["source"] == "ellipsoid":
@@ -56,13 +55,13 @@ rule adopt_scan:
         files=lambda wildcards: CASES[wildcards.uid].files,
         code=code("adopt_scan"),
     output:
-        **{name: f"{HOME_OF}_{name}.parquet" for name in ADOPTED},
-        header=f"{HOME_OF}.mhd",
-        data=f"{HOME_OF}.zraw",
-        lesions_header=f"{HOME_OF}_lesions.mhd",
-        lesions=f"{HOME_OF}_lesions.zraw",
-        organ_header=f"{HOME_OF}_organ.mhd" if REGION == "mask" else [],
-        organ=f"{HOME_OF}_organ.zraw" if REGION == "mask" else [],
+        **{name: f"results/dataset/{{uid}}/{{uid}}_{name}.parquet" for name in ADOPTED},
+        header="results/dataset/{uid}/{uid}.mhd",
+        data="results/dataset/{uid}/{uid}.zraw",
+        lesions_header="results/dataset/{uid}/{uid}_lesions.mhd",
+        lesions="results/dataset/{uid}/{uid}_lesions.zraw",
+        organ_header="results/dataset/{uid}/{uid}_organ.mhd" if REGION == "mask" else [],
+        organ="results/dataset/{uid}/{uid}_organ.zraw" if REGION == "mask" else [],
     log:
         "results/logs/adopt_scan/{uid}.log",
     benchmark:
