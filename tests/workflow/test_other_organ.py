@@ -76,7 +76,7 @@ def test_the_report_says_what_was_left_out_and_why(run):
     assert "benign or malignant the data set has no readers' ratings" in said.replace("&#x27;", "'")
     assert "Left out" in words_of((run / "index.html").read_text())
     report = (run / "report.html").read_text()
-    assert "liver tumours: provenance report" in report
+    assert "tumours (liver): provenance report" in report
 
 
 def test_nothing_is_left_to_do(run):

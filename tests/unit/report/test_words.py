@@ -21,7 +21,7 @@ ULCERS = words.Words("ulcer", "ulcers", "bowel", False, False, False, "scans (ta
         ("luna16-nodules", "luna16-nodules"),
         ("{{ config['lungs'] }}", "{{ config['lungs'] }}"),
         ("Lung nodules in chest CT: results of this run", "Tumours (liver): results of this run"),
-        ("LUNA16 lung nodules: provenance report", "liver tumours: provenance report"),
+        ("LUNA16 lung nodules: provenance report", "tumours (liver): provenance report"),
         ("10 LUNA16 scans", "10 scans (decathlon)"),
         ("the readers' consensus", "the reference masks"),
         (
@@ -32,6 +32,12 @@ ULCERS = words.Words("ulcer", "ulcers", "bowel", False, False, False, "scans (ta
 )
 def test_text_is_told_in_the_data_sets_words(text, told):
     assert TUMOURS.told(text) == told
+
+
+def test_lungs_stay_lungs():
+    told = words.Words("tumour", "tumours", "lungs", True, True, False, "scans (decathlon)").told
+    assert told("Lung nodules in chest CT: results") == "Lung tumours: results"
+    assert told("both lungs, a lung, its nodule") == "both lungs, a lung, its tumour"
 
 
 def test_articles_and_mr():

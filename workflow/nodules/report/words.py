@@ -48,18 +48,22 @@ class Words(NamedTuple):
     def _phrases(self) -> Iterator[tuple[str, str]]:
         """Phrases that are more than their words, and those that do not hold for other organs."""
         yield r"(?:the|LUNA16's) official rules?", OVERLAP if self.overlap else "LUNA16's rules"
-        yield r"LUNA16 lung nodules", f"{self.organ} {self.lesions}"
-        yield r"[Ll]ung nodules in chest CT", f"{self.lesions} ({self.organ})"
+        lungs = self.organ == "lungs"
+        titled = f"lung {self.lesions}" if lungs else f"{self.lesions} ({self.organ})"
+        yield r"LUNA16 lung nodules", titled
+        yield r"[Ll]ung nodules in chest CT", titled
         yield r"LUNA16 scans", self.data
         yield r"in a lung window", "in the config's window"
-        yield r"lung CT slices", f"slices ({self.organ})"
+        if not lungs:
+            yield r"lung CT slices", f"slices ({self.organ})"
         if not self.read:
             yield r"readers' (?:consensus|masks?|outlines?)", "reference masks"
         if not self.ct:
             yield r"axial CT", "axial slice"
             yield r"CT itself", "scan itself"
             yield r"CT", "scan"
-        yield r"[Ll]ungs?", self.organ
+        if not lungs:
+            yield r"[Ll]ungs?", self.organ
 
     def _renamed(self, found: re.Match[str]) -> str:
         """The match in the data set's words, with the article and the capital that it needs."""
