@@ -16,6 +16,7 @@ from nodules.datasets import adopted, adoption
 from nodules.datasets.source import SOURCES
 from nodules.datasets.sources import case, decathlon, nnunet, table
 from nodules.images.metaimage import read_volume
+from nodules.images.metaimage_writing import write_volume
 
 LISTED = {"decathlon": decathlon, "nnunet": nnunet, "table": table}
 LAYOUTS = {"decathlon": made.decathlon, "nnunet": made.nnunet, "table": made.table}
@@ -100,6 +101,25 @@ def test_what_is_written_is_the_scan_in_the_order_of_the_patient(tmp_path):
     assert np.array_equal(organ > 0, (made.labels() > 0)[:, ::-1, ::-1])
     sheet = tables.read(paths["scans"], "scans").iloc[0]
     assert (sheet["status"], sheet["n_nodules"], list(sheet["shape"])) == ("ok", 2, [8, 40, 40])
+
+
+def test_one_scan_in_two_forms_is_found_twice_and_equal_headers_are_not(tmp_path):
+    made.table(tmp_path, scans=2)
+    for name, seed in (("one", 0), ("two", 1)):
+        (tmp_path / name).mkdir()
+        files = (tmp_path / name / "scan.mhd", tmp_path / name / "scan.raw")
+        write_volume(*files, made.image(seed), made.GRID)
+    one, two = (tmp_path / name / "scan.mhd" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes(), "their headers say the same"
+    rows = f"a,{one},labels 0.nii.gz\nb,{two},labels 1.nii.gz\n"
+    (tmp_path / "scans.csv").write_text(f"scan,image,labels\n{rows}")
+    checked, told = check("table", tmp_path)
+    assert told == [] and checked.scans["bytes"].min() > 20_000
+    (tmp_path / "scans.csv").write_text(
+        f"scan,image,labels\n{rows}c,image 0.nii.gz,labels 0.nii.gz\n"
+    )
+    _, told = check("table", tmp_path)
+    assert len(told) == 1 and "scan c is scan a again: their voxels are the same" in told[0]
 
 
 def test_too_small_a_lesion_is_an_excluded_finding(tmp_path):

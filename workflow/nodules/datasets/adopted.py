@@ -84,7 +84,7 @@ def _twice(sheet: Iterable[Mapping[str, Any]]) -> list[Defect]:
     for row in sheet:
         first = seen.setdefault(row["sha256"], row["seriesuid"])
         if row["sha256"] and first != row["seriesuid"]:
-            reason = f"scan {row['seriesuid']} is scan {first} again: their files are the same"
+            reason = f"scan {row['seriesuid']} is scan {first} again: their voxels are the same"
             remedy = "Take one of them out: trained on one, the other is no test."
             told.append(defect(escaped(str(row["header"])), reason, remedy, row["seriesuid"]))
     return told

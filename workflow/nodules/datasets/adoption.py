@@ -4,6 +4,7 @@ Whatever is wrong is told with the data set's own file, and no number is made up
 fatal defect gives no voxels.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.base import tables
-from nodules.base.files import FileDefect, UserError, sha256
+from nodules.base.files import FileDefect, UserError
 from nodules.datasets.luna16_lists import Defect, defect
 from nodules.datasets.sources.case import Case
 from nodules.images import values
@@ -144,16 +145,15 @@ def _scan(case: Case, settings: Settings) -> tuple[NDArray[np.int16], Geometry]:
 
 
 def _describe(found: Adopted, case: Case) -> None:
-    """Fill the scan's row with its grid, range and hash."""
+    """Fill the scan's row with its grid, range, size and hash, which is that of its voxels."""
     assert found.voxels is not None and found.grid is not None
-    image = Path(case.image)
-    whole = image.is_file()
     found.row |= found.grid.to_row()
     found.row |= {"hu_min": int(found.voxels.min()), "hu_max": int(found.voxels.max())}
-    found.row |= {
-        "bytes": image.stat().st_size if whole else found.voxels.nbytes,
-        "sha256": sha256(image) if whole else "",
-    }
+    image = case._replace(labels="", region="").files
+    stored = sum(Path(name).stat().st_size for name in image if Path(name).is_file())
+    digest = hashlib.sha256(repr(found.voxels.shape).encode())
+    digest.update(np.ascontiguousarray(found.voxels, "<i2").tobytes())
+    found.row |= {"bytes": stored or found.voxels.nbytes, "sha256": digest.hexdigest()}
 
 
 def labels_of(path: str, grid: Geometry) -> NDArray[np.int16]:
