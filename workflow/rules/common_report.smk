@@ -1,5 +1,5 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
-from nodules.report import data_set
+from nodules.report import data_set, words
 from nodules.report.catalogue import TITLES, figures_of
 
 # Where captions lie; in a data set's own words they are written elsewhere (build_report.py).
@@ -59,7 +59,7 @@ def shown(path, category, **label):
 def drawn(name):
     """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
     place = FIGURES.index(name) + 1 if name in FIGURES else 0
-    title = f"{place:02d} {TITLES[name]}"
+    title = f"{place:02d} {words.in_text(words.of(WORDS), TITLES[name])}"
     svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
     return [svg, *(f"results/figures/{name}.{form}" for form in FORMS[1:])]
 
