@@ -26,6 +26,7 @@ region: {method: body}
 slices: {size: 64, window: [-200, 600]}
 folds: {n: 3, test_subset: null}
 tasks: [presence]
+detectors: [unet]
 maskrcnn: {enabled: false}
 unet: {filters: 4, depth: 3, epochs: 1, batch: 2, learning_rate: 0.01, patch: 0, repeat: 2}
 crops: {px: 32}

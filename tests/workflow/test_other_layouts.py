@@ -13,6 +13,7 @@ data: {{source: {source}}}
 dataset: {{dir: {folder}, lesion_labels: [2]}}
 region: {{method: body}}
 tasks: [presence]
+detectors: [unet]
 folds: {{n: 2, test_subset: null}}
 """
 
