@@ -17,7 +17,7 @@ include: "workflow/rules/common.smk"
 
 # Each stage is a file of workflow/rules, in the order in which data flows.
 COMPUTED = """
-    data lungs slices weights
+    adoption data lungs slices weights
     segmentation segmenters unet3d reduction maskrcnn presence malignancy yardsticks
     evaluation calibration comparison gallery report first_page
     all_scans export reader

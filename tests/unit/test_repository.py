@@ -216,3 +216,21 @@ def test_continuous_integration_runs_what_the_readme_says() -> None:
         assert command in script.read_text()
     readme = (ROOT / "README.md").read_text()
     assert readme.index("make run") < readme.index("make test") < readme.index("pip install")
+
+
+# Organs by name: what is true of one organ alone belongs into a config file.
+ORGANS = "liver|hepatic|prostate|brain|hippocamp|kidney|renal|pancrea|spleen|breast|bladder|uter"
+
+
+def test_no_code_knows_an_organ_but_the_lungs() -> None:
+    """Lungs are a method of finding the region; other organs are words of a config."""
+    word = re.compile(rf"(?<![a-z])(?:{ORGANS})", re.IGNORECASE)
+    own = [path for path in tracked_files() if path.is_relative_to(ROOT / "workflow")]
+    own += [ROOT / "Snakefile", ROOT / "config/config.yaml"]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in own
+        for match in word.finditer(path.read_text(errors="ignore"))
+    ]
+    assert len(own) > 300 and found == []
+    assert word.search("if organ == 'Liver_1':"), "the search finds what it looks for"

@@ -12,16 +12,16 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from nodules.base import closure, configuration, installation, tables
 from nodules.base.resources import NOTICE, hours, memory, minutes
-from nodules.datasets import folds, luna16, scan_sheet
+from nodules.datasets import folds, luna16, scan_sheet, source
 from nodules.datasets.phantom import plan
 from nodules.evaluation import names, runs
-from nodules.images import foreign
 
 
 include: "common_terminal.smk"
 
 
 configuration.check(config, workflow.configfiles)
+SOURCE = source.SOURCES[config["data"]["source"]]
 
 
 # With --sdm apptainer every job runs in this image, which Containerfile says how to build.
@@ -29,7 +29,7 @@ container: installation.image(ROOT, workflow.deployment_settings.deployment_meth
 
 
 wildcard_constraints:
-    uid=foreign.UID,
+    uid=SOURCE.name,
     fold=r"\d+",
     member=r"\d+",
     section="presence|malignancy|maskrcnn|transformer",
@@ -51,9 +51,11 @@ if workflow.is_main_process:
     else:
         configuration.check_weights(config)
 PHANTOM = config["data"]["source"] == "phantom"
-DATA = "results/phantom" if PHANTOM else str(Path(config["luna16_dir"]))
+DATA = SOURCE.folder(config)
+# What another layout has to be brought into LUNA16's, by name; see adoption.smk.
+CASES = {} if FIGURES_ONLY else {case.name: case for case in SOURCE.cases(config)}
 # What the phantom will have, or what lies in LUNA16's folders; a UID should stand there once.
-FOUND = [] if FIGURES_ONLY else (plan.planned if PHANTOM else luna16.ready)(DATA, config)
+FOUND = [] if FIGURES_ONLY else SOURCE.found(config, list(CASES.values()))
 SCANS = {scan.uid: scan for scan in FOUND}
 HELD_OUT = folds.held_out(config["folds"])
 FOLDS = folds.planned(config["folds"], (scan.subset for scan in FOUND))
@@ -74,6 +76,8 @@ DETECTORS, FIRST = config["detectors"], config["detectors"][0]
 IN_3D = names.IN_3D in DETECTORS
 # Whether the report tells LUNA16's false-positive-reduction track; `snakemake reduction_track` does.
 TRACK = PRESENCE and config["scoring"]["reduction_track"]
+# Whether a candidate hits what its mask overlaps, and not by LUNA16's distance.
+OVERLAP = config["scoring"]["hit"] == "overlap"
 MEMBERS = [f"member_{m}" for m in range(config["malignancy"]["members"])]
 RESAMPLING = {"bootstrap": config["scoring"]["bootstrap"], "seed": config["seed"]}
 # The first detector's candidates: what they hit, and what the ResNet50 says of them.

@@ -54,14 +54,29 @@ def start_weights(section):
 
 def facts(**fed):
     """What a network's manifest says of the data and of how its input is prepared."""
-    prepared = {"lungs": config["lungs"]["method"], "slices": all_but("slices", "png")}
+    prepared = {"lungs": LUNGS_BY, "slices": all_but("slices", "png")}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
 def volume_facts(**fed):
     """What the manifest of a network in 3-D says of the data and of how its input is prepared."""
-    prepared = {"lungs": config["lungs"]["method"], "volumes": config["volumes"]}
+    prepared = {"lungs": LUNGS_BY, "volumes": config["volumes"]}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
+
+
+def overlap_files(wildcards):
+    """Where overlap makes a hit: the sheet, the first detector's regions, then grids and masks."""
+    if not OVERLAP:
+        return []
+    regions = f"results/detection/{FIRST}/{wildcards.part}/regions.parquet"
+    own = ("results/slices/{}.parquet", "results/masks/{}.parquet")
+    each = [path.format(uid) for uid in part_scans(wildcards.part) for path in own]
+    return ["results/scans/scans.parquet", regions, *each]
+
+
+def adopted(uid, name):
+    """A file of a scan that was brought into LUNA16's layout, by the end of its name."""
+    return f"{source.case.FOLDER}/{uid}/{uid}_{name}"
 
 
 def volumes(part):

@@ -1,8 +1,9 @@
 # Where lungs come from: shared by the rules that find them and those that need them.
 from nodules.datasets import lung_files
 
-# How lungs are found, and by which network where by one.
-LUNGS_BY, LUNG_UNET = config["lungs"]["method"], config["lungs"]["unet"]
+# How lungs are found, or what stands in their place for another organ, and by which network.
+LUNG_UNET, REGION = config["lungs"]["unet"], config["region"]["method"]
+LUNGS_BY = {"lungs": config["lungs"]["method"], "none": "whole"}.get(REGION, REGION)
 # Header and voxels of the lung masks that lie beside the scans, by UID.
 LUNG_MASKS = {} if FIGURES_ONLY else lung_files.at_hand(DATA, config, FOUND)
 # For the check: the folder of the masks, where they are used, and whether each scan needs one.
@@ -11,7 +12,8 @@ MASKS_CHECKED = (
     if LUNGS_BY in lung_files.USED_BY
     else []
 )
-# How far the lungs used agree with those by other methods.
+# How far the lungs used agree with those by other methods, where there are lungs.
+COMPARED = config["lungs"]["compare"] and REGION == "lungs"
 AGREEMENT = "results/evaluation/lung_agreement.parquet"
 
 
@@ -27,6 +29,8 @@ def lung_source(wildcards):
     """
     if LUNGS_BY == "unet":
         return [f"results/lungs/unet/answers/{wildcards.uid}.npy"]
+    if LUNGS_BY == "mask":
+        return [adopted(wildcards.uid, name) for name in ("organ.mhd", "organ.zraw")]
     return lung_mask(wildcards) if LUNGS_BY == "given" else []
 
 

@@ -1,8 +1,12 @@
 # What the report shows, and how: shared by the rules that draw and write for people.
+from nodules.report import data_set, words
 from nodules.report.catalogue import TITLES, figures_of
 
+# Where captions lie; in a data set's own words they are written elsewhere (build_report.py).
+CAPTIONS = os.environ.get("NODULES_CAPTIONS", "../report")
 
-report: "../report/workflow.rst"
+
+report: f"{CAPTIONS}/workflow.rst"
 
 
 FIGURES = figures_of(
@@ -29,8 +33,14 @@ TRACK_MARKS = expand(
 )
 # Whether Mask R-CNN is no measure of the method, and is called a small baseline.
 SMALL_BASELINE = MASKRCNN and runs.is_small(config["maskrcnn"])
+# What a data set calls its lesions and organ; nothing where the texts hold as they are.
+WORDS = data_set.words(config)
 # What captions say beside n.
-CAPTIONED = {"resamples": config["scoring"]["bootstrap"], "small": SMALL_BASELINE}
+CAPTIONED = {
+    "resamples": config["scoring"]["bootstrap"],
+    "small": SMALL_BASELINE,
+    **({"words": WORDS} if WORDS else {}),
+}
 FORMS = ["svg", "png", "pdf", "md"]  # of each figure; the last is its caption
 RESULTS_AND_RUN = "1 Results and run"
 
@@ -42,14 +52,14 @@ def figure_files():
 
 def shown(path, category, **label):
     """A file as an output that goes into the report, with the caption of its name."""
-    caption = f"../report/{Path(path).stem}.rst"
+    caption = f"{CAPTIONS}/{Path(path).stem}.rst"
     return report(path, caption=caption, category=category, labels=label)
 
 
 def drawn(name):
     """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
     place = FIGURES.index(name) + 1 if name in FIGURES else 0
-    title = f"{place:02d} {TITLES[name]}"
+    title = f"{place:02d} {words.in_text(words.of(WORDS), TITLES[name])}"
     svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
     return [svg, *(f"results/figures/{name}.{form}" for form in FORMS[1:])]
 

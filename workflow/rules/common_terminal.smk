@@ -22,7 +22,7 @@ def outstanding():
 
 def scans_are_real():
     """Whether the run takes as long as real scans do."""
-    return config["data"]["source"] != "phantom"
+    return config["data"]["source"] not in ("phantom", "ellipsoid")
 
 
 # --verbose and --quiet, and what only looks (--dry-run and the like), leave Snakemake its own words.

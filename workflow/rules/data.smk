@@ -1,6 +1,7 @@
 """Data: the built-in phantom scans, the check of every scan before hours of work, and the folds.
 
-Requires: nothing for the phantom; LUNA16's subsets and CSV files for real scans.
+Requires: nothing for the phantom; LUNA16's subsets and CSV files for real scans, or for those of
+          another layout results/dataset/ (adoption.smk).
 Produces: results/phantom/ (source phantom only), results/scans/*.parquet,
           results/folds/folds.parquet: which scans are trained on, left out and held out.
 """
@@ -38,11 +39,12 @@ if PHANTOM:
             "../scripts/make_phantom.py"
 
 
-# Paths of the lists by name; archives unpack some into a folder of their own.
-LISTS = luna16.list_files(DATA)
+# Paths of LUNA16's lists by name; archives unpack some into a folder of their own. Data sets of
+# other layouts have tables of each scan instead.
+LISTS = {} if CASES else luna16.list_files(DATA)
 
 # A voxel file that is missing stops the plan, unless bad scans are skipped: then it is a defect.
-MUST_EXIST = PHANTOM or config["data"]["on_bad_scan"] == "stop"
+MUST_EXIST = PHANTOM or bool(CASES) or config["data"]["on_bad_scan"] == "stop"
 
 
 checkpoint check_scans:
@@ -50,13 +52,14 @@ checkpoint check_scans:
         headers=[scan.header for scan in FOUND],
         voxels=[scan.data for scan in FOUND if MUST_EXIST or Path(scan.data).exists()],
         labels=[f for scan in FOUND for f in scan.labels if MUST_EXIST or Path(f).exists()],
-        annotations=str(LISTS["annotations.csv"]),
-        excluded=str(LISTS["annotations_excluded.csv"]),
+        annotations=[str(LISTS[name]) for name in LISTS if name == "annotations.csv"],
+        excluded=[str(LISTS[name]) for name in LISTS if name == "annotations_excluded.csv"],
         optional=[
             str(LISTS[name])
             for name in ("candidates_V2.csv", "seriesuids.csv", "patients.csv")
-            if PHANTOM or LISTS[name].is_file()
+            if name in LISTS and (PHANTOM or LISTS[name].is_file())
         ],
+        adopted=[adopted(uid, f"{name}.parquet") for name in ADOPTED for uid in CASES],
         masks=[f for files in LUNG_MASKS.values() for f in files] if MASKS_CHECKED else [],
         code=code("check_scans"),
     output:
@@ -79,8 +82,9 @@ checkpoint check_scans:
         folder=lambda wildcards: DATA,
         on_bad_scan=config["data"]["on_bad_scan"],
         # Headers that may not be named here, and are checked all the same.
-        misfits=0 if PHANTOM else len(luna16.misfits(DATA)),
+        misfits=len(luna16.misfits(DATA)) if LISTS and not PHANTOM else 0,
         masks=MASKS_CHECKED,
+        listed=DATA_SET if CASES else {},
     script:
         "../scripts/check_scans.py"
 

@@ -13,6 +13,7 @@ rule score_detections:
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
+        overlaps="results/evaluation/segmentation.parquet" if OVERLAP else [],
         code=code("score_detections"),
     output:
         froc="results/evaluation/froc.parquet",

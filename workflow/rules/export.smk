@@ -48,6 +48,8 @@ rule export_model:
     params:
         name=config["export"]["name"],
         source=config["data"]["source"],
+        units=config["dataset"]["units"],
+        words=WORDS,
         folds=len(FOLDS),
         detector=FIRST,
         whole=WHOLE,
@@ -84,6 +86,8 @@ rule export_volumes:
     params:
         name=Path(MODEL_3D).stem,
         source=config["data"]["source"],
+        units=config["dataset"]["units"],
+        words=WORDS,
         folds=len(FOLDS),
         windows=WINDOWS,
     script:

@@ -30,6 +30,7 @@ rule build_report:
     params:
         python=sys.executable,
         snakefile=workflow.main_snakefile,
+        words=WORDS,
     script:
         "../scripts/build_report.py"
 
@@ -58,5 +59,7 @@ rule write_first_page:
         runtime=minutes(10),
     params:
         figures=FIGURES,
+        words=WORDS,
+        left_out=data_set.left_out(config),
     script:
         "../scripts/write_first_page.py"

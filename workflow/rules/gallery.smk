@@ -49,6 +49,9 @@ rule draw_gallery:
         kind=config["masks"]["kind"],
         table="classified" if PRESENCE else "candidates",
         detector=FIRST,
+        words=WORDS,
+        window=config["slices"]["window"] if WORDS else [],
+        overlap=OVERLAP,
     script:
         "../scripts/draw_gallery.py"
 

@@ -17,7 +17,9 @@ if not FIGURES_ONLY:
             stacks=stacks("{part}", truth=False),
             folds="results/folds/folds.parquet",
             locations="results/scans/locations.parquet",
-            listed=ancient(str(LISTS["candidates_V2.csv"])),
+            listed=[
+                ancient(str(path)) for name, path in LISTS.items() if name == "candidates_V2.csv"
+            ],
             code=code("classify_locations", config["presence"]["network"]),
         output:
             locations="results/locations/presence/{part}/scores.parquet",

@@ -50,6 +50,7 @@ rule write_metrics:
         runtime=minutes(10),
     params:
         small=SMALL_BASELINE,
+        words=WORDS,
     script:
         "../scripts/write_metrics.py"
 
@@ -81,7 +82,7 @@ rule write_run:
         defects="results/scans/defects.parquet",
         folds="results/folds/folds.parquet",
         lungs=lambda wildcards: expand("results/lungs/{uid}.parquet", uid=scans()),
-        agreement=[AGREEMENT] if config["lungs"]["compare"] else [],
+        agreement=[AGREEMENT] if COMPARED else [],
         code=code("write_run"),
     output:
         scans=shown("results/report/scans.html", RESULTS_AND_RUN, page="2 Scans used and skipped"),
@@ -96,6 +97,9 @@ rule write_run:
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
+    params:
+        words=WORDS,
+        left_out=data_set.left_out(config),
     script:
         "../scripts/write_run.py"
 

@@ -75,6 +75,7 @@ rule match_candidates:
         candidates=f"results/detection/{FIRST}/{{part}}/candidates.parquet",
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
+        drawn=overlap_files,
         code=code("match_candidates"),
     output:
         matches=f"results/detection/{FIRST}/{{part}}/matches.parquet",

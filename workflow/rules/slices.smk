@@ -88,6 +88,8 @@ rule draw_masks:
         runtime=minutes(10),
     params:
         agreement=config["masks"]["agreement"],
+        # Labels that were numbered when their scan was adopted are the nodules' own.
+        numbered=bool(CASES),
     script:
         "../scripts/draw_masks.py"
 

@@ -5,7 +5,7 @@ from nodules.evaluation.sets import of
 from nodules.findings.matches import with_matches
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
-from nodules.report import gallery, plotting
+from nodules.report import gallery, plotting, words
 from nodules.report.figures import gallery as pictures
 
 
@@ -24,8 +24,11 @@ def main(snakemake):
     nodules = nodules.assign(part=nodules["seriesuid"].map(part))
     regions = tables.stacked(tables.read(path, "regions") for path in inputs.regions)
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid", drop=False)
-    dice = gallery.dice(tables.read(inputs.segmentation, "segmentation"), params.detector)
-    found = {kind: gallery.cases(kind, candidates, nodules) for kind in gallery.KINDS}
+    segmentation = tables.read(inputs.segmentation, "segmentation")
+    dice = gallery.dice(segmentation, params.detector)
+    shown = [f"Window {params.window[0]:g} to {params.window[1]:g}"] if params.window else []
+    touched = gallery.found(segmentation, params.detector) if params.overlap else None
+    found = {kind: gallery.cases(kind, candidates, nodules, touched) for kind in gallery.KINDS}
     rows = {k: gallery.choose(k, found[k], params.most).to_dict("records") for k in found}
     drawn = {}
     # One scan in memory at a time.
@@ -37,8 +40,8 @@ def main(snakemake):
                     drawn[kind, place] = gallery.case(kind, row, scan, candidates, dice)
     for kind, own in rows.items():
         cases = [drawn[kind, place] for place in range(len(own))]
-        figure = pictures.draw(kind, cases, len(found[kind]), params.detector)
-        plotting.save(figure, [snakemake.output[kind]])
+        figure = pictures.draw(kind, cases, len(found[kind]), params.detector, *shown)
+        plotting.save(plotting.in_words(figure, words.of(params.words)), [snakemake.output[kind]])
         plotting.save(pictures.strip(cases), [snakemake.output[f"strip_{kind}"]])
 
 
@@ -49,7 +52,8 @@ def _scan(row, found, params):
         for folder, table in (("slices", "slices"), ("masks", "regions"))
     )
     grid, found = Geometry.from_row(slices.iloc[0]), found[found["kind"] == params.detector]
-    return gallery.opened(*read_volume(row["header"]), truth, found, grid, params.kind)
+    own = [tuple(params.window)] if params.window else []
+    return gallery.opened(*read_volume(row["header"]), truth, found, grid, params.kind, *own)
 
 
 jobs.run(main, snakemake)

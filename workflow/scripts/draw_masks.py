@@ -3,7 +3,7 @@
 from collections import Counter
 
 from nodules.base import jobs, tables
-from nodules.datasets import lidc
+from nodules.datasets import labels, lidc
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
 from nodules.prepare import masks
@@ -28,6 +28,7 @@ def main(snakemake):
         contours[contours["seriesuid"] == uid],
         read_volume(inputs.labels[0])[0] if inputs.get("labels") else None,
         snakemake.params.agreement,
+        labels.numbered if snakemake.params.numbered else labels.fit,
     )
     tables.write(snakemake.output.masks, "regions", drawn.rows)
     counts = Counter(drawn.sources.values())

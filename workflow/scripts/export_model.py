@@ -11,6 +11,7 @@ from nodules.inference.export_facts import facts_of
 def main(snakemake):
     """One zip of a manifest and the networks' weights."""
     inputs, params = snakemake.input, snakemake.params
+    told = exporting.about(params.units, params.words)
     system = exporting.on_slices(params.detector)
     networks = exporting.networks_of(inputs.models, system)
     fitted = read_json(inputs.presence)["fitted"] if inputs.presence else None
@@ -20,7 +21,7 @@ def main(snakemake):
         params.settings,
         fitted,
         tables.read(inputs.metrics, "metrics"),
-        facts_of(inputs, params, Path(snakemake.scriptdir)),
+        facts_of(inputs, params, Path(snakemake.scriptdir)) | told,
         system,
         exporting.ALL if params.whole else exporting.FOLDS,
         tables.read(inputs.froc, "froc"),

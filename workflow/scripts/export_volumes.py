@@ -14,6 +14,7 @@ def main(snakemake):
     The threshold is fitted on the confidences that each fold's candidates have by the others.
     """
     inputs, params = snakemake.input, snakemake.params
+    told = exporting.about(params.units, params.words)
     networks = exporting.networks_of(inputs.models, exporting.IN_3D)
     truth = [tables.read(inputs[name], name) for name in ("nodules", "excluded")]
     weights = stages.fit(tables.read_all(inputs.judged, "classified"), *truth)
@@ -25,7 +26,7 @@ def main(snakemake):
         {"windows": params.windows, "stages": stage_weights},
         stages_threshold.fitted(candidates, *truth),
         tables.read(inputs.metrics, "metrics"),
-        facts_of(inputs, params, Path(snakemake.scriptdir)),
+        facts_of(inputs, params, Path(snakemake.scriptdir)) | told,
         exporting.IN_3D,
         froc=tables.read(inputs.froc, "froc"),
     )

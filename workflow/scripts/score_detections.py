@@ -1,10 +1,13 @@
 """Score the candidates of every system officially, by fold, out of fold and on the test."""
 
+from dataclasses import replace
+
 from nodules.base import jobs, tables
 from nodules.base.files import write_json
 from nodules.datasets import points_csv
 from nodules.evaluation import names
 from nodules.evaluation.detection import Truth, score_systems
+from nodules.evaluation.overlap_hits import with_masked, with_touched
 from nodules.evaluation.sets import of, scans_by_set
 
 
@@ -16,6 +19,10 @@ def main(snakemake):
         tables.read(inputs.nodules, "nodules"), tables.read(inputs.excluded, "excluded"), folds
     )
     systems = {name: _marks(inputs[name], names.SYSTEMS[name].scores) for name in params.systems}
+    if inputs.overlaps:
+        drawn = tables.read(inputs.overlaps, "segmentation")
+        systems = {key: with_touched(marks, drawn, key) for key, marks in systems.items()}
+        truth = replace(truth, nodules=with_masked(truth.nodules, drawn))
     scores = score_systems(systems, truth, params.bootstrap, params.seed)
     for name in ("froc", "marks", "nodule_hits"):
         tables.write(output[name], name, getattr(scores, name))

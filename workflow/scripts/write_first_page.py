@@ -6,6 +6,7 @@ import yaml
 
 from nodules.base import jobs, provenance, tables
 from nodules.base.files import read_json, write_text
+from nodules.report import words
 from nodules.report.pages import files, first
 
 
@@ -19,8 +20,9 @@ def main(snakemake):
         folds=tables.read(inputs.folds, "folds"),
         commit=provenance.commit(Path(snakemake.scriptdir)),
         files=files.find(page.parent, snakemake.params.figures, but=snakemake.rule),
+        left_out=list(snakemake.params.left_out),
     )
-    write_text(page, first.html(run))
+    write_text(page, words.in_html(words.of(snakemake.params.words), first.html(run)))
 
 
 jobs.run(main, snakemake)

@@ -2,6 +2,7 @@
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json
+from nodules.report import words
 from nodules.report.pages import numbers
 
 
@@ -21,7 +22,7 @@ def main(snakemake):
     page = numbers.page(
         metrics, detection, trends, explanations, compared, track, snakemake.params.small
     )
-    page.write(snakemake.output[0])
+    page.write(snakemake.output[0], words.of(snakemake.params.words))
 
 
 jobs.run(main, snakemake)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nodules.base import jobs, provenance, tables
+from nodules.report import words
 from nodules.report.pages import run
 
 
@@ -14,14 +15,17 @@ def main(snakemake):
     defects = tables.read(inputs.defects, "defects")
     lungs = tables.read_all(inputs.lungs, "lungs")
     agreement = tables.read_all(inputs.agreement, "lung_agreement")
-    run.scans(scans, defects, folds, lungs, agreement).write(output.scans)
+    said = words.of(snakemake.params.words)
+    page = run.scans(scans, defects, folds, lungs, agreement, said.organ if said else "")
+    page.write(output.scans, said)
     page = run.run(
         Path(inputs.config).read_text(),
         provenance.versions(),
         provenance.commit(Path(snakemake.scriptdir)),
         provenance.data_hash(scans),
+        snakemake.params.left_out,
     )
-    page.write(output.run)
+    page.write(output.run, said)
 
 
 jobs.run(main, snakemake)

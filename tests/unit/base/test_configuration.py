@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nodules.base import configuration
+from nodules.base import configuration, configuration_dataset
 from nodules.base.files import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -52,6 +52,18 @@ def test_overlay_is_valid(file):
     configuration.check(overlaid(**given | overlay))
 
 
+ORGANS = sorted(path.name for path in (ROOT / "config").glob("decathlon_*.yaml"))
+
+
+@pytest.mark.parametrize("file", ORGANS)
+def test_config_of_another_organ_is_valid_and_needs_the_folder_alone(file):
+    overlay = yaml.safe_load((ROOT / "config" / file).read_text())
+    with pytest.raises(UserError, match=r"dataset\.dir: name the folder"):
+        configuration.check(overlaid(**overlay))
+    overlay["dataset"]["dir"] = "somewhere"
+    configuration.check(overlaid(**overlay))
+
+
 def test_every_key_is_documented_with_its_default():
     page = (ROOT / "config/README.md").read_text()
     rows = re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", page, re.M)
@@ -79,6 +91,27 @@ def test_every_key_is_documented_with_its_default():
         ({"folds": {"n": 1}}, "folds.n"),
         ({"data": {"source": "luna16"}}, "--config luna16_dir="),
         ({"typo": 1}, "unknown key 'typo'"),
+        ({"dataset": {"dir": "x"}}, "with data.source phantom nothing of it is read"),
+        ({"dataset": {"units": "percentiles"}}, "are CT in HU; leave it at hu"),
+        ({"dataset": {"lesion": "Tumour"}}, "dataset.lesion: 'Tumour' does not match"),
+        (
+            {"dataset": {"lesion_labels": [1], "organ_labels": [1]}},
+            "named as a lesion's label, too",
+        ),
+        ({"region": {"method": "mask"}}, "set lungs.method to given"),
+        ({"data": {"source": "ellipsoid"}}, "tasks: malignancy needs readers' ratings"),
+        (
+            {
+                "data": {"source": "ellipsoid"},
+                "tasks": ["presence"],
+                "dataset": {"units": "percentiles"},
+            },
+            "region.method: lungs are found in HU",
+        ),
+        (
+            {"data": {"source": "ellipsoid"}, "scoring": {"reduction_track": True}},
+            "needs LUNA16's list of locations",
+        ),
         ({"detectors": []}, "detectors: [] should be non-empty"),
         ({"detectors": ["unet", "unet"]}, "detectors: ['unet', 'unet'] has non-unique elements"),
         ({"detectors": ["resnet"]}, "detectors.0: 'resnet' is not one of ['unet',"),
@@ -226,3 +259,13 @@ def test_a_missing_file_of_the_transformers_weights_is_told_only_where_it_is_ask
     configuration.check_weights(config)
     with pytest.raises(UserError, match=r"transformer\.weights: there is no file 'nowhere\.pth'"):
         configuration.check_weights(config | {"detectors": ["transformer"]})
+
+
+def test_every_source_is_in_a_folder_rated_or_made():
+    known = configuration.schema()["properties"]["data"]["properties"]["source"]["enum"]
+    named = (
+        *configuration_dataset.IN_A_FOLDER,
+        *configuration_dataset.RATED,
+        *configuration_dataset.PHANTOMS,
+    )
+    assert set(known) == set(named)

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from nodules.base import tables
 from nodules.datasets import lidc
+from nodules.datasets.labels import numbered
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
@@ -270,3 +271,22 @@ def test_spheres_of_the_real_nodules_overlap_their_readers_as_published(real_sca
         ball = painted(drawn, "sphere", "native", native.shape)
         for nodule in np.unique(truth)[1:]:
             assert 0.7 < dice(truth == nodule, ball == nodule) < 0.95
+
+
+def test_labels_that_are_numbered_are_taken_by_their_number_wherever_they_lie():
+    """A ring whose centre is another lesion: by place and size neither would be told apart."""
+    grid = Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), (9, 40, 40))
+    z, y, x = np.indices(grid.shape)
+    radius = np.hypot(y - 20, x - 20)
+    volume = np.where((radius > 8) & (radius < 14) & (z > 1), 1, 0)
+    volume[(radius < 3) & (z > 1)] = 2
+    sizes = [(6 / np.pi * (volume == k).sum()) ** (1 / 3) for k in (1, 2)]
+    rows = [("a", k, 20.0, 20.0, 5.0, size) for k, size in enumerate(sizes, 1)]
+    nodules = pd.DataFrame(rows, columns=tables.columns("nodules"))
+    drawn = masks.draw_scan(
+        "a", grid, grid, nodules, tables.frame("contours"), volume, joined=numbered
+    )
+    assert drawn.sources == {1: "labels", 2: "labels"} and drawn.told == []
+    for kind in ("readers", "reader_1"):
+        found = regions.paint(regions.select(drawn.rows, kind, "native"), grid.shape)
+        assert np.array_equal(found, volume)

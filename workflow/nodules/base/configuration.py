@@ -10,6 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from nodules.base import configuration_dataset
 from nodules.base.files import UserError
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -212,6 +213,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     if benign >= malignant:
         yield f"malignancy.benign: {benign} must lie below malignancy.malignant {malignant}"
     yield from _of_malignancy(config["malignancy"])
+    yield from configuration_dataset.contradictions(config)
     yield from _of_detectors(config)
     yield from _in_3d(config)
     yield from _of_export(config)
@@ -219,7 +221,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_maskrcnn(config["maskrcnn"], config["slices"]["size"])
     for section, weights in _starting_weights(config):
         yield from _of_weights(f"{section}.weights", weights)
-    if config["data"]["source"] == "phantom":
+    if config["data"]["source"] in configuration_dataset.PHANTOMS:
         yield from _of_folds(config["folds"], config["phantom"]["scans"])
         if config["luna16_dir"]:
             yield (

@@ -22,6 +22,8 @@ class Step(NamedTuple):
 
 STEPS = {
     "make_phantom": Step("make the phantom scans", 13, 13),
+    "make_ellipsoids": Step("make scans of the phantom organ", 10, 10),
+    "adopt_scan": Step("read a scan and its labels", 0.5, 10),
     "check_scans": Step("check all scans and lists", 2, 300),
     "make_folds": Step("divide the patients into folds", 0.5, 1),
     "write_config": Step("write down the config of this run", 0.3, 0.3),

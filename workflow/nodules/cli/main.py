@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules.cli import download, follow_up, predict, view
+from nodules.cli import download, follow_up, other_layouts, predict, view
 from nodules.cli.speaking import require, say, uid, warn
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     """Add `luna16 check`."""
     parser = commands.add_parser(
         "check",
-        help="check a folder of LUNA16 scans",
-        description=CHECK,
+        help="check a folder of scans",
+        description=CHECK + other_layouts.HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder of subset0 .. subset9")
@@ -168,11 +168,14 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument(
         "--lungs", type=Path, metavar="DIR", help="also check lung masks, one of each scan"
     )
+    other_layouts.add_options(parser)
     parser.set_defaults(run=run_check)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
+    if source := other_layouts.layout_of(arguments.folder):
+        return other_layouts.check(arguments, source)
     from nodules.datasets import check, luna16
     from nodules.datasets.lung_mask_check import Masks
 

@@ -71,10 +71,14 @@ class Labelled:
 
 @dataclass
 class Fit:
-    """Which nodule has which mask, and what is to be said: of single nodules, and of all."""
+    """Which nodule has which mask, and what is to be said: of single nodules, and of all.
+
+    single: whether each mask is also that of the one reader there is.
+    """
 
     boxes: dict[int, Box] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,17 @@ def fit(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
             )
             return Fit({}, [*found.told, Told(reason, remedy, fatal=True)])
     return found
+
+
+def numbered(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
+    """The same of labels that are known to carry the nodules' own numbers: nothing is judged."""
+    del grid
+    order = np.argsort(labels.label, kind="stable")
+    values, starts = np.unique(labels.label[order], return_index=True)
+    parts = np.split(labels.index[order], starts[1:]) if len(values) else []
+    wanted = set(nodules["nodule"].tolist())
+    every = zip(values.tolist(), parts, strict=True)
+    return Fit({k: _box(own) for k, own in every if k in wanted}, single=True)
 
 
 CROWDED = Told(

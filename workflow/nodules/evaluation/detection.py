@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nodules.base import tables
 from nodules.evaluation import names, pairs, sets
 from nodules.evaluation.froc import GRID, RATES, FrocResult, compare, evaluate, sensitivity_at
+from nodules.evaluation.overlap_hits import TOUCHED, overlapping
 from nodules.evaluation.sets import of
 from nodules.evaluation.statements.detection import write
 from nodules.stats import bootstrap
@@ -112,7 +113,8 @@ def _evaluate(
         {str(name): table[name].to_numpy() for name in table}
         for table in (marks, nodules, excluded)
     )
-    return evaluate(given, wanted, neither, scans, bootstrap=replicates, seed=seed)
+    hit = overlapping(given, wanted) if TOUCHED in given else None
+    return evaluate(given, wanted, neither, scans, bootstrap=replicates, seed=seed, hit=hit)
 
 
 def _point(

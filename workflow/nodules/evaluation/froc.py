@@ -16,7 +16,7 @@ The rules are those of the challenge's script `noduleCADEvaluationLUNA16`:
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -30,6 +30,9 @@ from nodules.stats.bootstrap import CONFIDENCE, interval, too_few
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
+Bools = NDArray[np.bool_]
+# Of rows of a scan's marks (m,) and nodules (n,), and who hits whom by distance (m, n), who does.
+Hit = Callable[[Ints, Ints, Bools], Bools]
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
 MAX_MARKS = 100
@@ -166,6 +169,7 @@ def evaluate(
     *,
     bootstrap: int = 1000,
     seed: int = 0,
+    hit: Hit | None = None,
 ) -> FrocResult:
     """Score marks as LUNA16 does.
 
@@ -174,6 +178,7 @@ def evaluate(
     the UIDs to score, nodule-free ones included. Findings of other scans are ignored and counted.
     The result depends neither on the order of rows nor on that of scans. Of fewer than five scans
     or nodules there are no resamples, and so no interval (`nodules.stats.bootstrap.too_few`).
+    hit: what decides instead of the distance, for data sets with another rule than LUNA16's.
     Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
     number that isn't finite.
     """
@@ -184,9 +189,8 @@ def evaluate(
     points = _points(marks, "probability", index)
     if (points.scan < 0).any():
         raise ValueError("a mark belongs to a scan that is not in the list")
-    reference = _points(nodules, "diameter_mm", index)
-    irrelevant = _points(excluded, "diameter_mm", index)
-    matching = _match(points, reference, irrelevant, len(listed))
+    reference, irrelevant = (_points(t, "diameter_mm", index) for t in (nodules, excluded))
+    matching = _match(points, reference, irrelevant, len(listed), hit)
     in_list = reference.scan >= 0
     per_scan = np.bincount(reference.scan[in_list], minlength=len(listed))
     events = _events(points, reference, matching)
@@ -197,9 +201,7 @@ def evaluate(
     at_rates = replicates[:, ::RATE_STEP]
     band = interval(replicates)
     lower, upper = interval(at_rates.mean(axis=1))
-    found = matching.nodule_mark >= 0
-    probability = np.full(len(found), np.nan)
-    probability[found] = points.value[matching.nodule_mark[found]]
+    probability = _credited(points, matching)
     return FrocResult(
         scans=listed,
         n_nodules=int(in_list.sum()),
@@ -244,6 +246,14 @@ def sensitivity_at(curve: Curve, rates: ArrayLike) -> Floats:
     return np.asarray(np.interp(np.asarray(rates, float), curve.fp_per_scan, curve.sensitivity))
 
 
+def _credited(marks: Points, matching: _Matching) -> Floats:
+    """Probability of the mark that each nodule is credited with; NaN without one."""
+    found = matching.nodule_mark >= 0
+    probability = np.full(len(found), np.nan)
+    probability[found] = marks.value[matching.nodule_mark[found]]
+    return probability
+
+
 def _points(table: Table | None, value: str, index: Mapping[str, int]) -> Points:
     """Columns of a table as arrays; None is an empty table."""
     if table is None:
@@ -256,7 +266,9 @@ def _points(table: Table | None, value: str, index: Mapping[str, int]) -> Points
     return Points(scan, np.stack(numbers[:3], axis=1), numbers[3])
 
 
-def _match(marks: Points, nodules: Points, excluded: Points, n_scans: int) -> _Matching:
+def _match(
+    marks: Points, nodules: Points, excluded: Points, n_scans: int, hit: Hit | None
+) -> _Matching:
     """Apply rules 1 to 5 scan by scan."""
     status = np.full(len(marks.scan), _CAPPED)
     mark_nodule = np.full(len(marks.scan), -1)
@@ -267,12 +279,13 @@ def _match(marks: Points, nodules: Points, excluded: Points, n_scans: int) -> _M
         kept = rows[_within_cap(marks.value[rows])]
         xyz = marks.xyz[kept]
         on_nodule = hits(xyz, nodules.xyz[targets], nodules.value[targets])
+        on_nodule = hit(kept, targets, on_nodule) if hit else on_nodule
         is_hit = on_nodule.any(axis=1)
         on_excluded = hits(xyz, excluded.xyz[others], excluded.value[others]).any(axis=1)
         # The first condition that holds decides: nodules come before excluded findings.
         status[kept] = np.select([is_hit, on_excluded], [_DOUBLE, _DROPPED], _FP)
-        for nodule, hit in zip(targets, on_nodule.T, strict=True):
-            candidates = kept[hit]
+        for nodule, by in zip(targets, on_nodule.T, strict=True):
+            candidates = kept[by]
             if not candidates.size:
                 continue
             best = candidates[np.argmax(marks.value[candidates])]

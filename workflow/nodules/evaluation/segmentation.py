@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.evaluation import names, pairs, sets
+from nodules.findings.overlaps import on_native, shared
 from nodules.findings.size import CLASSES, diameter_class
 from nodules.images import regions
 from nodules.images.geometry import Geometry
@@ -57,13 +58,6 @@ def compare_scan(
             base["diameter_class"] = diameter_class(nodule["diameter_mm"])
             for row in _compare_nodule(own, candidates, native, agreement):
                 yield base | row
-
-
-def on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
-    """A candidate's region on the scan's own grid, where the networks in 3-D draw it."""
-    box = regions.box(rows)
-    drawn_there = rows["grid"].iloc[0] == "native"
-    return box if drawn_there else masks.transferred(box, slices, native)
 
 
 def has_readers(own: dict[str, Box]) -> bool:
@@ -120,7 +114,7 @@ def _compare_nodule(
 ) -> Iterator[dict[str, Any]]:
     reference = own["readers"]
     for system, boxes in candidates.items():
-        touching = [number for number, box in boxes.items() if _overlaps(box, reference)]
+        touching = [number for number, box in boxes.items() if shared(box, reference)]
         found = _union([boxes[number] for number in touching], reference)
         yield {"comparison": system, "reader": 0, "candidates": touching} | _measure(
             found, reference, native
@@ -157,19 +151,6 @@ def _readers(own: dict[str, Box]) -> dict[int, Box]:
     """A nodule's masks by reader number."""
     prefix = "reader_"
     return {int(k.removeprefix(prefix)): own[k] for k in sorted(own) if k.startswith(prefix)}
-
-
-def _overlaps(one: Box, other: Box) -> bool:
-    """Whether two masks share a voxel."""
-    low = np.maximum(one[1], other[1])
-    high = np.minimum(np.add(one[1], one[0].shape), np.add(other[1], other[0].shape))
-    if (high <= low).any():
-        return False
-    parts = [
-        mask[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]
-        for mask, corner in (one, other)
-    ]
-    return bool((parts[0] & parts[1]).any())
 
 
 def _union(boxes: Sequence[Box], reference: Box) -> Box:

@@ -1,4 +1,4 @@
-"""Label volumes as NIfTI-1 files on the grid of a scan as it was stored.
+"""Label volumes, and scans made here, as NIfTI-1 files on the grid of a scan as it was stored.
 
 Source: the header file nifti1.h of the NIfTI Data Format Working Group.
 """
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from nodules.base.files import write_bytes
 from nodules.images.geometry import Geometry
 
-UINT16, SCANNER, MILLIMETRES = 512, 1, 2
+TYPES = {np.dtype("<u2"): 512, np.dtype("<i2"): 4}
+SCANNER, MILLIMETRES = 1, 2
 TO_RAS = np.diag([-1.0, -1.0, 1.0])
 DESCRIPTION = b"nodule findings; research only"
 
@@ -28,14 +29,23 @@ def in_stored_order(labels: NDArray[Any], stored: Geometry) -> NDArray[Any]:
     return labels[::fz, ::fy, ::fx].transpose(np.argsort(permutation))
 
 
-def write(path: str | os.PathLike[str], labels: NDArray[np.uint16], grid: Geometry) -> None:
-    """Write labels (z, y, x) on their grid as .nii.gz, whole or not at all; equal ones equally."""
-    header = _header(grid)
-    voxels = np.ascontiguousarray(labels, "<u2").tobytes()
-    write_bytes(path, gzip.compress(header + b"\0" * 4 + voxels, 3, mtime=0))
+def write(
+    path: str | os.PathLike[str],
+    voxels: NDArray[np.uint16] | NDArray[np.int16],
+    grid: Geometry,
+    description: bytes = DESCRIPTION,
+) -> None:
+    """Write labels, or HU (z, y, x) on their grid as .nii.gz, whole or not at all.
+
+    Equal ones are written equally. description: at most 79 bytes.
+    """
+    element = np.dtype("<i2" if voxels.dtype == np.int16 else "<u2")
+    header = _header(grid, TYPES[element], description)
+    content = np.ascontiguousarray(voxels, element).tobytes()
+    write_bytes(path, gzip.compress(header + b"\0" * 4 + content, 3, mtime=0))
 
 
-def _header(grid: Geometry) -> bytes:
+def _header(grid: Geometry, kind: int, description: bytes) -> bytes:
     """The 348 bytes of a header; the place stands in the sform, as in the input's own."""
     nz, ny, nx = grid.shape
     axes, origin = TO_RAS @ grid.axes, TO_RAS @ grid.origin
@@ -43,11 +53,11 @@ def _header(grid: Geometry) -> bytes:
     header = bytearray(348)
     struct.pack_into("<i", header, 0, 348)
     struct.pack_into("<8h", header, 40, 3, nx, ny, nz, 1, 1, 1, 1)
-    struct.pack_into("<2h", header, 70, UINT16, 16)
+    struct.pack_into("<2h", header, 70, kind, 16)
     struct.pack_into("<8f", header, 76, 1.0, dx, dy, dz, 0.0, 0.0, 0.0, 0.0)
     struct.pack_into("<3f", header, 108, 352.0, 1.0, 0.0)
     struct.pack_into("<b", header, 123, MILLIMETRES)
-    header[148 : 148 + len(DESCRIPTION)] = DESCRIPTION
+    header[148 : 148 + len(description)] = description
     struct.pack_into("<2h", header, 252, 0, SCANNER)
     rows = np.column_stack([axes, origin])
     struct.pack_into("<12f", header, 280, *rows.ravel())

@@ -74,8 +74,20 @@ def read_with_stored(
     path: str | os.PathLike[str],
 ) -> tuple[NDArray[np.int16], Geometry, Geometry]:
     """As `read_volume`; then the grid of the voxels in the order in which they are stored."""
+    values, stored = read_values(path)
+    return *in_patient_order(as_hu(values, str(path)), stored), stored
+
+
+def read_values(
+    path: str | os.PathLike[str], channel: int | None = None
+) -> tuple[NDArray[Any], Geometry]:
+    """The voxels as the file means them, of any type and in its order (z, y, x), and their grid.
+
+    channel: which volume of a 4-D file, from 0 on; a 3-D file has channel 0 alone. None refuses
+    4-D files. Raises FileDefect as `read_volume` does.
+    """
     with _opened(Path(path)) as stream:
-        header = _header(stream.read(HEADER_BYTES), str(path))
+        header = _header(stream.read(HEADER_BYTES), str(path), channel)
         nz, ny, nx = header.geometry.shape
         end = header.offset + nz * ny * nx * header.element.itemsize
         # No more than the header tells of: a small file may unpack to a disk full.
@@ -87,7 +99,7 @@ def read_with_stored(
     values = stored.reshape(nz, ny, nx)
     if (header.slope, header.intercept) != (1.0, 0.0):
         values = values * header.slope + header.intercept
-    return *in_patient_order(as_hu(values, str(path)), header.geometry), header.geometry
+    return values, header.geometry
 
 
 @contextlib.contextmanager
@@ -105,12 +117,16 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise FileDefect(str(path), f"cannot be read ({reason})", AGAIN) from error
 
 
-def _header(content: bytes, place: str) -> Header:
-    """The header of a NIfTI-1 or NIfTI-2 file of either byte order."""
+def _header(content: bytes, place: str, channel: int | None) -> Header:
+    """The header of a NIfTI-1 or NIfTI-2 file of either byte order, of one of its volumes."""
     fields = _fields(content, place)
     dim = fields["dim"]
-    if not 3 <= dim[0] <= 7 or (dim[4 : dim[0] + 1] > 1).any():
+    several = int(dim[4]) if dim[0] >= 4 and channel is not None else 1
+    if not 3 <= dim[0] <= 7 or (dim[4 + (several > 1) : dim[0] + 1] > 1).any():
         raise FileDefect(place, "it is not one 3-D volume", "Store the scan as one 3-D volume.")
+    if (channel or 0) >= several:
+        reason = f"it has no channel {channel}, but {several}, counted from 0"
+        raise FileDefect(place, reason, "Name one that it has in dataset.channel.")
     nx, ny, nz = (int(n) for n in dim[1:4])
     if min(nx, ny, nz) < 1 or nx * ny * nz > MAX_VOXELS:
         raise FileDefect(place, f"its size {nx} x {ny} x {nz} is absurd for a chest CT", AGAIN)
@@ -126,7 +142,9 @@ def _header(content: bytes, place: str) -> Header:
         raise FileDefect(place, f"its voxels begin at byte {offset:.0f}, which is absurd", AGAIN)
     geometry = _geometry(fields, (nz, ny, nx), place)
     element = np.dtype(("<" if fields["dim"].dtype.str[0] == "<" else ">") + TYPES[code])
-    return Header(geometry, element, max(int(offset), fields["size"][0]), slope, intercept)
+    first = max(int(offset), fields["size"][0])
+    first += (channel or 0) * nx * ny * nz * element.itemsize
+    return Header(geometry, element, first, slope, intercept)
 
 
 def _fields(content: bytes, place: str) -> dict[str, NDArray]:

@@ -77,10 +77,25 @@ ALL = (
     " of the folds' networks, since no scan is left to judge it by"
 )
 FOLDS = "the networks of all folds, their answers averaged"
-INTENDED_USE = (
-    "Research on lung nodules in chest CT: candidates for a reader to look at. Not a medical"
+RESEARCH = (
+    "Research on {}: candidates for a reader to look at. Not a medical"
     " device: not for diagnosis, treatment or any decision about a patient."
 )
+INTENDED_USE = RESEARCH.format("lung nodules in chest CT")
+
+
+def about(units: str, words: Mapping[str, Any]) -> dict[str, str]:
+    """What the manifest of a data set with words of its own says otherwise; nothing for others.
+
+    Raises UserError where its values are no HU, which is all that a model is ever shown.
+    """
+    if units != "hu":
+        raise UserError(
+            f"dataset.units {units}: a model file is for `luna16 predict`, which reads CT in HU, so"
+            " none is written. Use the networks in results/models."
+        )
+    named = f"{words['lesions']} ({words['organ']}) in CT" if words else ""
+    return {"intended_use": RESEARCH.format(named)} if named else {}
 
 
 def networks_of(models: Iterable[str | Path], system: System) -> list[dict[str, Any]]:

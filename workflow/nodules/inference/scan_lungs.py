@@ -16,10 +16,10 @@ from nodules.base.files import UserError, write_array
 from nodules.images.geometry import Geometry
 from nodules.inference.ensemble import Ensemble
 from nodules.inference.lungs import probability
-from nodules.prepare import held, lung_masks, lungs
+from nodules.prepare import held, lung_masks, lungs, region
 from nodules.prepare.lung_search import Lungs
 
-WAYS = (*lungs.METHODS, lung_masks.GIVEN, lung_masks.UNET)
+WAYS = (*lungs.METHODS, lung_masks.GIVEN, lung_masks.UNET, region.BODY, region.WHOLE)
 ROLE = "lungs"  # of networks in a model
 OTHERWISE = lungs.volume.__name__
 WITHOUT_MASK = (

@@ -1,8 +1,8 @@
 """A scan's lungs by whatever method the config names: `of_scan` is the one way to ask for them.
 
 `volume` and `slice_kmeans` need the scan alone; `given` reads the mask that lies beside the scans,
-`unet` what a network has answered. A rule hands the files of the latter two on as they come from
-`lung_source` (common.smk).
+`unet` what a network has answered. Other organs have a region instead (`region`). A rule hands the
+files on as they come from `lung_source` (common_lungs.smk).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from nodules.base.files import UserError, open_array
 from nodules.datasets.lung_masks import read_mask
 from nodules.images.geometry import Geometry
-from nodules.prepare import lung_grid, lung_search, lungs
+from nodules.prepare import lung_grid, lung_search, lungs, region
 from nodules.prepare.lung_search import Lungs
 from nodules.prepare.lungs import Bools, Spacing, Volume
 
@@ -29,8 +29,11 @@ def of_scan(
     volume: int16 HU (z, y, x) on `geometry`. source: for `given` the mask's header (and voxels),
     for `unet` the network's answer. A given mask is used as it is, whatever speaks against it;
     what the other methods find is looked for anew by its density where it cannot be right.
+    For the regions of other organs (`region.METHODS`) what is said of lungs is said of them.
     Raises UserError where `source` does not fit.
     """
+    if method in region.METHODS:
+        return region.of_scan(method, volume, geometry, *source[:1])
     if method == GIVEN:
         mask = read_mask(source[0], geometry)
         judged = lung_search.plausibility(mask, volume, geometry)

@@ -59,6 +59,8 @@ class Plausibility(NamedTuple):
     @property
     def statement(self) -> str:
         """One sentence: the reason, or the measures."""
+        if self.left != self.left:  # of a region that is no lung
+            return f"{self.litres:.2f} litres over {self.extent_mm:.0f} mm, median {self.hu:.0f}."
         return self.reason or (
             f"Lungs of {self.litres:.2f} litres over {self.extent_mm:.0f} mm, "
             f"{self.left:.0%} of them on the left, {self.body_share:.0%} of the body there, "

@@ -3,7 +3,7 @@
 Every mask is a boolean box (z, y, x) and the grid index of its first voxel, its corner.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +42,17 @@ def draw_scan(
     contours: pd.DataFrame,
     labels: NDArray[np.integer] | None = None,
     agreement: float = 0.5,
+    joined: Callable[[Labelled, Geometry, pd.DataFrame], Fit] = fit,
 ) -> Drawn:
     """All masks of one scan's reference nodules, on the native and on the slices grid.
 
     stored: the scan's grid as on disk; slices: the grid of its stored slices.
     nodules, contours: the scan's rows of the tables of these names.
-    labels: nodule label volume on the native grid; a nodule of which it holds a label that fits
-    (`labels.fit`) is taken from it and not from the readers.
+    labels: nodule label volume on the native grid; a nodule that has a label by `joined`, which is
+    `labels.fit` unless labels are known to be numbered, is taken from it and not from the readers.
     """
     native, _, _ = stored.reoriented()
-    by_label = Fit() if labels is None else fit(Labelled.of_volume(labels), native, nodules)
+    by_label = Fit() if labels is None else joined(Labelled.of_volume(labels), native, nodules)
     outlined = _outlined(stored, native, nodules, contours)
     rows: list[dict[str, Any]] = []
     sources: dict[int, str] = {}
@@ -61,6 +62,7 @@ def draw_scan(
         truth, sources[nodule] = ball, "sphere"
         if nodule in by_label.boxes:
             truth, sources[nodule] = by_label.boxes[nodule], "labels"
+            each = [truth] if by_label.single else each
         elif each:
             truth, sources[nodule] = (
                 (consensus([m for m, _ in each], agreement), each[0][1]),

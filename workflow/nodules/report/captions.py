@@ -6,8 +6,9 @@ from typing import Any
 
 from nodules.evaluation.names import OUT_OF_FOLD, SETS
 from nodules.evaluation.runs import labelled
-from nodules.report import lookup
+from nodules.report import lookup, words
 from nodules.report.catalogue import TITLES
+from nodules.report.words import Words
 from nodules.stats.bootstrap import FEWEST
 
 BANDS = "{resamples:,} bootstrap resamples of whole scans (95 %, percentiles by rank)"
@@ -120,15 +121,25 @@ class Caption:
 
 @dataclass(frozen=True)
 class Source:
-    """What captions of one job's figures share. small: whether Mask R-CNN is a small baseline."""
+    """What captions of one job's figures share.
+
+    small: whether Mask R-CNN is a small baseline. words: those of `report.words`, if not ours.
+    """
 
     resamples: int
     small: bool = False
+    words: Mapping[str, Any] | None = None
+
+    @property
+    def told(self) -> Words | None:
+        """The data set's own words, if it has any."""
+        return words.of(self.words)
 
     def caption(self, name: str, n: str) -> Caption:
         """The caption of a figure. n: over what it is drawn, in words."""
         text = f"{WORDS[name].format(resamples=self.resamples)} {n}."
-        return Caption(name, labelled(TITLES[name], self.small), labelled(text, self.small))
+        both = (labelled(said, self.small) for said in (TITLES[name], text))
+        return Caption(name, *(words.in_text(self.told, said) for said in both))
 
 
 def counted(name: str, **counts: int) -> str:

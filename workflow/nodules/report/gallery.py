@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from nodules.datasets.folds import TEST_FOLD
 from nodules.evaluation.names import TEST, part_name
-from nodules.evaluation.segmentation import on_native
 from nodules.findings.hits import hits
+from nodules.findings.overlaps import on_native
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.prepare import masks
@@ -24,6 +24,7 @@ LINE = 52  # letters of a UID in a line
 CASE = ["part", "seriesuid", "nodule", "candidate", "x", "y", "z", "diameter_mm", "confidence"]
 
 Mask = NDArray[np.bool_]
+Found = set[tuple[str, int]]  # scan and number of nodules
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Scan:
     """A scan on its native grid: HU (z, y, x), and masks with the places of their first voxels.
 
     consensus: of each nodule; readers: each reader's, of each nodule; found: of each candidate.
+    window: HU shown as black and white.
     """
 
     voxels: NDArray[np.int16]
@@ -38,6 +40,7 @@ class Scan:
     consensus: Mapping[int, Box]
     readers: Mapping[int, list[Box]]
     found: Mapping[int, Box]
+    window: tuple[float, float] = planes.WINDOW
 
 
 @dataclass(frozen=True)
@@ -69,16 +72,19 @@ def part_of(folds: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def cases(kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
+def cases(
+    kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, found_by: Found | None = None
+) -> pd.DataFrame:
     """All cases of a kind in cross-validation, with the columns CASE; in the test where no other.
 
     candidates: table `classified` with a column `part`; nodules: table `nodules`, with `part`.
     Hits fall in confidence, misses in diameter, false alarms in confidence. The diameter of hits
     and misses is the annotated one, that of false alarms unknown (NaN).
+    found_by: scans and numbers of the nodules found, where overlap decides; else by distance.
     """
-    found = {"hits": _hits, "misses": _misses, "false_alarms": _false_alarms}[kind](
-        candidates, nodules
-    )
+    chosen = {"hits": _hits, "misses": _misses, "false_alarms": _false_alarms}[kind]
+    missed = kind == "misses" and found_by is not None
+    found = _unfound(nodules, found_by or set()) if missed else chosen(candidates, nodules)
     leading = found[found["part"] != TEST]
     return (leading if len(leading) else found).reset_index(drop=True)
 
@@ -97,6 +103,7 @@ def opened(
     found: pd.DataFrame,
     slices: Geometry,
     kind: str,
+    window: tuple[float, float] = planes.WINDOW,
 ) -> Scan:
     """A scan with its masks. truth, found: tables `regions` of its nodules and of its candidates.
 
@@ -114,6 +121,7 @@ def opened(
         {int(number): regions.box(rows) for number, rows in chosen.groupby("region")},
         readers,
         {int(n): on_native(rows, slices, grid) for n, rows in found.groupby("region")},
+        window,
     )
 
 
@@ -122,6 +130,12 @@ def dice(table: pd.DataFrame, detector: str) -> dict[tuple[str, int], float]:
     own = table[table["comparison"] == detector]
     keys = zip(own["seriesuid"], own["nodule"], strict=True)
     return dict(zip(keys, own["dice"].astype(float), strict=True))
+
+
+def found(table: pd.DataFrame, detector: str) -> Found:
+    """Nodules that a candidate of a detector overlaps; table `segmentation`."""
+    own = table[(table["comparison"] == detector) & (table["detected"] > 0)]
+    return set(zip(own["seriesuid"], own["nodule"].astype(int), strict=True))
 
 
 def case(
@@ -167,7 +181,7 @@ def _views(
 
         yield View(
             plane,
-            plane.grey(scan.voxels),
+            plane.grey(scan.voxels, scan.window),
             shown(list(scan.consensus.values())),
             shown(scan.readers.get(int(row["nodule"]), [])),
             shown([own] if own is not None else []),
@@ -227,7 +241,17 @@ def _misses(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
     for uid, own in nodules.groupby("seriesuid"):
         found = hits(marks.get(uid, ()), own[["x", "y", "z"]], own["diameter_mm"])
         missed[own.index] = ~found.any(axis=0)
-    left = nodules[missed].assign(candidate=0, confidence=np.nan)
+    return _as_missed(nodules[missed])
+
+
+def _unfound(nodules: pd.DataFrame, found: Found) -> pd.DataFrame:
+    """Nodules that are not among those found, by falling diameter."""
+    keys = zip(nodules["seriesuid"], nodules["nodule"], strict=True)
+    return _as_missed(nodules[[key not in found for key in keys]])
+
+
+def _as_missed(nodules: pd.DataFrame) -> pd.DataFrame:
+    left = nodules.assign(candidate=0, confidence=np.nan)
     return left.sort_values(["diameter_mm", "seriesuid", "nodule"], ascending=[False, True, True])[
         CASE
     ]

@@ -1,4 +1,4 @@
-"""Axial, coronal and sagittal views of a scan around a point, in a lung window, to scale.
+"""Axial, coronal and sagittal views of a scan around a point, in a window, to scale.
 
 Arrays are (z, y, x) on the scan's native grid, z from feet to head; a view has as many pixels along
 each side as VIEW_PX and shows VIEW_MM, rows from the patient's front or head down.
@@ -37,9 +37,9 @@ class Plane:
     mm: tuple[float, float]
     sides: tuple[str, str]
 
-    def grey(self, voxels: NDArray[np.int16]) -> Image:
-        """Its grey values, 0 to 255, of a scan's HU."""
-        return grey(np.take(voxels, self.index, self.axis), self.centre, self.mm)
+    def grey(self, voxels: NDArray[np.int16], window: tuple[float, float] = WINDOW) -> Image:
+        """Its grey values, 0 to 255, of a scan's HU within a window."""
+        return grey(np.take(voxels, self.index, self.axis), self.centre, self.mm, window)
 
     def inside(self, box: Box, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
         """Where a mask of a scan of that shape lies in it."""
@@ -65,9 +65,14 @@ def through(point: ArrayLike, grid: Geometry) -> Iterator[Plane]:
     yield Plane("sagittal", 2, planes[2], (z, y), (-mm_z, mm_y), ("A", "P"))
 
 
-def grey(hu: NDArray[np.int16], centre: tuple[float, float], mm: tuple[float, float]) -> Image:
-    """Grey values (VIEW_PX, VIEW_PX) of a plane's HU around a point, in the lung window."""
-    low, high = WINDOW
+def grey(
+    hu: NDArray[np.int16],
+    centre: tuple[float, float],
+    mm: tuple[float, float],
+    window: tuple[float, float] = WINDOW,
+) -> Image:
+    """Grey values (VIEW_PX, VIEW_PX) of a plane's HU around a point, in a window."""
+    low, high = window
     shown = np.clip((hu.astype(np.float32) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
     return _view(np.ascontiguousarray(shown), centre, mm, cv2.INTER_LINEAR)
 

@@ -26,6 +26,7 @@ from nodules.base.files import atomic, write_text
 from nodules.evaluation.names import SETS, Entry, Pair
 from nodules.evaluation.runs import labelled
 from nodules.report.captions import Caption, Source
+from nodules.report.words import Words
 from nodules.stats.bootstrap import FEWEST
 
 P = ParamSpec("P")
@@ -156,7 +157,8 @@ def save_all(
 ) -> None:
     """Save figures, each with what it is drawn over in words, to the paths of their names."""
     for name, (figure, n) in drawn.items():
-        save(relabel(figure, source.small), paths[name], source.caption(name, n))
+        shown = in_words(relabel(figure, source.small), source.told)
+        save(shown, paths[name], source.caption(name, n))
 
 
 def _finish(path: Path, caption: Caption | None) -> None:
@@ -171,19 +173,29 @@ def _finish(path: Path, caption: Caption | None) -> None:
 
 def relabel(figure: Figure, small: bool) -> Figure:
     """The figure, Mask R-CNN in it called a small baseline where it is one."""
+    return _retold(figure, lambda text: labelled(text, small))
+
+
+def in_words(figure: Figure, words: Words | None) -> Figure:
+    """The figure in a data set's own words."""
+    return _retold(figure, words.told) if words else figure
+
+
+def _retold(figure: Figure, told: Callable[[str], str]) -> Figure:
+    """The figure with every text in it as `told` says it."""
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
-        text.set_text(labelled(text.get_text(), small))
+        text.set_text(told(text.get_text()))
     for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
         said = axis.get_major_formatter()
         if isinstance(said, FuncFormatter):  # labels that were given, not made of numbers
-            axis.set_major_formatter(_relabelled(said, small))
+            axis.set_major_formatter(_formatter(said, told))
     return figure
 
 
-def _relabelled(said: FuncFormatter, small: bool) -> FuncFormatter:
-    """A formatter that says the same of ticks, Mask R-CNN called what it is."""
-    return FuncFormatter(lambda x, place: labelled(str(said(x, place)), small))
+def _formatter(said: FuncFormatter, told: Callable[[str], str]) -> FuncFormatter:
+    """A formatter that says the same of ticks in other words."""
+    return FuncFormatter(lambda x, place: told(str(said(x, place))))
 
 
 def of_set(system: Entry, name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from nodules.report import plotting
 from nodules.report.gallery import Case, Mask, View
 from nodules.report.planes import VIEW_MM, VIEW_PX, WINDOW_TEXT
 
+LUNG_WINDOW = f"CT, lung window {WINDOW_TEXT}"
 BAR_MM = 10.0
 PER_ROW = 2  # cases, three planes each
 ROW, HEAD = 1.8, 0.62  # inches
@@ -45,14 +46,19 @@ OVER_CT: list[AbstractPathEffect] = [withStroke(linewidth=1.6, foreground="black
 
 
 @plotting.styled
-def draw(kind: str, cases: Sequence[Case], total: int, detector: str) -> Figure:
-    """Cases of one kind, of so many in all, each in three planes with its numbers below."""
+def draw(
+    kind: str, cases: Sequence[Case], total: int, detector: str, window: str = LUNG_WINDOW
+) -> Figure:
+    """Cases of one kind, of so many in all, each in three planes with its numbers below.
+
+    window: what is said of the grey values.
+    """
     rows = max(1, -(-len(cases) // PER_ROW))
     figure = Figure(figsize=(plotting.WIDTH, HEAD + rows * ROW))
     heading = following(HEADINGS[kind], detector)
     shown = f"{len(cases):,} of {total:,}"
     _place_text(figure, 0, 0.03, f"{heading} ({shown})", weight="bold", size=8)
-    _place_text(figure, 0, 0.19, f"CT, lung window {WINDOW_TEXT}; bars: {BAR_MM:g} mm")
+    _place_text(figure, 0, 0.19, f"{window}; bars: {BAR_MM:g} mm")
     _legend(figure, detector)
     for number, case in enumerate(cases):
         _draw_case(figure, case, number // PER_ROW, number % PER_ROW)

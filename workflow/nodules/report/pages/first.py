@@ -1,12 +1,13 @@
 """The first page of a run: what was run on what, what came out, and where everything is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
+from nodules.base.configuration_dataset import PHANTOMS
 from nodules.evaluation import names
 from nodules.evaluation.metrics import MALIGNANCY as MALIGNANT
 from nodules.evaluation.metrics import MEASURES, RATE_POINTS
@@ -53,6 +54,7 @@ class Run:
     folds: pd.DataFrame
     commit: str
     files: Files
+    left_out: Sequence[str] = ()
 
     @property
     def system(self) -> str:
@@ -158,7 +160,7 @@ def _wanted(run: Run) -> Iterator[Number]:
 
 def _header(run: Run) -> Markup:
     said = [tag("h1", TITLE)]
-    if run.config["data"]["source"] == "phantom":
+    if run.config["data"]["source"] in PHANTOMS:
         said.append(tag("p", tag("strong", PHANTOM, class_="badge")))
     return tag("header", *said)
 
@@ -258,7 +260,7 @@ def _about(run: Run) -> Markup:
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     config, fold = run.config, run.folds["fold"]
     tested = int((fold == -1).sum())
-    kind = "built-in phantom scans" if config["data"]["source"] == "phantom" else "LUNA16 scans"
+    kind = "built-in phantom scans" if config["data"]["source"] in PHANTOMS else "LUNA16 scans"
     n_nodules = int(run.folds["n_nodules"].sum())
     yield "Data", f"{int((fold >= -1).sum()):,} {kind}, {n_nodules:,} nodules"
     division = f"{SETS[names.OUT_OF_FOLD].name} in {fold[fold >= 0].nunique()} folds"
@@ -274,6 +276,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
         epochs = f"{own['epochs']} epoch{'' if own['epochs'] == 1 else 's'}"
         small = f": a {SMALL}, not a measure of the method" if is_small(own) else ""
         yield "Beside them", f"{names.MASKRCNN}, {own['backbone']}, {epochs}{small}"
+    if run.left_out:
+        yield "Left out", ", ".join(run.left_out) + "; report/run.html says why"
     yield "Settings", _chosen(config)
     yield "Seed", str(config["seed"])
     yield "Code", run.commit

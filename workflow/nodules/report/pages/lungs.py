@@ -7,6 +7,7 @@ import pandas as pd
 
 from nodules.evaluation.names import UNET
 from nodules.report.pages.page import Page
+from nodules.report.words import REGIONS
 
 GIVEN = "given"  # the method that uses lung masks as they are
 METHOD_WORDS = {
@@ -19,8 +20,15 @@ METHOD_WORDS = {
 }
 
 
-def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame) -> None:
-    """Add it to a page. Tables `lungs` and `lung_agreement`, which may be empty."""
+def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame, region: str = "") -> None:
+    """Add it to a page. Tables `lungs` and `lung_agreement`, which may be empty.
+
+    region: the organ that was looked at instead, of which there is less to say.
+    """
+    if len(lungs) and lungs["method"].isin(list(REGIONS)).all():
+        page.heading("Region")
+        page.text(_region(lungs, region))
+        return
     page.heading("Lungs")
     page.text(_lungs_found(lungs))
     odd = lungs[lungs["objection"] != ""]
@@ -30,6 +38,16 @@ def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame) -> None:
         page.text(_agreement_text(agreement))
         rows = [_agreement_row(row) for row in summary(agreement)]
         page.table(rows, numbers=["scans", "median Dice", "least Dice"])
+
+
+def _region(lungs: pd.DataFrame, organ: str) -> str:
+    """Where lesions were looked for, and how large that is."""
+    low, middle, high = lungs["litres"].quantile([0, 0.5, 1])
+    where = REGIONS[lungs["method"].iloc[0]]
+    return (
+        f"Organ: {organ}. Nodules were looked for in {where} of {len(lungs):,} scans, {low:.2f} to"
+        f" {high:.2f} litres (median {middle:.2f})."
+    )
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:

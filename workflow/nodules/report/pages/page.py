@@ -11,6 +11,7 @@ from typing import Any
 from nodules.base.files import write_text
 from nodules.report.pages import style
 from nodules.report.pages.markup import slug
+from nodules.report.words import Words, in_html
 
 
 class Page:
@@ -100,9 +101,9 @@ class Page:
             + "\n</main>\n</body>\n</html>\n"
         )
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the page, whole or not at all."""
-        write_text(path, self.html())
+    def write(self, path: str | os.PathLike[str], words: Words | None = None) -> None:
+        """Write the page, in a data set's own words, whole or not at all."""
+        write_text(path, in_html(words, self.html()))
 
 
 def head(title: str, css: str) -> str:

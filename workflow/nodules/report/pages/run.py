@@ -17,10 +17,12 @@ def scans(
     folds: pd.DataFrame,
     lungs: pd.DataFrame,
     agreement: pd.DataFrame,
+    region: str = "",
 ) -> Page:
     """The page of scans used and skipped.
 
     Tables `scans`, `defects`, `folds`, and all `lungs` and `lung_agreement`; this may be empty.
+    region: the organ whose region stands in the place of lungs, if one does.
     """
     page = Page("Scans used and skipped")
     used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
@@ -48,7 +50,7 @@ def scans(
             for row in defects.itertuples()
         ]
     )
-    lung_part.add(page, lungs, agreement)
+    lung_part.add(page, lungs, agreement, region)
     page.heading("Folds")
     page.text("A fold is the set of scans that its networks have not seen; test is held out.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
@@ -57,8 +59,17 @@ def scans(
     return page
 
 
-def run(config: str, versions: Mapping[str, str], commit: str, data_hash: str) -> Page:
-    """The page of the run: commit, hash of the data, config as YAML, versions of the software."""
+def run(
+    config: str,
+    versions: Mapping[str, str],
+    commit: str,
+    data_hash: str,
+    left_out: Mapping[str, str] | None = None,
+) -> Page:
+    """The page of the run: commit, hash of the data, config as YAML, versions of the software.
+
+    left_out: stages that the data set cannot have, and why.
+    """
     page = Page("Config and versions of this run")
     page.table(
         [
@@ -66,6 +77,9 @@ def run(config: str, versions: Mapping[str, str], commit: str, data_hash: str) -
             {"what": "SHA-256 over the hashes of all scans used", "value": data_hash},
         ]
     )
+    if left_out:
+        page.heading("Stages left out")
+        page.table([{"stage": stage, "why": why} for stage, why in left_out.items()])
     page.heading("Config")
     page.text("As the run was started, all keys filled in. seed is the one seed of everything.")
     page.code(config)

@@ -1,0 +1,54 @@
+"""Hits by overlap: what a system's marks touch, from the table of segmentations."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nodules.evaluation.froc import Bools, Hit, Ints, Table
+from nodules.evaluation.names import MASKS, SYSTEMS
+
+TOUCHED = "touched"  # column of marks: numbers of the lesions that the mark's mask overlaps
+MASKED = "masked"  # column of nodules: whether a lesion has a mask that can be overlapped
+
+
+def drawn_by(system: str) -> str:
+    """Key of the mask that a system's marks have; "" where they are places alone."""
+    drawing = [key for key in SYSTEMS[system].networks if key in MASKS and MASKS[key].regions]
+    return drawing[-1] if drawing else ""
+
+
+def with_touched(marks: pd.DataFrame, segmentation: pd.DataFrame, system: str) -> pd.DataFrame:
+    """A system's marks with column TOUCHED; as they are where they are places alone.
+
+    segmentation: the table of this name, of all sets.
+    """
+    drawing = drawn_by(system)
+    if not drawing:
+        return marks
+    touched: dict[tuple[str, int], list[int]] = {}
+    for row in segmentation[segmentation["comparison"] == drawing].itertuples():
+        for candidate in row.candidates:
+            touched.setdefault((row.seriesuid, int(candidate)), []).append(int(row.nodule))
+    keys = zip(marks["seriesuid"], marks["candidate"], strict=True)
+    return marks.assign(**{TOUCHED: [tuple(touched.get(key, ())) for key in keys]})
+
+
+def with_masked(nodules: pd.DataFrame, segmentation: pd.DataFrame) -> pd.DataFrame:
+    """Table `nodules` with column MASKED."""
+    known = set(zip(segmentation["seriesuid"], segmentation["nodule"].astype(int), strict=True))
+    keys = zip(nodules["seriesuid"], nodules["nodule"], strict=True)
+    return nodules.assign(**{MASKED: [key in known for key in keys]})
+
+
+def overlapping(marks: Table, nodules: Table) -> Hit:
+    """The rule by which a lesion with a mask is hit by what overlaps it, others by distance."""
+    touched: Any = marks[TOUCHED]
+    numbers, masked = np.asarray(nodules["nodule"]), np.asarray(nodules[MASKED], bool)
+
+    def hit(rows: Ints, targets: Ints, by_distance: Bools) -> Bools:
+        found = [[numbers[target] in touched[row] for target in targets] for row in rows]
+        over = np.array(found, bool).reshape(by_distance.shape)
+        return np.where(masked[targets], over, by_distance)
+
+    return hit

@@ -1,0 +1,75 @@
+"""Which candidates share voxels with which lesions: what a hit is where `scoring.hit` is overlap.
+
+Masks are boxes (z, y, x) on the scan's own grid.
+"""
+
+import numpy as np
+import pandas as pd
+
+from nodules.images import regions
+from nodules.images.geometry import Geometry
+from nodules.prepare import masks
+from nodules.prepare.masks import Box
+
+
+def on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
+    """A candidate's region on the scan's own grid, where the networks in 3-D draw it."""
+    box = regions.box(rows)
+    drawn_there = rows["grid"].iloc[0] == "native"
+    return box if drawn_there else masks.transferred(box, slices, native)
+
+
+def shared(one: Box, other: Box) -> int:
+    """Number of voxels that two masks share."""
+    low = np.maximum(one[1], other[1])
+    high = np.minimum(np.add(one[1], one[0].shape), np.add(other[1], other[0].shape))
+    if (high <= low).any():
+        return 0
+    parts = [
+        mask[tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))]
+        for mask, corner in (one, other)
+    ]
+    return int((parts[0] & parts[1]).sum())
+
+
+def of_scan(
+    uid: str, truth: pd.DataFrame, found: pd.DataFrame, slices: Geometry, native: Geometry
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every candidate of a scan with each lesion that it shares voxels with, and the lesions asked.
+
+    truth, found: the scan's tables `regions` of its reference masks and of its candidates. Returns
+    the columns seriesuid, candidate, nodule, voxels; and seriesuid, nodule of lesions with a mask.
+    """
+    of_kind = regions.select(truth, "readers", "native")
+    lesions = {int(number): regions.box(rows) for number, rows in of_kind.groupby("region")}
+    candidates = {
+        int(number): on_native(rows, slices, native) for number, rows in found.groupby("region")
+    }
+    touching = [
+        (uid, candidate, lesion, voxels)
+        for candidate, own in candidates.items()
+        for lesion, box in lesions.items()
+        if (voxels := shared(own, box))
+    ]
+    return (
+        pd.DataFrame(touching, columns=["seriesuid", "candidate", "nodule", "voxels"]),
+        pd.DataFrame([(uid, number) for number in lesions], columns=["seriesuid", "nodule"]),
+    )
+
+
+def rematched(matches: pd.DataFrame, touching: pd.DataFrame, masked: pd.DataFrame) -> pd.DataFrame:
+    """Table `matches` in which a lesion with a mask is hit by what overlaps it, and nothing else.
+
+    touching: columns seriesuid, candidate, nodule, voxels; of several lesions the one that shares
+    most counts. masked: columns seriesuid, nodule of the lesions with a mask; the others are hit by
+    the official rule, as in `matches`.
+    """
+    known = pd.MultiIndex.from_frame(masked[["seriesuid", "nodule"]])
+    before = pd.MultiIndex.from_frame(matches[["seriesuid", "nodule"]])
+    kept = matches["nodule"].where(~before.isin(known), 0)
+    best = touching.sort_values(["voxels", "nodule"], ascending=[False, True], kind="stable")
+    best = best.drop_duplicates(["seriesuid", "candidate"]).set_index(["seriesuid", "candidate"])
+    place = pd.MultiIndex.from_frame(matches[["seriesuid", "candidate"]])
+    hit = best["nodule"].reindex(place).fillna(0).astype("int64").to_numpy()
+    nodule = np.where(hit > 0, hit, kept)
+    return matches.assign(nodule=nodule, excluded=matches["excluded"] & (nodule == 0))

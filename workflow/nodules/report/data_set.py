@@ -1,0 +1,46 @@
+"""What the report is told of a data set: its own words, and the stages it cannot have.
+
+Runs while the Snakefile is read, so it imports nothing heavy.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodules.datasets.source import SOURCES
+from nodules.report.words import REGIONS
+
+
+def words(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a run, for its rules; nothing where the texts hold as they are."""
+    dataset, source = config["dataset"], config["data"]["source"]
+    own = {name: dataset[name] for name in ("lesion", "lesions", "organ")}
+    usual = own == {"lesion": "nodule", "lesions": "nodules", "organ": "lungs"}
+    overlap = config["scoring"]["hit"] == "overlap"
+    if SOURCES[source].scans and usual and not overlap:
+        return {}
+    data = "built-in phantom scans" if SOURCES[source].made else f"scans ({source})"
+    data = "LUNA16 scans" if source == "luna16" else data
+    return (
+        own
+        | {"overlap": overlap, "ct": dataset["units"] == "hu", "data": data}
+        | {"read": bool(SOURCES[source].scans)}
+    )
+
+
+def left_out(config: Mapping[str, Any]) -> dict[str, str]:
+    """Stages that a data set of another layout than LUNA16's cannot have, and why."""
+    if SOURCES[config["data"]["source"]].scans:
+        return {}
+    said = {
+        "benign or malignant": "the data set has no readers' ratings",
+        "one reader against the others": "the data set has one label volume, not single readers",
+        "LUNA16's false-positive-reduction track": "the data set has no list of places to judge",
+        "growth between two times": "scans are laid together in LUNA16's layout alone",
+        "the exported model, tried on a scan": "it is tried on the phantom chest alone",
+    }
+    if config["region"]["method"] != "lungs":
+        where = REGIONS.get(config["region"]["method"], REGIONS["whole"])
+        said["agreement of several ways to find the region"] = f"the region is {where}"
+    if config["dataset"]["units"] != "hu":
+        said["luna16 predict"] = "it reads CT in HU; these scans' values are scaled by percentiles"
+    return said
