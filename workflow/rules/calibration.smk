@@ -11,6 +11,7 @@ rule evaluate_calibration:
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",
+        overlaps="results/evaluation/segmentation.parquet" if OVERLAP else [],
         code=code("evaluate_calibration"),
     output:
         calibration="results/evaluation/calibration.parquet",

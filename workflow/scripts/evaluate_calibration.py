@@ -2,6 +2,7 @@
 
 from nodules.base import jobs, tables
 from nodules.evaluation import calibration, names
+from nodules.evaluation.overlap_hits import with_masked, with_touched
 
 
 def main(snakemake):
@@ -12,9 +13,15 @@ def main(snakemake):
         source = names.SYSTEMS[key].scores
         marks = tables.read_all(inputs[key], source.table)
         systems[key] = marks.assign(probability=marks[source.score])
+    nodules = tables.read(inputs.nodules, "nodules")
+    if inputs.overlaps:
+        drawn = tables.read(inputs.overlaps, "segmentation")
+        systems = {key: with_touched(marks, drawn, key) for key, marks in systems.items()}
+        nodules = with_masked(nodules, drawn)
     found = calibration.score(
         systems,
-        *(tables.read(inputs[name], name) for name in ("nodules", "excluded", "folds")),
+        nodules,
+        *(tables.read(inputs[name], name) for name in ("excluded", "folds")),
         *(params.bootstrap, params.seed),
     )
     tables.write(snakemake.output.calibration, "calibration", found)

@@ -69,6 +69,16 @@ def test_scores_of_a_run_follow_the_overlap():
     assert (counts["tp"], counts["fp"], counts["fn"], counts["double"]) == (2, 1, 1, 1)
 
 
+def test_matches_follow_the_overlap():
+    given = overlap_hits.with_touched(MARKS, SEGMENTATION, "unet")
+    wanted = overlap_hits.with_masked(NODULES, SEGMENTATION)
+    near = pd.DataFrame(
+        {"seriesuid": MARKS["seriesuid"], "candidate": MARKS["candidate"], "nodule": [0, 1, 2, 1]}
+    ).assign(excluded=False)
+    assert list(overlap_hits.rematched(near, given, wanted)["nodule"]) == [1, 1, 0, 1]
+    assert overlap_hits.rematched(near, MARKS, NODULES) is near
+
+
 @pytest.mark.parametrize(
     ("system", "mask"),
     [

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.datasets import folds as division
-from nodules.evaluation import sets
+from nodules.evaluation import overlap_hits, sets
 from nodules.evaluation.names import TEST
 from nodules.findings.candidate_hits import match
 from nodules.findings.matches import with_matches
@@ -53,13 +53,15 @@ def score(
     """Table `calibration` of detecting systems, by their keys.
 
     systems: table `candidates` of all parts, the system's score as `probability`. A candidate is a
-    nodule where it hits one by the official rule; one that hits only an excluded finding is left
+    nodule where it hits one by the official rule, or by overlap where marks and nodules have the
+    columns of `overlap_hits`; one that hits only an excluded finding is left
     out. Intervals are over scans.
     """
     parts = [tables.frame("calibration")]
     for key, marks in systems.items():
         candidates = tables.frame("candidates", marks[tables.columns("candidates")])
-        matched = with_matches(candidates, match(candidates, nodules, excluded))
+        found = overlap_hits.rematched(match(candidates, nodules, excluded), marks, nodules)
+        matched = with_matches(candidates, found)
         kept = matched[(matched["nodule"] > 0) | ~matched["excluded"]]
         rows = [
             row | {"system": key}

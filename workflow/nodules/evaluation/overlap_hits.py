@@ -7,6 +7,7 @@ import pandas as pd
 
 from nodules.evaluation.froc import Bools, Hit, Ints, Table
 from nodules.evaluation.names import MASKS, SYSTEMS
+from nodules.findings import overlaps
 
 TOUCHED = "touched"  # column of marks: numbers of the lesions that the mark's mask overlaps
 MASKED = "masked"  # column of nodules: whether a lesion has a mask that can be overlapped
@@ -39,6 +40,16 @@ def with_masked(nodules: pd.DataFrame, segmentation: pd.DataFrame) -> pd.DataFra
     known = set(zip(segmentation["seriesuid"], segmentation["nodule"].astype(int), strict=True))
     keys = zip(nodules["seriesuid"], nodules["nodule"], strict=True)
     return nodules.assign(**{MASKED: [key in known for key in keys]})
+
+
+def rematched(matches: pd.DataFrame, marks: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
+    """Table `matches` of a system's marks by overlap; as it is where these have no TOUCHED."""
+    if TOUCHED not in marks:
+        return matches
+    columns = ["seriesuid", "candidate", TOUCHED]
+    touching = marks[columns].explode(TOUCHED).dropna().rename(columns={TOUCHED: "nodule"})
+    masked = nodules.loc[nodules[MASKED], ["seriesuid", "nodule"]]
+    return overlaps.rematched(matches, touching.assign(voxels=1), masked)
 
 
 def overlapping(marks: Table, nodules: Table) -> Hit:
