@@ -105,13 +105,10 @@ COMMON = {"train_unet", "score_detections", "draw_scores", "draw_epochs", "draw_
 COMMON |= {"gather_histories", "summarise_run", "build_report", "train_maskrcnn", "detect_maskrcnn"}
 
 
-ALONE = "detectors=[unet]"  # no other detector to compare with
-
-
 @pytest.mark.workflow
 @pytest.mark.parametrize("tasks", [["presence"], ["malignancy"], ["presence", "malignancy"]])
 def test_each_task_plans_its_own_rules_and_everything_else(tasks, tmp_path):
-    config = ["--config", f"tasks=[{', '.join(tasks)}]", "malignancy={members: 2}", ALONE]
+    config = ["--config", f"tasks=[{', '.join(tasks)}]", "malignancy={members: 2}"]
     done = succeeded(run_workflow(tmp_path, *config, "--dry-run"))
     jobs = jobs_of(done.stdout + done.stderr)
     for name, own in OF_TASK.items():
@@ -122,17 +119,8 @@ def test_each_task_plans_its_own_rules_and_everything_else(tasks, tmp_path):
 
 
 @pytest.mark.workflow
-def test_the_default_has_the_detector_in_3d_beside_the_u_net(tmp_path):
-    done = succeeded(run_workflow(tmp_path, "--dry-run"))
-    jobs = jobs_of(done.stdout + done.stderr)
-    assert jobs["train_unet3d"] == jobs["train_reduction"] == jobs["train_unet"] == 2
-    assert {"reduce_candidates", "combine_stages", "compare_systems"} <= set(jobs)
-
-
-@pytest.mark.workflow
 def test_a_network_in_3d_that_judges_nodules_has_everything_but_attribution_maps(tmp_path):
-    judged = ("--config", "malignancy={network: reducer3d}", ALONE)
-    done = run_workflow(tmp_path, *judged, "--dry-run")
+    done = run_workflow(tmp_path, "--config", "malignancy={network: reducer3d}", "--dry-run")
     jobs = jobs_of(succeeded(done).stdout + done.stderr)
     assert (OF_TASK["malignancy"] - {"explain_nodules"}) | COMMON <= set(jobs)
     assert not {"explain_nodules", "draw_explanations", "train_unet3d"} & set(jobs)
@@ -140,8 +128,7 @@ def test_a_network_in_3d_that_judges_nodules_has_everything_but_attribution_maps
 
 @pytest.mark.workflow
 def test_without_mask_rcnn_nothing_of_it_is_planned(tmp_path):
-    without = ("--config", "maskrcnn={enabled: false}", ALONE)
-    done = succeeded(run_workflow(tmp_path, *without, "--dry-run"))
+    done = succeeded(run_workflow(tmp_path, "--config", "maskrcnn={enabled: false}", "--dry-run"))
     jobs = jobs_of(done.stdout + done.stderr)
     assert "build_report" in jobs
     assert not {"train_maskrcnn", "detect_maskrcnn", "compare_systems", "draw_comparison"} & set(
