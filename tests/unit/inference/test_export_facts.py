@@ -20,7 +20,7 @@ def test_scans_are_counted_by_what_they_were_used_for(tmp_path, monkeypatch):
     inputs = SimpleNamespace(scans="s", folds="f")
     told = export_facts.facts_of(inputs, params, Path(tmp_path))
     assert told["data"] == {
-        **{"source": "luna16", "scans": 4, "scans trained on": 3, "scans held out": 1},
+        **{"source": "luna16", "scans": 4, "scans trained on": 3, "test scans": 1},
         **{"nodules": 6, "folds": 2, "SHA-256 of the scans": "abc"},
     }
     assert {"commit", "torch", "numpy"} <= set(told["made_with"])

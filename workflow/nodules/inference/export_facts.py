@@ -24,7 +24,7 @@ def facts_of(inputs: Any, params: Any, folder: Path) -> dict[str, Any]:
             "source": params.source,
             "scans": len(used),
             "scans trained on": int((folds["fold"] >= 0).sum()),
-            "scans held out": int((folds["fold"] < 0).sum()),
+            "test scans": int((folds["fold"] < 0).sum()),
             "nodules": int(used["n_nodules"].sum()),
             "folds": params.folds,
             "SHA-256 of the scans": provenance.data_hash(scans),

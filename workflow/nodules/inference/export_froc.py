@@ -1,7 +1,7 @@
 """The FROC that a run reached, as a model file carries it: what a threshold costs in false alarms.
 
 Of the candidates on scans that no network had seen; of those that each fold leaves out where there
-are any, since they are more scans than the held-out ones.
+are any, since they are more scans than the test has.
 """
 
 from typing import Any

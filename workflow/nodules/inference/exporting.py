@@ -69,7 +69,7 @@ IN_3D = System(
 )
 STAGES = ("unet3d", "reduction", "intercept")  # of the weights of its stages' logits
 SETS = {
-    "test": "held-out scans, which no network has seen, by all networks together",
+    "test": "test scans, which no network has seen, by all networks together",
     "out_of_fold": "scans that each fold leaves out, by that fold's networks alone",
 }
 ALL = (

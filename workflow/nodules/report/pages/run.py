@@ -52,7 +52,7 @@ def scans(
     )
     lung_part.add(page, lungs, agreement, region)
     page.heading("Folds")
-    page.text("A fold is the set of scans that its networks have not seen; test is held out.")
+    page.text("A fold is the scans that its networks have not seen; no network has seen the test.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
     page.heading("Subsets")
     page.table(list(_subset_rows(sheet)), numbers=["subset", "found", "used", "nodules"])

@@ -193,7 +193,7 @@ def about(model: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _score(manifest: Mapping[str, Any], measure: str) -> Mapping[str, Any] | None:
-    """A model's score, on held-out folds where there is one: they are more scans."""
+    """A model's score, in cross-validation where there is one: they are more scans."""
     rows = [row for row in manifest.get("scores", []) if row.get("measure") == measure]
     rows = [row for row in rows if row.get("value") is not None]
     return next((r for r in rows if r["set"] == "out_of_fold"), rows[0] if rows else None)
@@ -241,7 +241,7 @@ def _curve(told: Any) -> Curve | None:
 
 SETS = {
     "out_of_fold": "the run's FROC on the scans that each fold leaves out",
-    "test": "the run's FROC on its held-out scans",
+    "test": "the run's FROC on its test scans",
 }
 
 
