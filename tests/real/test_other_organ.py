@@ -60,8 +60,8 @@ def run(slicer, tmp_path_factory):
         rows.append(f"{name},{name} image.nii.gz,{name} labels.nii.gz,{name[0]}")
     (folder / "set/scans.csv").write_text("\n".join(rows) + "\n")
     (folder / "config.yaml").write_text(CONFIG.replace("SET", str(folder / "set")))
-    asked = ("--configfile", "config.yaml", "--", "results/evaluation/detection.json", "export")
-    succeeded(run_workflow(folder, *asked))
+    asked = ("--", "results/evaluation/detection.json", "export")
+    succeeded(run_workflow(folder, "--configfile", str(folder / "config.yaml"), *asked))
     return folder / "results"
 
 
@@ -111,5 +111,6 @@ def test_the_model_is_asked_about_the_file_as_it_came(run, slicer):
     found = nodules.predict(slicer / "CTChest4.nrrd", model, device="cpu", threads=1)
     _, grid = values.read(slicer / "CTChest4.nrrd")
     assert all(grid.encloses((one.x, one.y, one.z)) for one in found)
-    done = run_workflow(run.parent, "--configfile", "config.yaml", "--dry-run", "--", "export")
+    config = str(run.parent / "config.yaml")
+    done = run_workflow(run.parent, "--configfile", config, "--dry-run", "--", "export")
     assert re.search("Nothing to be done", succeeded(done).stdout + done.stderr)
