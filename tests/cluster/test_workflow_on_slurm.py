@@ -104,8 +104,8 @@ def test_no_other_rule_gets_a_gpu_or_lands_on_the_gpu_partition(accounted):
 
 def test_jobs_of_one_scan_come_in_arrays(accounted):
     assert set(PROFILE["slurm-array-jobs"].split(",")) == PER_SCAN
-    # The tiny run asks for no PNGs, and for lungs by no network.
-    for rule in PER_SCAN - {"write_pngs", "prepare_lungs", "find_lungs"}:
+    # The tiny run asks for no PNGs, for lungs by no network, and for no other layout.
+    for rule in PER_SCAN - {"write_pngs", "prepare_lungs", "find_lungs", "adopt_scan"}:
         tasks = [job for job in accounted if job.rule == rule]
         assert len(tasks) == 6
         assert any(job.is_array_task for job in tasks), rule
