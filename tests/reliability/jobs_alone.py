@@ -63,7 +63,7 @@ def draw(results: Path, scan: Scan) -> None:
             slices=results / f"slices/{scan.uid}.parquet",
         ),
         output=Names(masks=results / f"masks/{scan.uid}.parquet"),
-        params=Names(agreement=0.5),
+        params=Names(agreement=0.5, numbered=False),
         wildcards=Names(uid=scan.uid),
     )
 
