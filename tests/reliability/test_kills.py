@@ -25,7 +25,7 @@ CHOSEN = {
     "unet/fold_#/checkpoints": 0.0,  # while a checkpoint is written
     "unet/fold_#/training_state": 0.5,  # in the midst of the second epoch
     "presence/fold_#/training_state": 0.0,  # while the state is written
-    "unet3d/fold_#/training_state": 0.2,  # in the midst of the second epoch
+    "unet#d/fold_#/training_state": 0.2,  # unet3d, in the midst of the second epoch
     "reduction/fold_#/training_state": 0.2,
     "report.html": 2.0,
 }
