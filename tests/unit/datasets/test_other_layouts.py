@@ -343,7 +343,7 @@ def test_a_place_outside_its_scan_is_told(tmp_path):
     [
         ("decathlon", label(np.zeros(made.SHAPE, np.uint16)), "no label but 0"),
         ("decathlon", label(np.minimum(made.labels(), 1)), "no lesion among its labels"),
-        ("decathlon", say(numTraining=5), "it says numTraining 5 and lists 3"),
+        ("decathlon", say(numTraining=5), "it says numTraining 5, and its list `training` has 3"),
         ("nnunet", say(numTraining=5), "it says numTraining 5, and labelsTr holds 3"),
     ],
 )

@@ -187,7 +187,7 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
         raise FileDefect(case.labels, reason, VALUES)
     lesion = _meant(labels, present, settings)
     parts = cc3d.connected_components(lesion, connectivity=26)
-    found.lesions = np.zeros(labels.shape, np.int16)
+    numbers = np.zeros(int(parts.max()) + 1, np.int16)  # of each part; 0: no nodule
     for part in _parts(parts, found.grid):
         point = dict(zip("xyz", part.centre.tolist(), strict=True)) | {"diameter_mm": part.diameter}
         if part.diameter < settings.least_mm:
@@ -195,7 +195,8 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
             continue
         number = len(found.nodules) + 1
         found.nodules.append({"seriesuid": case.name, "nodule": number} | point)
-        found.lesions[parts == part.number] = number
+        numbers[part.number] = number
+    found.lesions = numbers[parts]
     if not found.nodules:
         told = "no label but 0" if present == [0] else "no lesion among its labels"
         remedy = "Nothing to do where there is none: the scan counts as one without."

@@ -85,7 +85,7 @@ def crop(
 
     What lies outside the slice is 0; at the ends of the stack the last slice is repeated.
     """
-    matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, view)
+    matrix = laying(stack.geometry.spacing[0], place, side_mm, side_px, view)
     planes = np.clip(place.z + np.array(BESIDE), 0, len(stack.array) - 1)
     size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
     images = [np.ascontiguousarray(stack.array[z]) for z in planes]
@@ -96,12 +96,12 @@ def crop_mask(
     stack: Stack, mask: NDArray[np.bool_], place: Place, side_mm: float, side_px: int
 ) -> NDArray[np.bool_]:
     """(side_px, side_px) part of a slice's mask (y, x), as `crop` shows the slice."""
-    matrix = _matrix(stack.geometry.spacing[0], place, side_mm, side_px, PLAIN)
+    matrix = laying(stack.geometry.spacing[0], place, side_mm, side_px, PLAIN)
     size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
     return cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=flags) > 0
 
 
-def _matrix(
+def laying(
     pixel_mm: float, place: Place, side_mm: float, side_px: int, view: View
 ) -> NDArray[np.float64]:
     """(2, 3) affine map from a crop's (x, y) to the slice's (x, y), both in pixels."""

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nodules.images import regions
-from nodules.prepare.crops import BESIDE, PLAIN, CropSize, Place, Shown, View, places_of
+from nodules.prepare.crops import BESIDE, PLAIN, CropSize, Place, Shown, View, laying, places_of
 from nodules.prepare.stacks import Stack
 
 Floats = NDArray[np.float64]
 
+HERE = Place(0, 0.0, 0.0)
 PLANES, CUBES = "planes", "cubes"  # CropSize.view of a network that sees these; else slices
 
 
@@ -110,11 +111,7 @@ class Page(NamedTuple):
 
     def laid(self, side_mm: float, side_px: int, view: View) -> NDArray[np.uint8]:
         """(side_px, side_px) uint8 picture of it, laid as `crops.crop` lays its own."""
-        step = side_mm / side_px * view.scale
-        cos, sin = step * np.cos(view.angle), step * np.sin(view.angle)
-        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if view.mirror else 1.0, 1.0])
-        offset = np.array(view.shift[::-1]) - turn @ np.full(2, (side_px - 1) / 2)
-        matrix = np.column_stack([turn, offset])  # a pixel's (x, y, 1) to mm across and down
+        matrix = laying(1.0, HERE, side_mm, side_px, view)  # to mm across and down
         if self.turned:
             matrix = matrix[::-1]
         matrix = matrix / np.array(self.steps[::-1])[:, None]
@@ -187,10 +184,10 @@ def laid(side_mm: float, side_px: int, view: View) -> tuple[Floats, Floats]:
 
     As `crops.crop` lays them: mirrored, turned, scaled, then shifted.
     """
-    line = (np.arange(side_px) - (side_px - 1) / 2) * side_mm / side_px * view.scale
-    v, u = np.meshgrid(line, line * (-1 if view.mirror else 1), indexing="ij")
-    cos, sin = np.cos(view.angle), np.sin(view.angle)
-    return sin * u + cos * v + view.shift[0], cos * u - sin * v + view.shift[1]
+    matrix = laying(1.0, HERE, side_mm, side_px, view)
+    row, column = np.indices((side_px, side_px))
+    across, down = matrix @ np.stack([column.ravel(), row.ravel(), np.ones(side_px**2)])
+    return down.reshape(row.shape), across.reshape(row.shape)
 
 
 def sampled(stack: Stack, place: tuple[float, ...], away_mm: Floats) -> NDArray[np.uint8]:

@@ -168,6 +168,25 @@ def require_values(path: Path, declared: Mapping[int, str], wanted: Iterable[int
             )
 
 
+def require_channel(path: Path, channels: Any, channel: int) -> None:
+    """FileDefect where the channel that the config names is not among those that a data set has.
+
+    channels: their names by their numbers as text, where the data set says them.
+    """
+    if isinstance(channels, dict) and channels and str(channel) not in channels:
+        known = ", ".join(f"{key} {name}" for key, name in channels.items())
+        reason = f"it has no channel {channel}; it has {known}"
+        raise FileDefect(str(path), reason, "Correct dataset.channel.")
+
+
+def counted(path: Path, number: Any, holds: str, found: int) -> list[Oddity]:
+    """A note where a data set says another number of training scans than there are."""
+    if not isinstance(number, int) or number == found:
+        return []
+    reason = f"it says numTraining {number}, and {holds} {found}"
+    return [Oddity(path, reason, "Nothing to do, unless scans are missing.")]
+
+
 def wanted_values(config: Mapping[str, Any]) -> list[int]:
     """Labels that the config names."""
     dataset = config["dataset"]

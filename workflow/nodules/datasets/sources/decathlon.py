@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from nodules.base.files import FileDefect, require_regular
-from nodules.datasets.scan import Oddity
 from nodules.datasets.sources.case import (
     Case,
     Listing,
+    counted,
     gaps,
+    require_channel,
     require_values,
     safe,
     settled,
@@ -31,18 +32,15 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
 
     Its test images have no labels and are not used. Raises FileDefect where it cannot be used.
     """
-    root, told = Path(folder), list[Oddity]()
+    root = Path(folder)
     said, path = described(root), root / FILE
     entries = said.get("training")
     if not isinstance(entries, list) or not entries:
         raise FileDefect(str(path), "its list `training` is missing or empty", AGAIN)
     values = _labels(path, said)
     require_values(path, values, wanted_values(config))
-    _require_channel(path, said, config["dataset"]["channel"])
-    number = said.get("numTraining")
-    if isinstance(number, int) and number != len(entries):
-        reason = f"it says numTraining {number} and lists {len(entries)}"
-        told.append(Oddity(path, reason, "Nothing to do, unless scans are missing."))
+    require_channel(path, said.get("modality"), config["dataset"]["channel"])
+    told = counted(path, said.get("numTraining"), "its list `training` has", len(entries))
     found = list(_cases(root, entries, tuple(sorted(values))))
     told += gaps(root, (Path(case.image).name.split(".")[0] for case in found))
     return settled(root, found, told)
@@ -86,13 +84,3 @@ def _labels(path: Path, said: Mapping[str, Any]) -> dict[int, str]:
         reason = "a key of its `labels` is not a whole number, as in the Decathlon's layout"
         remedy = "Set data.source to nnunet, if it is in nnU-Net's layout."
         raise FileDefect(str(path), reason, remedy) from error
-
-
-def _require_channel(path: Path, said: Mapping[str, Any], channel: int) -> None:
-    """FileDefect where the channel that the config names is not among the modalities."""
-    modalities = said.get("modality")
-    if isinstance(modalities, dict) and modalities and str(channel) not in modalities:
-        known = ", ".join(f"{key} {name}" for key, name in modalities.items())
-        raise FileDefect(
-            str(path), f"it has no channel {channel}; it has {known}", "Correct dataset.channel."
-        )

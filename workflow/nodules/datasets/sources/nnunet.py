@@ -12,7 +12,9 @@ from nodules.datasets.scan import Oddity
 from nodules.datasets.sources.case import (
     Case,
     Listing,
+    counted,
     gaps,
+    require_channel,
     require_values,
     safe,
     settled,
@@ -36,12 +38,8 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
         raise FileDefect(str(path), "it has no file_ending", remedy)
     values = _labels(path, said)
     require_values(path, values, wanted_values(config))
+    require_channel(path, said.get("channel_names"), config["dataset"]["channel"])
     channel = f"_{config['dataset']['channel']:04d}"
-    channels = said.get("channel_names")
-    if isinstance(channels, dict) and str(int(channel[1:])) not in channels:
-        known = ", ".join(f"{key} {name}" for key, name in channels.items())
-        reason = f"it has no channel {int(channel[1:])}; it has {known}"
-        raise FileDefect(str(path), reason, "Correct dataset.channel.")
     labelled = {p.name.removesuffix(ending): p for p in _files(root / LABELS, ending)}
     images = {p.name.removesuffix(ending) for p in _files(root / IMAGES, ending)}
     for name in sorted(images):
@@ -59,10 +57,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
         )
         for name, labels in sorted(labelled.items())
     ]
-    number = said.get("numTraining")
-    if isinstance(number, int) and number != len(found):
-        reason = f"it says numTraining {number}, and {LABELS} holds {len(found)}"
-        told.append(Oddity(path, reason, "Nothing to do, unless scans are missing."))
+    told += counted(path, said.get("numTraining"), f"{LABELS} holds", len(found))
     return settled(root, found, [*told, *gaps(root, labelled)])
 
 
