@@ -69,7 +69,7 @@ def test_the_figure_says_when_there_is_nothing_to_draw(pair):
     )
     drawn = figure.growth(table.table_of([pair], ["A"]))
     labels = [label.get_text() for label in drawn.axes[1].get_yticklabels()]
-    assert len(labels) == 2 and all(label.startswith("A ") for label in labels)
+    assert len(labels) == 2 and all(label.startswith("A, no. ") for label in labels)
 
 
 def test_files_are_the_same_for_the_same_pair(pair, tmp_path):

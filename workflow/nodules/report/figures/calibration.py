@@ -26,6 +26,7 @@ def by_size(found: pd.DataFrame) -> Figure:
     own = rows(found, set=lookup.main_set(found))
     systems = list(names.present(names.SYSTEMS.values(), set(own["system"])))
     figure, axes = plotting.panels(2, height=3.0)
+    axes[1].sharey(axes[0])
     for panel, end in zip(axes, ("", "_scaled"), strict=True):
         panel.axhline(0, color=plotting.GREY, linewidth=0.9, linestyle=":")
         for place, system in enumerate(systems):

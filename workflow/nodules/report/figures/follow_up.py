@@ -100,7 +100,8 @@ def _changes(axes: Axes, known: pd.DataFrame) -> None:
             linewidth=1.2,
         )
     names = [
-        f"{row['patient']} {row['nodule']}".strip() + f", {row['prior_diameter_mm']:.1f} mm"
+        ", ".join(filter(None, [row["patient"], f"no. {row['nodule']}"]))
+        + f": {row['prior_diameter_mm']:.1f} mm"
         for _, row in shown.iterrows()
     ]
     axes.set_yticks(places, names)
