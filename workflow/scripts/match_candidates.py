@@ -6,7 +6,7 @@ import pandas as pd
 
 from nodules.base import jobs, tables
 from nodules.findings import overlaps
-from nodules.findings.candidate_hits import match
+from nodules.findings.candidate_hits import match, rematched
 from nodules.images.geometry import Geometry
 
 
@@ -17,7 +17,7 @@ def main(snakemake):
         *(tables.read(inputs[name], name) for name in ("candidates", "nodules", "excluded"))
     )
     if inputs.drawn:
-        found = overlaps.rematched(found, *_overlapping(*inputs.drawn))
+        found = rematched(found, *_overlapping(*inputs.drawn))
     tables.write(snakemake.output.matches, "matches", found)
 
 

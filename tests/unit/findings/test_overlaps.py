@@ -5,6 +5,7 @@ import pandas as pd
 
 from nodules.base import tables
 from nodules.findings import overlaps
+from nodules.findings.candidate_hits import rematched
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 
@@ -59,7 +60,7 @@ def test_a_candidate_beside_a_lesions_centre_hits_it_by_overlap_and_not_by_dista
             "excluded": [True, False, False],
         }
     )
-    after = overlaps.rematched(before, touching, masked)
+    after = rematched(before, touching, masked)
     # 1 touches lesion 1 and is no excluded finding; 2 lay near lesion 2 and does not touch it;
     # 3 is near lesion 3, which has no mask.
     assert list(after["nodule"]) == [1, 0, 3]
@@ -72,4 +73,4 @@ def test_of_several_lesions_the_one_that_shares_most_counts():
     before = pd.DataFrame(
         {"seriesuid": ["a"], "candidate": [1], "nodule": [1], "excluded": [False]}
     )
-    assert list(overlaps.rematched(before, touching, masked)["nodule"]) == [2]
+    assert list(rematched(before, touching, masked)["nodule"]) == [2]

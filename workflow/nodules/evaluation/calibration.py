@@ -18,13 +18,12 @@ from nodules.evaluation import overlap_hits, sets
 from nodules.evaluation.names import TEST
 from nodules.findings.candidate_hits import match
 from nodules.findings.matches import with_matches
-from nodules.findings.size import CLASSES, diameter_class
+from nodules.findings.size import ALL, CLASSES, diameter_class
 from nodules.stats import bootstrap, calibration
 from nodules.stats.logits import logit, scaled
 
 Floats = NDArray[np.float64]
 
-ALL = ""  # group of the candidates of all sizes
 NO_FIT = "the other folds' candidates are of one class only, so no temperature could be fitted"
 NONE = "there is no candidate"
 

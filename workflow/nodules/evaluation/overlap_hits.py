@@ -7,7 +7,7 @@ import pandas as pd
 
 from nodules.evaluation.froc import Bools, Hit, Ints, Table
 from nodules.evaluation.names import MASKS, SYSTEMS
-from nodules.findings import overlaps
+from nodules.findings import candidate_hits
 
 TOUCHED = "touched"  # column of marks: numbers of the lesions that the mark's mask overlaps
 MASKED = "masked"  # column of nodules: whether a lesion has a mask that can be overlapped
@@ -49,7 +49,7 @@ def rematched(matches: pd.DataFrame, marks: pd.DataFrame, nodules: pd.DataFrame)
     columns = ["seriesuid", "candidate", TOUCHED]
     touching = marks[columns].explode(TOUCHED).dropna().rename(columns={TOUCHED: "nodule"})
     masked = nodules.loc[nodules[MASKED], ["seriesuid", "nodule"]]
-    return overlaps.rematched(matches, touching.assign(voxels=1), masked)
+    return candidate_hits.rematched(matches, touching.assign(voxels=1), masked)
 
 
 def overlapping(marks: Table, nodules: Table) -> Hit:

@@ -55,21 +55,3 @@ def of_scan(
         pd.DataFrame(touching, columns=["seriesuid", "candidate", "nodule", "voxels"]),
         pd.DataFrame([(uid, number) for number in lesions], columns=["seriesuid", "nodule"]),
     )
-
-
-def rematched(matches: pd.DataFrame, touching: pd.DataFrame, masked: pd.DataFrame) -> pd.DataFrame:
-    """Table `matches` in which a lesion with a mask is hit by what overlaps it, and nothing else.
-
-    touching: columns seriesuid, candidate, nodule, voxels; of several lesions the one that shares
-    most counts. masked: columns seriesuid, nodule of the lesions with a mask; the others are hit by
-    the official rule, as in `matches`.
-    """
-    known = pd.MultiIndex.from_frame(masked[["seriesuid", "nodule"]])
-    before = pd.MultiIndex.from_frame(matches[["seriesuid", "nodule"]])
-    kept = matches["nodule"].where(~before.isin(known), 0)
-    best = touching.sort_values(["voxels", "nodule"], ascending=[False, True], kind="stable")
-    best = best.drop_duplicates(["seriesuid", "candidate"]).set_index(["seriesuid", "candidate"])
-    place = pd.MultiIndex.from_frame(matches[["seriesuid", "candidate"]])
-    hit = best["nodule"].reindex(place).fillna(0).astype("int64").to_numpy()
-    nodule = np.where(hit > 0, hit, kept)
-    return matches.assign(nodule=nodule, excluded=matches["excluded"] & (nodule == 0))

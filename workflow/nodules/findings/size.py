@@ -3,6 +3,7 @@
 import numpy as np
 
 EDGES_MM = (5.0, 8.0, 12.0, 20.0)
+ALL = ""  # the group of all sizes, in tables that have rows by size
 CLASSES = ("<5", "5-8", "8-12", "12-20", ">=20")
 
 

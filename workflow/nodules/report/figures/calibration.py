@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nodules.evaluation import names
-from nodules.evaluation.calibration import ALL
-from nodules.findings.size import CLASSES
+from nodules.findings.size import ALL, CLASSES
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
