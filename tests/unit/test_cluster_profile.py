@@ -1,5 +1,6 @@
 """The SLURM profile fits the rules, and the container holds what they need."""
 
+import os
 import re
 import tomllib
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import yaml
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
 from helpers.sources import ROOT, Rule, all_rules
-from nodules.base.resources import hours, memory, minutes
+from nodules.base.resources import LOADERS, hours, memory, minutes
 
 FOLDER = ROOT / "profiles/slurm"
 PROFILE = yaml.safe_load((FOLDER / "profile.yaml").read_text())
@@ -23,7 +24,8 @@ def asked(rule: Rule, attempt: int) -> SimpleNamespace:
     resources = {name: functions[call](int(n))(None, attempt) for name, call, n in found}
     if "gpu" in rule.resources:
         resources["gpu"] = 1
-    threads = int(rule.directives["threads"].strip())
+    said = rule.directives["threads"].strip()
+    threads = LOADERS if said == "network_threads" else int(said)
     return SimpleNamespace(name=rule.name, threads=threads, resources=resources)
 
 
@@ -59,6 +61,32 @@ def test_no_gpu_rule_is_an_array_job() -> None:
     # Tasks of an array run outside the job step that SLURM's notice goes to.
     gpu = {rule.name for rule in all_rules() if "gpu" in rule.resources}
     assert not gpu & set(PROFILE["slurm-array-jobs"].split(","))
+
+
+@each_rule
+def test_a_networks_job_takes_threads_and_gpu_by_what_the_machine_has(rule: Rule) -> None:
+    by_machine = "gpu=gpus," in rule.directives["resources"]
+    assert by_machine == ("gpu" in rule.resources)
+    assert by_machine == (rule.directives["threads"].strip() == "network_threads")
+    assert by_machine or not rule.name.startswith("train_")
+
+
+@pytest.mark.parametrize(
+    ("sent", "main", "gpu", "asked"),
+    [
+        (False, True, False, (0, 3)),  # a machine without a GPU: jobs side by side
+        (False, True, True, (1, LOADERS)),
+        (True, True, False, (1, LOADERS)),  # to a scheduler, from a node without a GPU
+        (False, False, False, (1, LOADERS)),  # on the scheduler's node
+    ],
+)
+def test_what_a_networks_job_asks_for(sent, main, gpu, asked, monkeypatch) -> None:
+    workflow = SimpleNamespace(non_local_exec=sent, is_main_process=main)
+    names = {"workflow": workflow, "config": {"cpu_threads": 3}, "os": os}
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")  # a user's own, which stays
+    exec((ROOT / "workflow/rules/common_jobs.smk").read_text(), names)
+    names["has_gpu"] = lambda: gpu
+    assert (names["gpus"](None), names["network_threads"](None)) == asked
 
 
 @each_rule

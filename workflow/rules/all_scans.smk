@@ -26,9 +26,9 @@ rule train_unet_all:
         "results/benchmarks/train_unet_all/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -63,9 +63,9 @@ rule train_presence_all:
         "results/benchmarks/train_presence_all/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -97,9 +97,9 @@ rule train_malignancy_all:
         "results/benchmarks/train_malignancy_all/fold_{fold}_member_{member}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,

@@ -133,6 +133,7 @@ def part_scans(part):
 
 
 include: "common_inputs.smk"
+include: "common_jobs.smk"
 include: "common_lungs.smk"
 include: "common_follow_up.smk"
 include: "common_report.smk"

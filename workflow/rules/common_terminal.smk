@@ -1,4 +1,4 @@
-# What a run says on the terminal, and how its jobs wait for each other's threads.
+# What a run says on the terminal.
 from collections import Counter
 
 from snakemake.logging import logger
@@ -6,10 +6,6 @@ from snakemake.logging import logger
 from nodules.base import terminal
 from nodules.report import closing
 
-# A thread that waits for another soon gives its core back, so that jobs side by side, and other
-# people's, do not slow each other down 75 times (docs/benchmarks.md). A user's own setting stays.
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # No progress bars in files.
 if not sys.stderr.isatty():
     os.environ.setdefault("TQDM_DISABLE", "1")

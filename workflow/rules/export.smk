@@ -114,9 +114,9 @@ rule predict_phantom:
         "results/benchmarks/predict_phantom/all.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(8000),
         runtime=minutes(30),
     script:
@@ -137,9 +137,9 @@ rule predict_scan:
         "results/benchmarks/predict_scan/{scan}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(8000),
         runtime=minutes(30),
     params:

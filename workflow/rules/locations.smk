@@ -29,9 +29,9 @@ if not FIGURES_ONLY:
             "results/benchmarks/classify_locations/{part}.tsv"
         conda:
             "../../envs/torch.yaml"
-        threads: 8
+        threads: network_threads
         resources:
-            gpu=1,
+            gpu=gpus,
             mem_mb=memory(16000),
             runtime=hours(12),
         script:

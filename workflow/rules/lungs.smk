@@ -54,9 +54,9 @@ rule train_lungs:
         "results/benchmarks/train_lungs/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(8000),
         runtime=hours(12),
         slurm_extra=NOTICE,

@@ -63,9 +63,9 @@ rule train_malignancy:
         "results/benchmarks/train_malignancy/fold_{fold}_member_{member}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -98,9 +98,9 @@ rule classify_nodules:
         "results/benchmarks/classify_nodules/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(2),
     params:
@@ -128,9 +128,9 @@ rule explain_nodules:
         "results/benchmarks/explain_nodules/all.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(2),
     params:

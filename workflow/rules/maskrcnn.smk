@@ -23,9 +23,9 @@ rule train_maskrcnn:
         "results/benchmarks/train_maskrcnn/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -57,9 +57,9 @@ rule detect_maskrcnn:
         "results/benchmarks/detect_maskrcnn/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(12),
     params:

@@ -33,9 +33,9 @@ rule train_presence:
         "results/benchmarks/train_presence/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -68,9 +68,9 @@ rule classify_candidates:
         "results/benchmarks/classify_candidates/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(12),
     script:

@@ -27,9 +27,9 @@ rule train_unet:
         "results/benchmarks/train_unet/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -59,9 +59,9 @@ rule detect_unet:
         "results/benchmarks/detect_unet/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(12),
     params:
@@ -110,9 +110,9 @@ rule score_slices:
         "results/benchmarks/score_slices/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(4),
     params:

@@ -30,9 +30,9 @@ rule train_segmenter:
         "results/benchmarks/train_segmenter/{segmenter}_fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -62,9 +62,9 @@ rule detect_segmenter:
         "results/benchmarks/detect_segmenter/{segmenter}_{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(12),
     params:
@@ -89,9 +89,9 @@ rule explain_gates:
         "results/benchmarks/explain_gates/all.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(2),
     params:

@@ -31,9 +31,9 @@ rule train_unet3d:
         "results/benchmarks/train_unet3d/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(24),
         slurm_extra=NOTICE,
@@ -62,9 +62,9 @@ rule detect_unet3d:
         "results/benchmarks/detect_unet3d/{part}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(12),
     params:
@@ -91,9 +91,9 @@ rule mine_alarms:
         "results/benchmarks/mine_alarms/fold_{fold}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 8
+    threads: network_threads
     resources:
-        gpu=1,
+        gpu=gpus,
         mem_mb=memory(16000),
         runtime=hours(12),
     params:

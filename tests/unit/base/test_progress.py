@@ -36,6 +36,15 @@ def test_the_time_left_follows_the_runs_own_pace() -> None:
     assert 50 <= left < 70, "two more of 50 s each, side by side"
 
 
+def test_jobs_that_usually_run_side_by_side_take_as_much_less_time() -> None:
+    progress = Progress(SECONDS.__getitem__, lambda: 2.0)
+    progress.plan({"long": 4}, 0.0)
+    assert progress.seconds_left(0.0) == pytest.approx(200)
+    progress.start(0, "long", 0.0)
+    progress.finish(0, 100.0)
+    assert progress.seconds_left(100.0) > 250, "this run does one after the other"
+
+
 def test_a_job_that_takes_longer_tells_of_its_like() -> None:
     progress = planned({"short": 3})
     progress.start(0, "short", 0.0)

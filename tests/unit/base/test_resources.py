@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from nodules.base.resources import MOST_MEMORY_MB, MOST_MINUTES, hours, memory, minutes
+from nodules.base.resources import MOST_MEMORY_MB, MOST_MINUTES, has_gpu, hours, memory, minutes
 
 
 @pytest.mark.parametrize("resource", [memory, minutes])
@@ -24,3 +24,27 @@ def test_a_first_try_above_the_cap_stays_as_it_is():
 
 def test_snakemake_is_shown_the_argument_names_that_it_knows():
     assert list(inspect.signature(memory(1)).parameters) == ["wildcards", "attempt"]
+
+
+@pytest.mark.parametrize("device", ["nvidia0", "nvidia15", "kfd", "dxg"])
+def test_a_gpu_is_told_by_its_device_file(device, tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert not has_gpu(tmp_path)
+    (tmp_path / device).touch()
+    assert has_gpu(tmp_path)
+
+
+def test_a_driver_without_a_card_is_no_gpu(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidiactl").touch()
+    (tmp_path / "nvidia-uvm").touch()
+    assert not has_gpu(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "seen"), [("", False), ("-1", False), ("0", True), ("GPU-8", True)]
+)
+def test_a_hidden_gpu_is_none(hidden, seen, tmp_path, monkeypatch):
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    assert has_gpu(tmp_path) == seen

@@ -9,11 +9,14 @@ SURE_AFTER_S = 20.0  # of work: from then on a run's own pace counts for more th
 class Progress:
     """Jobs of a run, by rule: those that wait, run and are done.
 
-    expected: seconds that a job of a rule takes, until this run has measured one itself.
+    expected: seconds that a job of a rule takes, until this run has measured one itself. abreast:
+    jobs that usually run side by side, likewise.
     """
 
-    def __init__(self, expected: Callable[[str], float]) -> None:
-        self._expected = expected
+    def __init__(
+        self, expected: Callable[[str], float], abreast: Callable[[], float] = lambda: 1.0
+    ) -> None:
+        self._expected, self._abreast = expected, abreast
         self._waiting: Counter[str] = Counter()
         self._running: dict[int, tuple[str, float]] = {}  # rule and start of a job, by its number
         self._took: dict[str, list[float]] = defaultdict(list)
@@ -71,7 +74,7 @@ class Progress:
         done, left = self._work(now)
         since = now - (now if self._start is None else self._start)
         # Jobs side by side do more than a second's work in a second.
-        return left * (since + SURE_AFTER_S) / (done + SURE_AFTER_S)
+        return left * (since + SURE_AFTER_S) / (done + SURE_AFTER_S * self._abreast())
 
     def _work(self, now: float) -> tuple[float, float]:
         """Seconds of work that are done, and that are left."""

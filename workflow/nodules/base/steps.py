@@ -37,8 +37,8 @@ STEPS = {
     "write_pngs": Step("write slices as PNG files", 1, 10),
     "fetch_weights": Step("fetch ImageNet weights", 20, 20),
     "check_weights": Step("check the start weights, {section}", 2, 2),
-    "train_unet": Step("train the U-Net, {fold}", 64, 3100),
-    "detect_unet": Step("find nodules with the U-Net, {part}", 23, 180),
+    "train_unet": Step("train the U-Net, {fold}", 70, 3100),
+    "detect_unet": Step("find nodules with the U-Net, {part}", 28, 180),
     "match_candidates": Step("match candidates with nodules, {part}", 0.4, 2),
     "score_slices": Step("score slices with a nodule, {part}", 7, 60),
     "train_segmenter": Step("train the {segmenter}, {fold}", 90, 4000),
@@ -55,13 +55,13 @@ STEPS = {
     "score_locations": Step("score LUNA16's list of locations", 2, 60),
     "draw_locations": Step("draw the FROC on LUNA16's list of locations", 2, 3),
     "label_nodules": Step("label nodules benign or malignant", 0.8, 3),
-    "train_malignancy": Step("train the network (benign or malignant), {fold}{member}", 105, 300),
+    "train_malignancy": Step("train the network (benign or malignant), {fold}{member}", 60, 300),
     "classify_nodules": Step("judge nodules benign or malignant, {part}", 4, 30),
     "extract_radiomics": Step("measure radiomic features, {part}", 12, 300),
     "fit_yardsticks": Step("fit radiomics and diameter models, {part}", 1, 3),
     "explain_nodules": Step("make attribution maps", 6, 30),
     "explain_gates": Step("ask the attention U-Net's gates", 6, 30),
-    "train_maskrcnn": Step("train Mask R-CNN, {fold}", 28, 3900),
+    "train_maskrcnn": Step("train Mask R-CNN, {fold}", 56, 3900),
     "detect_maskrcnn": Step("find nodules with Mask R-CNN, {part}", 21, 250),
     "score_detections": Step("score detections by LUNA16's rules", 0.7, 10),
     "evaluate_segmentation": Step("score segmentation", 3, 60),
@@ -72,16 +72,16 @@ STEPS = {
     "analyse_trends": Step("analyse trends over the slices", 1, 30),
     "compare_systems": Step("compare the systems", 0.8, 10),
     "summarise_run": Step("gather the metrics", 0.5, 1),
-    "draw_epochs": Step("draw training figures", 2, 3),
-    "draw_trends": Step("draw trend figures", 2.4, 5),
-    "draw_scores": Step("draw FROC and Dice figures", 1.2, 2),
-    "draw_presence": Step("draw figures of nodule or not", 1.7, 2),
+    "draw_epochs": Step("draw training figures", 4, 3),
+    "draw_trends": Step("draw trend figures", 5, 5),
+    "draw_scores": Step("draw FROC and Dice figures", 2.5, 2),
+    "draw_presence": Step("draw figures of nodule or not", 3, 2),
     "draw_calibration": Step("draw the calibration by size", 1.5, 2),
-    "draw_malignancy": Step("draw figures of benign or malignant", 1.8, 2),
-    "draw_comparison": Step("draw figures comparing the systems", 1.3, 2),
+    "draw_malignancy": Step("draw figures of benign or malignant", 3, 2),
+    "draw_comparison": Step("draw figures comparing the systems", 2.5, 2),
     "draw_explanations": Step("draw attribution maps", 4, 5),
     "draw_gates": Step("draw the attention U-Net's gates", 3, 4),
-    "draw_gallery": Step("draw hits, misses and false alarms", 2.3, 10),
+    "draw_gallery": Step("draw hits, misses and false alarms", 8, 10),
     "export_model": Step("export the networks as one file", 1.3, 10),
     "predict_phantom": Step("try the exported networks on a scan", 10, 10),
     "write_metrics": Step("write the page of numbers", 0.7, 1),
@@ -97,8 +97,8 @@ STEPS = {
     ),
     "export_volumes": Step("export the networks in 3-D", 2, 5),
     "predict_scan": Step("find nodules in {scan}", 15, 15),
-    "make_second_times": Step("scan two phantom patients again", 5, 5),
-    "compare_times": Step("compare the scans of one patient", 10, 30),
+    "make_second_times": Step("scan two phantom patients again", 2, 5),
+    "compare_times": Step("compare the scans of one patient", 5, 30),
     "draw_growth": Step("draw the nodules' growth", 2, 2),
     "build_report": Step("build the report", 2.6, 30),
 }
@@ -125,3 +125,8 @@ def expected(rule: str, real: bool) -> float:
     """Seconds that one job of a rule takes, about. real: LUNA16's scans, not the phantom."""
     step = STEPS.get(rule, Step("", 2, 10))
     return step.real if real else step.phantom
+
+
+def abreast(real: bool) -> float:
+    """Jobs that usually run side by side: two on two cores, but one at a time on a GPU."""
+    return 1.0 if real else 1.9

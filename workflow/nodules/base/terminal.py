@@ -68,7 +68,9 @@ class Terminal(logging.Handler):
         super().__init__()
         self.stream, self.outstanding, self.now = stream, outstanding, now
         self.began = now()
-        self.progress = Progress(lambda rule: steps.expected(rule, real()))
+        self.progress = Progress(
+            lambda rule: steps.expected(rule, real()), lambda: steps.abreast(real())
+        )
         self.rules_done: set[str] = set()
         self._doing: dict[int, tuple[str, str, bool]] = {}  # rule, words, whether it runs here
         self._per_scan: set[int] = set()

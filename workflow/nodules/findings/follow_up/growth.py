@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, replace
 
 Z95 = 1.959964
-BASE_SD = 0.026  # of ln(volume): what no voxel makes smaller, such as a vessel at its edge
+BASE_SD = 0.020  # of ln(volume): what no voxel makes smaller, such as a vessel at its edge
 EDGE_SD = 1.35  # times (voxel edge / diameter)^2
 PUBLISHED = 0.25  # of the volume: a change below is within the repeatability of segmentation
 THICKEST_MM = 2.5  # step of slices; beyond it, doubling times have no usable interval
