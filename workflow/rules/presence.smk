@@ -31,6 +31,7 @@ rule train_presence:
         "results/logs/train_presence/fold_{fold}.log",
     benchmark:
         "results/benchmarks/train_presence/fold_{fold}.tsv"
+    priority: LONGEST
     conda:
         "../../envs/torch.yaml"
     threads: network_threads
@@ -66,6 +67,7 @@ rule classify_candidates:
         "results/logs/classify_candidates/{part}.log",
     benchmark:
         "results/benchmarks/classify_candidates/{part}.tsv"
+    priority: LONGEST
     conda:
         "../../envs/torch.yaml"
     threads: network_threads
