@@ -6,9 +6,6 @@ from nodules.base.resources import LOADERS, has_gpu
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# Of jobs that could start, those of the longest chain do: U-Net, ResNet50, findings in a scan.
-LONGEST = 1
-
 
 def on_gpu():
     """Whether a network's job may have a GPU: one of this machine's, or one of a scheduler's."""

@@ -31,7 +31,6 @@ rule train_presence:
         "results/logs/train_presence/fold_{fold}.log",
     benchmark:
         "results/benchmarks/train_presence/fold_{fold}.tsv"
-    priority: LONGEST
     conda:
         "../../envs/torch.yaml"
     threads: network_threads
@@ -67,7 +66,6 @@ rule classify_candidates:
         "results/logs/classify_candidates/{part}.log",
     benchmark:
         "results/benchmarks/classify_candidates/{part}.tsv"
-    priority: LONGEST
     conda:
         "../../envs/torch.yaml"
     threads: network_threads

@@ -25,7 +25,6 @@ rule train_unet:
         "results/logs/train_unet/fold_{fold}.log",
     benchmark:
         "results/benchmarks/train_unet/fold_{fold}.tsv"
-    priority: LONGEST
     conda:
         "../../envs/torch.yaml"
     threads: network_threads
@@ -58,7 +57,6 @@ rule detect_unet:
         "results/logs/detect_unet/{part}.log",
     benchmark:
         "results/benchmarks/detect_unet/{part}.tsv"
-    priority: LONGEST
     conda:
         "../../envs/torch.yaml"
     threads: network_threads
@@ -85,7 +83,6 @@ rule match_candidates:
         "results/logs/match_candidates/{part}.log",
     benchmark:
         "results/benchmarks/match_candidates/{part}.tsv"
-    priority: LONGEST
     conda:
         "../../envs/imaging.yaml"
     threads: 1
