@@ -39,7 +39,7 @@ report: setup ## Write results/report.html again
 	$(SNAKEMAKE) results/report.html --forcerun build_report $(ARGS)
 
 test: setup-dev ## Run the unit and workflow tests
-	$(IN_VENV) pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(IN_VENV) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 cluster-test: setup-dev ## Start a throw-away SLURM, run the workflow on it, stop it
 	$(IN_VENV) pytest -m cluster tests/cluster $(ARGS)

@@ -36,6 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("reliability")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=_longest_first)
+
+
+def _longest_first(item: pytest.Item) -> float:
+    """Files of whole runs before those of unit tests, so that no core is idle at the end.
+
+    A test that takes long has a timeout of its own.
+    """
+    marker = item.get_closest_marker("timeout")
+    return -float(marker.args[0]) if marker else 0.0
 
 
 @pytest.fixture(scope="session")
