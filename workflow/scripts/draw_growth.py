@@ -3,13 +3,13 @@
 from nodules.base import jobs, tables
 from nodules.report import plotting
 from nodules.report.captions import Source
-from nodules.report.figures.follow_up import growth
+from nodules.report.figures.follow_up import growth, measured
 
 
 def main(snakemake):
     """One figure of all pairs."""
     rows = tables.read(snakemake.input.rows, "follow_up")
-    n = f"{rows['patient'].nunique()} patients, {len(rows)} findings"
+    n = f"n = {len(measured(rows))} of {len(rows)} nodules, {rows['patient'].nunique()} patients"
     drawn = {"growth": (growth(rows), n)}
     plotting.save_all(drawn, snakemake.output, Source(**snakemake.params.captioned))
 

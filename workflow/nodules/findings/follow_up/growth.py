@@ -15,6 +15,7 @@ Z95 = 1.959964
 BASE_SD = 0.020  # of ln(volume): what no voxel makes smaller, such as a vessel at its edge
 EDGE_SD = 1.35  # times (voxel edge / diameter)^2
 PUBLISHED = 0.25  # of the volume: a change below is within the repeatability of segmentation
+REPEATABLE = f"{100 / (1 + PUBLISHED) - 100:+.0f} to {100 * PUBLISHED:+.0f} %"  # alike both ways
 THICKEST_MM = 2.5  # step of slices; beyond it, doubling times have no usable interval
 
 GROWN, SHRUNK, WITHIN, UNKNOWN = "grown", "shrunk", "within repeatability", "not known"

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nodules.findings.follow_up import matching
-from nodules.findings.follow_up.growth import GROWN, PUBLISHED, SHRUNK, WITHIN
+from nodules.findings.follow_up.growth import GROWN, PUBLISHED, REPEATABLE, SHRUNK, WITHIN
 from nodules.report import plotting
 
 COLOURS = {
@@ -22,11 +22,11 @@ MOST = 24  # nodules in the panel of changes, the largest changes first
 
 @plotting.styled
 def growth(rows: pd.DataFrame) -> Figure:
-    """Volumes over time with intervals, and the change of each nodule beside +-25 %.
+    """Volumes over time with intervals, and the change of each nodule beside repeatability.
 
     rows: table `follow_up`, of one pair or of many.
     """
-    known = rows[(rows["state"] == matching.MATCHED) & rows["change_percent"].notna()]
+    known = measured(rows)
     height = 1.8 + 0.2 * min(max(len(known), 6), MOST)
     figure, (left, right) = plotting.panels(2, height=height)
     if known.empty:
@@ -36,6 +36,11 @@ def growth(rows: pd.DataFrame) -> Figure:
     _trajectories(left, known, _starts(rows))
     _changes(right, known)
     return figure
+
+
+def measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """The nodules of table `follow_up` whose change is known: those drawn."""
+    return rows[(rows["state"] == matching.MATCHED) & rows["change_percent"].notna()]
 
 
 def _starts(rows: pd.DataFrame) -> dict[str, float]:
@@ -110,5 +115,5 @@ def _changes(axes: Axes, known: pd.DataFrame) -> None:
     ticks = tuple(t for t in ticks if low.min() * 0.8 <= t <= high.max() * 1.2)
     axes.set_xticks(ticks, [f"{100 * (t - 1):+.0f} %" if t != 1 else "0" for t in ticks])
     axes.minorticks_off()
-    axes.set(xlabel="Change, 95 % interval; grey: ±25 %")
+    axes.set(xlabel=f"Change, 95 % interval; grey: {REPEATABLE}")
     axes.set_title("Change")

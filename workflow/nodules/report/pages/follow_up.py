@@ -35,9 +35,9 @@ def page(pairs: Sequence[Pair], notes: Sequence[str] = (), figure: bytes | None 
         f"Left the earlier scan, right the later one, {VIEW_MM:g} mm wide, axial, in the lung "
         f"window ({WINDOW[0]} to {WINDOW[1]} HU). A nodule is outlined as it was measured; a cross "
         "marks where it would be at the time at which it is not seen. Volumes of both times are "
-        "measured in one way, and intervals are of 95 %. A change is called growth only where its "
-        f"interval excludes none and it is beyond {growth.PUBLISHED:.0%}, the published "
-        "repeatability."
+        "measured in one way, and intervals are of 95 %. A nodule is said to have grown or shrunk "
+        "only where the interval excludes no change and the change is beyond the published "
+        f"repeatability, {growth.REPEATABLE}."
     )
     made.text(
         f"Categories are computed from size, texture and growth alone, by {lung_rads.CITATION}, "
@@ -68,8 +68,8 @@ def counted(links: Sequence[Link]) -> str:
     counts = {state: sum(link.state == state for link in links) for state in matching.STATES}
     looked = sum(link.looked_for for link in links)
     told = [f"{n} {table.WORDS[state]}" for state, n in counts.items() if n]
-    more = f" ({looked} of them found by looking at the place)" if looked else ""
-    return f"Nodules: {', '.join(told)}{more}." if told else "No nodule at either time."
+    more = f" {looked} on one list only, but seen at both times." if looked else ""
+    return f"Nodules: {', '.join(told)}.{more}" if told else "No nodule at either time."
 
 
 def side_by_side(pair: Pair, link: Link) -> bytes:
