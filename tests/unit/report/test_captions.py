@@ -18,7 +18,7 @@ def test_it_says_n_and_how_intervals_were_made(name: str) -> None:
     text = captions.Source(1000).caption(name, "n = 36 scans").text
     assert text.endswith(" n = 36 scans.")
     assert "{" not in text and "  " not in text
-    made = ("1,000 bootstrap resamples", "nothing is resampled", "shuffles", "quartiles", "frozen")
+    made = ("bootstrap, 1,000 resamples", "nothing is resampled", "shuffles", "quartiles", "frozen")
     assert any(word in text for word in made)
 
 

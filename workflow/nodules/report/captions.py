@@ -11,7 +11,7 @@ from nodules.report.catalogue import TITLES
 from nodules.report.words import Words
 from nodules.stats.bootstrap import FEWEST
 
-BANDS = "{resamples:,} bootstrap resamples of whole scans (95 %, percentiles by rank)"
+BANDS = "95 % percentile bootstrap, {resamples:,} resamples of whole scans"
 PATIENTS = BANDS.replace("scans", "patients")
 WILSON = "Bars: 95 % intervals of a share (Wilson), which take candidates for independent"
 FROC = (
@@ -27,7 +27,7 @@ OF_SLICES = "Slices scan after scan, each from feet to head; the networks' weigh
 _WORDS = {
     "slice_loss": f"""
     Left: loss of every slice with its least-squares line (the axis is logarithmic, the line is
-    fitted to the losses as they are); ticks name the scans by the last digits of their UIDs.
+    fitted to the losses as they are); ticks name scans by the last digits of their UIDs.
     Right: the slope and its 95 % interval, robust to dependence within a scan, beside slopes
     after 1,000 shuffles of slices and of whole scans. {OF_SLICES}
     """,
@@ -39,7 +39,7 @@ _WORDS = {
     {OF_SLICES}
     """,
     "epochs": f"""
-    Confidence and loss on the scans that a fold's network is not trained on. {EPOCHS}
+    Confidence and loss, by epoch, on the scans that each fold leaves out. {EPOCHS}
     """,
     "confidence_as_proxy": f"""
     Left: confidence in a nodule against its Dice. Middle: share of right answers by certainty.
@@ -70,8 +70,8 @@ _WORDS = {
     """,
     "dice_by_diameter": f"""
     3-D Dice with the readers' consensus by annotated diameter; a missed nodule counts 0. Dots:
-    nodules; boxes, from {FEWEST} nodules on: quartiles and median; whiskers: within 1.5 box
-    lengths.
+    nodules, for readers one dot for each reader of a nodule; boxes, from {FEWEST} nodules on:
+    quartiles and median; whiskers: within 1.5 box lengths.
     """,
     "confidence_by_system": f"""
     Left: running mean of the confidence in the answer. Right: share of slices at or below each
@@ -79,8 +79,8 @@ _WORDS = {
     scans (Platt). Differences: paired, {BANDS}. {OF_SLICES}
     """,
     "system_costs": """
-    One dot a job: wall-clock time of training a fold's network and of judging a scan, and the
-    largest resident memory. No test; nothing is resampled.
+    One dot a job: wall-clock time of training a fold's network, mean time of judging a scan, and
+    the largest resident memory. No test; nothing is resampled.
     """,
     "malignancy_roc": f"""
     ROC of benign against malignant by the readers' ratings, each nodule judged by models that
@@ -92,15 +92,17 @@ _WORDS = {
     kind.
     """,
     "malignancy_by_diameter": f"""
-    Probability of malignancy against annotated diameter, and Brier score ({PATIENTS}).
+    Probability of malignancy against annotated diameter, and Brier score; in
+    brackets: {PATIENTS}.
     """,
     "training": f"""
-    Loss on training samples and on a fold's own scans, and quality there. {EPOCHS}
+    Loss on training samples and on the scans that each fold leaves out, and quality on the
+    latter. {EPOCHS}
     """,
     "growth": """
     Left: volume of each nodule that was measured at two times; right: its change. Lines: 95 %
     intervals of two measurements of one nodule, fitted to pairs of known truth; nothing is
-    resampled. Triangles: grown or shrunk; circles: within repeatability.
+    resampled. Triangles: grown or shrunk; circles: within repeatability. Diameters: earlier scan.
     """,
 }
 WORDS = {name: " ".join(text.split()) for name, text in _WORDS.items()}

@@ -9,7 +9,7 @@ TITLES = {
     "mean_confidence": "Mean confidence over slices",
     "window_confidence": "Confidence in the last windows",
     "epochs": "Confidence and loss by epoch",
-    "confidence_as_proxy": "Does confidence tell quality?",
+    "confidence_as_proxy": "Confidence as a proxy for quality",
     "froc": "Detection: FROC",
     "froc_test": "Detection: FROC on the test (supplement)",
     "locations_froc": "Given locations: FROC",
