@@ -47,7 +47,8 @@ def test_every_number_equals_its_table(page: Path) -> None:
         form = MEASURES[row["measure"]].form
         signed = f"+{form}" if row["other"] else form
         assert f"<strong>{row['value']:{signed}}</strong>" in text
-        bounds = f"(95 % CI {row['low']:{signed}} to {row['high']:{signed}}), n = {row['n']}"
+        bounds = f"(95 % CI {row['low']:{signed}} to {row['high']:{signed}}), "
+        bounds += f'<span class="whole">n = {row["n"]}'
         assert bounds in text
         if row["measure"] != "malignancy_auc":  # which has a page of its own
             bounds = (row["low"], row["high"])
@@ -56,7 +57,7 @@ def test_every_number_equals_its_table(page: Path) -> None:
 
 def test_the_verdict_is_two_sentences_of_the_same_numbers(page: Path) -> None:
     said, concluded = first.verdict(first_page.run(page.parent))
-    assert "finds 65.5 % of the nodules at one false alarm a scan" in said
+    assert "finds 65.5\N{NO-BREAK SPACE}% of the nodules at one false alarm a scan" in said
     assert "(CPM 0.613, 95 % CI 0.550 to 0.750)" in said
     assert concluded.startswith("This run shows neither that the second stage (ResNet50) helps")
     assert said.endswith(".") and concluded.endswith(".")

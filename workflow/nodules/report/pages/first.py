@@ -37,7 +37,10 @@ STRIPS = {
     "misses": "Misses: nodules without a candidate",
     "false_alarms": "False alarms, the surest first",
 }
-CONTOURS = "Outlines: solid, the readers' consensus; dashed, what the network drew."
+CONTOURS = (
+    "Outlines: solid blue, the readers' consensus; thin white, single readers; dashed, the"
+    " network's candidate; dotted, its other candidates. Bars: 10 mm."
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ def verdict(run: Run) -> list[str]:
     n_scans, n_nodules = found["n_scans"], found["n_nodules"]
     first = (
         f"In {SETS[run.set].name} on {n_scans:,} scans with {n_nodules:,} nodules,"
-        f" {SYSTEMS[run.system].said} finds {100 * at_one:.1f} % of the nodules at one false alarm"
-        f" a scan (CPM {found['cpm']:.3f}, {interval})."
+        f" {SYSTEMS[run.system].said} finds {100 * at_one:.1f}\N{NO-BREAK SPACE}% of the nodules"
+        f" at one false alarm a scan (CPM {found['cpm']:.3f}, {interval})."
     )
     stages = second_stage.shown(run.detection)
     second = second_stage.conclusion(run.detection, stages[-1]) if stages else ""
@@ -191,7 +194,7 @@ def _card(run: Run, number: Number) -> Markup:
         "li",
         tag("p", tag("a", number.what, href=link), class_="what"),
         tag("strong", value),
-        tag("p", f"{interval}, {counted(row)}"),
+        tag("p", f"{interval}, ", tag("span", counted(row), class_="whole")),
         tag("p", number.explained, class_="note"),
         *(tag("p", _aside(other), class_="note") for other in beside if other is not None),
         class_="number-card",
@@ -291,7 +294,7 @@ def _chosen(config: Mapping[str, Any]) -> str:
     if config["seed"] == CHOSEN_ON:
         return (
             f"the defaults were chosen by looking at results of this seed ({CHOSEN_ON}), so these"
-            " numbers are optimistically biased; benchmarks/fresh_seeds.py gives those of others"
+            " numbers are optimistically biased; benchmarks/fresh_seeds.py runs other seeds"
         )
     return f"the defaults were chosen by looking at results of another seed ({CHOSEN_ON})"
 
@@ -302,7 +305,7 @@ def _strip(run: Run, kind: str) -> Markup:
         "img", src=f"gallery/strip_{kind}.png", width="900", height="300", alt=f"{words}, axial CT"
     )
     link = tag("a", picture, href=f"gallery/{kind}.png")
-    return tag("figure", link, tag("figcaption", f"{words}. The picture leads to more."))
+    return tag("figure", link, tag("figcaption", f"{words}. Click for more, in three planes."))
 
 
 def _lists(run: Run) -> Iterator[Markup]:

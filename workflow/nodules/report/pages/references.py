@@ -31,7 +31,7 @@ SOURCES = (
     PUBLISHED,
     Source(
         "LUNA16 and its scores",
-        "Setio AAA et al.",
+        "Setio AAA et al",
         "Validation, comparison, and combination of algorithms for automatic detection of pulmonary"
         " nodules in computed tomography images: The LUNA16 challenge",
         "Medical Image Analysis 2017;42:1-13",
@@ -39,7 +39,7 @@ SOURCES = (
     ),
     Source(
         "LIDC-IDRI, whose scans and readers LUNA16 uses",
-        "Armato SG III et al.",
+        "Armato SG III et al",
         "The Lung Image Database Consortium (LIDC) and Image Database Resource Initiative (IDRI): A"
         " completed reference database of lung nodules on CT scans",
         "Medical Physics 2011;38:915-931",

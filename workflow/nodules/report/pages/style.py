@@ -28,6 +28,8 @@ th { text-align: left; vertical-align: bottom; white-space: pre-line;
 td { border-bottom: 1px solid var(--line); padding: .22rem .8rem .22rem 0; vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number { white-space: nowrap; } td:first-child:has(~ td.number) { white-space: nowrap; }
+@media (max-width: 46rem) { td:first-child:has(~ td.number) { white-space: normal;
+  min-width: 9rem; } }
 td.soft, th.soft { color: var(--soft); }
 ol.notes { color: var(--soft); font-size: .85em; margin: 0 0 1.4rem; padding-left: 1.6rem; }
 ol.notes li { margin: 0; max-width: 52rem; }
@@ -55,7 +57,7 @@ FIRST = """
 .number-card strong { display: block; font-size: 1.75rem; line-height: 1.2;
   font-variant-numeric: tabular-nums; }
 .number-card p { margin: 0 0 .25rem; } .number-card .what { font-weight: 600; line-height: 1.3; }
-.number-card .note { font-size: .82em; line-height: 1.4; }
+.whole { white-space: nowrap; } .number-card .note { font-size: .82em; line-height: 1.4; }
 .beside { display: grid; grid-template-columns: minmax(0, 1.05fr) minmax(0, 1fr); gap: 1.6rem;
   align-items: start; }
 figure { margin: .6rem 0; } figcaption { color: var(--soft); font-size: .88em; margin-top: .3rem; }
@@ -65,7 +67,10 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2re
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .columns { columns: 2 22rem; column-gap: 2.5rem; padding-left: 1.1rem; }
 .columns li { break-inside: avoid; overflow-wrap: anywhere; }
-@media (max-width: 46rem) { .beside, .strips { grid-template-columns: minmax(0, 1fr); }
+@media (max-width: 60rem) { .numbers { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
+@media (max-width: 46rem) {
+  .numbers { grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); }
+  .beside, .strips { grid-template-columns: minmax(0, 1fr); }
   dl { grid-template-columns: minmax(0, 1fr); } dd { margin-bottom: .4rem; } }
 @media print { .beside { grid-template-columns: 84mm 1fr; } .strips { gap: 3mm;
     grid-template-columns: repeat(3, 1fr); } .numbers { grid-template-columns: repeat(5, 1fr);
