@@ -49,7 +49,7 @@ def test_confusion_matrix_has_truth_in_rows() -> None:
     _, _, matrix = figure.axes
     cells = [text.get_text() for text in matrix.texts]
     assert [cell.split("\n")[0] for cell in cells] == ["25", "5", "10", "60"]
-    assert cells[0].endswith("83%")  # of the 30 nodules
+    assert cells[0].endswith("83 %")  # of the 30 nodules
 
 
 def test_without_a_threshold_there_is_no_matrix() -> None:

@@ -103,8 +103,8 @@ def _percent(number: dict[str, Any]) -> str:
     value, low, high = (number[key] for key in ("value", "low", "high"))
     if not _known(value):
         return "an undefined share"
-    bounds = f" ({low:.0%} to {high:.0%})" if _known(low) else ""
-    return f"{value:.0%}{bounds}"
+    bounds = f" ({100 * low:.0f} to {100 * high:.0f} %)" if _known(low) else ""
+    return f"{100 * value:.0f} %{bounds}"
 
 
 def _number(number: dict[str, Any]) -> str:

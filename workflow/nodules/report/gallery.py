@@ -159,9 +159,10 @@ def case(
     return Case(
         title=_title(kind, row),
         lines=(
-            _sizes(row, measured.tolist(), overlap.get(nodule_key)),
-            f"x {row['x']:.1f}, y {row['y']:.1f}, z {row['z']:.1f} mm (LPS); slice {depth},"
-            f" {scan.grid.spacing_zyx[0]:g} mm apart; {part_name(str(row['part']))}",
+            _sizes(row, measured.tolist(), overlap.get(nodule_key))
+            + f"; slices {scan.grid.spacing_zyx[0]:g} mm apart",
+            f"x {row['x']:.1f}, y {row['y']:.1f}, z {row['z']:.1f} mm (LPS); slice {depth};"
+            f" {part_name(str(row['part']))}",
             *textwrap.wrap(uid, LINE),
         ),
         views=tuple(_views(row, (depth, float(y), float(x)), scan, own)),

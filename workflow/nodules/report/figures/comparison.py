@@ -45,7 +45,8 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
     n = lookup.counted(part["index"].nunique(), "slices")
     handles, labels = axes[3].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=2)
-    where = f"{lookup.sentence(names.SETS[name].name)}, {n}, scans: {part['seriesuid'].nunique():,}"
+    scans = f"{part['seriesuid'].nunique():,} scans"
+    where = f"{lookup.sentence(names.SETS[name].name)} ({n} of {scans})"
     figure.suptitle(where, fontsize=8, x=0.01, ha="left")
     return figure
 

@@ -58,7 +58,7 @@ def froc_curves(
         panel.set_xlabel("False positives per scan")
         panel.set_title(f"{lookup.sentence(names.SETS[name].name)}: {size}")
         banded = part["low"].notna().any()
-        title = "band and brackets: 95 % over scans" if banded else f"(–): {RULE}"
+        title = "bands and brackets: 95 % CI over scans" if banded else f"(–): {RULE}"
         plotting.legend_below(panel, title=title)
     axes[0].set_ylabel("Sensitivity (share of nodules found)")
     if not sets:

@@ -26,6 +26,11 @@ LETTERS = 52  # of a UID over three panels
 ABOVE = 0.22  # inches above and below a panel, for its text
 AROUND = 1.3  # inches for title, colour bar and margins
 LINE = 118  # letters in a line of the statement
+# What stands above the panels.
+KEY = (
+    "Bold: the readers' label and the network's probability p of malignancy. Above each map: its"
+    " share inside the nodule's mask, and the mask's share of the crop."
+)
 COVER = 0.75  # how far the strongest place of a map hides the CT
 
 
@@ -41,7 +46,7 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     assert isinstance(layout, ConstrainedLayoutEngine)
     layout.set(h_pad=ABOVE)
     scans = names.set_name(part)
-    said = [textwrap.fill(line, LINE) for line in statement.splitlines()]
+    said = [textwrap.fill(line, LINE) for line in (KEY, *statement.splitlines())]
     figure.set_figheight(rows * ROW + AROUND + 0.15 * sum(1 + s.count("\n") for s in said))
     figure.suptitle(
         f"Attribution maps and sanity check: malignancy {names.RESNET}, {scans}"
@@ -86,7 +91,7 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Explained, side_mm: float) -> Non
         panel.imshow(strength, cmap=COLOURS, vmin=0, vmax=1, alpha=COVER * strength**0.5)
         inside = nodule.maps[method][nodule.mask].sum()
         _above(panel, name, 1.12)
-        note = f"{inside:.0%} inside, area {nodule.mask.mean():.0%}"
+        note = f"{100 * inside:.0f} % inside, area {100 * nodule.mask.mean():.0f} %"
         _above(panel, note, 1.02, color="0.35")
     said = f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}"
     _above(axes[0], said, 1.12, weight="bold")

@@ -58,7 +58,7 @@ def draw(
     heading = following(HEADINGS[kind], detector)
     shown = f"{len(cases):,} of {total:,}"
     _place_text(figure, 0, 0.03, f"{heading} ({shown})", weight="bold", size=8)
-    _place_text(figure, 0, 0.19, f"{window}; bars: {BAR_MM:g} mm")
+    _place_text(figure, 0, 0.19, f"{window}; axial, coronal, sagittal; bars: {BAR_MM:g} mm")
     _legend(figure, detector)
     for number, case in enumerate(cases):
         _draw_case(figure, case, number // PER_ROW, number % PER_ROW)

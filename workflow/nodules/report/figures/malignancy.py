@@ -52,7 +52,7 @@ def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         panel.set_xlabel("False-positive rate (benign called malignant)")
         panel.set_title(f"{lookup.sentence(names.SETS[name].name)}\n{_kinds(own)}")
-        plotting.legend_below(panel, title="band and brackets: 95 % over patients")
+        plotting.legend_below(panel, title="bands and brackets: 95 % CI over patients")
     axes[0].set_ylabel("True-positive rate")
     if not sets:
         plotting.empty(axes[0], "no ROC curve: the labelled nodules are of one class")

@@ -60,7 +60,7 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1.25, aspect="equal")
     for (row, column), count in np.ndenumerate(counts):
-        text = f"{int(count):,}\n{share[row, column]:.0%}"
+        text = f"{int(count):,}\n{100 * share[row, column]:.0f} %"
         colour = "white" if share[row, column] > 0.7 else plotting.BLACK
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set_xticks([0, 1], ["nodule", "no nodule"])

@@ -168,7 +168,7 @@ def mean_confidence(slices: pd.DataFrame) -> Figure:
         plotting.empty(axes, "no slice has a confidence")
         return figure
     for kind, dash, meaning in (
-        ("certainty", "-", "in its answer: max(p, 1 − p)"),
+        ("certainty", "-", f"{RESNET}'s confidence in its answer: max(p, 1 − p)"),
         ("confidence", ":", "in a nodule: p"),
     ):
         mean = part[kind].mean()
@@ -177,7 +177,7 @@ def mean_confidence(slices: pd.DataFrame) -> Figure:
             part[f"running_{kind}"],
             color=OF_RESNET,
             linestyle=dash,
-            label=f"confidence {meaning}; mean of all {mean:.3f}",
+            label=f"{meaning}; mean of all {mean:.3f}",
         )
     axes.set(xlabel=ORDER, ylabel="Mean confidence so far", ylim=(0, 1.02))
     axes.set_xlim(part["index"].min(), part["index"].max())
@@ -186,7 +186,7 @@ def mean_confidence(slices: pd.DataFrame) -> Figure:
         f"{lookup.sentence(names.SETS[name].name)}"
         f" ({lookup.counted(len(part), 'slices')} of {scans:,} scans)"
     )
-    plotting.legend_below(axes, title=f"{RESNET}'s", ncols=2)
+    plotting.legend_below(axes, ncols=2)
     return figure
 
 
@@ -260,7 +260,7 @@ def _dice(axes: Axes, nodules: pd.DataFrame, spearman: Mapping[str, Any]) -> Non
     axes.plot(nodules["confidence"], nodules["dice"], "o", color=OF_RESNET, **style)
     axes.set(xlim=(-0.02, 1.02), **WITH_FOOT)
     axes.set(xlabel=f"{RESNET}'s confidence")
-    axes.set_title(f"Quality ({lookup.counted(len(nodules), 'nodules')})")
+    axes.set_title(f"Quality\n({lookup.counted(len(nodules), 'nodules')})")
     plotting.note(axes, f"Spearman {lookup.estimate(spearman, '.2f')}", (0.02, 0.02))
 
 
@@ -274,7 +274,7 @@ def _being_right(
     plotting.shares(axes, bins["certainty"], share, counted, "o", {"color": OF_RESNET})
     axes.set(xlim=(0.49, 1.01), **WITH_FOOT)
     axes.set(xlabel="Confidence in the answer", ylabel="Share of answers right")
-    axes.set_title(f"Being right ({lookup.counted(int(count.sum()), 'candidates')})")
+    axes.set_title(f"Being right\n({lookup.counted(int(count.sum()), 'candidates')})")
     plotting.note(axes, f"AUC {lookup.estimate(auc, '.2f')}", (0.02, 0.02))
 
 
