@@ -190,7 +190,7 @@ def test_costs_are_summed() -> None:
     costs |= {"longest_s": [3000.0, 0.5], "cpu_s": [3900.0, 0.4], "peak_mb": [900.0, float("nan")]}
     html = pages_costs.costs(pd.DataFrame(costs)).html()
     assert "4,000" in html
-    assert "All rules: 4,000 s of jobs, 3,900 s of processor." in html
+    assert "All rules: 4,000 s of jobs, 3,900 s of processor time." in html
 
 
 def test_what_is_said_of_the_second_stage_follows_the_first_detector() -> None:
@@ -208,7 +208,7 @@ def test_what_is_said_of_the_second_stage_follows_the_first_detector() -> None:
         for text in ("ResNet50 on the {}'s candidates", "{}'s own score", "{}'s loss"):
             assert escape(text.format(name), quote=True) in shown[first]
     assert escape("the U-Net's candidates", quote=True) not in shown["transformer"]
-    assert "Nodules found, best 8" in shown["transformer"]
+    assert "Nodules found by the Swin U-Net alone, best 8" in shown["transformer"]
 
 
 def test_networks_are_compared_apart_from_mask_rcnn() -> None:

@@ -135,5 +135,7 @@ class Findings:
             return f"no finding at or above {self.threshold:.3g}{below}"
         first = shown[0]
         count = "1 finding" if len(shown) == 1 else f"{len(shown)} findings, the surest"
-        place = f"{first.side}, {first.diameter_mm:.1f} mm, confidence {first.confidence:.2f}"
+        place = (
+            f"on the {first.side}, {first.diameter_mm:.1f} mm, confidence {first.confidence:.2f}"
+        )
         return f"{count} {place}{below}"

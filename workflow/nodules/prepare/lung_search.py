@@ -63,7 +63,8 @@ class Plausibility(NamedTuple):
             return f"{self.litres:.2f} litres over {self.extent_mm:.0f} mm, median {self.hu:.0f}."
         return self.reason or (
             f"Lungs of {self.litres:.2f} litres over {self.extent_mm:.0f} mm, "
-            f"{self.left:.0%} of them on the left, {self.body_share:.0%} of the body there, "
+            f"{100 * self.left:.0f} % of them on the left, "
+            f"{100 * self.body_share:.0f} % of the body at these slices, "
             f"median {self.hu:.0f} HU."
         )
 

@@ -89,11 +89,12 @@ def _verdicts(own: Mapping[str, Any]) -> Iterator[str]:
             continue
         found = own["differences"][pair.key]
         first, second = MALIGNANCY[pair.first].said, MALIGNANCY[pair.second].said
+        subject = first[0].upper() + first[1:]
         gap = _shown(found["auc"], signed=True)
         yield {
-            "better": f"So {first} is better than {second}: the difference of AUC is {gap}.",
-            "worse": f"So {first} is worse than {second}: the difference of AUC is {gap}.",
-            "no better": f"So {first} is no better than {second}: the difference of AUC is {gap},"
+            "better": f"{subject} is better than {second}: the difference of AUC is {gap}.",
+            "worse": f"{subject} is worse than {second}: the difference of AUC is {gap}.",
+            "no better": f"{subject} is no better than {second}: the difference of AUC is {gap},"
             " an interval that holds 0 and is narrow.",
             "cannot tell": f"This run does not show {first} to be better than {second}, nor worse:"
             f" the difference of AUC is {gap}.",

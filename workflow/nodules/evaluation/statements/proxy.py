@@ -92,12 +92,12 @@ def _right(found: dict[str, Any]) -> Iterator[str]:
     if not found["n_candidates"]:
         yield "There is no candidate to answer for."
     elif not is_number(auc["value"]):
-        share = found["share_right"]
-        yield f"Of {found['n_candidates']} candidates {share:.0%} are called rightly at 0.5."
+        share = f"{100 * found['share_right']:.0f} %"
+        yield f"Of {found['n_candidates']} candidates {share} are called rightly at 0.5."
     else:
         yield (
-            f"Of {found['n_candidates']} candidates {found['share_right']:.0%} are called rightly"
-            f" at 0.5, and certainty tells right from wrong answers with AUC {shown(auc)}"
+            f"Of {found['n_candidates']} candidates {100 * found['share_right']:.0f} % are called"
+            f" rightly at 0.5, and certainty tells right from wrong answers with AUC {shown(auc)}"
             " (0.5 is chance)."
         )
 

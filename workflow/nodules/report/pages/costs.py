@@ -7,11 +7,12 @@ from nodules.report.pages.page import Page
 
 def costs(table: pd.DataFrame) -> Page:
     """The page of time and memory by rule. table: of `provenance.costs`."""
-    page = Page("Time and memory of each rule")
+    page = Page("Time and memory of each step")
     page.text(
-        "Wall-clock and processor seconds of the jobs of the last run of each, and the largest"
-        " memory (resident set) of any one job. Jobs that take less than Snakemake's measuring"
-        " interval have no memory measured.",
+        "Steps are named as the workflow's rules. Seconds on the clock and of the processor, of all"
+        " jobs of the last run of each, and the largest memory (resident set) of any one job."
+        " Snakemake looks only now and then: of jobs of a second or less it sees too little memory"
+        " and processor time, or none (–).",
         "note",
     )
     names = {
@@ -33,7 +34,7 @@ def costs(table: pd.DataFrame) -> Page:
     page.table(rows, numbers=list(names.values())[1:])
     page.text(
         f"All rules: {_rounded(table['total_s'].sum())} s of jobs,"
-        f" {_rounded(table['cpu_s'].sum())} s of processor."
+        f" {_rounded(table['cpu_s'].sum())} s of processor time."
     )
     return page
 

@@ -23,7 +23,8 @@ MEANING = (
     f" are rated malignant, so {MALIGNANCY['diameter'].said} does well; only what goes beyond it"
     " says that a model sees more than size. All systems are scored on the same nodules, with"
     " models that have not seen their patients. In brackets: 95 % intervals from resampling"
-    " patients; none where one kind has fewer than five cases."
+    " patients; none where one kind has fewer than five cases. DeLong's intervals and p-values take"
+    " nodules for independent: they are given for comparison, and decide nothing here."
 )
 RULES = (
     "The label rule alone moves every AUC. All three systems were trained under this run's rule;"

@@ -23,14 +23,15 @@ Cell = tuple[str, str, Row]  # name of its row, of its column, and the number
 
 FIRST = "first detector"  # in place of a system's key
 _MISSES = ", misses counted 0"
-# What a reader in a hurry wants: words, and where the number stands in table `metrics`.
+# What a reader in a hurry wants: words ({}: the first detector), and where the number stands in
+# table `metrics`.
 GLANCE: dict[str, dict[str, str]] = {
-    f"Nodules found, best {PER_SCAN} candidates a scan": {
+    f"Nodules found by {{}}, best {PER_SCAN} candidates a scan": {
         "measure": "recall",
         "point": BEST,
         "system": FIRST,
     },
-    "False alarms a scan, all candidates": {
+    "False alarms a scan of {}, all candidates": {
         "measure": "false_alarms_per_scan",
         "point": "all",
         "system": FIRST,
@@ -146,7 +147,7 @@ def glance(table: pd.DataFrame) -> MetricTable:
     nothing = {"point": "", "group": "", "other": ""}
     shown, known = pooled(table), {FIRST: detector_of(table)}
     rows = [
-        (words, SETS[row["set"]].name, row)
+        (_of_system(words, row["system"]), SETS[row["set"]].name, row)
         for words, place in GLANCE.items()
         for row in records(
             lookup.rows(
@@ -155,6 +156,11 @@ def glance(table: pd.DataFrame) -> MetricTable:
         )
     ]
     return MetricTable("").fill(rows, "cell")
+
+
+def _of_system(words: str, key: str) -> str:
+    """Words of `GLANCE`, with the system's name in them where that is left open."""
+    return words.format(SYSTEMS[key].said) if "{}" in words else words
 
 
 def detector_of(table: pd.DataFrame) -> str:
