@@ -28,7 +28,7 @@ MEANING = (
 )
 RULES = (
     "The label rule alone moves every AUC. All three systems were trained under this run's rule;"
-    " here the same scores are held against labels by other common rules. Leaving out the"
+    " here the same scores are compared with labels by other common rules. Leaving out the"
     " indeterminate nodules makes the task easier, not the system better."
 )
 

@@ -28,7 +28,7 @@ SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
     ),
     "Segmentation": (
         "Every nodule counts once. The readers' agreement with each other and a mere"
-        f" {MASKS['sphere'].name} are the human and the trivial bar.",
+        f" {MASKS['sphere'].name} are the human and the trivial yardstick.",
         {metrics.SEGMENTATION: tables.segmentation},
     ),
     "Classification": (
