@@ -108,9 +108,7 @@ def test_without_a_nodule_nothing_is_fitted_and_the_reason_is_told():
     row = found.loc[("out_of_fold", "", "gap_scaled")]
     assert np.isnan(row["value"]) and "one class only" in row["reason"]
     gap = found.loc[("out_of_fold", "", "gap")]
-    assert (
-        gap["value"] > 0.4 and np.isnan(gap["low"]) and "0 candidates on a nodule" in gap["reason"]
-    )
+    assert gap["value"] > 0.4 and np.isnan(gap["low"]) and "0 hits" in gap["reason"]
     assert scored(marks.iloc[:0], truth).empty
 
 

@@ -108,7 +108,7 @@ def _measured(own: Judged, replicates: int, seed: int) -> Iterator[dict[str, Any
     scan, n_scans = bootstrap.codes(own.uids)
     drawn = bootstrap.weights(n_scans, replicates, seed)
     n, positive = len(own.labels), int(own.labels.sum())
-    counts = {"scans": n_scans, "candidates on a nodule": positive, "others": n - positive}
+    counts = {"scans": n_scans, "hits": positive, "false alarms": n - positive}
     share = bootstrap.mean(own.labels, scan, drawn)
     found = {"share": (share, NONE)}
     for end, scores in (("", own.given), ("_scaled", own.scaled)):

@@ -149,7 +149,7 @@ def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
 def _counts(own: Candidates, n_scans: int) -> dict[str, int]:
     """What a set's measures are taken over."""
     positive = int(own.labels.sum())
-    kinds = {"candidates on a nodule": positive, "other candidates": len(own.labels) - positive}
+    kinds = {"hits": positive, "false alarms": len(own.labels) - positive}
     return {"scans": n_scans} | kinds
 
 

@@ -44,8 +44,9 @@ class Rule:
 
     def text(self) -> str:
         """The rule in words."""
+        readers = f"{self.least_readers} reader{'s' if self.least_readers > 1 else ''}"
         return (
-            f"{self.combine} of the ratings (of {self.least_readers} readers or more) at most"
+            f"{self.combine} of the ratings (of {readers} or more) at most"
             f" {self.benign:g} benign, at least {self.malignant:g} malignant"
         )
 

@@ -76,8 +76,8 @@ GIVEN = (
 )
 INTERVALS = (
     "In brackets: 95 % bootstrap confidence intervals (whole scans resampled; for a slope over"
-    f" slices: from its regression). Where there are {RULE}, a dash stands in place of it;"
-    " a dash alone stands for a number that is undefined. Notes below each table say why."
+    f" slices: from its regression). (–): no interval, since there are {RULE}, or as the"
+    " note says. A dash alone: the number is undefined."
 )
 
 

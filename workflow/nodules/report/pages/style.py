@@ -27,9 +27,7 @@ th { text-align: left; vertical-align: bottom; white-space: pre-line;
   border-bottom: 2px solid var(--soft); padding: .25rem .8rem .25rem 0; }
 td { border-bottom: 1px solid var(--line); padding: .22rem .8rem .22rem 0; vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.number { white-space: nowrap; } td:first-child:has(~ td.number) { white-space: nowrap; }
-@media (max-width: 46rem) { td:first-child:has(~ td.number) { white-space: normal;
-  min-width: 9rem; } }
+td.number { white-space: nowrap; } td:first-child:has(~ td.number) { min-width: 9rem; }
 td.soft, th.soft { color: var(--soft); }
 ol.notes { color: var(--soft); font-size: .85em; margin: 0 0 1.4rem; padding-left: 1.6rem; }
 ol.notes li { margin: 0; max-width: 52rem; }

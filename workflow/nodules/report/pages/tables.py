@@ -187,7 +187,7 @@ def segmentation(table: pd.DataFrame) -> Iterator[MetricTable]:
     paired, of_class = table["other"] != "", table["group"].isin(CLASSES)
     for name, group in table[~paired & ~of_class].groupby("set", sort=False):
         result = MetricTable(f"All nodules, {SETS[str(name)].name}")
-        yield result.fill(_overlap_cells(group, result), "column")
+        yield result.fill(_overlap_cells(group, result), "row")
     gaps = table[paired]
     yield from _listed(gaps, "Differences, paired by nodule", lambda row: _gap(row, _mask))
     for measure in metrics.of_section(metrics.SEGMENTATION):
@@ -307,7 +307,7 @@ def _overlap_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
         if row["group"] == DETECTED_ONLY:
             of += ", nodules touched"
         against = metrics.held_against(row["system"], row["group"])
-        yield measure.words + result.mark(measure.definition), of + result.mark(against), row
+        yield of + result.mark(against), measure.words + result.mark(measure.definition), row
 
 
 def _class_cells(group: pd.DataFrame, name: Callable[[str], str] | None = None) -> Iterator[Cell]:
