@@ -93,16 +93,15 @@ def test_dice_by_diameter_has_a_column_for_each_comparison_and_classes_by_size()
     assert table.rows[-1][""].endswith("n = 7 nodules")
 
 
-def test_nodules_touched_have_a_column_of_their_own() -> None:
+def test_nodules_touched_have_a_row_of_their_own() -> None:
     rows = [
         number("dice", "unet"),
         number("dice", "unet", group="detected only", n=5),
     ]
     (table,) = segmentation(frame(*rows))
-    (row,) = table.rows
-    heads = [re.sub(r" \[\d\]", "", head) for head in row]
+    systems = [re.sub(r" \[\d\]", "", row[""]) for row in table.rows]
     assert table.notes[2].endswith("only nodules that one touches")
-    assert heads == ["", "U-Net\nn = 7 nodules", "U-Net, nodules touched\nn = 5 nodules"]
+    assert systems == ["U-Net, n = 7 nodules", "U-Net, nodules touched, n = 5 nodules"]
 
 
 def test_an_undefined_number_is_a_dash_with_its_reason() -> None:

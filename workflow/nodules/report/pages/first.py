@@ -1,6 +1,5 @@
 """The first page of a run: what was run on what, what came out, and where everything is."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -284,7 +283,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
         yield "Left out", ", ".join(run.left_out) + "; report/run.html says why"
     yield "Settings", _chosen(config)
     yield "Seed", str(config["seed"])
-    yield "Code", re.sub("^([0-9a-f]{12})[0-9a-f]{28}", r"\1", run.commit)
+    yield "Code", run.commit
     yield "Intervals", f"{config['scoring']['bootstrap']:,} resamples"
 
 
