@@ -44,7 +44,7 @@ def main(snakemake):
     tables.write(outputs.table, "follow_up", data)
     files.write_text(outputs.csv, table.csv_of(data))
     files.write_json(outputs.details, table.details(pairs, [], patients))
-    page.page(pairs).write(outputs.page)
+    page.page(pairs, patients=patients).write(outputs.page)
 
 
 jobs.run(main, snakemake)

@@ -41,6 +41,11 @@ def test_each_nodule_has_a_picture_of_both_times_and_its_warning(pair):
     assert "2 at both times, 1 new, 1 gone" in text
 
 
+def test_pairs_of_several_patients_are_told_apart(pair):
+    text = page.page([pair, pair], patients=["anna", "ben"]).html()
+    assert ">anna: " in text and ">ben: " in text
+
+
 def test_the_outline_is_where_the_nodule_is_and_a_cross_where_it_is_not(pair):
     gone = next(link for link in pair.links if link.state == "gone")
     png = cv2.imdecode(np.frombuffer(page.side_by_side(pair, gone), np.uint8), 1)

@@ -14,7 +14,7 @@ MADE = {
     "export_model": "The exported networks: {results}/models. Next: luna16 predict --help",
     "draw_epochs": "The figures: {results}/figures.",
 }
-INTERVAL = "95 % bootstrap confidence intervals, whole scans or patients resampled"
+INTERVAL = "95 % bootstrap intervals, whole scans or patients resampled"
 SHOWN = (("cpm", names.SYSTEMS, "CPM"), ("malignancy_auc", names.MALIGNANCY, "malignancy AUC"))
 
 

@@ -20,16 +20,24 @@ MOST = 30  # nodules with pictures in each pair
 Image = NDArray[np.uint8]
 
 
-def page(pairs: Sequence[Pair], notes: Sequence[str] = (), figure: bytes | None = None) -> Page:
-    """The page of all consecutive pairs of a patient's scans. figure: an SVG of trajectories."""
+def page(
+    pairs: Sequence[Pair],
+    notes: Sequence[str] = (),
+    figure: bytes | None = None,
+    patients: Sequence[str] = (),
+) -> Page:
+    """The page of consecutive pairs of scans. figure: an SVG of trajectories.
+
+    patients: whose each pair is, where they are of several.
+    """
     made = Page("Nodules over time")
     made.text(table.DISCLAIMER, "finding")
     for note in notes:
         made.text(f"Note: {note}.", "note")
     if figure:
         made.image(figure, "Volume of each nodule over time, and its change", "svg+xml")
-    for pair in pairs:
-        add_pair(made, pair)
+    for number, pair in enumerate(pairs):
+        add_pair(made, pair, f"{patients[number]}: {_title(pair)}" if patients else "")
     made.heading("How to read this")
     made.text(
         f"Left the earlier scan, right the later one, {VIEW_MM:g} mm wide, axial, in the lung "
