@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
-SURE_AFTER_S = 20.0  # of work: from then on a run's own pace counts for more than the usual one
+SURE_AFTER_S = 40.0  # of work: from then on a run's own pace counts for more than the usual one
 
 
 class Progress:
