@@ -132,7 +132,7 @@ class Findings:
         shown, rest = self.reported, len(self.found) - len(self.reported)
         below = f"; {rest} below the threshold" if rest else ""
         if not shown:
-            return f"no finding at or above {self.threshold:.3g}{below}"
+            return f"no finding with a probability of {self.threshold:.3g} or more{below}"
         first = shown[0]
         count = "1 finding" if len(shown) == 1 else f"{len(shown)} findings, the surest"
         place = (

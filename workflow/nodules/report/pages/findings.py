@@ -42,7 +42,8 @@ def page(findings: Findings, voxels: NDArray[np.int16]) -> Page:
         made.text(f"{len(reported) - MOST} more are in findings.csv.", "note")
     rest = [f for f in findings if not f.reported]
     if rest:
-        with made.details(f"{len(rest)} candidates below the threshold {findings.threshold:.3g}"):
+        below = f"candidates with a probability below the threshold, {findings.threshold:.3g}"
+        with made.details(f"{len(rest)} {below}"):
             rows = [{"finding": str(f.number), "side": f.side} | _row(f) for f in rest]
             made.table(rows, numbers=list(_row(rest[0])))
     made.heading("How to read this")
