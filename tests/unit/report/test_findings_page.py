@@ -27,14 +27,16 @@ def test_the_page_shows_each_reported_finding_and_lists_the_others(found):
     assert 0 < len(findings.reported) < len(findings)
     assert html.count("<img") == len(findings.reported)
     assert "Not a medical device" in html and "no person has looked at it" in html
-    assert f"{len(findings) - len(findings.reported)} candidates with a probability below the threshold, " in html
+    rest = len(findings) - len(findings.reported)
+    assert f"{rest} candidates with a probability below the threshold, " in html
     assert not re.findall(r"(?:src|href)=\"(?!data:)", html)
 
 
 def test_a_scan_without_findings_says_so(found):
     findings, voxels = found
     none = type(findings)(**{**findings.__dict__, "found": ()})
-    assert "No finding with a probability of 0.9 or more." in findings_page.page(none, voxels).html()
+    told = findings_page.page(none, voxels).html()
+    assert "No finding with a probability of 0.9 or more." in told
 
 
 def test_pictures_show_the_finding_in_their_middle_with_the_right_on_the_left(found):
