@@ -14,8 +14,6 @@ from nodules.report import plotting
 from nodules.report.lookup import rows
 
 TRAINED, LEFT_OUT = "training samples", "left-out scans (in colour)"
-
-
 THIN, THICK = 0.8, 1.9  # points
 
 
