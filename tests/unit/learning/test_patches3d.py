@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from helpers.volumes import LUNG, NODULE, volume
+from nodules.images.spheres import window
 from nodules.learning.networks.unet3d import STRIDE
 from nodules.learning.tasks import inserts, patches3d
 from nodules.learning.tasks.heat import Marks, heat_loss, target
@@ -121,7 +122,9 @@ def test_a_copied_nodule_has_the_size_it_says(tmp_path):
         copy = inserts.varied(cut, 1.0, generator(number))
         assert inserts.DIAMETERS_MM[0] * 0.6 < copy.diameter_mm < inserts.DIAMETERS_MM[1] * 1.3
         patch = np.full((64,) * 3, float(LUNG), np.float32)
-        mask = inserts.paste(patch, copy, (5, 6, 7))
+        inside, corner = inserts.paste(patch, copy, (5, 6, 7))
+        mask = np.zeros(patch.shape, bool)
+        mask[window(corner, inside.shape)] = inside
         assert (6 * mask.sum() / np.pi) ** (1 / 3) == pytest.approx(copy.diameter_mm, rel=1e-6)
         assert patch[mask].mean() > 90 and patch[~mask].mean() < 40
 

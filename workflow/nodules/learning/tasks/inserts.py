@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from nodules.findings.size import sphere_diameter
 from nodules.images.spheres import Box
 from nodules.learning.tasks.volume_truth import Taught
-from nodules.prepare.cubes import cube
+from nodules.prepare.cubes import Corner, cube
 
 Floats = NDArray[np.float32]
 
@@ -98,14 +98,12 @@ def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Inser
     return Insert(grey.astype(np.float32), weight[part].astype(np.float32), diameter)
 
 
-def paste(patch: Floats, insert: Insert, corner: Sequence[int]) -> NDArray[np.bool_]:
-    """Blend a nodule into a patch, in place; returns its voxels' mask, of the patch's shape.
+def paste(patch: Floats, insert: Insert, corner: Corner) -> Box:
+    """Blend a nodule into a patch, in place; returns its voxels' mask, in a box of the patch.
 
     corner: of the insert in the patch; it must fit.
     """
     place = tuple(slice(c, c + n) for c, n in zip(corner, insert.weight.shape, strict=True))
     weight = insert.weight
     patch[place] = patch[place] * (1 - weight) + np.maximum(insert.grey, 0) * weight
-    mask = np.zeros(patch.shape, bool)
-    mask[place] = weight >= SEEN
-    return mask
+    return weight >= SEEN, corner

@@ -169,25 +169,26 @@ class CubeTask:
         that its cube shows the volume wherever that is.
         """
         side, pad = self.settings.cube, int(sides.max())
-        room, inner = side + 2 * PASTE_ROOM, slice(pad, -pad)
+        room = np.full(3, side + 2 * PASTE_ROOM)
         for _ in range(PLACES_TRIED):
             middle = self._without(volume, truth, Cube(0, "lung", -1), rng)
-            corner, wide = np.rint(middle - room / 2).astype(int) - pad, np.full(3, room + 2 * pad)
-            grey = cube(volume.array, corner, wide).astype(np.float32)
-            lung = lung_view(volume, corner, wide, int(wide[0]))[inner, inner, inner]
+            corner = np.rint(middle - room / 2).astype(int)
+            grey = cube(volume.array, corner, room).astype(np.float32)
+            lung = lung_view(volume, corner, room, int(room[0]))
             insert = self.bank[int(rng.integers(len(self.bank)))]
-            at = spot(grey[inner, inner, inner], lung, insert, rng)
+            at = spot(grey, lung, insert, rng)
             if at is not None:
                 break
-        mask, centre = np.zeros(grey.shape, bool), (wide - 1) / 2
+        inside, first, centre = np.zeros((0, 0, 0), bool), (0, 0, 0), (room - 1) / 2
         if at is not None:
-            mask = inserts.paste(grey, insert, [a + pad for a in at])
-            centre = np.argwhere(mask).mean(axis=0)
+            inside, first = inserts.paste(grey, insert, at)
+            centre = np.argwhere(inside).mean(axis=0) + first
+        whole = cube(volume.array, corner - pad, room + 2 * pad)
+        whole[pad:-pad, pad:-pad, pad:-pad] = np.clip(np.rint(grey), 0, 255)
         centre = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
-        first = np.rint(centre - (sides - 1) / 2).astype(int)
-        shown = cube(np.clip(np.rint(grey), 0, 255).astype(np.uint8), first, sides)
-        inside = cube(mask, first, sides) * np.uint8(255)
-        return _stretched(shown, side), _stretched(inside, side) // 128
+        low = np.rint(centre - (sides - 1) / 2).astype(int)
+        mask = cube(inside, low - first, sides) * np.uint8(255)
+        return _stretched(cube(whole, low + pad, sides), side), _stretched(mask, side) // 128
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
