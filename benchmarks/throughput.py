@@ -115,7 +115,7 @@ def scans(network: Any, own: dict[str, Any], left_out: Any, device: torch.device
     low = windows.answer([network], volume, looks.window, device)
     print(f"of that heat: {time.monotonic() - start:.2f} s")
     kept = windows.autocast
-    windows.autocast = lambda device, low=False: torch.autocast(device.type, enabled=False)
+    windows.autocast = lambda device: torch.autocast(device.type, enabled=False)
     full = windows.answer([network], volume, looks.window, device)
     windows.autocast = kept
     print(f"bf16 against fp32: heat differs by at most {np.abs(low.heat - full.heat).max():.4f}")

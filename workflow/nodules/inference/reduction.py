@@ -121,7 +121,7 @@ def look(
         images = np.stack([cube(array, corner, (side,) * 3) for corner in part])[:, None]
         inputs = to_device(torch.from_numpy(images), device)
         judged, drawn = [], []
-        with torch.inference_mode(), autocast(device, low=True):
+        with torch.inference_mode(), autocast(device):
             for network in networks:
                 for axes in MIRRORED:
                     logit, mask = network(inputs.flip(axes))

@@ -132,7 +132,7 @@ def asked(
     """
     inputs = to_device(grey, device)
     views = MIRRORED if mirrored else MIRRORED[:1]
-    with torch.inference_mode(), autocast(device, low=True):
+    with torch.inference_mode(), autocast(device):
         answers = [
             network(inputs.flip(axes)).flip(axes).float() for network in networks for axes in views
         ]

@@ -55,8 +55,6 @@ class Validation(NamedTuple):
 class Task(Protocol):
     """What differs between networks."""
 
-    low_precision: bool  # whether bf16 serves on a CPU, too
-
     def epoch(self, epoch: int) -> Sequence[Any]:
         """Samples that an epoch shows, in order."""
 
@@ -193,7 +191,7 @@ def look_back(network: nn.Module, task: Task, plan: Plan, epoch: int, device: to
         left.load_state_dict(load_state(plan.checkpoint(epoch - 1)))
         return left
 
-    with torch.inference_mode(), autocast(device, task.low_precision):
+    with torch.inference_mode(), autocast(device):
         ask(epoch, before, device)
 
 
@@ -218,7 +216,7 @@ def train_epoch(
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
             # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
             torch.manual_seed(derive(*plan.draws, *progress.place))
-            with autocast(device, task.low_precision):
+            with autocast(device):
                 loss = task.loss(network, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -243,7 +241,7 @@ def finish_epoch(
 ) -> None:
     """Validate, write checkpoint and overlays, and move `progress` to the next epoch."""
     network.eval()
-    with torch.inference_mode(), autocast(device, task.low_precision):
+    with torch.inference_mode(), autocast(device):
         validation = task.validate(network, device)
         task.draw(network, device, plan.picture(progress.epoch))
     train_loss = progress.loss_sum / max(progress.samples, 1)

@@ -29,8 +29,10 @@ class Machine(NamedTuple):
 
     @property
     def arithmetic(self) -> list[str | int]:
-        """What a result's last bits hang on: the kind of device, and on the CPU the threads."""
-        return [self.device.type] if self.device.type == "cuda" else ["cpu", self.threads]
+        """What a result hangs on: the kind of device; on the CPU its precision and the threads."""
+        if self.device.type == "cuda":
+            return ["cuda"]
+        return ["cpu", self.threads, *(["bf16"] if _native_bf16() else [])]
 
     @property
     def workers(self) -> int:
@@ -92,12 +94,12 @@ def placed(network: nn.Module, device: torch.device) -> nn.Module:
     return network.to(device, memory_format=CHANNELS_LAST[sides])  # type: ignore[call-overload,no-any-return]
 
 
-def autocast(device: torch.device, low: bool = False) -> torch.autocast:
-    """bf16 on a GPU; on the CPU full precision, or bf16 where it is native and `low` is set."""
-    enabled = device.type == "cuda" or (low and _native_bf16())
+def autocast(device: torch.device) -> torch.autocast:
+    """bf16 on a GPU, and on a CPU that has it; full precision elsewhere."""
+    enabled = device.type == "cuda" or _native_bf16()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def _native_bf16() -> bool:
-    """Whether this CPU multiplies bf16 itself: it does so in half the time; others take longer."""
+    """Whether this CPU multiplies bf16 itself: steps take a half to two thirds; others' longer."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

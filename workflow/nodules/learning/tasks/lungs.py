@@ -49,8 +49,6 @@ class Slice(NamedTuple):
 class LungTask:
     """Slices of the training scans that have a mask, drawn anew each epoch."""
 
-    low_precision = False
-
     def __init__(
         self,
         training: Sequence[Stack],

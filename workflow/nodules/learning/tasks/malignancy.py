@@ -95,8 +95,6 @@ class NoduleTask:
     classes have equal weight in the loss; with `none` nothing is done.
     """
 
-    low_precision = False
-
     def __init__(
         self,
         training: Sequence[Stack],

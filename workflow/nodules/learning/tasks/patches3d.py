@@ -67,8 +67,6 @@ class Patch(NamedTuple):
 class HeatTask:
     """Patches near nodules, at bright places and anywhere in the lung, with nodules pasted in."""
 
-    low_precision = True
-
     def __init__(
         self,
         training: Sequence[tuple[Volume, Truth]],

@@ -135,8 +135,6 @@ class PresenceSettings(CropSettings):
 class CropTask:
     """Crops of the training scans, drawn anew each epoch; binary cross-entropy per crop."""
 
-    low_precision = False
-
     def __init__(
         self,
         training: Sequence[Stack],

@@ -69,8 +69,6 @@ class Cube(NamedTuple):
 class CubeTask:
     """Half of the cubes show a nodule; the others what the first stage took for one, and lung."""
 
-    low_precision = True
-
     def __init__(
         self,
         training: Sequence[tuple[Volume, Truth]],

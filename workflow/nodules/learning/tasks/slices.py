@@ -58,8 +58,6 @@ class Slice(NamedTuple):
 class SliceTask:
     """Slices of the training scans, drawn anew each epoch; binary cross-entropy per pixel."""
 
-    low_precision = False
-
     def __init__(
         self,
         training: Sequence[Stack],
