@@ -114,6 +114,9 @@ def test_the_detector_in_3d_finds_judges_and_draws(run):
         assert set(drawn["kind"]) <= {"reduction"} and set(drawn["grid"]) <= {"native"}
     rows = tables.read(run / "evaluation/segmentation.parquet", "segmentation")
     assert "reduction" in set(rows["comparison"])
+    for kind in ("hits", "misses", "false_alarms"):
+        assert (run / f"gallery/{kind}_3d.png").stat().st_size > 10_000
+        assert f"gallery/{kind}_3d.png" in (run / "index.html").read_text()
     for fold in (0, 1):
         path = run / f"detection/unet3d/fold_{fold}_training/alarms.parquet"
         assert set(tables.read(path, "candidates")["seriesuid"]) <= set(

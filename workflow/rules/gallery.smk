@@ -1,29 +1,34 @@
-"""Pictures: hits, misses and false alarms of the first detector, and maps of the malignancy ResNet50.
+"""Pictures: hits, misses and false alarms of the first detector and of the one in 3-D, and maps of the
+malignancy ResNet50.
 
 Requires: scans, masks, candidates, their regions, matches and overlaps; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
-Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png, and strips of the first three
-          for the first page.
+Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png, strips of the first three
+          for the first page, and results/gallery/{hits,misses,false_alarms}_3d.png.
 """
 
 # Whose confidence is shown: the ResNet50's, or the first detector's where the other decides
 # malignancy alone.
 STAGE = "presence" if PRESENCE else f"detection/{FIRST}"
+# What cases are drawn on, and looked up in.
+DRAWN_ON = dict(
+    checked=CHECKED,
+    scans="results/scans/scans.parquet",
+    voxels=lambda wildcards: [f for u in scans() for f in (SCANS[u].header, SCANS[u].data)],
+    slices=lambda wildcards: expand("results/slices/{uid}.parquet", uid=scans()),
+    masks=lambda wildcards: expand("results/masks/{uid}.parquet", uid=scans()),
+    segmentation="results/evaluation/segmentation.parquet",
+    nodules="results/scans/nodules.parquet",
+    folds="results/folds/folds.parquet",
+)
 
 
 rule draw_gallery:
     input:
-        checked=CHECKED,
-        scans="results/scans/scans.parquet",
-        voxels=lambda wildcards: [f for u in scans() for f in (SCANS[u].header, SCANS[u].data)],
-        slices=lambda wildcards: expand("results/slices/{uid}.parquet", uid=scans()),
-        masks=lambda wildcards: expand("results/masks/{uid}.parquet", uid=scans()),
-        segmentation="results/evaluation/segmentation.parquet",
+        **DRAWN_ON,
         candidates=expand(f"results/{STAGE}/{{part}}/candidates.parquet", part=PARTS),
         matches=MATCHES,
         regions=expand(f"results/detection/{FIRST}/{{part}}/regions.parquet", part=PARTS),
-        nodules="results/scans/nodules.parquet",
-        folds="results/folds/folds.parquet",
         code=code("draw_gallery"),
     output:
         hits=shown("results/gallery/hits.png", "3 Gallery", pictures="1 Hits"),
@@ -54,6 +59,37 @@ rule draw_gallery:
         overlap=OVERLAP,
     script:
         "../scripts/draw_gallery.py"
+
+
+rule draw_gallery_3d:
+    input:
+        **DRAWN_ON,
+        excluded="results/scans/excluded.parquet",
+        candidates=expand("results/reduction/{part}/candidates.parquet", part=PARTS),
+        regions=expand("results/reduction/{part}/regions.parquet", part=PARTS),
+        code=code("draw_gallery_3d"),
+    output:
+        hits=shown("results/gallery/hits_3d.png", "3 Gallery", pictures="6 Hits in 3-D"),
+        misses=shown("results/gallery/misses_3d.png", "3 Gallery", pictures="7 Misses in 3-D"),
+        false_alarms=shown(
+            "results/gallery/false_alarms_3d.png", "3 Gallery", pictures="8 False alarms in 3-D"
+        ),
+    log:
+        "results/logs/draw_gallery_3d/all.log",
+    benchmark:
+        "results/benchmarks/draw_gallery_3d/all.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        most=config["report"]["gallery"],
+        kind=config["masks"]["kind"],
+        words=WORDS,
+    script:
+        "../scripts/draw_gallery_3d.py"
 
 
 rule draw_explanations:

@@ -26,21 +26,15 @@ def main(snakemake):
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid", drop=False)
     segmentation = tables.read(inputs.segmentation, "segmentation")
     dice = gallery.dice(segmentation, params.detector)
-    shown = [f"Window {params.window[0]:g} to {params.window[1]:g}"] if params.window else []
     touched = gallery.found(segmentation, params.detector) if params.overlap else None
-    found = {kind: gallery.cases(kind, candidates, nodules, touched) for kind in gallery.KINDS}
-    rows = {k: gallery.choose(k, found[k], params.most).to_dict("records") for k in found}
-    drawn = {}
-    # One scan in memory at a time.
-    for uid in sorted({row["seriesuid"] for own in rows.values() for row in own}):
-        scan = _scan(sheet.loc[uid], of(regions, [uid]), params)
-        for kind, own in rows.items():
-            for place, row in enumerate(own):
-                if row["seriesuid"] == uid:
-                    drawn[kind, place] = gallery.case(kind, row, scan, candidates, dice)
-    for kind, own in rows.items():
-        cases = [drawn[kind, place] for place in range(len(own))]
-        figure = pictures.draw(kind, cases, len(found[kind]), params.detector, *shown)
+    shown = [f"Window {params.window[0]:g} to {params.window[1]:g}"] if params.window else []
+
+    def scan(uid):
+        return _scan(sheet.loc[uid], of(regions, [uid]), params)
+
+    drawn = gallery.drawn(candidates, nodules, dice, params.most, scan, touched)
+    for kind, (cases, total) in drawn.items():
+        figure = pictures.draw(kind, cases, total, params.detector, *shown)
         plotting.save(plotting.in_words(figure, words.of(params.words)), [snakemake.output[kind]])
         plotting.save(pictures.strip(cases), [snakemake.output[f"strip_{kind}"]])
 

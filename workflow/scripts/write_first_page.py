@@ -18,7 +18,7 @@ def main(snakemake):
         detection=read_json(inputs.detection),
         config=yaml.safe_load(Path(inputs.config).read_text()),
         folds=tables.read(inputs.folds, "folds"),
-        commit=provenance.commit(Path(snakemake.scriptdir)),
+        commit=provenance.commit(Path(snakemake.scriptdir), 10),
         files=files.find(page.parent, snakemake.params.figures, but=snakemake.rule),
         left_out=list(snakemake.params.left_out),
     )

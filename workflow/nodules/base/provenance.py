@@ -39,7 +39,7 @@ def versions(packages: Sequence[str] | None = None) -> dict[str, str]:
     return found
 
 
-def commit(folder: Path) -> str:
+def commit(folder: Path, digits: int = 40) -> str:
     """Git commit of the code, with a word when files differ from it; a sentence where none."""
 
     def git(*arguments: str) -> str:
@@ -48,7 +48,8 @@ def commit(folder: Path) -> str:
 
     try:
         changed = bool(git("status", "--porcelain", "--untracked-files=no"))
-        return git("rev-parse", "HEAD") + (", with uncommitted changes" if changed else "")
+        own = git("rev-parse", f"--short={digits}", "HEAD")
+        return own + (", with uncommitted changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "not known: the code is not in a git checkout"
 

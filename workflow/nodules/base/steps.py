@@ -82,6 +82,7 @@ STEPS = {
     "draw_explanations": Step("draw attribution maps", 4, 5),
     "draw_gates": Step("draw the attention U-Net's gates", 3, 4),
     "draw_gallery": Step("draw hits, misses and false alarms", 8, 10),
+    "draw_gallery_3d": Step("draw those of the detector in 3-D", 8, 10),
     "export_model": Step("export the networks as one file", 1.3, 10),
     "predict_phantom": Step("try the exported networks on a scan", 10, 10),
     "write_metrics": Step("write the page of numbers", 0.7, 1),

@@ -291,7 +291,11 @@ MEASURES = {
     for measure in section
 }
 RATE_POINTS = {
-    f"{rate:g}": Point(f"{rate:g}", f"{label} FP a scan", f"at {label} false positives a scan")
+    f"{rate:g}": Point(
+        f"{rate:g}",
+        f"{label} FP a scan",
+        f"at {label} false positive{'' if rate == 1 else 's'} a scan",
+    )
     for rate, label in zip(RATES, RATE_LABELS, strict=True)
 }
 MARK_POINTS = {

@@ -1,7 +1,7 @@
 """Which hits, misses and false alarms the gallery shows, and what it shows of each."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,31 @@ def choose(kind: str, found: pd.DataFrame, count: int) -> pd.DataFrame:
     if kind == "false_alarms" or len(found) <= count:
         return found.head(count)
     return found.iloc[np.linspace(0, len(found) - 1, count).round().astype(int)]
+
+
+def drawn(
+    candidates: pd.DataFrame,
+    nodules: pd.DataFrame,
+    overlap: Mapping[tuple[str, int], float],
+    most: int,
+    scan: Callable[[str], Scan],
+    found_by: Found | None = None,
+) -> dict[str, tuple[list[Case], int]]:
+    """What is shown of each kind, and how many of it there are in all.
+
+    candidates, nodules, found_by: as for `cases`; overlap: as for `case`. scan: opens one by its
+    UID; one at a time is in memory.
+    """
+    every = {kind: cases(kind, candidates, nodules, found_by) for kind in KINDS}
+    rows = {kind: choose(kind, every[kind], most).to_dict("records") for kind in KINDS}
+    made: dict[tuple[str, int], Case] = {}
+    for uid in sorted({row["seriesuid"] for own in rows.values() for row in own}):
+        opened_ = scan(uid)
+        for kind, own in rows.items():
+            for place, row in enumerate(own):
+                if row["seriesuid"] == uid:
+                    made[kind, place] = case(kind, row, opened_, candidates, overlap)
+    return {k: ([made[k, i] for i in range(len(own))], len(every[k])) for k, own in rows.items()}
 
 
 def opened(

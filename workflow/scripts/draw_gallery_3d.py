@@ -1,0 +1,42 @@
+"""Draw pictures of the hits, misses and false alarms of the detector in 3-D, in three planes."""
+
+from nodules.base import jobs, tables
+from nodules.evaluation.sets import of
+from nodules.findings.candidate_hits import match
+from nodules.findings.matches import with_matches
+from nodules.images.geometry import Geometry
+from nodules.images.metaimage import read_volume
+from nodules.report import gallery, plotting, words
+from nodules.report.figures import gallery as pictures
+
+
+def main(snakemake):
+    """A page of pictures of each kind; candidates are as the second stage outlines them."""
+    inputs, params = snakemake.input, snakemake.params
+    part = gallery.part_of(tables.read(inputs.folds, "folds"))
+    nodules, excluded = (tables.read(inputs[name], name) for name in ("nodules", "excluded"))
+    candidates = tables.read_all(inputs.candidates, "classified")
+    candidates = with_matches(candidates, match(candidates, nodules, excluded))
+    candidates = candidates.assign(part=candidates["seriesuid"].map(part))
+    nodules = of(nodules, list(part))
+    nodules = nodules.assign(part=nodules["seriesuid"].map(part))
+    regions = tables.stacked(tables.read(path, "regions") for path in inputs.regions)
+    sheet = tables.read(inputs.scans, "scans").set_index("seriesuid", drop=False)
+    dice = gallery.dice(tables.read(inputs.segmentation, "segmentation"), "reduction")
+
+    def scan(uid):
+        slices, truth = (
+            tables.read(f"results/{folder}/{uid}.parquet", table)
+            for folder, table in (("slices", "slices"), ("masks", "regions"))
+        )
+        grid, found = Geometry.from_row(slices.iloc[0]), of(regions, [uid])
+        volume = read_volume(sheet.loc[uid, "header"])
+        return gallery.opened(*volume, truth, found, grid, params.kind)
+
+    drawn = gallery.drawn(candidates, nodules, dice, params.most, scan)
+    for kind, (cases, total) in drawn.items():
+        figure = pictures.draw(kind, cases, total, "reduction")
+        plotting.save(plotting.in_words(figure, words.of(params.words)), [snakemake.output[kind]])
+
+
+jobs.run(main, snakemake)
