@@ -56,6 +56,7 @@ def test_sensitivities_have_their_rate_in_words() -> None:
 
 
 def test_operating_points_are_rows_and_their_rates_columns() -> None:
+    """Notes are numbered as they are read: those of the head first."""
     rows = [
         number(measure, "unet", point="best_8_per_scan", n=n, unit=unit)
         for measure, n, unit in (("recall", 7, "nodules"), ("candidates_per_scan", 3, "scans"))
@@ -64,16 +65,16 @@ def test_operating_points_are_rows_and_their_rates_columns() -> None:
     (row,) = table.rows
     assert list(row) == [
         "",
-        "Nodules found [2]\nn = 7 nodules",
-        "Candidates a scan [3]\nn = 3 scans",
+        "Nodules found [1]\nn = 7 nodules",
+        "Candidates a scan [2]\nn = 3 scans",
     ]
-    assert row[""] == "U-Net alone, the 8 surest of each scan [1]"
+    assert row[""] == "U-Net alone, the 8 surest of each scan [3]"
     assert table.notes == [
-        "of each scan only its 8 highest candidates",
         MEASURES["recall"].definition,
         MEASURES["candidates_per_scan"].definition,
+        "of each scan only its 8 highest candidates",
     ]
-    assert table.rows[0]["Nodules found [2]\nn = 7 nodules"] == "0.50 (0.40 to 0.60)"
+    assert table.rows[0]["Nodules found [1]\nn = 7 nodules"] == "0.50 (0.40 to 0.60)"
 
 
 def test_dice_by_diameter_has_a_column_for_each_comparison_and_classes_by_size() -> None:

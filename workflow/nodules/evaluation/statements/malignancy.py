@@ -27,15 +27,14 @@ def rarer(own: Mapping[str, Any]) -> int:
 
 
 def write(summary: Mapping[str, Any]) -> str:
-    """Say in sentences what the numbers of malignancy.json do and do not show."""
+    """Say in sentences what the numbers of malignancy.json do and do not show, verdicts first."""
     name = summary["main_set"]
-    sentences = [*_labels(summary)]
-    if name is not None:
-        own = summary["sets"][name]
-        sentences += [*_areas(name, own), *_small_test(summary), *_verdicts(own)]
-        if summary["shuffled_labels"]:
-            sentences += _shuffled(own)
-    return " ".join(sentences)
+    if name is None:
+        return " ".join(_labels(summary))
+    own = summary["sets"][name]
+    shuffled = _shuffled(own) if summary["shuffled_labels"] else ()
+    basis = [*_labels(summary), *_areas(name, own), *_small_test(summary)]
+    return " ".join([*_verdicts(own), *basis, *shuffled])
 
 
 def verdict(own: Mapping[str, Any], pair: Pair) -> str:

@@ -16,16 +16,16 @@ NARROW = 0.4  # an interval around 0 this wide or wider leaves room for a real c
 
 
 def write(name: str, numbers: dict[str, Any]) -> str:
-    """Say in sentences what one set's numbers (of trends.json) do and do not show."""
+    """Say what one set's numbers (of trends.json) do and do not show, the verdict first."""
     found = numbers["proxy"]
     return " ".join(
         [
+            _verdict(found),
             *_basis(name, numbers["n_reference_nodules"], found),
             *_dice(found),
             *_risk(numbers["risk_coverage"]["segmentation"]),
             *_right(found),
             *_slope(numbers["slopes"]["presence_loss"]),
-            _verdict(found),
         ]
     )
 
@@ -121,19 +121,19 @@ def _verdict(found: dict[str, Any]) -> str:
     if kind == "yes":
         strength = "weak" if rho["value"] < 0.3 else "moderate" if rho["value"] < 0.6 else "strong"
         size = _at_equal_size(found["confidence_and_dice"]["spearman_given_diameter"])
-        return f"So in this run confidence is a {strength} proxy for segmentation quality{size}."
+        return f"In this run confidence is a {strength} proxy for segmentation quality{size}."
     if kind == "reversed":
         return (
-            "So in this run confidence falls where Dice rises: it is no proxy for segmentation"
+            "In this run confidence falls where Dice rises: it is no proxy for segmentation"
             " quality, contrary to the published claim."
         )
     if kind == "no":
         return (
-            "So in this run confidence is not a proxy for segmentation quality: the interval"
+            "In this run confidence is not a proxy for segmentation quality: the interval"
             " includes 0 and is narrow."
         )
     return (
-        "So this run cannot tell whether confidence is a proxy for segmentation quality:"
+        "This run cannot tell whether confidence is a proxy for segmentation quality:"
         f" {n} nodules in {scans} scans leave the correlation too uncertain."
     )
 

@@ -293,7 +293,14 @@ def _listed(
         yield result.fill(cells, counted)
 
 
+def _mark_heads(group: pd.DataFrame, result: MetricTable) -> None:
+    """Number the measures' notes first: they stand in the head, which is read before the rows."""
+    for key in group["measure"]:
+        result.mark(MEASURES[key].definition)
+
+
 def _point_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
+    _mark_heads(group, result)
     for row in records(group):
         measure, point = MEASURES[row["measure"]], POINTS[row["point"]]
         name = f"{_system(row['system'])}, {point.words}" + result.mark(point.definition)
@@ -301,6 +308,7 @@ def _point_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
 
 
 def _overlap_cells(group: pd.DataFrame, result: MetricTable) -> Iterator[Cell]:
+    _mark_heads(group, result)
     for row in records(group):
         measure = MEASURES[row["measure"]]
         of = _mask(row["system"])
