@@ -28,8 +28,8 @@ AROUND = 1.3  # inches for title, colour bar and margins
 LINE = 118  # letters in a line of the statement
 # What stands above the panels.
 KEY = (
-    "Bold: the readers' label and the network's probability p of malignancy. Above each map: its"
-    " share inside the nodule's mask, and the mask's share of the crop."
+    "Bold: the readers' label and the network's probability p of malignancy; below it the diameter"
+    " and the mask's share of the crop. Above each map: its share inside the nodule's mask."
 )
 COVER = 0.75  # how far the strongest place of a map hides the CT
 
@@ -91,13 +91,13 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Explained, side_mm: float) -> Non
         panel.imshow(strength, cmap=COLOURS, vmin=0, vmax=1, alpha=COVER * strength**0.5)
         inside = nodule.maps[method][nodule.mask].sum()
         _above(panel, name, 1.12)
-        note = f"{100 * inside:.0f} % inside, area {100 * nodule.mask.mean():.0f} %"
-        _above(panel, note, 1.02, color="0.35")
+        _above(panel, f"{100 * inside:.0f} % inside", 1.02, color="0.35")
     said = f"{NAMES[nodule.label]}, p = {nodule.probability:.2f}"
     _above(axes[0], said, 1.12, weight="bold")
-    _above(axes[0], f"{nodule.diameter_mm:.1f} mm, slice {nodule.slice}", 1.02, color="0.35")
+    sizes = f"{nodule.diameter_mm:.1f} mm, mask {100 * nodule.mask.mean():.0f} %"
+    _above(axes[0], sizes, 1.02, color="0.35")
     uid = nodule.uid if len(nodule.uid) <= LETTERS else f"…{nodule.uid[-LETTERS:]}"
-    _above(axes[0], uid, 1.22, color="0.35")
+    _above(axes[0], f"{uid}, slice {nodule.slice}", 1.22, color="0.35")
     bar, low = BAR_MM / side_mm * pixels, pixels * 0.95
     (line,) = axes[0].plot([pixels * 0.04, pixels * 0.04 + bar], [low, low], color="white", lw=3)
     line.set_solid_capstyle("butt")
