@@ -19,8 +19,6 @@ from nodules.evaluation import names
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.findings.candidate_hits import match
 from nodules.findings.matches import with_matches
-from nodules.images.geometry import Geometry
-from nodules.images.metaimage import read_volume
 from nodules.report import gallery, plotting
 from nodules.report.figures import gallery as pictures
 
@@ -49,9 +47,10 @@ def main() -> None:
     judged = judged.assign(part=judged["seriesuid"].map(part))
     alarms = judged[(judged["nodule"] == 0) & ~judged["excluded"]]
     alarms = alarms.sort_values("confidence", ascending=False)
+    nodules = nodules.sort_values(["seriesuid", "nodule"])
     rows = ranked(nodules, judged, alarms, len(uids))
     print(markdown(rows), markdown(surest(alarms, given.alarms)), sep="\n\n", end="\n\n")
-    sure = rows[rows["diameter, mm"] >= SURE_MM]
+    sure = rows[(nodules["diameter_mm"] >= SURE_MM).to_numpy()]  # not as rounded in the table
     print(
         f"{rows['confidence'].notna().sum()} of {len(rows)} nodules found;"
         f" {sure['confidence'].notna().sum()} of {len(sure)} of {SURE_MM:g} mm and more, the least"
@@ -71,7 +70,7 @@ def ranked(
 ) -> pd.DataFrame:
     """A row a nodule: its best candidate's confidence, and how many false alarms are surer."""
     rows = []
-    for nodule in nodules.sort_values(["seriesuid", "nodule"]).itertuples():
+    for nodule in nodules.itertuples():
         own = judged[
             (judged["seriesuid"] == nodule.seriesuid) & (judged["nodule"] == nodule.nodule)
         ]
@@ -114,36 +113,20 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def draw(given: argparse.Namespace, judged: pd.DataFrame, nodules: pd.DataFrame) -> None:
-    """All hits and misses, and the surest false alarms, in three planes."""
+    """All hits and misses, and as many of the surest false alarms, in three planes."""
     given.pictures.mkdir(parents=True, exist_ok=True)
     sheet = tables.read(given.results / "scans/scans.parquet", "scans").set_index("seriesuid")
-    opened: dict[str, gallery.Scan] = {}
-    for kind in gallery.KINDS:
-        every = gallery.cases(kind, judged, nodules)
-        shown = every.head(given.alarms) if kind == "false_alarms" else every
-        for uid in shown["seriesuid"].unique():
-            if uid not in opened:
-                opened[uid] = scan(given.results, uid, sheet.loc[uid], judged)
-        cases = [
-            gallery.case(kind, row, opened[row["seriesuid"]], judged, {})
-            for row in shown.to_dict("records")
-        ]
-        figure = pictures.draw(kind, cases, len(every), "reduction")
+    part = dict(zip(judged["seriesuid"], judged["part"], strict=True))
+
+    def scan(uid: str) -> gallery.Scan:
+        path = given.results / f"reduction/{part[uid]}/regions.parquet"
+        found = tables.read(path, "regions").query("seriesuid == @uid")
+        return gallery.read(given.results, uid, sheet.loc[uid, "header"], found, "readers")
+
+    most = max(given.alarms, len(nodules))
+    for kind, (cases, total) in gallery.drawn(judged, nodules, {}, most, scan).items():
+        figure = pictures.draw(kind, cases, total, "reduction")
         plotting.save(figure, [str(given.pictures / f"{kind}.png")])
-
-
-def scan(results: Path, uid: str, row: pd.Series, judged: pd.DataFrame) -> gallery.Scan:
-    """A scan with its masks, the readers' and the second stage's."""
-    part = judged.loc[judged["seriesuid"] == uid, "part"].iloc[0]
-    regions = tables.read(results / f"reduction/{part}/regions.parquet", "regions")
-    slices = tables.read(results / f"slices/{uid}.parquet", "slices")
-    return gallery.opened(
-        *read_volume(row["header"]),
-        tables.read(results / f"masks/{uid}.parquet", "regions"),
-        regions[regions["seriesuid"] == uid],
-        Geometry.from_row(slices.iloc[0].to_dict()),
-        "readers",
-    )
 
 
 def arguments() -> argparse.Namespace:
@@ -152,7 +135,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("results", type=Path)
     parser.add_argument("scans", type=Path)
-    parser.add_argument("--alarms", type=int, default=12, help="false alarms told and drawn")
+    parser.add_argument(
+        "--alarms", type=int, default=12, help="false alarms told, and drawn at least"
+    )
     parser.add_argument("--pictures", type=Path)
     return parser.parse_args()
 

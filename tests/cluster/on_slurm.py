@@ -23,8 +23,7 @@ def on_cluster(workdir: Path, *arguments: str) -> list[str]:
     profile = ["--profile", str(REPOSITORY / "profiles/slurm")]
     account = ["--default-resources", f"slurm_account={ACCOUNT}"]
     # The profile is for jobs of minutes; here they take seconds.
-    quick = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
-    quick += ["--max-jobs-per-timespan", "100000/2s"]
+    quick = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
     return snakemake(workdir, *profile, *account, *quick, *arguments)
 
 

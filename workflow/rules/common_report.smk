@@ -20,11 +20,12 @@ FIGURES = figures_of(
 # Of these, what compares systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 MAPS = {"explanations": EXPLAINABLE, "gates": "attention_unet" in DETECTORS}
+# (Those of the detector in 3-D are judged by the official distance.)
 LOOKED_AT = ["hits", "misses", "false_alarms"]
 GALLERY = [
     *LOOKED_AT,
     *(name for name, run in MAPS.items() if run),
-    *(f"{kind}_3d" for kind in LOOKED_AT if names.IN_3D in DETECTORS),
+    *(f"{kind}_3d" for kind in LOOKED_AT if IN_3D and not OVERLAP),
 ]
 FURTHER_PAGES = {"malignancy": MALIGNANCY, "follow_up": FOLLOW_UP}
 PAGES = ["metrics", "scans", "run"] + [page for page, run in FURTHER_PAGES.items() if run]

@@ -88,6 +88,7 @@ rule draw_gallery_3d:
         most=config["report"]["gallery"],
         kind=config["masks"]["kind"],
         words=WORDS,
+        window=config["slices"]["window"] if WORDS else [],
     script:
         "../scripts/draw_gallery_3d.py"
 

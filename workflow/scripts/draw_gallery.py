@@ -1,10 +1,10 @@
 """Draw pictures of hits, misses and false alarms on the CT, in three planes."""
 
+from pathlib import Path
+
 from nodules.base import jobs, tables
 from nodules.evaluation.sets import of
 from nodules.findings.matches import with_matches
-from nodules.images.geometry import Geometry
-from nodules.images.metaimage import read_volume
 from nodules.report import gallery, plotting, words
 from nodules.report.figures import gallery as pictures
 
@@ -30,24 +30,16 @@ def main(snakemake):
     shown = [f"Window {params.window[0]:g} to {params.window[1]:g}"] if params.window else []
 
     def scan(uid):
-        return _scan(sheet.loc[uid], of(regions, [uid]), params)
+        own = of(regions, [uid])
+        own = own[own["kind"] == params.detector]
+        header = sheet.loc[uid, "header"]
+        return gallery.read(Path("results"), uid, header, own, params.kind, params.window)
 
     drawn = gallery.drawn(candidates, nodules, dice, params.most, scan, touched)
     for kind, (cases, total) in drawn.items():
         figure = pictures.draw(kind, cases, total, params.detector, *shown)
         plotting.save(plotting.in_words(figure, words.of(params.words)), [snakemake.output[kind]])
         plotting.save(pictures.strip(cases), [snakemake.output[f"strip_{kind}"]])
-
-
-def _scan(row, found, params):
-    """A scan with all that is drawn on it."""
-    slices, truth = (
-        tables.read(f"results/{folder}/{row['seriesuid']}.parquet", table)
-        for folder, table in (("slices", "slices"), ("masks", "regions"))
-    )
-    grid, found = Geometry.from_row(slices.iloc[0]), found[found["kind"] == params.detector]
-    own = [tuple(params.window)] if params.window else []
-    return gallery.opened(*read_volume(row["header"]), truth, found, grid, params.kind, *own)
 
 
 jobs.run(main, snakemake)

@@ -1,11 +1,11 @@
 """Draw pictures of the hits, misses and false alarms of the detector in 3-D, in three planes."""
 
+from pathlib import Path
+
 from nodules.base import jobs, tables
 from nodules.evaluation.sets import of
 from nodules.findings.candidate_hits import match
 from nodules.findings.matches import with_matches
-from nodules.images.geometry import Geometry
-from nodules.images.metaimage import read_volume
 from nodules.report import gallery, plotting, words
 from nodules.report.figures import gallery as pictures
 
@@ -23,19 +23,15 @@ def main(snakemake):
     regions = tables.stacked(tables.read(path, "regions") for path in inputs.regions)
     sheet = tables.read(inputs.scans, "scans").set_index("seriesuid", drop=False)
     dice = gallery.dice(tables.read(inputs.segmentation, "segmentation"), "reduction")
+    shown = [f"Window {params.window[0]:g} to {params.window[1]:g}"] if params.window else []
 
     def scan(uid):
-        slices, truth = (
-            tables.read(f"results/{folder}/{uid}.parquet", table)
-            for folder, table in (("slices", "slices"), ("masks", "regions"))
-        )
-        grid, found = Geometry.from_row(slices.iloc[0]), of(regions, [uid])
-        volume = read_volume(sheet.loc[uid, "header"])
-        return gallery.opened(*volume, truth, found, grid, params.kind)
+        own, header = of(regions, [uid]), sheet.loc[uid, "header"]
+        return gallery.read(Path("results"), uid, header, own, params.kind, params.window)
 
     drawn = gallery.drawn(candidates, nodules, dice, params.most, scan)
     for kind, (cases, total) in drawn.items():
-        figure = pictures.draw(kind, cases, total, "reduction")
+        figure = pictures.draw(kind, cases, total, "reduction", *shown)
         plotting.save(plotting.in_words(figure, words.of(params.words)), [snakemake.output[kind]])
 
 

@@ -72,3 +72,17 @@ def test_a_training_on_a_gpu_goes_on_with_another_number_of_threads_but_not_on_t
 def test_samples_are_loaded_beside_a_gpu_by_all_threads_but_one():
     assert [Machine(torch.device("cuda"), n).workers for n in (1, 2, 8)] == [1, 1, 7]
     assert Machine(torch.device("cpu"), 8).workers == 0
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_cpu_computes_in_bf16_only_where_it_has_it_and_a_training_says_so(monkeypatch, native):
+    monkeypatch.setattr(machine, "_native_bf16", lambda: native)
+    cpu = torch.device("cpu")
+    with machine.autocast(cpu):
+        product = torch.nn.Linear(8, 8)(torch.ones(1, 8))
+    assert product.dtype == (torch.bfloat16 if native else torch.float32)
+    # A state of the other precision is not gone on with.
+    monkeypatch.setattr(machine, "_native_bf16", lambda: not native)
+    other = Machine(cpu, 1).arithmetic
+    monkeypatch.setattr(machine, "_native_bf16", lambda: native)
+    assert Machine(cpu, 1).arithmetic != other

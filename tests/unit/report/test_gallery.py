@@ -177,6 +177,31 @@ def test_nothing_to_show_is_said(kind: str) -> None:
     assert pictures.strip([]).texts[0].get_text() == "none"
 
 
+def test_each_scan_is_opened_once_and_every_kind_keeps_its_order_and_its_count() -> None:
+    found = pd.DataFrame(
+        [
+            candidate(1, 0, 0.9, seriesuid="b"),
+            candidate(2, 0, 0.8, seriesuid="a"),
+            candidate(3, 1, 0.7, seriesuid="a"),
+            candidate(4, 0, 0.1, seriesuid="b"),
+        ]
+    )
+    nodules = pd.DataFrame([nodule(1, 5.0, seriesuid="a"), nodule(1, 5.0, seriesuid="b", x=90.0)])
+    asked: list[str] = []
+
+    def scan(uid: str) -> gallery.Scan:
+        asked.append(uid)
+        return opened({})
+
+    drawn = gallery.drawn(found, nodules, {}, 2, scan)
+    assert asked == ["a", "b"]
+    assert {kind: (len(cases), total) for kind, (cases, total) in drawn.items()} == {
+        "hits": (1, 1), "misses": (1, 1), "false_alarms": (2, 3)
+    }  # fmt: skip
+    titles = [case.title for case in drawn["false_alarms"][0]]
+    assert titles == ["False alarm, confidence 0.90", "False alarm, confidence 0.80"]
+
+
 def test_parts_of_scans() -> None:
     folds = pd.DataFrame({"seriesuid": ["a", "b"], "fold": [-1, 3]})
     assert gallery.part_of(folds) == {"a": "test", "b": "fold_3"}

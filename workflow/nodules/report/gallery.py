@@ -1,20 +1,23 @@
 """Which hits, misses and false alarms the gallery shows, and what it shows of each."""
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nodules.base import tables
 from nodules.datasets.folds import TEST_FOLD
 from nodules.evaluation.names import TEST, part_name
 from nodules.findings.hits import hits
 from nodules.findings.overlaps import on_native
 from nodules.images import regions
 from nodules.images.geometry import Geometry
+from nodules.images.metaimage import read_volume
 from nodules.prepare import masks
 from nodules.report import planes
 from nodules.report.planes import Box, Image
@@ -119,6 +122,26 @@ def drawn(
                 if row["seriesuid"] == uid:
                     made[kind, place] = case(kind, row, opened_, candidates, overlap)
     return {k: ([made[k, i] for i in range(len(own))], len(every[k])) for k, own in rows.items()}
+
+
+def read(
+    results: Path,
+    uid: str,
+    header: str,
+    found: pd.DataFrame,
+    kind: str,
+    window: Sequence[float] = planes.WINDOW,
+) -> Scan:
+    """A scan of a run with all that is drawn on it: its voxels by its header, masks and grids.
+
+    results: the run's folder; found, kind: as for `opened`, of this scan alone; window: no numbers
+    for the lung's.
+    """
+    slices = tables.read(results / f"slices/{uid}.parquet", "slices")
+    truth = tables.read(results / f"masks/{uid}.parquet", "regions")
+    grid = Geometry.from_row(slices.iloc[0].to_dict())
+    low, high = window or planes.WINDOW
+    return opened(*read_volume(header), truth, found, grid, kind, (low, high))
 
 
 def opened(
