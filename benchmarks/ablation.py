@@ -7,13 +7,14 @@
 
 RESULTS: a results folder with the fold's volumes, masks, lists and folds. Without --second the
 first stage alone is trained. With --alarms FOLDER the first stage is not trained again: FOLDER is
-an earlier OUT. OUT gets the tables of candidates, and the scores as unseen.py prints them.
+an earlier OUT. With --members N each stage is N networks, whose answers are averaged. OUT gets
+the tables of candidates, and the scores as unseen.py prints them.
 """
 
 import argparse
 import json
 import time
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,47 +62,58 @@ def main() -> None:
     def timed(name: str, start: float) -> None:
         seconds[name] = time.monotonic() - start
 
-    def trained(name: str, make: Any, settings: TrainingSettings, **more: Any) -> Any:
-        task = make(training, left_out, settings, given.seed, given.fold, **more)
-        plan = Plan(
-            *(name, given.fold, settings.epochs, settings.batch, settings.learning_rate),
-            *(settings.schedule, given.seed, out / name, "", machine.workers),
-        )
-        shape = bundle.shape_of(settings.network, settings)
-        weights = derive(given.seed, name, given.fold, "weights")
-        network = bundle.architecture(settings.network).build(shape, weights)
+    def trained(name: str, make: Any, settings: TrainingSettings, **more: Any) -> list[Any]:
+        """The members' networks; one that stands in OUT already is not trained again."""
         start = time.monotonic()
-        train(network, task, plan, machine.device)
+        chosen = range(given.members) if given.only is None else [given.only]
+        networks = []
+        for member in chosen:
+            seed = derive(given.seed, name, given.fold, member) if member else given.seed
+            task = make(training, left_out, settings, seed, given.fold, **more)
+            plan = Plan(
+                *(name, given.fold, settings.epochs, settings.batch, settings.learning_rate),
+                *(settings.schedule, seed, out / name / f"member_{member}"),
+                *(json.dumps(asdict(settings)), machine.workers),
+            )
+            shape = bundle.shape_of(settings.network, settings)
+            weights = derive(seed, name, given.fold, "weights")
+            network = bundle.architecture(settings.network).build(shape, weights)
+            train(network, task, plan, machine.device)
+            networks.append(network.eval())
         timed(f"train_{name}", start)
-        return network.eval()
+        return networks
 
     own = config["unet3d"]
     looks = windows.WindowSettings(**{f.name: own[f.name] for f in fields(windows.WindowSettings)})
 
-    def detected(network: Any, scans: Any) -> pd.DataFrame:
-        found = [windows.detect([network], volume, looks, machine.device) for volume, _ in scans]
+    def detected(networks: list[Any], scans: Any) -> pd.DataFrame:
+        found = [windows.detect(networks, volume, looks, machine.device) for volume, _ in scans]
         return tables.stacked([tables.frame("candidates"), *found])
 
     first = given.alarms or out
     if given.alarms is None:
         settings = UNet3DSettings(**{f.name: own[f.name] for f in fields(UNet3DSettings)})
-        network = trained("unet3d", HeatTask, settings)
+        networks = trained("unet3d", HeatTask, settings)
+        if given.only is not None:
+            return
         start = time.monotonic()
-        tables.write(out / "first.parquet", "candidates", detected(network, left_out))
+        tables.write(out / "first.parquet", "candidates", detected(networks, left_out))
         timed("detect", start)
         if given.mine:
-            found = detected(network, training)
+            found = detected(networks, training)
             matched = with_matches(found, match(found, *truth.values()))
             false = found[((matched["nodule"] == 0) & ~matched["excluded"]).to_numpy()]
             tables.write(out / "alarms.parquet", "candidates", false)
     if given.second is not None:
         settings = ReductionSettings.of(config["reduction"])
         alarms = tables.read(first / "alarms.parquet", "candidates")
-        network = trained("reduction", CubeTask, settings, alarms=alarms)
+        networks = trained("reduction", CubeTask, settings, alarms=alarms)
+        if given.only is not None:
+            return
         start = time.monotonic()
         candidates = tables.read(first / "first.parquet", "candidates")
         seen = [
-            reduction.reduce([network], volume, own, settings.cube, machine.device)
+            reduction.reduce(networks, volume, own, settings.cube, machine.device)
             for volume, _ in left_out
             for own in [candidates[candidates["seriesuid"] == volume.uid]]
         ]
@@ -170,6 +182,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--second", nargs="*", metavar="SECTION.KEY=VALUE")
     parser.add_argument("--mine", action="store_true", help="also the first stage's false alarms")
     parser.add_argument("--alarms", type=Path, help="an earlier OUT with both stages' candidates")
+    parser.add_argument("--members", type=int, default=1, help="networks of each stage")
+    parser.add_argument("--only", type=int, help="train this member of the stage, and stop")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=2016)
     return parser.parse_args()

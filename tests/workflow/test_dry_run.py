@@ -95,14 +95,16 @@ def test_ten_folds_are_planned_through_the_slurm_profile_in_under_60_seconds(
 
 OF_TASK = {
     "presence": {"train_presence", "classify_candidates", "evaluate_presence"}
-    | {"analyse_trends", "draw_trends", "draw_presence"}
-    | {"compare_systems", "draw_comparison"},
+    | {"analyse_trends", "draw_trends", "draw_presence"},
     "malignancy": {"label_nodules", "train_malignancy", "classify_nodules", "explain_nodules"}
     | {"extract_radiomics", "fit_yardsticks", "evaluate_malignancy"}
     | {"draw_malignancy", "write_malignancy"},
 }
 COMMON = {"train_unet", "score_detections", "draw_scores", "draw_epochs", "draw_gallery"}
 COMMON |= {"gather_histories", "summarise_run", "build_report", "train_maskrcnn", "detect_maskrcnn"}
+COMMON |= {"compare_systems", "draw_comparison"}
+IN_3D = {"prepare_volumes", "train_unet3d", "detect_unet3d", "mine_alarms", "train_reduction"}
+IN_3D |= {"reduce_candidates", "combine_stages", "draw_gallery_3d"}
 
 
 @pytest.mark.workflow
@@ -113,22 +115,24 @@ def test_each_task_plans_its_own_rules_and_everything_else(tasks, tmp_path):
     jobs = jobs_of(done.stdout + done.stderr)
     for name, own in OF_TASK.items():
         assert own & set(jobs) == (own if name in tasks else set())
-    assert set(jobs) >= COMMON
+    assert set(jobs) >= COMMON | IN_3D
     # Two folds of two networks each.
     assert jobs.get("train_malignancy", 0) == (4 if "malignancy" in tasks else 0)
 
 
 @pytest.mark.workflow
 def test_a_network_in_3d_that_judges_nodules_has_everything_but_attribution_maps(tmp_path):
-    done = run_workflow(tmp_path, "--config", "malignancy={network: reducer3d}", "--dry-run")
+    config = ["--config", "malignancy={network: reducer3d}", "detectors=[unet]"]
+    done = run_workflow(tmp_path, *config, "--dry-run")
     jobs = jobs_of(succeeded(done).stdout + done.stderr)
     assert (OF_TASK["malignancy"] - {"explain_nodules"}) | COMMON <= set(jobs)
-    assert not {"explain_nodules", "draw_explanations", "train_unet3d"} & set(jobs)
+    assert not {"explain_nodules", "draw_explanations", *IN_3D - {"prepare_volumes"}} & set(jobs)
 
 
 @pytest.mark.workflow
 def test_without_mask_rcnn_nothing_of_it_is_planned(tmp_path):
-    done = succeeded(run_workflow(tmp_path, "--config", "maskrcnn={enabled: false}", "--dry-run"))
+    config = ["--config", "maskrcnn={enabled: false}", "detectors=[unet]"]
+    done = succeeded(run_workflow(tmp_path, *config, "--dry-run"))
     jobs = jobs_of(done.stdout + done.stderr)
     assert "build_report" in jobs
     assert not {"train_maskrcnn", "detect_maskrcnn", "compare_systems", "draw_comparison"} & set(

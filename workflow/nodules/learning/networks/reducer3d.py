@@ -1,5 +1,6 @@
 """The second stage in 3-D: is this cube's middle a nodule, and which voxels are it?"""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ SHAPE = ("widths",)  # settings that shape the network; its manifest holds them
 
 HIDDEN = 64  # units between what is seen and the answer
 DROPPED = 0.2  # share of them left out at random in training
+VOXEL_PRIOR = 0.05  # probability of a nodule's voxel that the first steps start from
 
 
 class Reducer3D(nn.Module):
@@ -30,6 +32,10 @@ class Reducer3D(nn.Module):
         pairs = list(zip(widths[1:], widths[:-1], strict=True))[::-1]
         self.merge = nn.ModuleList(double_conv(low + high, high) for low, high in pairs)
         self.mask = nn.Conv3d(widths[0], STRIDE**3, 1)
+        # Features are 0 or more. From a bias of 0 a network may learn to make them 0 in nodules,
+        # and negative answers of all others: then nothing ever reaches a half.
+        assert self.mask.bias is not None
+        nn.init.constant_(self.mask.bias, math.log(VOXEL_PRIOR / (1 - VOXEL_PRIOR)))
         features = 2 * widths[-1] + 2 * widths[0]
         self.judge = nn.Sequential(
             nn.Linear(features, HIDDEN), nn.ReLU(), nn.Dropout(DROPPED), nn.Linear(HIDDEN, 1)

@@ -289,7 +289,8 @@ def _stretched(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy of the answers, and of nodules' voxels, with soft Dice.
 
-    logit: (batch,); mask and targets: (batch, 1, z, y, x). A cube with any voxel shows a nodule.
+    Dice has the squares of V-Net (Milletari et al., 3DV 2016). logit: (batch,); mask and targets:
+    (batch, 1, z, y, x). A cube with any voxel shows a nodule.
     """
     truth = targets.float()
     label = truth.amax((1, 2, 3, 4))
@@ -299,7 +300,7 @@ def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
     own, wanted = mask[label > 0], truth[label > 0]
     share = own.sigmoid()
     dice = 1 - (2 * (share * wanted).sum((1, 2, 3, 4)) + 1) / (
-        share.sum((1, 2, 3, 4)) + wanted.sum((1, 2, 3, 4)) + 1
+        share.square().sum((1, 2, 3, 4)) + wanted.sum((1, 2, 3, 4)) + 1
     )
     drawn = binary_cross_entropy_with_logits(own, wanted) + dice.mean()
     return judged + MASK_WEIGHT * drawn
