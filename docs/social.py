@@ -72,7 +72,7 @@ def draw_slice(axes: Axes, results: Path, row: pd.Series) -> None:
 def draw_froc(axes: Axes, table: pd.DataFrame) -> None:
     """FROC of the two stages and of the U-Net alone, with 95 % bands."""
     own = table[(table["set"] == names.OUT_OF_FOLD) & (table["point"] == "band")]
-    for key in ("unet_resnet", "unet"):
+    for key in ("unet", "unet3d_reduction", "unet_resnet"):
         system, curve = names.SYSTEMS[key], own[own["system"] == key]
         colour, rates = plotting.PALETTE[system.colour], curve["fp_per_scan"]
         axes.fill_between(rates, curve["low"], curve["high"], color=colour, alpha=0.15, linewidth=0)

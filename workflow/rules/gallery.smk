@@ -3,8 +3,8 @@ malignancy ResNet50.
 
 Requires: scans, masks, candidates, their regions, matches and overlaps; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
-Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png, strips of the first three
-          for the first page, and results/gallery/{hits,misses,false_alarms}_3d.png.
+Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png, results/gallery/{hits,misses,false_alarms}_3d.png,
+          and of both trios a strip for the first page.
 """
 
 # Whose confidence is shown: the ResNet50's, or the first detector's where the other decides
@@ -70,10 +70,13 @@ rule draw_gallery_3d:
         code=code("draw_gallery_3d"),
     output:
         hits=shown("results/gallery/hits_3d.png", "3 Gallery", pictures="6 Hits in 3-D"),
+        strip_hits="results/gallery/strip_hits_3d.png",
         misses=shown("results/gallery/misses_3d.png", "3 Gallery", pictures="7 Misses in 3-D"),
+        strip_misses="results/gallery/strip_misses_3d.png",
         false_alarms=shown(
             "results/gallery/false_alarms_3d.png", "3 Gallery", pictures="8 False alarms in 3-D"
         ),
+        strip_false_alarms="results/gallery/strip_false_alarms_3d.png",
     log:
         "results/logs/draw_gallery_3d/all.log",
     benchmark:

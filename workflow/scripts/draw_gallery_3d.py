@@ -11,7 +11,7 @@ from nodules.report.figures import gallery as pictures
 
 
 def main(snakemake):
-    """A page of pictures of each kind; candidates are as the second stage outlines them."""
+    """Pages and strips of pictures; candidates are as the second stage outlines them."""
     inputs, params = snakemake.input, snakemake.params
     part = gallery.part_of(tables.read(inputs.folds, "folds"))
     nodules, excluded = (tables.read(inputs[name], name) for name in ("nodules", "excluded"))
@@ -33,6 +33,7 @@ def main(snakemake):
     for kind, (cases, total) in drawn.items():
         figure = pictures.draw(kind, cases, total, "reduction", *shown)
         plotting.save(plotting.in_words(figure, words.of(params.words)), [snakemake.output[kind]])
+        plotting.save(pictures.strip(cases), [snakemake.output[f"strip_{kind}"]])
 
 
 jobs.run(main, snakemake)

@@ -1,8 +1,10 @@
 """The first page says what the tables say, and every link on it leads somewhere."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from helpers import first_page
@@ -61,6 +63,28 @@ def test_the_verdict_is_two_sentences_of_the_same_numbers(page: Path) -> None:
     assert "(CPM 0.613, 95 % CI 0.550 to 0.750)" in said
     assert concluded.startswith("This run shows neither that the second stage (ResNet50) helps")
     assert said.endswith(".") and concluded.endswith(".")
+
+
+def test_outlines_and_pictures_are_of_the_system_that_the_verdict_is_on(page: Path) -> None:
+    run = first_page.run(page.parent)
+    systems = run.detection["systems"] | dict.fromkeys(
+        ("unet3d", "unet3d_reduction"), run.detection["systems"]["unet"]
+    )
+    pictured = run.files.pages | {"gallery/hits_3d.png": "Gallery: hits of the detector in 3-D"}
+    dice = run.metrics[run.metrics["measure"] == "dice"].assign(system="reduction", value=0.6543)
+    deep = replace(
+        run,
+        metrics=pd.concat([run.metrics, dice]),
+        detection=run.detection | {"systems": systems},
+        files=replace(run.files, pages=pictured),
+    )
+    text = first.html(deep)
+    assert "false alarms of the 3-D U-Net + 3-D CNN</h2>" in text
+    assert "gallery/strip_hits_3d.png" in text and "<strong>0.654</strong>" in text
+    # Where its pictures were not drawn, those of the first detector are shown, and called so.
+    text = first.html(replace(deep, files=run.files))
+    assert "false alarms of the U-Net alone</h2>" in text and "_3d.png" not in text
+    assert "false alarms of the U-Net + ResNet50</h2>" in page.read_text()
 
 
 def test_the_test_steps_back_and_has_no_interval(page: Path) -> None:

@@ -108,9 +108,9 @@ def test_a_hit_is_shown_where_candidate_and_nodule_overlap_most() -> None:
     assert len(axial.own) == len(axial.consensus) == 1 and len(axial.readers) == 2
     assert case.title == "Hit, confidence 0.87"
     sizes = "annotated 7.0 mm, measured 6.0 mm, Dice 0.25"
-    assert case.lines[0] == f"{sizes}; slices 2.5 mm apart"
-    assert "slice 8; fold 0" in case.lines[1]
-    assert "".join(case.lines[2:]) == UID
+    assert case.lines[0] == sizes and case.lines[1].endswith("mm (LPS)")
+    assert case.lines[2] == "slice 8, slices 2.5 mm apart; fold 0"
+    assert "".join(case.lines[3:]) == UID
 
 
 def test_a_missed_nodule_is_shown_where_it_is_largest_and_a_near_candidate_as_another() -> None:

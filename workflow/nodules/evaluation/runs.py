@@ -51,6 +51,11 @@ def headline(systems: Iterable[str]) -> str:
     return staged[-1] if staged else known[0]
 
 
+def outlining(system: str) -> str:
+    """The network of a detecting system whose regions are its outlines: the last that draws any."""
+    return next(key for key in reversed(SYSTEMS[system].networks) if key in MASKS)
+
+
 def is_small(maskrcnn: Mapping[str, Any]) -> bool:
     """Whether Mask R-CNN is no measure of the method: its backbone is not the published one."""
     return bool(maskrcnn["backbone"] != "resnet50")

@@ -207,9 +207,9 @@ def case(
     return Case(
         title=_title(kind, row),
         lines=(
-            _sizes(row, measured.tolist(), overlap.get(nodule_key))
-            + f"; slices {scan.grid.spacing_zyx[0]:g} mm apart",
-            f"x {row['x']:.1f}, y {row['y']:.1f}, z {row['z']:.1f} mm (LPS); slice {depth};"
+            _sizes(row, measured.tolist(), overlap.get(nodule_key)),
+            f"x {row['x']:.1f}, y {row['y']:.1f}, z {row['z']:.1f} mm (LPS)",
+            f"slice {depth}, slices {scan.grid.spacing_zyx[0]:g} mm apart;"
             f" {part_name(str(row['part']))}",
             *textwrap.wrap(uid, LINE),
         ),

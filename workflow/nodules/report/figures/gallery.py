@@ -18,7 +18,7 @@ from nodules.report.planes import VIEW_MM, VIEW_PX, WINDOW_TEXT
 LUNG_WINDOW = f"CT, lung window {WINDOW_TEXT}"
 BAR_MM = 10.0
 PER_ROW = 2  # cases, three planes each
-ROW, HEAD = 1.8, 0.62  # inches
+ROW, HEAD = 1.92, 0.62  # inches
 STRIP = 3  # cases of the first page's strips
 HEADINGS = {
     "hits": f"Nodules that the {UNET} found, from the surest to the least sure",

@@ -12,7 +12,14 @@ from nodules.evaluation import names
 from nodules.evaluation.metrics import MALIGNANCY as MALIGNANT
 from nodules.evaluation.metrics import MEASURES, RATE_POINTS
 from nodules.evaluation.names import MALIGNANCY, MASKS, RESNET, SETS, SYSTEMS
-from nodules.evaluation.runs import SMALL, first_detector, headline, is_small, labelled
+from nodules.evaluation.runs import (
+    SMALL,
+    first_detector,
+    headline,
+    is_small,
+    labelled,
+    outlining,
+)
 from nodules.evaluation.statements import detection as second_stage
 from nodules.report import catalogue, lookup
 from nodules.report.pages import style
@@ -137,8 +144,8 @@ def _wanted(run: Run) -> Iterator[Number]:
         break
     yield Number(
         "Overlap with the readers' outlines (Dice)",
-        f"{MASKS[detector].name}, mean over nodules; a missed nodule counts 0",
-        {"measure": "dice", "system": detector},
+        f"{MASKS[outlining(system)].name}, mean over nodules; a missed nodule counts 0",
+        {"measure": "dice", "system": outlining(system)},
         "segmentation",
     )
     ruler = MALIGNANCY["diameter"]
@@ -174,7 +181,7 @@ def _main(run: Run) -> Markup:
         tag("ul", *(_card(run, number) for number in numbers(run)), class_="numbers"),
         tag("p", _reading(), class_="note"),
         tag("div", _froc(run), _about(run), class_="beside"),
-        tag("h2", "Hits, misses and false alarms", id="pictures"),
+        tag("h2", f"Hits, misses and false alarms of the {_pictured(run)}", id="pictures"),
         tag("div", *(_strip(run, kind) for kind in STRIPS), class_="strips"),
         tag("p", CONTOURS, class_="note"),
         *_lists(run),
@@ -299,12 +306,23 @@ def _chosen(config: Mapping[str, Any]) -> str:
     return f"the defaults were chosen by looking at results of another seed ({CHOSEN_ON})"
 
 
+def _in_3d(run: Run) -> bool:
+    """Whether the pictures are of the detector in 3-D: the verdict is on it, and it has some."""
+    return outlining(run.system) == "reduction" and "gallery/hits_3d.png" in run.files.pages
+
+
+def _pictured(run: Run) -> str:
+    """Name of the system that the pictures show."""
+    first = next(iter(run.detection["systems"]))
+    follows = _in_3d(run) or outlining(run.system) == outlining(first)
+    return SYSTEMS[run.system if follows else first].name
+
+
 def _strip(run: Run, kind: str) -> Markup:
-    words = STRIPS[kind]
-    picture = tag(
-        "img", src=f"gallery/strip_{kind}.png", width="900", height="300", alt=f"{words}, axial CT"
-    )
-    link = tag("a", picture, href=f"gallery/{kind}.png")
+    words, shown = STRIPS[kind], f"{kind}_3d.png" if _in_3d(run) else f"{kind}.png"
+    alt = f"{words}, axial CT"
+    picture = tag("img", src=f"gallery/strip_{shown}", width="900", height="300", alt=alt)
+    link = tag("a", picture, href=f"gallery/{shown}")
     return tag("figure", link, tag("figcaption", f"{words}. Click for more, in three planes."))
 
 
