@@ -11,7 +11,7 @@ SNAKEMAKE := $(IN_VENV) snakemake --cores all --resources gpu=1
 
 # More for Snakemake or pytest: make run ARGS=-n, make test ARGS="-m 'not workflow'"
 ARGS ?=
-# A shorter selection: make reliability KILLS=6 FUZZ_SECONDS=15
+# A shorter selection: make reliability KILLS=10 FUZZ_SECONDS=15
 KILLS ?= 100
 FUZZ_SECONDS ?= 300
 # Newer versions: make lock LOCK_ARGS=--upgrade

@@ -14,7 +14,9 @@ the tables of candidates, and the scores as unseen.py prints them.
 import argparse
 import json
 import time
-from dataclasses import asdict, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,7 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
+from torch import nn
 from unseen import dice, line
 
 from nodules.base import tables
@@ -31,7 +34,7 @@ from nodules.findings.candidate_hits import match
 from nodules.findings.matches import with_matches
 from nodules.inference import reduction, windows
 from nodules.learning.loop import train
-from nodules.learning.machine import take
+from nodules.learning.machine import Machine, take
 from nodules.learning.networks import bundle
 from nodules.learning.state import Plan, TrainingSettings
 from nodules.learning.tasks import volume_truth
@@ -52,77 +55,117 @@ def main() -> None:
     given = arguments()
     torch.manual_seed(given.seed)
     config = configuration(given.config, [*given.first, *(given.second or [])])
-    results, out = given.results, given.out
-    out.mkdir(parents=True, exist_ok=True)
-    machine = take(given.threads)
-    truth = {n: tables.read(results / f"scans/{n}.parquet", n) for n in ("nodules", "excluded")}
-    training, left_out = volume_truth.taught(job(results, config), given.fold)
-    seconds: dict[str, float] = {}
+    given.out.mkdir(parents=True, exist_ok=True)
+    lists = given.results / "scans"
+    truth = {n: tables.read(lists / f"{n}.parquet", n) for n in ("nodules", "excluded")}
+    scans = volume_truth.taught(job(given.results, config), given.fold)
+    run = Run(given, config, truth, *scans, take(given.threads))
+    if given.alarms is None:
+        run.first_stage()
+    if given.second is not None and (given.only is None or given.alarms):
+        run.second_stage()
+    if given.only is None:
+        report(given, truth, run.first, run.seconds)
 
-    def timed(name: str, start: float) -> None:
-        seconds[name] = time.monotonic() - start
 
-    def trained(name: str, make: Any, settings: TrainingSettings, **more: Any) -> list[Any]:
+@dataclass
+class Run:
+    """One fold's training and what its left-out scans are asked."""
+
+    given: argparse.Namespace
+    config: dict[str, Any]
+    truth: dict[str, pd.DataFrame]
+    training: list[volume_truth.Taught]
+    left_out: list[volume_truth.Taught]
+    machine: Machine
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Path:
+        """Folder with the first stage's candidates and false alarms."""
+        return Path(self.given.alarms or self.given.out)
+
+    def first_stage(self) -> None:
+        """Train it, detect in the left-out scans, and where asked mine in the training scans."""
+        own = self.config["unet3d"]
+        settings = UNet3DSettings(**{f.name: own[f.name] for f in fields(UNet3DSettings)})
+        networks = self.trained("unet3d", HeatTask, settings)
+        if self.given.only is not None:
+            return
+        with self.timed("detect"):
+            found = self.detected(networks, self.left_out)
+        tables.write(self.first / "first.parquet", "candidates", found)
+        if self.given.mine:
+            found = self.detected(networks, self.training)
+            matched = with_matches(found, match(found, *self.truth.values()))
+            false = found[((matched["nodule"] == 0) & ~matched["excluded"]).to_numpy()]
+            tables.write(self.first / "alarms.parquet", "candidates", false)
+
+    def second_stage(self) -> None:
+        """Train it on the first one's false alarms, and judge its candidates."""
+        settings = ReductionSettings.of(self.config["reduction"])
+        alarms = tables.read(self.first / "alarms.parquet", "candidates")
+        networks = self.trained("reduction", CubeTask, settings, alarms=alarms)
+        if self.given.only is not None:
+            return
+        candidates = tables.read(self.first / "first.parquet", "candidates")
+        with self.timed("reduce"):
+            seen = [
+                reduction.reduce(networks, volume, own, settings.cube, self.machine.device)
+                for volume, _ in self.left_out
+                for own in [candidates[candidates["seriesuid"] == volume.uid]]
+            ]
+        judged, regions = (
+            tables.stacked(getattr(found, name) for found in seen)
+            for name in ("candidates", "regions")
+        )
+        tables.write(self.given.out / "judged.parquet", "classified", judged)
+        tables.write(self.given.out / "regions.parquet", "regions", regions)
+
+    def trained(
+        self, name: str, make: Any, settings: TrainingSettings, **more: Any
+    ) -> list[nn.Module]:
         """The members' networks; one that stands in OUT already is not trained again."""
-        start = time.monotonic()
+        given = self.given
         chosen = range(given.members) if given.only is None else [given.only]
-        networks = []
-        for member in chosen:
-            seed = derive(given.seed, name, given.fold, member) if member else given.seed
-            task = make(training, left_out, settings, seed, given.fold, **more)
-            plan = Plan(
-                *(name, given.fold, settings.epochs, settings.batch, settings.learning_rate),
-                *(settings.schedule, seed, out / name / f"member_{member}"),
-                *(json.dumps(asdict(settings)), machine.workers),
-            )
-            shape = bundle.shape_of(settings.network, settings)
-            weights = derive(seed, name, given.fold, "weights")
-            network = bundle.architecture(settings.network).build(shape, weights)
-            train(network, task, plan, machine.device)
-            networks.append(network.eval())
-        timed(f"train_{name}", start)
-        return networks
+        with self.timed(f"train_{name}"):
+            return [self.member(number, name, make, settings, **more) for number in chosen]
 
-    own = config["unet3d"]
-    looks = windows.WindowSettings(**{f.name: own[f.name] for f in fields(windows.WindowSettings)})
+    def member(
+        self, number: int, name: str, make: Any, settings: TrainingSettings, **more: Any
+    ) -> nn.Module:
+        """One network; the first has the run's own seed, the others one of their own."""
+        given = self.given
+        seed = derive(given.seed, name, given.fold, number) if number else given.seed
+        task = make(self.training, self.left_out, settings, seed, given.fold, **more)
+        plan = Plan(
+            *(name, given.fold, settings.epochs, settings.batch, settings.learning_rate),
+            *(settings.schedule, seed, given.out / name / f"member_{number}"),
+            *(json.dumps(asdict(settings)), self.machine.workers),
+        )
+        shape = bundle.shape_of(settings.network, settings)
+        weights = derive(seed, name, given.fold, "weights")
+        network = bundle.architecture(settings.network).build(shape, weights)
+        train(network, task, plan, self.machine.device)
+        return network.eval()
 
-    def detected(networks: list[Any], scans: Any) -> pd.DataFrame:
-        found = [windows.detect(networks, volume, looks, machine.device) for volume, _ in scans]
+    def detected(self, networks: list[nn.Module], scans: list[volume_truth.Taught]) -> pd.DataFrame:
+        """Table `candidates` of some scans."""
+        own = self.config["unet3d"]
+        looks = windows.WindowSettings(
+            **{f.name: own[f.name] for f in fields(windows.WindowSettings)}
+        )
+        found = [
+            windows.detect(networks, volume, looks, self.machine.device) for volume, _ in scans
+        ]
         return tables.stacked([tables.frame("candidates"), *found])
 
-    first = given.alarms or out
-    if given.alarms is None:
-        settings = UNet3DSettings(**{f.name: own[f.name] for f in fields(UNet3DSettings)})
-        networks = trained("unet3d", HeatTask, settings)
-        if given.only is not None:
-            return
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note how many seconds something takes."""
         start = time.monotonic()
-        tables.write(out / "first.parquet", "candidates", detected(networks, left_out))
-        timed("detect", start)
-        if given.mine:
-            found = detected(networks, training)
-            matched = with_matches(found, match(found, *truth.values()))
-            false = found[((matched["nodule"] == 0) & ~matched["excluded"]).to_numpy()]
-            tables.write(out / "alarms.parquet", "candidates", false)
-    if given.second is not None:
-        settings = ReductionSettings.of(config["reduction"])
-        alarms = tables.read(first / "alarms.parquet", "candidates")
-        networks = trained("reduction", CubeTask, settings, alarms=alarms)
-        if given.only is not None:
-            return
-        start = time.monotonic()
-        candidates = tables.read(first / "first.parquet", "candidates")
-        seen = [
-            reduction.reduce(networks, volume, own, settings.cube, machine.device)
-            for volume, _ in left_out
-            for own in [candidates[candidates["seriesuid"] == volume.uid]]
-        ]
-        timed("reduce", start)
-        tables.write(
-            out / "judged.parquet", "classified", tables.stacked(f.candidates for f in seen)
-        )
-        tables.write(out / "regions.parquet", "regions", tables.stacked(f.regions for f in seen))
-    report(given, truth, first, seconds)
+        yield
+        self.seconds[name] = time.monotonic() - start
 
 
 def report(given: Any, truth: dict[str, Any], first: Path, seconds: dict[str, float]) -> None:
@@ -183,7 +226,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mine", action="store_true", help="also the first stage's false alarms")
     parser.add_argument("--alarms", type=Path, help="an earlier OUT with both stages' candidates")
     parser.add_argument("--members", type=int, default=1, help="networks of each stage")
-    parser.add_argument("--only", type=int, help="train this member of the stage, and stop")
+    parser.add_argument("--only", type=int, help="train this member of a stage, and stop")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=2016)
     return parser.parse_args()

@@ -3,8 +3,9 @@ malignancy ResNet50.
 
 Requires: scans, masks, candidates, their regions, matches and overlaps; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
-Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png, results/gallery/{hits,misses,false_alarms}_3d.png,
-          and of both trios a strip for the first page.
+Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png,
+          results/gallery/{hits,misses,false_alarms}_3d.png, and of both trios strips for the
+          first page.
 """
 
 # Whose confidence is shown: the ResNet50's, or the first detector's where the other decides

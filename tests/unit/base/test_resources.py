@@ -1,9 +1,11 @@
 """What jobs ask for: the first try as written in the rule, retries more, up to a cap."""
 
 import inspect
+from types import SimpleNamespace
 
 import pytest
 
+from helpers.sources import ROOT
 from nodules.base.resources import MOST_MEMORY_MB, MOST_MINUTES, has_gpu, hours, memory, minutes
 
 
@@ -48,3 +50,20 @@ def test_a_hidden_gpu_is_none(hidden, seen, tmp_path, monkeypatch):
     (tmp_path / "nvidia0").touch()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert has_gpu(tmp_path) == seen
+
+
+@pytest.mark.parametrize(
+    ("own", "added"),
+    [
+        ({}, {"GOMP_SPINCOUNT", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}),
+        ({"OMP_WAIT_POLICY": "passive", "MALLOC_TRIM_THRESHOLD_": "0"}, {"MALLOC_MMAP_THRESHOLD_"}),
+    ],
+)
+def test_jobs_share_cores_and_keep_memory_unless_the_user_says_otherwise(own, added):
+    """The rules' file as Snakemake runs it: what it sets, every job starts with."""
+    file = ROOT / "workflow/rules/common_jobs.smk"
+    environment = dict(own)
+    exec(compile(file.read_text(), file, "exec"), {"os": SimpleNamespace(environ=environment)})
+    assert environment.items() >= own.items()
+    assert set(environment) - set(own) == added
+    assert environment["MALLOC_MMAP_THRESHOLD_"] == str(32 * 1024 * 1024)
