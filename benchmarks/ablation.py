@@ -209,6 +209,7 @@ def job(results: Path, config: dict[str, Any]) -> SimpleNamespace:
         folds=str(results / "folds/folds.parquet"),
         volumes=[str(f) for f in (results / "volumes").iterdir()],
         masks=[str(f) for f in (results / "masks").iterdir()],
+        stacks=[str(f) for n in ("slices", "masks") for f in (results / n).glob("*")],
     )
     return SimpleNamespace(input=files, params=SimpleNamespace(kind=config["masks"]["kind"]))
 

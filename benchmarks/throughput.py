@@ -3,10 +3,11 @@
 
     PYTHONPATH=workflow python benchmarks/throughput.py RESULTS 1 --config config/best.yaml
 
-RESULTS: a results folder with volumes, masks, lists and folds. Prints a line a measurement: the
-3-D U-Net's step in full and in low precision, compiled, and fed by the loader; seconds a scan of
-the first stage; how far bf16 moves its answers; steps and images a second of the networks for
-slices and crops at the sizes of config/luna16.yaml, on random images.
+RESULTS: a results folder with volumes, slices, masks, lists and folds. Trains each network as its
+rule does, at the sizes of config/luna16.yaml and what --config lays over it, three times: on
+batches that stay on the GPU, launched kernel by kernel; on the same as CUDA graphs, as the loop has
+it; and on the loader's own. Then seconds a scan of the first stage, how far bf16 moves its answers,
+and images a second that the networks for slices and crops answer.
 """
 
 import argparse
@@ -14,76 +15,141 @@ import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from ablation import ROOT, configuration, job
 
+from nodules.base import tables
 from nodules.inference import windows
-from nodules.learning import loop, machine
+from nodules.learning import graphs, loop, machine
+from nodules.learning.batches import Batches, order
 from nodules.learning.networks import bundle
 from nodules.learning.state import Plan
 from nodules.learning.tasks import volume_truth
 from nodules.learning.tasks.patches3d import HeatTask, UNet3DSettings
+from nodules.learning.tasks.presence import CropTask, PresenceSettings, Sources
+from nodules.learning.tasks.reduction import CubeTask, ReductionSettings
+from nodules.learning.tasks.slices import SliceTask, UNetSettings
 
 
 def main() -> None:
     given = arguments()
-    config = configuration(given.config, [])
+    config = configuration([ROOT / "config/luna16.yaml", *given.config], [])
     here = machine.take(given.threads)
     name = torch.cuda.get_device_name() if here.device.type == "cuda" else "CPU"
     print(f"{name}, {here.threads} threads, {here.workers} loader processes, {torch.__version__}")
-    training, left_out = volume_truth.taught(job(given.results, config), given.fold)
-    own = config["unet3d"]
-    settings = UNet3DSettings(**{f.name: own[f.name] for f in fields(UNet3DSettings)})
-    task = HeatTask(training, left_out, settings, 1, given.fold)
-    plan = Plan(
-        *("unet3d", given.fold, 1, settings.batch, settings.learning_rate, "constant", 1),
-        *(Path("unused"), "", here.workers),
+    inputs = job(given.results, config)
+    volumes = volume_truth.taught(inputs, given.fold)
+    stacks = loop.stacks_of(inputs, given.fold)
+    for title, task, settings, batch in tasks(config, volumes, stacks, given.fold):
+        if not given.only or title.startswith(given.only):
+            network = built(settings.network, vars(settings), here.device)
+            paces(title, network, task, batch, here, given.steps)
+    network = built("unet3d", config["unet3d"], here.device)
+    scans(network, config["unet3d"], volumes[1], here.device)
+    answers(config, here.device, given.steps)
+
+
+def tasks(
+    config: dict[str, Any], volumes: Any, stacks: Any, fold: int
+) -> Iterable[tuple[str, loop.Task, Any, int]]:
+    """Each network's task with its settings, and a batch's size."""
+    patches = chosen(UNet3DSettings, config["unet3d"])
+    for batch in (patches.batch, 4 * patches.batch):
+        yield "3-D U-Net", HeatTask(*volumes, patches, 1, fold), patches, batch
+    cubes = ReductionSettings.of(config["reduction"])
+    nothing = tables.frame("candidates")
+    yield "second stage", CubeTask(*volumes, cubes, 1, fold, nothing), cubes, cubes.batch
+    slices = chosen(UNetSettings, config["unet"])
+    yield "U-Net", SliceTask(*stacks, slices, 1, fold), slices, slices.batch
+    crops = chosen(PresenceSettings, {"planes": 0} | config["presence"] | config["crops"])
+    yield "ResNet50", CropTask(*stacks, crops, 1, fold, elsewhere(stacks)), crops, crops.batch
+
+
+def chosen(settings: Any, section: dict[str, Any]) -> Any:
+    """Those of a section's settings that decide the training."""
+    return settings(**{f.name: section[f.name] for f in fields(settings)})
+
+
+def elsewhere(stacks: Any) -> Sources:
+    """A place without a nodule on every slice, in place of what a trained U-Net would find."""
+    rows = [
+        {"seriesuid": stack.uid, "slice": z, "peak_y": y, "peak_x": x}
+        for stack in (*stacks[0], *stacks[1])
+        for y, x in [np.array(stack.array.shape[1:]) / 2]
+        for z in stack.empty_slices
+    ]
+    nothing = tables.frame("candidates").assign(nodule=pd.Series(dtype=int))
+    return Sources(
+        nothing.assign(excluded=pd.Series(dtype=bool)),
+        tables.frame("regions"),
+        pd.DataFrame(rows),
+        tables.frame("locations"),
     )
-    network = built("unet3d", own, here.device)
-    samples = loop.EpochSamples(task, plan, 1)
-    kept = list(itertools.islice(loop.batches(samples, plan, 0, here.device), 16))
-    what = f"3-D U-Net, {settings.batch} patches of {settings.patch}^3"
-    for low, compiled in ((False, False), (True, False), (True, True)):
-        asked = torch.compile(network) if compiled else network
-        told = f"{'bf16' if low else 'fp32'}{', compiled' if compiled else ''}"
-        rate = steps(asked, task.loss, itertools.cycle(kept), here.device, low, given.steps)
-        print(f"{what}, {told}: {rate:.1f} steps/s on resident patches", flush=True)
-    fed = loop.batches(samples, plan, 0, here.device)
-    rate = steps(network, task.loss, fed, here.device, True, given.steps)
-    print(f"{what}, bf16, with the loader: {rate:.1f} steps/s", flush=True)
-    scans(network, own, left_out, here.device)
-    slices(here.device, given.steps)
 
 
 def built(name: str, settings: dict[str, Any], device: torch.device) -> Any:
     """A network with fresh weights, on the device."""
-    own = {"network": name} | settings
-    made = bundle.architecture(own["network"])
-    return machine.placed(made.build({key: own[key] for key in made.SHAPE}, 1), device)
+    made = bundle.architecture(name)
+    return machine.placed(made.build({key: settings[key] for key in made.SHAPE}, 1), device)
+
+
+def paces(
+    title: str, network: Any, task: loop.Task, batch: int, here: machine.Machine, wanted: int
+) -> None:
+    """Print a network's training steps a second, in the three ways."""
+    plan = Plan(title, 0, 1, batch, 0.001, "constant", 1, Path("unused"), "", here.workers)
+    needed = batch * (wanted + wanted // 4 + 1)
+    places = list(itertools.islice(itertools.cycle(order(task, 1)), needed))
+    with Batches(task, plan, here.device) as source:
+        compare(title, network, task, partial(source.of, places), batch, here.device, wanted)
+
+
+def compare(
+    title: str,
+    network: Any,
+    task: loop.Task,
+    fed: Callable[[], Iterable[Any]],
+    batch: int,
+    device: torch.device,
+    wanted: int,
+) -> None:
+    kept = list(itertools.islice(fed(), 16))
+    shape = " x ".join(str(n) for n in kept[0][0].shape)
+    graphed = graphs.of(network, batch, device)
+    stays = partial(itertools.cycle, kept)
+    for way, asked, shown in (
+        ("kept on the device, kernel by kernel", network, stays),
+        ("kept on the device", graphed, stays),
+        ("with the loader", graphed, fed),
+        ("kept on the device, again", graphed, stays),
+        ("with the loader, again", graphed, fed),
+    ):
+        rate = steps(asked, task, shown(), device, wanted)
+        print(
+            f"{title}, {shape}, {way}: {rate:.1f} steps/s, {rate * batch:.0f} samples/s", flush=True
+        )
+    print(f"{title}: the loader alone {supply(fed(), wanted):.1f} batches/s", flush=True)
 
 
 def steps(
-    network: Any,
-    loss: Callable[..., torch.Tensor],
-    batches: Iterable[Any],
-    device: torch.device,
-    low: bool,
-    wanted: int,
+    network: Any, task: loop.Task, shown: Iterable[Any], device: torch.device, wanted: int
 ) -> float:
     """Training steps a second, over the wanted number of them and after a quarter as many."""
     network.train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-5, fused=True)
     start, count = 0.0, -(wanted // 4)
-    for inputs, targets in batches:
+    for inputs, targets in shown:
         if count == 0:
             synchronised(device)
             start = time.monotonic()
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
-            value = loss(network, inputs, targets)
+        with machine.autocast(device):
+            value = task.loss(network, inputs, targets)
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -91,6 +157,18 @@ def steps(
         if count == wanted:
             break
     synchronised(device)
+    return count / (time.monotonic() - start)
+
+
+def supply(shown: Iterable[Any], wanted: int) -> float:
+    """Batches a second that a loader makes when nothing else is to do."""
+    start, count = 0.0, -(wanted // 4)
+    for _ in shown:
+        if count == 0:
+            start = time.monotonic()
+        count += 1
+        if count == wanted:
+            break
     return count / (time.monotonic() - start)
 
 
@@ -121,45 +199,26 @@ def scans(network: Any, own: dict[str, Any], left_out: Any, device: torch.device
     print(f"bf16 against fp32: heat differs by at most {np.abs(low.heat - full.heat).max():.4f}")
 
 
-def slices(device: torch.device, wanted: int) -> None:
-    """Training and inference of the networks for slices and crops, at LUNA16's sizes."""
-    config = configuration([ROOT / "config/luna16.yaml"], [])
-    unet, crop = config["unet"], config["crops"]["px"]
-    rng = torch.Generator().manual_seed(1)
-    for name, network, batch, shape in (
-        ("U-Net", built("unet", unet, device), unet["batch"], (1, config["slices"]["size"])),
-        ("ResNet50", resnet(device), config["presence"]["batch"], (3, crop)),
+def answers(config: dict[str, Any], device: torch.device, wanted: int) -> None:
+    """Images a second that the networks for slices and crops answer, at LUNA16's sizes."""
+    for name, section, channels, side in (
+        ("U-Net", "unet", 1, config["slices"]["size"]),
+        ("ResNet50", "presence", 3, config["crops"]["px"]),
     ):
-        grey = torch.randint(0, 256, (batch, shape[0], shape[1], shape[1]), generator=rng)
-        inputs = machine.to_device(grey.to(torch.uint8), device)
-        rate = steps(network, squares, itertools.repeat((inputs, None)), device, True, wanted)
-        network.eval()
-        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
+        settings = config[section]
+        network = built(settings["network"], settings, device).eval()
+        shape = (settings["batch"], channels, side, side)
+        inputs = machine.to_device(torch.randint(0, 256, shape, dtype=torch.uint8), device)
+        start = 0.0
+        with torch.inference_mode(), machine.autocast(device):
             for turn in range(-(wanted // 4), wanted):
                 if turn == 0:
                     synchronised(device)
                     start = time.monotonic()
                 network(inputs)
         synchronised(device)
-        asked = wanted * batch / (time.monotonic() - start)
-        print(
-            f"{name}, {batch} of {shape[1]} x {shape[1]}, bf16: {rate:.1f} steps/s trained"
-            f" ({rate * batch:.0f} images/s), {asked:.0f} images/s asked",
-            flush=True,
-        )
-
-
-def resnet(device: torch.device) -> Any:
-    """The published second network, as torchvision has it."""
-    import torchvision
-
-    return machine.placed(torchvision.models.resnet50(weights=None, num_classes=1), device)
-
-
-def squares(network: Any, inputs: torch.Tensor, _: None) -> torch.Tensor:
-    """A loss that costs nothing."""
-    answer: torch.Tensor = network(inputs).float().square().mean()
-    return answer
+        rate = wanted * settings["batch"] / (time.monotonic() - start)
+        print(f"{name}, {' x '.join(str(n) for n in shape)}: {rate:.0f} images/s asked", flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -171,6 +230,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--steps", type=int, default=60, help="of each measurement")
+    parser.add_argument("--only", help="networks whose name begins like this")
     return parser.parse_args()
 
 

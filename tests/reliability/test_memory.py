@@ -86,7 +86,7 @@ TRAINING = """
 import pathlib, sys
 sys.path[:0] = {path!r}
 from helpers.settings import UNET
-from nodules.learning.loop import EpochSamples, batches
+from nodules.learning.batches import Batches, order
 from nodules.learning.state import Plan
 from nodules.learning.tasks.slices import SliceTask
 from nodules.prepare.stacks import open_stacks
@@ -96,8 +96,7 @@ uids = ["2.25.%d" % i for i in range({scans})]
 stacks = open_stacks([str(p) for p in folder.rglob("*.*")], uids, "readers")
 task = SliceTask(stacks[:-1], stacks[-1:], UNET, 1, 0)
 plan = Plan("unet", 0, 1, 4, 0.1, "constant", 1, folder, "x")
-samples = EpochSamples(task, plan, 1)
-for inputs, targets in batches(samples, plan, 0, torch.device("cpu")):
+for inputs, targets in Batches(task, plan, torch.device("cpu")).of(order(task, 1)):
     pass
 print(pathlib.Path("/proc/self/status").read_text())
 """

@@ -50,10 +50,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(task, plan
     assert first == second != other
 
 
-@pytest.mark.parametrize("batches", [1, 2, 4, 5])
-def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches):
+@pytest.mark.parametrize(("batches", "workers"), [(1, 0), (2, 0), (4, 0), (5, 0), (2, 2), (5, 2)])
+def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches, workers):
     whole, history = trained(task, plan)
-    cut = replace(plan, folder=plan.folder / "cut")
+    cut = replace(plan, folder=plan.folder / "cut", workers=workers)
     with pytest.raises(SystemExit) as stop:
         train(build(seed=3), StopAfter(task, batches), cut, CPU)
     assert stop.value.code == 128 + signal.SIGTERM
@@ -61,6 +61,24 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches
     assert resumed == whole
     timeless = [c for c in history if c != "seconds"]
     assert history[timeless].equals(resumed_history[timeless])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("batches", [2, 5])
+def test_on_a_gpu_a_resumed_training_is_shown_and_learns_the_same(task, plan, batches, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    gpu, networks, histories = torch.device("cuda"), [], []
+    for name in ("whole", "cut"):
+        own = replace(plan, folder=plan.folder / name, workers=2, learning_rate=0.001)
+        if name == "cut":
+            with pytest.raises(SystemExit):
+                train(build(seed=3), StopAfter(task, batches), own, gpu)
+        networks.append(build(seed=3))
+        histories.append(train(networks[-1], task, own, gpu))
+    assert list(histories[0]["samples"]) == list(histories[1]["samples"])
+    assert list(histories[0]["train_loss"]) == pytest.approx(list(histories[1]["train_loss"]), 1e-3)
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
 
 
 def test_a_finished_training_is_not_repeated(task, plan):

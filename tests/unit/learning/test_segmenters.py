@@ -10,7 +10,8 @@ import torch
 from helpers.builders import make_stack
 from helpers.settings import ATTENTION, TRANSFORMER, UNET
 from helpers.stopping import StopAfter
-from nodules.learning.loop import EpochSamples, train
+from nodules.learning.batches import order, sample
+from nodules.learning.loop import train
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import weights_sha256
 from nodules.learning.state import Plan
@@ -52,10 +53,11 @@ def test_it_is_shown_the_unets_samples_to_the_byte(stacks, settings, tmp_path):
         Plan("unet", 0, UNET.epochs, UNET.batch, 0.01, "cosine", 1, tmp_path, "print"),
     )
     for epoch in (1, 2):
-        shown, as_unet = (EpochSamples(*both, epoch) for both in (ours, unets))
-        assert shown.keys == as_unet.keys and len(shown) > 4
-        for place in range(len(shown)):
-            for one, other in zip(shown[place], as_unet[place], strict=True):
+        places = order(ours[0], epoch)
+        assert places == order(unets[0], epoch) and len(places) > 4
+        for place in places:
+            shown, as_unet = (sample(*both, place) for both in (ours, unets))
+            for one, other in zip(shown, as_unet, strict=True):
                 assert np.array_equal(one, other)
     assert [(s.uid, z) for s, z in ours[0].validation] == [
         (s.uid, z) for s, z in unets[0].validation

@@ -10,7 +10,7 @@ import copy
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,13 +19,14 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from nodules.base import provenance, tables
 from nodules.base.files import UserError
-from nodules.learning.machine import autocast, placed, take, to_device
+from nodules.learning import graphs
+from nodules.learning.batches import Batches, Shows, order
+from nodules.learning.machine import autocast, placed, take
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import load_state, save_state, weights_sha256
 from nodules.learning.state import (
@@ -39,9 +40,11 @@ from nodules.learning.state import (
     save,
 )
 from nodules.prepare.stacks import Stack, open_fold
-from nodules.stats.seeds import derive, generator
+from nodules.stats.seeds import derive
 
 log = logging.getLogger(__name__)
+
+TELL_EVERY_S = 1.0  # how often the progress bar's loss is brought up to date
 
 
 class Validation(NamedTuple):
@@ -52,14 +55,8 @@ class Validation(NamedTuple):
     confidence: float
 
 
-class Task(Protocol):
+class Task(Shows, Protocol):
     """What differs between networks."""
-
-    def epoch(self, epoch: int) -> Sequence[Any]:
-        """Samples that an epoch shows, in order."""
-
-    def sample(self, key: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Input and target of one sample, augmented by `rng`."""
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean loss of a batch."""
@@ -167,10 +164,11 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
         for path in (plan.checkpoint(1).parent, plan.picture(1).parent):
             shutil.rmtree(path, ignore_errors=True)
     # Messages go above the progress bar, not into it.
-    with StopSignals() as signals, logging_redirect_tqdm():
+    source = Batches(task, plan, device)
+    with StopSignals() as signals, logging_redirect_tqdm(), source:
         while progress.epoch <= plan.epochs:
             look_back(network, task, plan, progress.epoch, device)
-            train_epoch(network, optimizer, task, plan, progress, device, signals)
+            train_epoch(network, optimizer, task, source, progress, signals)
             finish_epoch(network, task, plan, progress, device)
             save(plan, network, optimizer, progress)
     return tables.frame("history", progress.history)
@@ -199,25 +197,27 @@ def train_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     task: Task,
-    plan: Plan,
+    source: Batches,
     progress: Progress,
-    device: torch.device,
     signals: "StopSignals",
 ) -> None:
     """Train the rest of the epoch in which `progress` stands."""
     network.train()
-    samples = EpochSamples(task, plan, progress.epoch)
+    plan, device = source.plan, source.device
+    asked = graphs.of(network, plan.batch, device)
+    places = order(task, progress.epoch)
     title = f"{plan.model} fold {plan.fold} epoch {progress.epoch}/{plan.epochs}"
     total = torch.tensor(progress.loss_sum, dtype=torch.float64, device=device)
-    start, saved, before = time.monotonic(), time.monotonic(), progress.seconds
-    with tqdm(total=len(samples), initial=progress.samples, desc=title, unit="slice") as bar:
-        for inputs, targets in batches(samples, plan, progress.step, device):
-            done = (progress.epoch - 1 + progress.samples / len(samples)) / plan.epochs
+    before, start = progress.seconds, time.monotonic()
+    saved = told = start
+    with tqdm(total=len(places), initial=progress.samples, desc=title, unit="slice") as bar:
+        for inputs, targets in source.of(places, progress.step):
+            done = (progress.epoch - 1 + progress.samples / len(places)) / plan.epochs
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
             # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
             torch.manual_seed(derive(*plan.draws, *progress.place))
             with autocast(device):
-                loss = task.loss(network, inputs, targets)
+                loss = task.loss(asked, inputs, targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -227,13 +227,15 @@ def train_epoch(
             bar.update(len(inputs))
             now = time.monotonic()
             progress.seconds = before + now - start
-            if progress.step % 10 == 0:
+            if now - told > TELL_EVERY_S:  # to ask for the loss is to wait for the GPU
+                told = now
                 bar.set_postfix(loss=f"{total.item() / progress.samples:.4f}", refresh=False)
             if signals.received or now - saved > SAVE_EVERY_S:
                 progress.loss_sum, saved = total.item(), now
                 save(plan, network, optimizer, progress)
                 signals.exit_if_received(plan.state_path)
     progress.loss_sum = total.item()
+    progress.seconds = before + time.monotonic() - start
 
 
 def finish_epoch(
@@ -273,42 +275,3 @@ def finish_epoch(
     progress.epoch += 1
     progress.step = progress.samples = 0
     progress.loss_sum = progress.seconds = 0.0
-
-
-class EpochSamples(Dataset[tuple[np.ndarray, np.ndarray]]):
-    """An epoch's samples by their place in its order."""
-
-    def __init__(self, task: Task, plan: Plan, epoch: int) -> None:
-        self.task, self.plan, self.number = task, plan, epoch
-        self.keys = task.epoch(epoch)
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = generator(*self.plan.draws, "sample", self.number, place)
-        return self.task.sample(self.keys[place], rng)
-
-
-def batches(
-    samples: EpochSamples, plan: Plan, start: int, device: torch.device
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of an epoch from step `start` on, on the device; a last lone sample is left out.
-
-    Batch normalisation cannot learn from one sample.
-    """
-    places = [list(range(i, min(i + plan.batch, len(samples)))) for i in starts(samples, plan)]
-    loader = DataLoader(
-        samples,
-        batch_sampler=[p for p in places if len(p) > 1 or plan.batch == 1][start:],
-        num_workers=plan.workers,
-        pin_memory=device.type == "cuda",
-        prefetch_factor=4 if plan.workers else None,
-    )
-    for inputs, targets in loader:
-        yield to_device(inputs, device), targets.to(device, non_blocking=True)
-
-
-def starts(samples: EpochSamples, plan: Plan) -> range:
-    """First places of the batches."""
-    return range(0, len(samples), plan.batch)

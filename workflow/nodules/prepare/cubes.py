@@ -59,20 +59,22 @@ def moved_mask(box: Box, source: Geometry, target: Geometry) -> Box:
 
 
 def resized(volume: Grey, shape: tuple[int, ...]) -> Grey:
-    """A volume (z, y, x) with `shape` voxels in the same box: areas' means, or linear between."""
-    nz, ny, nx = shape
-    planes = [_resized(image, (ny, nx)) for image in volume]
-    across = np.stack(planes).transpose(1, 0, 2)  # y, z, x
-    return np.stack([_resized(np.ascontiguousarray(page), (nz, nx)) for page in across], axis=1)
+    """A volume (z, y, x) with `shape` voxels in the same box: areas' means, or linear between.
+
+    One axis after the other, each in its own way, and each in one call for the whole volume.
+    """
+    (depth, height, width), (nz, ny, nx) = volume.shape, shape
+    across = np.ascontiguousarray(volume.transpose(1, 0, 2))  # y, z, x
+    rows = _stretched(across.reshape(height, depth * width), ny, 0)
+    columns = _stretched(rows.reshape(ny * depth, width), nx, 1)
+    planes = np.ascontiguousarray(columns.reshape(ny, depth, nx).transpose(1, 0, 2))
+    return _stretched(planes.reshape(depth, ny * nx), nz, 0).reshape(nz, ny, nx)
 
 
-def _resized(image: Grey, shape: tuple[int, int]) -> Grey:
-    """One axis after the other, each in its own way: OpenCV would take one way for both."""
-    for axis in (0, 1):
-        n, wanted = image.shape[axis], shape[axis]
-        if n == wanted:
-            continue
-        way = cv2.INTER_AREA if wanted < n else cv2.INTER_LINEAR
-        size = (image.shape[1], wanted) if axis == 0 else (wanted, image.shape[0])
-        image = np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)
-    return image
+def _stretched(image: Grey, wanted: int, axis: int) -> Grey:
+    n = image.shape[axis]
+    if n == wanted:
+        return image
+    way = cv2.INTER_AREA if wanted < n else cv2.INTER_LINEAR
+    size = (image.shape[1], wanted) if axis == 0 else (wanted, image.shape[0])
+    return np.asarray(cv2.resize(image, size, interpolation=way), np.uint8)

@@ -1,6 +1,6 @@
 """The heat map that the 3-D U-Net is to answer with, and its loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,39 +34,42 @@ def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.
     sides = tuple(n // STRIDE for n in shape)
     aim = np.zeros((3, *sides), np.float32)
     aim[2] = 1
-    for centre, diameter in zip(marks.beside, marks.beside_diameters, strict=True):
-        part, far = _near(centre, max(diameter / 2, 4 / spacing_mm), sides)
-        if part is not None:
-            aim[2][part][far <= max(diameter / 2, 4 / spacing_mm)] = 0
-    for centre, diameter in zip(marks.centres, marks.diameters, strict=True):
-        mm = diameter * spacing_mm
-        core = max(CORE_MM, mm * CORE_SHARE) / spacing_mm
-        spread = max(SPREAD_MM, mm * SPREAD_SHARE) / spacing_mm
-        part, far = _near(centre, core + 3 * spread, sides)
-        if part is None or not ((centre > -0.5) & (centre < np.array(shape) - 0.5)).all():
+    reach = np.maximum(marks.beside_diameters / 2, 4 / spacing_mm)
+    for i, part, far in _near(marks.beside, reach, sides):
+        aim[2][part][far <= reach[i]] = 0
+    mm = marks.diameters * spacing_mm
+    core = np.maximum(CORE_MM, mm * CORE_SHARE) / spacing_mm
+    spread = np.maximum(SPREAD_MM, mm * SPREAD_SHARE) / spacing_mm
+    for i, part, far in _near(marks.centres, core + 3 * spread, sides):
+        centre = marks.centres[i]
+        if not ((centre > -0.5) & (centre < np.array(shape) - 0.5)).all():
             continue
-        middle = far <= max(core, far.min())
-        heat = np.exp(-((np.maximum(far - core, 0) / spread) ** 2) / 2)
+        middle = far <= max(core[i], far.min())
+        heat = np.exp(-((np.maximum(far - core[i], 0) / spread[i]) ** 2) / 2)
         heat[middle] = 1
         aim[0][part] = np.maximum(aim[0][part], heat)
-        aim[1][part][middle] = np.log2(max(mm, 1.0))
+        aim[1][part][middle] = np.log2(max(mm[i], 1.0))
         aim[2][part][middle] = 1 / middle.sum()
     return aim
 
 
 def _near(
-    centre: NDArray[np.float64], reach: float, sides: tuple[int, ...]
-) -> tuple[tuple[slice, ...] | None, NDArray[np.float64]]:
-    """The part of a target within reach of a centre, and how many voxels off each of it is."""
-    middle = (centre - (STRIDE - 1) / 2) / STRIDE
-    first = np.clip(np.floor(middle - reach / STRIDE), 0, sides).astype(int)
-    last = np.clip(np.ceil(middle + reach / STRIDE) + 1, 0, sides).astype(int)
-    if (last <= first).any():
-        return None, np.zeros(0)
-    part = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-    axes = [(np.arange(a, b) - m) * STRIDE for a, b, m in zip(first, last, middle, strict=True)]
-    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
-    return part, np.sqrt(z**2 + y**2 + x**2)
+    centres: NDArray[np.float64], reach: NDArray[np.float64], sides: tuple[int, ...]
+) -> Iterator[tuple[int, tuple[slice, ...], NDArray[np.float64]]]:
+    """Of each centre with a part of the target in reach: its number, that part, and how far it is.
+
+    centres (n, 3) and reach (n,) in voxels of the patch, far as well.
+    """
+    middle = (centres - (STRIDE - 1) / 2) / STRIDE
+    along = reach[:, None] / STRIDE
+    first = np.clip(np.floor(middle - along), 0, sides).astype(int)
+    last = np.clip(np.ceil(middle + along) + 1, 0, sides).astype(int)
+    for i in np.flatnonzero((last > first).all(axis=1)):
+        part = tuple(slice(a, b) for a, b in zip(first[i], last[i], strict=True))
+        ends = zip(first[i], last[i], middle[i], strict=True)
+        axes = [(np.arange(a, b) - m) * STRIDE for a, b, m in ends]
+        z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+        yield int(i), part, np.sqrt(z**2 + y**2 + x**2)
 
 
 def heat_loss(answer: Tensor, targets: Tensor) -> Tensor:

@@ -57,11 +57,12 @@ class UNet3DSettings(TrainingSettings):
 
 
 class Patch(NamedTuple):
-    """A patch to draw: its scan's place in the list, kind, and number of the nodule or alarm."""
+    """A patch to draw: its scan's place in the list, kind, number of the nodule, place if mined."""
 
     scan: int
     kind: int
     nodule: int
+    mined: tuple[float, ...] = ()  # index (z, y, x) of the volume
 
 
 class HeatTask:
@@ -116,7 +117,7 @@ class HeatTask:
         mined = round(self.settings.patches * self.settings.mined) if self.alarms else 0
         alarms = in_turn(len(self.alarms), min(mined, len(rest)), rng)
         rest = rest[: len(rest) - len(alarms)]
-        chosen = shown + rest + [Patch(self.alarms[i].scan, 3, i) for i in alarms]
+        chosen = shown + rest + [mined_patch(self.alarms[i]) for i in alarms]
         return [chosen[i] for i in rng.permutation(len(chosen))]
 
     def sample(
@@ -144,7 +145,7 @@ class HeatTask:
     ) -> NDArray[np.float64]:
         side = self.settings.patch
         if KINDS[key.kind] == "mined":
-            return self.alarms[key.nodule].place + off_centre(side, rng)
+            return np.array(key.mined) + off_centre(side, rng)
         return place_of(volume, truth, key, side, rng)
 
     def _pasted(
@@ -219,6 +220,11 @@ class HeatTask:
 def numbered(scans: Sequence[tuple[Volume, Truth]]) -> list[Patch]:
     """A patch for each nodule of some scans."""
     return [Patch(i, 0, n) for i, (_, truth) in enumerate(scans) for n in range(len(truth.centres))]
+
+
+def mined_patch(alarm: mining.Alarm) -> Patch:
+    """A patch around what a network took for a nodule."""
+    return Patch(alarm.scan, KINDS.index("mined"), -1, tuple(float(at) for at in alarm.place))
 
 
 def place_of(

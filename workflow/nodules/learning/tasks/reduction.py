@@ -161,12 +161,8 @@ class CubeTask:
     def _pasted(
         self, volume: Volume, truth: Truth, sides: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere.
-
-        Around the room in which it may lie there is a cube's side of the volume on each side, so
-        that its cube shows the volume wherever that is.
-        """
-        side, pad = self.settings.cube, int(sides.max())
+        """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere."""
+        side = self.settings.cube
         room = np.full(3, side + 2 * PASTE_ROOM)
         for _ in range(PLACES_TRIED):
             middle = self._without(volume, truth, Cube(0, "lung", -1), rng)
@@ -181,12 +177,11 @@ class CubeTask:
         if at is not None:
             inside, first = inserts.paste(grey, insert, at)
             centre = np.argwhere(inside).mean(axis=0) + first
-        whole = cube(volume.array, corner - pad, room + 2 * pad)
-        whole[pad:-pad, pad:-pad, pad:-pad] = np.clip(np.rint(grey), 0, 255)
         centre = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
         low = np.rint(centre - (sides - 1) / 2).astype(int)
         mask = cube(inside, low - first, sides) * np.uint8(255)
-        return _stretched(cube(whole, low + pad, sides), side), _stretched(mask, side) // 128
+        shown = with_room(cube(volume.array, corner + low, sides), grey, low)
+        return _stretched(shown, side), _stretched(mask, side) // 128
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
@@ -271,6 +266,17 @@ def mask_in(
     return cube(mask, corner - np.array(first), sides) * np.uint8(255)
 
 
+def with_room(
+    shown: NDArray[np.uint8], room: NDArray[np.float32], low: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """A box of a volume that shows a room as it has become; low: the box's first voxel in it."""
+    start, end = np.clip(low, 0, room.shape), np.clip(low + shown.shape, 0, room.shape)
+    there = tuple(slice(a, b) for a, b in zip(start - low, end - low, strict=True))
+    part = tuple(slice(a, b) for a, b in zip(start, end, strict=True))
+    shown[there] = np.clip(np.rint(room[part]), 0, 255)
+    return shown
+
+
 def turned(
     grey: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -293,14 +299,13 @@ def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
     (batch, 1, z, y, x). A cube with any voxel shows a nodule.
     """
     truth = targets.float()
-    label = truth.amax((1, 2, 3, 4))
+    voxels = (1, 2, 3, 4)
+    label = truth.amax(voxels)
     judged = binary_cross_entropy_with_logits(logit, label)
-    if not label.any():
-        return judged
-    own, wanted = mask[label > 0], truth[label > 0]
-    share = own.sigmoid()
-    dice = 1 - (2 * (share * wanted).sum((1, 2, 3, 4)) + 1) / (
-        share.square().sum((1, 2, 3, 4)) + wanted.sum((1, 2, 3, 4)) + 1
-    )
-    drawn = binary_cross_entropy_with_logits(own, wanted) + dice.mean()
+    share = mask.sigmoid()
+    overlap = 2 * (share * truth).sum(voxels) + 1
+    dice = 1 - overlap / (share.square().sum(voxels) + truth.sum(voxels) + 1)
+    each = binary_cross_entropy_with_logits(mask, truth, reduction="none").mean(voxels) + dice
+    # Cubes without a nodule are weighted away, not picked out: picking would wait for the GPU.
+    drawn = (each * label).sum() / label.sum().clamp(min=1)
     return judged + MASK_WEIGHT * drawn

@@ -1,0 +1,146 @@
+"""Batches are the same whoever makes them, and none is written over while it is used."""
+
+import gc
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nodules.learning.batches import AHEAD, Batches, Place, Slots, Wanted, order, sample
+from nodules.learning.state import Plan
+
+BROKEN = 99  # a sample that cannot be made
+CPU = torch.device("cpu")
+PLAN = Plan("unet", 0, 1, 3, 0.01, "cosine", 1, Path("unused"), "print")
+
+
+class Numbers:
+    """Shows numbers in order; the target says which, the input is drawn at random."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def epoch(self, epoch):
+        return list(range(self.count))
+
+    def sample(self, key, rng):
+        if key == BROKEN:
+            raise ValueError(f"slice {key} cannot be read")
+        return rng.integers(0, 256, (1, 2, 2)).astype(np.uint8), np.float32(key)
+
+
+def shown(count, workers=0, start=0):
+    task = Numbers(count)
+    with Batches(task, replace(PLAN, workers=workers), CPU) as source:
+        return list(source.of(order(task, 1), start))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("start", [0, 2, 4])
+def test_processes_make_the_very_batches_that_the_training_would_make(workers, start):
+    alone, beside = shown(14)[start:], shown(14, workers, start)
+    assert len(alone) == len(beside) == 5 - start
+    for (inputs, targets), (same_inputs, same_targets) in zip(alone, beside, strict=True):
+        assert torch.equal(inputs, same_inputs) and torch.equal(targets, same_targets)
+        assert (inputs.dtype, targets.dtype) == (same_inputs.dtype, same_targets.dtype)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_last_batch_is_smaller_but_never_a_lone_sample(workers):
+    assert [len(targets) for _, targets in shown(8, workers)] == [3, 3, 2]
+    assert [len(targets) for _, targets in shown(7, workers)] == [3, 3]
+    assert shown(1, workers) == shown(6, workers, start=2) == []
+
+
+def test_the_same_processes_go_on_with_the_next_epoch():
+    task, epochs = Numbers(40), {}
+    for workers in (0, 2):
+        with Batches(task, replace(PLAN, workers=workers), CPU) as source:
+            epochs[workers] = [list(source.of(order(task, epoch))) for epoch in (1, 2, 3)]
+    for alone, beside in zip(epochs[0], epochs[2], strict=True):
+        assert len(alone) == len(beside) == 13
+        for one, other in zip(alone, beside, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert not torch.equal(epochs[2][0][0][0], epochs[2][1][0][0])
+
+
+def test_an_epoch_that_is_left_early_leaves_nothing_in_the_next():
+    task = Numbers(60)
+    with Batches(task, replace(PLAN, workers=2), CPU) as source:
+        left = source.of(order(task, 1))
+        assert next(left)[1].tolist() == [0, 1, 2]
+        del left
+        assert [targets[0].item() for _, targets in source.of(order(task, 2))] == [*range(0, 60, 3)]
+
+
+def test_a_batch_is_not_written_over_for_a_whole_turn():
+    """Its slot comes again when every process has made all that it may make ahead, and one more."""
+    plan = replace(PLAN, workers=3, batch=1)
+    task = Numbers(16)
+    slots = Slots(task, plan, sample(task, plan, Place(1, 0, 0)))
+    assert slots.count == 3 * (AHEAD + 1) == 9
+    for number in range(10):
+        assert slots.__getitems__(Wanted(number % 9, [Place(1, number, number)])) == (number % 9, 1)
+    assert list(slots.arrays[1].ravel()) == [9, 1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_what_goes_wrong_in_a_process_is_told_with_its_place():
+    with pytest.raises(ValueError, match="slice 99 cannot be read"):
+        shown(120, workers=2)
+
+
+class FreedBy:
+    """Garbage that says which process has freed it."""
+
+    def __init__(self, told):
+        self.told, self.itself = told, self
+
+    def __del__(self):
+        with self.told.open("a") as stream:
+            stream.write(f"{os.getpid()}\n")
+
+
+class Tidy(Numbers):
+    """Tidies up before it shows anything, in a process of its own."""
+
+    def __init__(self, count):
+        super().__init__(count)
+        self.training = os.getpid()
+
+    def sample(self, key, rng):
+        if os.getpid() != self.training:
+            gc.collect()
+        return super().sample(key, rng)
+
+
+def test_processes_do_not_free_what_the_training_holds_on_a_gpu(tmp_path):
+    """A process that was forked ends when it frees a CUDA graph that it has inherited."""
+    told, task = tmp_path / "freed", Tidy(12)
+    gc.collect()
+    gc.disable()
+    try:
+        FreedBy(told)
+        with Batches(task, replace(PLAN, workers=2), CPU) as source:
+            assert len(list(source.of(order(task, 1)))) == 4
+    finally:
+        gc.enable()
+    gc.collect()
+    assert told.read_text().split() == [str(os.getpid())]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_reach_the_gpu_whole_however_long_it_computes(workers):
+    gpu, task = torch.device("cuda"), Numbers(16 * 3 + 2)
+    there, busy = [], torch.rand(4000, 4000, device=gpu)
+    with Batches(task, replace(PLAN, workers=workers), gpu) as source:
+        for batch in source.of(order(task, 1)):
+            busy = busy @ busy.softmax(0)  # what is copied waits for what is computed
+            there.append([tensor.clone() for tensor in batch])
+    here = shown(16 * 3 + 2)
+    assert len(there) == len(here)
+    for copied, made in zip(there, here, strict=True):
+        assert torch.allclose(copied[0].cpu(), made[0]) and torch.equal(copied[1].cpu(), made[1])

@@ -1,0 +1,229 @@
+"""What a training shows, batch by batch, on the device: beside a GPU other processes make it.
+
+They live as long as the training. They write into memory that all share and the GPU reads by
+itself, so that a batch costs the training process, which has kernels to launch, next to nothing.
+"""
+
+import gc
+import mmap
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from nodules.learning.machine import to_device
+from nodules.learning.state import Plan
+from nodules.stats.seeds import generator
+
+AHEAD = 2  # batches that a process makes before the first of them is used
+
+Sample = tuple[np.ndarray, np.ndarray]  # input and target
+Batch = tuple[Tensor, Tensor]
+Filled = tuple[int, int]  # a slot, and how many samples it holds
+
+
+class Shows(Protocol):
+    """The part of a task that says what an epoch shows."""
+
+    def epoch(self, epoch: int) -> Sequence[Any]:
+        """Samples that an epoch shows, in order."""
+
+    def sample(self, key: Any, rng: np.random.Generator) -> Sample:
+        """Input and target of one sample, augmented by `rng`: what `key` and `rng` alone decide."""
+
+
+class Place(NamedTuple):
+    """One sample of an epoch: where in its order it stands, and what it shows."""
+
+    epoch: int
+    number: int
+    key: Any
+
+
+class Wanted(NamedTuple):
+    """A batch to make, and the slot to make it in."""
+
+    slot: int
+    places: list[Place]
+
+
+def order(task: Shows, epoch: int) -> list[Place]:
+    """What an epoch shows, in order."""
+    return [Place(epoch, number, key) for number, key in enumerate(task.epoch(epoch))]
+
+
+def sample(task: Shows, plan: Plan, place: Place) -> Sample:
+    """One sample, with the random numbers of its place."""
+    rng = generator(*plan.draws, "sample", place.epoch, place.number)
+    return task.sample(place.key, rng)
+
+
+class Batches:
+    """The batches of a training's epochs; use it in a `with` statement."""
+
+    def __init__(self, task: Shows, plan: Plan, device: torch.device) -> None:
+        self.task, self.plan, self.device = task, plan, device
+        self._beside: Beside | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._beside is not None:
+            self._beside.close()
+
+    def of(self, places: list[Place], start: int = 0) -> Iterator[Batch]:
+        """Batches of an epoch from step `start` on; a last lone sample is left out.
+
+        Batch normalisation cannot learn from one sample.
+        """
+        size = self.plan.batch
+        parts = [places[i : i + size] for i in range(0, len(places), size)]
+        wanted = [part for part in parts if len(part) > 1 or size == 1][start:]
+        if not self.plan.workers or not wanted:
+            return self._made_here(wanted)
+        if self._beside is None:
+            first = sample(self.task, self.plan, places[0])
+            self._beside = Beside(Slots(self.task, self.plan, first), self.device)
+        return self._beside.batches(wanted)
+
+    def _made_here(self, wanted: list[list[Place]]) -> Iterator[Batch]:
+        for part in wanted:
+            made = zip(*(sample(self.task, self.plan, place) for place in part), strict=True)
+            inputs, targets = (torch.from_numpy(np.stack(arrays)) for arrays in made)
+            yield to_device(inputs, self.device), targets.to(self.device)
+
+
+class Slots(Dataset[Filled]):
+    """Batches side by side in memory that forked processes share.
+
+    There are slots for one turn of the processes more than they make ahead. The memory belongs to
+    no file, so that a container's small /dev/shm does not limit it.
+    """
+
+    def __init__(self, task: Shows, plan: Plan, first: Sample) -> None:
+        """first: a sample, as large as every other."""
+        self.task, self.plan = task, plan
+        self.count = plan.workers * (AHEAD + 1)
+        self.arrays = [_shared((self.count, plan.batch), np.asarray(part)) for part in first]
+
+    def __getitems__(self, wanted: Wanted) -> Filled:
+        """Make the samples of one batch, where it belongs."""
+        for row, place in enumerate(wanted.places):
+            made = sample(self.task, self.plan, place)
+            for array, part in zip(self.arrays, made, strict=True):
+                array[wanted.slot, row] = part
+        return wanted.slot, len(wanted.places)
+
+
+def _shared(many: tuple[int, ...], part: NDArray[Any]) -> NDArray[Any]:
+    shape = (*many, *part.shape)
+    count = int(np.prod(shape))
+    memory = mmap.mmap(-1, max(count * part.itemsize, 1))
+    return np.frombuffer(memory, part.dtype, count).reshape(shape)
+
+
+class Beside:
+    """Processes that take turns to make batches, and how these come to the device."""
+
+    def __init__(self, slots: Slots, device: torch.device) -> None:
+        self.slots, self.device, self.turn = slots, device, slots.plan.workers
+        self.wanted: list[Wanted] = []
+        self.memory = [torch.from_numpy(array) for array in slots.arrays]
+        self.locked: list[Tensor] = []
+        self.loader: DataLoader[Any] | None = DataLoader(
+            slots,
+            batch_sampler=_Order(self.wanted),  # type: ignore[arg-type]
+            num_workers=self.turn,
+            collate_fn=_as_it_is,
+            prefetch_factor=AHEAD,
+            persistent_workers=True,
+            worker_init_fn=_keep_what_is_inherited,
+            multiprocessing_context="fork",  # what starts in another way does not share the slots
+        )
+
+    def batches(self, parts: list[list[Place]]) -> Iterator[Batch]:
+        """The batches that are wanted, in order."""
+        assert self.loader is not None
+        self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(parts)]
+        filled: Iterator[Filled] = iter(self.loader)
+        if self.device.type == "cuda":
+            self._lock()  # only now: at first the processes have to be there
+            yield from self._copied(filled)
+            return
+        for slot, size in filled:
+            inputs, targets = (tensor[slot, :size] for tensor in self.memory)
+            yield to_device(inputs, self.device), targets.clone()
+
+    def _copied(self, filled: Iterator[Filled]) -> Iterator[Batch]:
+        """Each filled slot on the GPU, copied while the GPU computes."""
+        beside = torch.cuda.Stream(self.device)
+        computing = torch.cuda.current_stream(self.device)
+        read = [torch.cuda.Event() for _ in range(self.turn)]
+        number = 0
+        while True:
+            done = read[number % self.turn]
+            # To ask for a batch lets the slot that was read a turn ago be written again.
+            done.synchronize()
+            found = next(filled, None)
+            if found is None:
+                break
+            slot, size = found
+            inputs, targets = (tensor[slot, :size] for tensor in self.memory)
+            with torch.cuda.stream(beside):
+                batch = to_device(inputs, self.device), targets.to(self.device, non_blocking=True)
+                done.record()
+            computing.wait_event(done)
+            for tensor in batch:
+                tensor.record_stream(computing)
+            yield batch
+            number += 1
+        beside.synchronize()
+
+    def _lock(self) -> None:
+        """Keep the slots where they are, so that the GPU reads them by itself."""
+        for tensor in self.memory[len(self.locked) :]:
+            runtime = torch.cuda.cudart()
+            torch.cuda.check_error(runtime.cudaHostRegister(tensor.data_ptr(), tensor.nbytes, 0))
+            self.locked.append(tensor)
+
+    def close(self) -> None:
+        """End the processes, and let go of the memory."""
+        self.loader = None
+        if self.locked:
+            torch.cuda.synchronize()
+        while self.locked:
+            runtime = torch.cuda.cudart()
+            torch.cuda.check_error(runtime.cudaHostUnregister(self.locked.pop().data_ptr()))
+
+
+class _Order:
+    """What the loader is to make: each time that it is asked, what stands in the list."""
+
+    def __init__(self, wanted: list[Wanted]) -> None:
+        self.wanted = wanted
+
+    def __iter__(self) -> Iterator[Wanted]:
+        return iter(self.wanted)
+
+    def __len__(self) -> int:
+        return len(self.wanted)
+
+
+def _keep_what_is_inherited(_: int) -> None:
+    """Leave the training's own garbage alone: to free what lies on a GPU would end this process."""
+    gc.freeze()
+
+
+def _as_it_is(filled: Any) -> Any:
+    return filled
