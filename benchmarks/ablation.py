@@ -31,7 +31,7 @@ from nodules.base import tables
 from nodules.evaluation import stages
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.findings.candidate_hits import match
-from nodules.findings.matches import with_matches
+from nodules.findings.matches import false_alarms, with_matches
 from nodules.inference import reduction, windows
 from nodules.learning.loop import train
 from nodules.learning.machine import Machine, take
@@ -98,7 +98,7 @@ class Run:
         if self.given.mine:
             found = self.detected(networks, self.training)
             matched = with_matches(found, match(found, *self.truth.values()))
-            false = found[((matched["nodule"] == 0) & ~matched["excluded"]).to_numpy()]
+            false = false_alarms(matched)[tables.columns("candidates")]
             tables.write(self.first / "alarms.parquet", "candidates", false)
 
     def second_stage(self) -> None:

@@ -18,7 +18,7 @@ from nodules.base import tables
 from nodules.evaluation import names
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.findings.candidate_hits import match
-from nodules.findings.matches import with_matches
+from nodules.findings.matches import false_alarms, with_matches
 from nodules.report import gallery, plotting
 from nodules.report.figures import gallery as pictures
 
@@ -45,8 +45,7 @@ def main() -> None:
     )
     judged = with_matches(found, match(found[tables.columns("candidates")], nodules, excluded))
     judged = judged.assign(part=judged["seriesuid"].map(part))
-    alarms = judged[(judged["nodule"] == 0) & ~judged["excluded"]]
-    alarms = alarms.sort_values("confidence", ascending=False)
+    alarms = false_alarms(judged).sort_values("confidence", ascending=False)
     nodules = nodules.sort_values(["seriesuid", "nodule"])
     rows = ranked(nodules, judged, alarms, len(uids))
     print(markdown(rows), markdown(surest(alarms, given.alarms)), sep="\n\n", end="\n\n")

@@ -36,6 +36,8 @@ from nodules.learning.tasks.presence import CropTask, PresenceSettings, Sources
 from nodules.learning.tasks.reduction import CubeTask, ReductionSettings
 from nodules.learning.tasks.slices import SliceTask, UNetSettings
 
+LEARNING_RATE = 0.001  # of all networks here
+
 
 def main() -> None:
     given = arguments()
@@ -46,12 +48,14 @@ def main() -> None:
     inputs = job(given.results, config)
     volumes = volume_truth.taught(inputs, given.fold)
     stacks = loop.stacks_of(inputs, given.fold)
+    in_3d = None
     for title, task, settings, batch in tasks(config, volumes, stacks, given.fold):
         if not given.only or title.startswith(given.only):
             network = built(settings.network, vars(settings), here.device)
             paces(title, network, task, batch, here, given.steps)
-    network = built("unet3d", config["unet3d"], here.device)
-    scans(network, config["unet3d"], volumes[1], here.device)
+            in_3d = in_3d or (network if isinstance(task, HeatTask) else None)
+    if in_3d is not None:
+        scans(in_3d, config["unet3d"], volumes[1], here.device)
     answers(config, here.device, given.steps)
 
 
@@ -142,7 +146,7 @@ def steps(
 ) -> float:
     """Training steps a second, over the wanted number of them and after a quarter as many."""
     network.train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-5, fused=True)
+    optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     start, count = 0.0, -(wanted // 4)
     for inputs, targets in shown:
         if count == 0:

@@ -18,6 +18,7 @@ from nodules.evaluation import names, runs
 
 
 include: "common_terminal.smk"
+include: "common_scheduling.smk"
 
 
 configuration.check(config, workflow.configfiles)

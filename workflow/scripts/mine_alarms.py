@@ -5,7 +5,7 @@ from tqdm import tqdm
 from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.findings.candidate_hits import match
-from nodules.findings.matches import with_matches
+from nodules.findings.matches import false_alarms, with_matches
 from nodules.inference import windows
 from nodules.learning.machine import take
 from nodules.learning.networks import bundle
@@ -24,7 +24,7 @@ def main(snakemake):
     candidates = tables.stacked([tables.frame("candidates"), *found])
     truth = (tables.read(inputs[name], name) for name in ("nodules", "excluded"))
     matched = with_matches(candidates, match(candidates, *truth))
-    false = candidates[((matched["nodule"] == 0) & ~matched["excluded"]).to_numpy()]
+    false = false_alarms(matched)[tables.columns("candidates")]
     tables.write(snakemake.output.alarms, "candidates", false)
     jobs.log.info("fold %d: %d false alarms in %d scans", fold, len(false), len(uids))
 

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from nodules.learning.batches import AHEAD, Batches, Place, Slots, Wanted, order, sample
+from nodules.learning.batches import (
+    AHEAD,
+    Batches,
+    Place,
+    Slots,
+    Wanted,
+    order,
+    page_locked,
+    sample,
+)
 from nodules.learning.state import Plan
 
 BROKEN = 99  # a sample that cannot be made
@@ -90,6 +99,16 @@ def test_a_batch_is_not_written_over_for_a_whole_turn():
 def test_what_goes_wrong_in_a_process_is_told_with_its_place():
     with pytest.raises(ValueError, match="slice 99 cannot be read"):
         shown(120, workers=2)
+
+
+def test_where_the_gpu_cannot_read_memory_by_itself_it_is_said_and_gone_on(monkeypatch, caplog):
+    class Runtime:
+        def cudaHostRegister(self, *_):
+            return 801  # cudaErrorNotSupported
+
+    monkeypatch.setattr(torch.cuda, "cudart", Runtime)
+    assert not page_locked(torch.zeros(3))
+    assert "copied to the GPU by the processor (CUDA error 801)" in caplog.text
 
 
 class FreedBy:

@@ -23,3 +23,8 @@ def with_matches(candidates: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFram
             " not held against the reference. Run snakemake again from match_candidates."
         )
     return joined.astype({"nodule": "int64", "excluded": bool})
+
+
+def false_alarms(matched: pd.DataFrame) -> pd.DataFrame:
+    """Those candidates with matches that hit neither a nodule nor an excluded finding."""
+    return matched[(matched["nodule"] == 0) & ~matched["excluded"].astype(bool)]

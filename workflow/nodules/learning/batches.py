@@ -5,8 +5,10 @@ itself, so that a batch costs the training process, which has kernels to launch,
 """
 
 import gc
+import logging
 import mmap
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -19,6 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 from nodules.learning.machine import to_device
 from nodules.learning.state import Plan
 from nodules.stats.seeds import generator
+
+log = logging.getLogger("nodules")
 
 AHEAD = 2  # batches that a process makes before the first of them is used
 
@@ -140,7 +144,7 @@ class Beside:
         self.slots, self.device, self.turn = slots, device, slots.plan.workers
         self.wanted: list[Wanted] = []
         self.memory = [torch.from_numpy(array) for array in slots.arrays]
-        self.locked: list[Tensor] = []
+        self.locked: list[Tensor] | None = None
         self.loader: DataLoader[Any] | None = DataLoader(
             slots,
             batch_sampler=_Order(self.wanted),  # type: ignore[arg-type]
@@ -158,7 +162,8 @@ class Beside:
         self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(parts)]
         filled: Iterator[Filled] = iter(self.loader)
         if self.device.type == "cuda":
-            self._lock()  # only now: at first the processes have to be there
+            if self.locked is None:  # only now: at first the processes have to be there
+                self.locked = [tensor for tensor in self.memory if page_locked(tensor)]
             yield from self._copied(filled)
             return
         for slot, size in filled:
@@ -190,13 +195,6 @@ class Beside:
             number += 1
         beside.synchronize()
 
-    def _lock(self) -> None:
-        """Keep the slots where they are, so that the GPU reads them by itself."""
-        for tensor in self.memory[len(self.locked) :]:
-            runtime = torch.cuda.cudart()
-            torch.cuda.check_error(runtime.cudaHostRegister(tensor.data_ptr(), tensor.nbytes, 0))
-            self.locked.append(tensor)
-
     def close(self) -> None:
         """End the processes, and let go of the memory."""
         self.loader = None
@@ -205,6 +203,20 @@ class Beside:
         while self.locked:
             runtime = torch.cuda.cudart()
             torch.cuda.check_error(runtime.cudaHostUnregister(self.locked.pop().data_ptr()))
+
+
+def page_locked(memory: Tensor) -> bool:
+    """Keep memory where it is, so that the GPU reads it by itself; whether the driver does that.
+
+    Some do not, as under Windows' Linux: then the processor copies, which takes its time.
+    """
+    code = int(torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.nbytes, 0))
+    if code == 0:
+        return True
+    log.warning("Batches are copied to the GPU by the processor (CUDA error %d): slower.", code)
+    with suppress(RuntimeError):  # the next kernel is told of the error, and that it is known
+        torch.zeros(1, device="cuda")
+    return False
 
 
 class _Order:

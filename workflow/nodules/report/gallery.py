@@ -14,6 +14,7 @@ from nodules.base import tables
 from nodules.datasets.folds import TEST_FOLD
 from nodules.evaluation.names import TEST, part_name
 from nodules.findings.hits import hits
+from nodules.findings.matches import false_alarms
 from nodules.findings.overlaps import on_native
 from nodules.images import regions
 from nodules.images.geometry import Geometry
@@ -308,7 +309,8 @@ def _as_missed(nodules: pd.DataFrame) -> pd.DataFrame:
 
 def _false_alarms(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
     """Candidates on neither a nodule nor an excluded finding, by falling confidence."""
-    alarms = candidates[(candidates["nodule"] == 0) & ~candidates["excluded"].astype(bool)]
-    return alarms.sort_values(
-        ["confidence", "seriesuid", "candidate"], ascending=[False, True, True]
-    ).assign(diameter_mm=np.nan)[CASE]
+    return (
+        false_alarms(candidates)
+        .sort_values(["confidence", "seriesuid", "candidate"], ascending=[False, True, True])
+        .assign(diameter_mm=np.nan)[CASE]
+    )

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base import tables
 from nodules.base.files import UserError
-from nodules.findings.matches import with_matches
+from nodules.findings.matches import false_alarms, with_matches
 from nodules.images.regions import select
 from nodules.learning.loop import Validation
 from nodules.learning.networks.asking import crop_logits, logits_of
@@ -47,11 +47,11 @@ def positives(scan: int, stack: Stack, masks: pd.DataFrame, size: CropSize) -> I
             yield CropSample(scan, place, 1)
 
 
-def false_alarms(
+def alarms(
     scan: int, candidates: pd.DataFrame, masks: pd.DataFrame, size: CropSize
 ) -> Iterator[CropSample]:
     """Crops through the U-Net's candidates that hit neither a nodule nor an excluded finding."""
-    wrong = candidates[(candidates["nodule"] == 0) & ~candidates["excluded"]]
+    wrong = false_alarms(candidates)
     for _, rows in masks[masks["region"].isin(wrong["candidate"])].groupby("region"):
         for place in through(rows, SLICES_PER_CANDIDATE, size):
             yield CropSample(scan, place, 0)
@@ -112,7 +112,7 @@ def gather(
             for groups, table in zip(by_scan, sources, strict=True)
         )
         shown += positives(i, stack, stack.masks, size)
-        kinds[0] += false_alarms(i, candidates, masks, size)
+        kinds[0] += alarms(i, candidates, masks, size)
         kinds[1] += peaks(i, strongest, stack, size)
         kinds[2] += listed(i, stack, locations, size)
     return shown, [kind for kind in kinds if kind]
