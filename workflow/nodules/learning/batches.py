@@ -152,7 +152,6 @@ class Beside:
             collate_fn=_as_it_is,
             prefetch_factor=AHEAD,
             persistent_workers=True,
-            worker_init_fn=_keep_what_is_inherited,
             multiprocessing_context="fork",  # what starts in another way does not share the slots
         )
 
@@ -160,7 +159,9 @@ class Beside:
         """The batches that are wanted, in order."""
         assert self.loader is not None
         self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(parts)]
+        gc.freeze()  # a process that frees what it inherits and lies on a GPU ends at once
         filled: Iterator[Filled] = iter(self.loader)
+        gc.unfreeze()
         if self.device.type == "cuda":
             if self.locked is None:  # only now: at first the processes have to be there
                 self.locked = [tensor for tensor in self.memory if page_locked(tensor)]
@@ -230,11 +231,6 @@ class _Order:
 
     def __len__(self) -> int:
         return len(self.wanted)
-
-
-def _keep_what_is_inherited(_: int) -> None:
-    """Leave the training's own garbage alone: to free what lies on a GPU would end this process."""
-    gc.freeze()
 
 
 def _as_it_is(filled: Any) -> Any:
