@@ -21,6 +21,7 @@ GPU_RULES = {name for name, rule in RULES.items() if "gpu" in rule.resources}
 PER_SCAN = {name for name, rule in RULES.items() if "{uid}" in rule.directives["output"]}
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
 DRAINED_S, DOWN_S = 10, 8
+FOLDS = 2
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,9 @@ def finished(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> tupl
         cluster.command("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
         time.sleep(DRAINED_S)
         cluster.command("scontrol", "update", f"NodeName={node}", "State=RESUME")
-        # Once the training itself runs: a job that has just reached its node waits for two minutes.
-        while running.poll() is None and not list(workdir.glob("results/logs/train_unet/*")):
+        # Once both trainings run: a job that has just reached its node waits for two minutes, and
+        # one that asks the controller for its step in these seconds fails, to be tried again.
+        while running.poll() is None and len([*workdir.glob("results/logs/train_unet/*")]) < FOLDS:
             time.sleep(0.2)
         cluster.restart_controller(DOWN_S)
         running.wait()
