@@ -23,12 +23,21 @@ rule slow:
 """
 
 
-def test_it_looks_for_jobs_when_one_is_done_and_not_for_ever_after(tmp_path):
-    (tmp_path / "Snakefile").write_text(RULES)
+def run(folder, *arguments):
+    (folder / "Snakefile").write_text(RULES)
     command = [sys.executable, "-m", "snakemake", "--verbose", "--cores", "2"]
-    command += ["--resources", "gpu=1", "--workflow-profile", str(REPOSITORY / "profiles/default")]
-    done = succeeded(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True))
-    looked = done.stderr.count("Ready jobs")
+    command += ["--workflow-profile", str(REPOSITORY / "profiles/default"), *arguments]
+    return succeeded(subprocess.run(command, cwd=folder, capture_output=True, text=True)).stderr
+
+
+def test_it_looks_for_jobs_when_one_is_done_and_not_for_ever_after(tmp_path):
+    said = run(tmp_path, "--resources", "gpu=1")
     jobs = 20 + 2 + 1
-    assert done.stderr.count("Finished jobid") == jobs
+    assert said.count("Finished jobid") == jobs
+    looked = said.count("Ready jobs")
     assert looked <= jobs + 2, f"looked {looked} times"
+
+
+def test_a_rate_that_holds_jobs_back_is_kept(tmp_path):
+    said = run(tmp_path, "--max-jobs-per-timespan", "2/1s", "--", "short/0", "short/1", "short/2")
+    assert "Submitting maximum 2 job(s) over 1" in said and "rate limit reached" in said

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from nodules.learning.batches import (
-    AHEAD,
-    Batches,
-    Place,
-    Slots,
-    Wanted,
-    order,
-    page_locked,
-    sample,
-)
+from nodules.learning import batches as module
+from nodules.learning.batches import Batches, Beside, Slots, order, page_locked, sample
+from nodules.learning.machine import to_device
 from nodules.learning.state import Plan
 
 BROKEN = 99  # a sample that cannot be made
@@ -85,15 +79,26 @@ def test_an_epoch_that_is_left_early_leaves_nothing_in_the_next():
         assert [targets[0].item() for _, targets in source.of(order(task, 2))] == [*range(0, 60, 3)]
 
 
-def test_a_batch_is_not_written_over_for_a_whole_turn():
-    """Its slot comes again when every process has made all that it may make ahead, and one more."""
-    plan = replace(PLAN, workers=3, batch=1)
-    task = Numbers(16)
-    slots = Slots(task, plan, sample(task, plan, Place(1, 0, 0)))
-    assert slots.count == 3 * (AHEAD + 1) == 9
-    for number in range(10):
-        assert slots.__getitems__(Wanted(number % 9, [Place(1, number, number)])) == (number % 9, 1)
-    assert list(slots.arrays[1].ravel()) == [9, 1, 2, 3, 4, 5, 6, 7, 8]
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_batch_is_not_written_over_for_a_whole_turn(workers):
+    """However slowly they are used, the last `workers` batches stay as they are in their slots."""
+    plan, task, older = replace(PLAN, workers=workers), Numbers(90), 0
+    places = order(task, 1)
+    parts = [places[i : i + 3] for i in range(0, len(places), 3)]
+    beside = Beside(Slots(task, plan, sample(task, plan, places[0])), CPU)
+
+    def stands(slot, part):
+        return beside.slots.arrays[1][slot].tolist() == [place.key for place in part]
+
+    for first in (0, 4, 0):  # whole epochs, and one that is taken up in its midst
+        used = []
+        for _, part in zip(beside.batches(parts[first:]), parts[first:], strict=True):
+            used.append((len(used) % beside.slots.count, part))
+            time.sleep(0.01)  # they make as much ahead as they may
+            assert all(stands(*batch) for batch in used[-workers:])
+            older += sum(not stands(*batch) for batch in used[-workers - 1 : -workers])
+    beside.close()
+    assert older > 0  # no slot is kept longer than it must be
 
 
 def test_what_goes_wrong_in_a_process_is_told_with_its_place():
@@ -107,7 +112,12 @@ def test_where_the_gpu_cannot_read_memory_by_itself_it_is_said_and_gone_on(monke
             return 801  # cudaErrorNotSupported
 
     monkeypatch.setattr(torch.cuda, "cudart", Runtime)
-    assert not page_locked(torch.zeros(3))
+
+    def launch(*_, **__):
+        raise RuntimeError("operation not supported")
+
+    monkeypatch.setattr(torch, "zeros", launch)
+    assert not page_locked(torch.ones(3), CPU)
     assert "copied to the GPU by the processor (CUDA error 801)" in caplog.text
 
 
@@ -152,14 +162,17 @@ def test_processes_do_not_free_what_the_training_holds_on_a_gpu(tmp_path):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_batches_reach_the_gpu_whole_however_long_it_computes(workers):
+def test_batches_reach_the_gpu_whole_however_long_copying_takes(workers, monkeypatch):
     gpu, task = torch.device("cuda"), Numbers(16 * 3 + 2)
-    there, busy = [], torch.rand(4000, 4000, device=gpu)
-    with Batches(task, replace(PLAN, workers=workers), gpu) as source:
-        for batch in source.of(order(task, 1)):
-            busy = busy @ busy.softmax(0)  # what is copied waits for what is computed
-            there.append([tensor.clone() for tensor in batch])
+
+    def late(inputs, device):
+        torch.cuda._sleep(20_000_000)  # cycles, some 10 ms, on the stream that copies
+        return to_device(inputs, device)
+
     here = shown(16 * 3 + 2)
+    monkeypatch.setattr(module, "to_device", late)
+    with Batches(task, replace(PLAN, workers=workers), gpu) as source:
+        there = [[tensor.clone() for tensor in batch] for batch in source.of(order(task, 1))]
     assert len(there) == len(here)
     for copied, made in zip(there, here, strict=True):
         assert torch.allclose(copied[0].cpu(), made[0]) and torch.equal(copied[1].cpu(), made[1])

@@ -1,6 +1,9 @@
 """A training that is killed and goes on ends with the very weights of one that was not."""
 
+import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 
 from helpers.builders import make_stack
 from helpers.settings import UNET
+from helpers.sources import ROOT
 from helpers.stopping import StopAfter
 from nodules.base.files import UserError
 from nodules.learning.loop import train
@@ -61,6 +65,45 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches
     assert resumed == whole
     timeless = [c for c in history if c != "seconds"]
     assert history[timeless].equals(resumed_history[timeless])
+
+
+STOPPED = """
+import pathlib, sys, time
+import torch
+from torch import nn
+from nodules.learning.loop import train
+from nodules.learning.state import Plan
+
+class Slow:
+    def epoch(self, epoch):
+        return list(range(4000))
+    def sample(self, key, rng):
+        return rng.integers(0, 256, (1, 4, 4)).astype("uint8"), rng.random(1).astype("float32")
+    def loss(self, network, inputs, targets):
+        print("trains", flush=True)
+        time.sleep(0.02)
+        return network(inputs).mean()
+
+plan = Plan("unet", 0, 1, 4, 0.01, "cosine", 1, pathlib.Path(sys.argv[1]), "print", workers=2)
+network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Flatten())
+train(network, Slow(), plan, torch.device("cpu"))
+"""
+
+
+def test_a_signal_to_all_its_processes_stops_a_training_that_saves_its_state(plan):
+    """As SLURM sends it; the processes that make its batches get it, too."""
+    job = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, plan.folder],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert job.stdout.readline() == b"trains\n"
+    os.killpg(job.pid, signal.SIGTERM)
+    job.communicate(timeout=60)
+    assert job.returncode == 128 + signal.SIGTERM and plan.state_path.exists()
+    with pytest.raises(ProcessLookupError):  # none is left
+        os.killpg(job.pid, 0)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -17,7 +17,9 @@ from nodules.learning import machine
 machine.torch.cuda.device_count = lambda: 2
 machine.torch.cuda.is_available = lambda: True
 machine._gpu_name = lambda number: f"{sys.argv[1]}-{number}"
-print(machine.pick_device(), flush=True)
+current = []
+machine.torch.cuda.set_device = current.append
+print(machine.pick_device(), *current, flush=True)
 sys.stdin.read()
 """
 
@@ -37,7 +39,8 @@ def test_jobs_beside_each_other_take_different_gpus(tmp_path):
         job.kill()
         job.communicate()
     # A third job beside two GPUs shares the first visible one rather than fail.
-    assert [device for _, device in jobs] == ["cuda:0", "cuda:1", "cuda"]
+    # Streams, graphs and page-locked memory belong to the current GPU: that is the one it took.
+    assert [device for _, device in jobs] == ["cuda:0 0", "cuda:1 1", "cuda"]
 
 
 def test_without_a_gpu_the_cpu_is_taken(monkeypatch):

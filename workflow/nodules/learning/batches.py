@@ -7,6 +7,7 @@ itself, so that a batch costs the training process, which has kernels to launch,
 import gc
 import logging
 import mmap
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -38,7 +39,11 @@ class Shows(Protocol):
         """Samples that an epoch shows, in order."""
 
     def sample(self, key: Any, rng: np.random.Generator) -> Sample:
-        """Input and target of one sample, augmented by `rng`: what `key` and `rng` alone decide."""
+        """Input and target of one sample, augmented by `rng`.
+
+        Runs in processes that were forked when the training began: what a task learns later has to
+        travel in `key`. All samples of an epoch are of one shape.
+        """
 
 
 class Place(NamedTuple):
@@ -126,6 +131,7 @@ class Slots(Dataset[Filled]):
         for row, place in enumerate(wanted.places):
             made = sample(self.task, self.plan, place)
             for array, part in zip(self.arrays, made, strict=True):
+                assert (part.shape, part.dtype) == (array.shape[2:], array.dtype), place
                 array[wanted.slot, row] = part
         return wanted.slot, len(wanted.places)
 
@@ -144,70 +150,85 @@ class Beside:
         self.slots, self.device, self.turn = slots, device, slots.plan.workers
         self.wanted: list[Wanted] = []
         self.memory = [torch.from_numpy(array) for array in slots.arrays]
-        self.locked: list[Tensor] | None = None
-        self.loader: DataLoader[Any] | None = DataLoader(
+        self.locked: list[Tensor] = []
+        self.filled: Any = None  # the loader's iterator: the processes live as long as it does
+        self.loader: DataLoader[Any] = DataLoader(
             slots,
             batch_sampler=_Order(self.wanted),  # type: ignore[arg-type]
             num_workers=self.turn,
             collate_fn=_as_it_is,
             prefetch_factor=AHEAD,
             persistent_workers=True,
+            worker_init_fn=_leave_sigterm_to_the_training,
             multiprocessing_context="fork",  # what starts in another way does not share the slots
         )
 
     def batches(self, parts: list[list[Place]]) -> Iterator[Batch]:
         """The batches that are wanted, in order."""
-        assert self.loader is not None
         self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(parts)]
-        gc.freeze()  # a process that frees what it inherits and lies on a GPU ends at once
-        filled: Iterator[Filled] = iter(self.loader)
-        gc.unfreeze()
+        if self.filled is None:
+            self._begin()
+        else:
+            iter(self.loader)  # the same iterator and processes, from the list's start
         if self.device.type == "cuda":
-            if self.locked is None:  # only now: at first the processes have to be there
-                self.locked = [tensor for tensor in self.memory if page_locked(tensor)]
-            yield from self._copied(filled)
+            yield from self._copied()
             return
-        for slot, size in filled:
+        for slot, size in self.filled:
             inputs, targets = (tensor[slot, :size] for tensor in self.memory)
             yield to_device(inputs, self.device), targets.clone()
 
-    def _copied(self, filled: Iterator[Filled]) -> Iterator[Batch]:
+    def _begin(self) -> None:
+        """Fork the processes; only then lock the memory, as they have no part in that."""
+        gc.freeze()  # a forked process dies if it frees a GPU's object that it has inherited
+        try:
+            self.filled = iter(self.loader)
+        finally:
+            gc.unfreeze()
+        if self.device.type == "cuda":
+            self.locked = [tensor for tensor in self.memory if page_locked(tensor, self.device)]
+
+    def _copied(self) -> Iterator[Batch]:
         """Each filled slot on the GPU, copied while the GPU computes."""
         beside = torch.cuda.Stream(self.device)
         computing = torch.cuda.current_stream(self.device)
         read = [torch.cuda.Event() for _ in range(self.turn)]
         number = 0
-        while True:
-            done = read[number % self.turn]
-            # To ask for a batch lets the slot that was read a turn ago be written again.
-            done.synchronize()
-            found = next(filled, None)
-            if found is None:
-                break
-            slot, size = found
-            inputs, targets = (tensor[slot, :size] for tensor in self.memory)
-            with torch.cuda.stream(beside):
-                batch = to_device(inputs, self.device), targets.to(self.device, non_blocking=True)
-                done.record()
-            computing.wait_event(done)
-            for tensor in batch:
-                tensor.record_stream(computing)
-            yield batch
-            number += 1
-        beside.synchronize()
+        try:
+            while True:
+                done = read[number % self.turn]
+                # `next` hands out one more batch to make, in the slot that was read a turn ago.
+                done.synchronize()
+                found = next(self.filled, None)
+                if found is None:
+                    return
+                slot, size = found
+                inputs, targets = (tensor[slot, :size] for tensor in self.memory)
+                with torch.cuda.stream(beside):
+                    moved = targets.to(self.device, non_blocking=True)
+                    batch = to_device(inputs, self.device), moved
+                    done.record()
+                computing.wait_event(done)
+                for tensor in batch:
+                    tensor.record_stream(computing)
+                yield batch
+                number += 1
+        finally:
+            beside.synchronize()
 
     def close(self) -> None:
         """End the processes, and let go of the memory."""
-        self.loader = None
-        if self.locked:
-            torch.cuda.synchronize()
-        while self.locked:
-            runtime = torch.cuda.cudart()
-            torch.cuda.check_error(runtime.cudaHostUnregister(self.locked.pop().data_ptr()))
+        if self.filled is not None:
+            # Not left to the collector: an error on its way holds the iterator.
+            self.filled._shutdown_workers()
+        with suppress(RuntimeError):  # after an error of CUDA's, that is the one to show
+            if self.locked:
+                torch.cuda.synchronize(self.device)
+            while self.locked:
+                torch.cuda.cudart().cudaHostUnregister(self.locked.pop().data_ptr())
 
 
-def page_locked(memory: Tensor) -> bool:
-    """Keep memory where it is, so that the GPU reads it by itself; whether the driver does that.
+def page_locked(memory: Tensor, device: torch.device) -> bool:
+    """Keep memory where it is, so that a GPU reads it by itself; whether the driver does that.
 
     Some do not, as under Windows' Linux: then the processor copies, which takes its time.
     """
@@ -215,8 +236,8 @@ def page_locked(memory: Tensor) -> bool:
     if code == 0:
         return True
     log.warning("Batches are copied to the GPU by the processor (CUDA error %d): slower.", code)
-    with suppress(RuntimeError):  # the next kernel is told of the error, and that it is known
-        torch.zeros(1, device="cuda")
+    with suppress(RuntimeError):  # CUDA tells of the error once more, at the next launch: this one
+        torch.zeros(1, device=device)
     return False
 
 
@@ -231,6 +252,11 @@ class _Order:
 
     def __len__(self) -> int:
         return len(self.wanted)
+
+
+def _leave_sigterm_to_the_training(_: int) -> None:
+    """SLURM sends it to every process of a step; the training saves its state, and ends these."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _as_it_is(filled: Any) -> Any:

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 class Graphed(nn.Module):
     """A network whose forward and backward on a full batch are each recorded once, then replayed.
 
+    For training alone: one call a step, and its backward before the next, as an answer holds until
+    then only. Where a training keeps it, its graphs are recorded once and end with it.
+
     What a graph does is fixed with the shape of its input: a smaller last batch, and a network that
     is asked with more than one tensor (Mask R-CNN), goes through the network as it is.
     """
@@ -46,7 +49,7 @@ def recorded(network: nn.Module, inputs: Tensor) -> Callable[[Tensor], Any]:
     # Weights cast to bf16 are part of the graph: it must not use casts kept from elsewhere.
     low, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     cast = torch.autocast("cuda", dtype=dtype, enabled=low, cache_enabled=False)
-    with torch.random.fork_rng([inputs.device]), cast:
+    with torch.cuda.device(inputs.device), torch.random.fork_rng([inputs.device]), cast:
         whole = _Whole(network)
         torch.cuda.make_graphed_callables(whole, (inputs.detach().clone(),))
     with torch.no_grad():

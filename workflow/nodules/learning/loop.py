@@ -164,11 +164,11 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
         for path in (plan.checkpoint(1).parent, plan.picture(1).parent):
             shutil.rmtree(path, ignore_errors=True)
     # Messages go above the progress bar, not into it.
-    source = Batches(task, plan, device)
+    source, asked = Batches(task, plan, device), graphs.of(network, plan.batch, device)
     with StopSignals() as signals, logging_redirect_tqdm(), source:
         while progress.epoch <= plan.epochs:
             look_back(network, task, plan, progress.epoch, device)
-            train_epoch(network, optimizer, task, source, progress, signals)
+            train_epoch(network, asked, optimizer, task, source, progress, signals)
             finish_epoch(network, task, plan, progress, device)
             save(plan, network, optimizer, progress)
     return tables.frame("history", progress.history)
@@ -195,16 +195,16 @@ def look_back(network: nn.Module, task: Task, plan: Plan, epoch: int, device: to
 
 def train_epoch(
     network: nn.Module,
+    asked: nn.Module,
     optimizer: torch.optim.Optimizer,
     task: Task,
     source: Batches,
     progress: Progress,
     signals: "StopSignals",
 ) -> None:
-    """Train the rest of the epoch in which `progress` stands."""
+    """Train the rest of the epoch in which `progress` stands; asked: the network, or its graphs."""
     network.train()
     plan, device = source.plan, source.device
-    asked = graphs.of(network, plan.batch, device)
     places = order(task, progress.epoch)
     title = f"{plan.model} fold {plan.fold} epoch {progress.epoch}/{plan.epochs}"
     total = torch.tensor(progress.loss_sum, dtype=torch.float64, device=device)
@@ -216,9 +216,9 @@ def train_epoch(
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
             # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
             torch.manual_seed(derive(*plan.draws, *progress.place))
+            optimizer.zero_grad(set_to_none=True)
             with autocast(device):
                 loss = task.loss(asked, inputs, targets)
-            optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach().double() * len(inputs)

@@ -62,7 +62,8 @@ def pick_device() -> torch.device:
     """A GPU that no other job of this user has taken on this machine, else the CPU.
 
     `--resources gpu=2` starts two jobs that both see two GPUs; whoever locks a GPU's file first
-    has it until its process ends, however that ends. Where all are taken, the first is shared.
+    has it until its process, and those forked of it, have ended in whatever way. Where all are
+    taken, the first is shared. PyTorch then means this GPU where none is named.
     """
     for number in range(torch.cuda.device_count()):
         lock = Path(tempfile.gettempdir()) / f"luna16-{os.getuid()}-gpu-{_gpu_name(number)}.lock"
@@ -73,6 +74,7 @@ def pick_device() -> torch.device:
             stream.close()
             continue
         _taken.append(stream)  # an open file holds the lock
+        torch.cuda.set_device(number)
         return torch.device("cuda", number)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

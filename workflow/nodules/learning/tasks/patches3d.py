@@ -57,11 +57,11 @@ class UNet3DSettings(TrainingSettings):
 
 
 class Patch(NamedTuple):
-    """A patch to draw: its scan's place in the list, kind, number of the nodule, place if mined."""
+    """A patch to draw."""
 
-    scan: int
-    kind: int
-    nodule: int
+    scan: int  # its place in the list
+    kind: int  # place in KINDS
+    nodule: int  # its number; -1 for all other kinds
     mined: tuple[float, ...] = ()  # index (z, y, x) of the volume
 
 
