@@ -107,7 +107,7 @@ def paces(
     title: str, network: Any, task: loop.Task, batch: int, here: machine.Machine, wanted: int
 ) -> None:
     """Print a network's training steps a second, in the three ways."""
-    plan = Plan(title, 0, 1, batch, 0.001, "constant", 1, Path("unused"), "", here.workers)
+    plan = Plan(title, 0, 1, batch, LEARNING_RATE, "constant", 1, Path("unused"), "", here.workers)
     needed = batch * (wanted + wanted // 4 + 1)
     places = list(itertools.islice(itertools.cycle(order(task, 1)), needed))
     with Batches(task, plan, here.device) as source:
@@ -123,6 +123,7 @@ def compare(
     device: torch.device,
     wanted: int,
 ) -> None:
+    """Print the steps a second; fed: an epoch's batches, by the loader."""
     kept = list(itertools.islice(fed(), 16))
     shape = " x ".join(str(n) for n in kept[0][0].shape)
     graphed = graphs.of(network, batch, device)
@@ -152,9 +153,9 @@ def steps(
         if count == 0:
             synchronised(device)
             start = time.monotonic()
+        optimizer.zero_grad(set_to_none=True)  # in the loop's own order
         with machine.autocast(device):
             value = task.loss(network, inputs, targets)
-        optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         count += 1
