@@ -27,7 +27,7 @@ from ablation import ROOT, configuration, job
 from nodules.base import tables
 from nodules.inference import windows
 from nodules.learning import graphs, loop, machine
-from nodules.learning.batches import Batches, order
+from nodules.learning.batches import Batches, order, sample
 from nodules.learning.networks import bundle
 from nodules.learning.state import Plan
 from nodules.learning.tasks import volume_truth
@@ -43,8 +43,9 @@ def main() -> None:
     given = arguments()
     config = configuration([ROOT / "config/luna16.yaml", *given.config], [])
     here = machine.take(given.threads)
+    processes = here.workers if given.processes is None else given.processes
     name = torch.cuda.get_device_name() if here.device.type == "cuda" else "CPU"
-    print(f"{name}, {here.threads} threads, {here.workers} loader processes, {torch.__version__}")
+    print(f"{name}, {here.threads} threads, {processes} loader processes, {torch.__version__}")
     inputs = job(given.results, config)
     volumes = volume_truth.taught(inputs, given.fold)
     stacks = loop.stacks_of(inputs, given.fold)
@@ -52,11 +53,12 @@ def main() -> None:
     for title, task, settings, batch in tasks(config, volumes, stacks, given.fold):
         if not given.only or title.startswith(given.only):
             network = built(settings.network, vars(settings), here.device)
-            paces(title, network, task, batch, here, given.steps)
+            paces(title, network, task, batch, here.device, processes, given.steps)
             in_3d = in_3d or (network if isinstance(task, HeatTask) else None)
     if in_3d is not None:
         scans(in_3d, config["unet3d"], volumes[1], here.device)
-    answers(config, here.device, given.steps)
+    if not given.only:
+        answers(config, here.device, given.steps)
 
 
 def tasks(
@@ -104,14 +106,22 @@ def built(name: str, settings: dict[str, Any], device: torch.device) -> Any:
 
 
 def paces(
-    title: str, network: Any, task: loop.Task, batch: int, here: machine.Machine, wanted: int
+    title: str,
+    network: Any,
+    task: loop.Task,
+    batch: int,
+    device: torch.device,
+    processes: int,
+    wanted: int,
 ) -> None:
-    """Print a network's training steps a second, in the three ways."""
-    plan = Plan(title, 0, 1, batch, LEARNING_RATE, "constant", 1, Path("unused"), "", here.workers)
+    """Print what a sample costs, and a network's training steps a second, in the three ways."""
+    plan = Plan(title, 0, 1, batch, LEARNING_RATE, "constant", 1, Path("unused"), "", processes)
     needed = batch * (wanted + wanted // 4 + 1)
     places = list(itertools.islice(itertools.cycle(order(task, 1)), needed))
-    with Batches(task, plan, here.device) as source:
-        compare(title, network, task, partial(source.of, places), batch, here.device, wanted)
+    samples = (sample(task, plan, place) for place in places)
+    print(f"{title}: a sample takes {1000 / supply(samples, 4 * wanted):.2f} ms of a core")
+    with Batches(task, plan, device) as source:
+        compare(title, network, task, partial(source.of, places), batch, device, wanted)
 
 
 def compare(
@@ -139,7 +149,10 @@ def compare(
         print(
             f"{title}, {shape}, {way}: {rate:.1f} steps/s, {rate * batch:.0f} samples/s", flush=True
         )
-    print(f"{title}: the loader alone {supply(fed(), wanted):.1f} batches/s", flush=True)
+    used = time.process_time()
+    rate, used = supply(fed(), wanted), time.process_time() - used
+    each = 1000 * used / (wanted + wanted // 4)
+    print(f"{title}: the loader alone {rate:.1f} batches/s, {each:.2f} ms of this process a batch")
 
 
 def steps(
@@ -166,7 +179,7 @@ def steps(
 
 
 def supply(shown: Iterable[Any], wanted: int) -> float:
-    """Batches a second that a loader makes when nothing else is to do."""
+    """Batches (or samples) a second that are made when nothing else is to do."""
     start, count = 0.0, -(wanted // 4)
     for _ in shown:
         if count == 0:
@@ -234,6 +247,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("fold", type=int)
     parser.add_argument("--config", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--processes", type=int, help="of the loader; default: as a training has")
     parser.add_argument("--steps", type=int, default=60, help="of each measurement")
     parser.add_argument("--only", help="networks whose name begins like this")
     return parser.parse_args()

@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,23 @@ import pytest
 import torch
 
 from nodules.learning import batches as module
-from nodules.learning.batches import Batches, Beside, Slots, order, page_locked, sample
+from nodules.learning.batches import Batches, Beside, Slots, order, page_locked, parts, sample
 from nodules.learning.machine import to_device
 from nodules.learning.state import Plan
 
 BROKEN = 99  # a sample that cannot be made
 CPU = torch.device("cpu")
 PLAN = Plan("unet", 0, 1, 3, 0.01, "cosine", 1, Path("unused"), "print")
+
+
+SAMPLE_BYTES = 8  # of Numbers: 4 of input, 4 of target
+
+
+@pytest.fixture(params=[1, 2, 1000], ids="{} batches a slot".format, autouse=True)
+def together(request, monkeypatch):
+    """How many batches share a slot."""
+    monkeypatch.setattr(module, "FULL", request.param * PLAN.batch * SAMPLE_BYTES)
+    return request.param
 
 
 class Numbers:
@@ -80,24 +91,28 @@ def test_an_epoch_that_is_left_early_leaves_nothing_in_the_next():
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_a_batch_is_not_written_over_for_a_whole_turn(workers):
-    """However slowly they are used, the last `workers` batches stay as they are in their slots."""
+@pytest.mark.parametrize("together", [1, 2], indirect=True)
+def test_a_slot_is_not_written_over_for_a_whole_turn(workers, together):
+    """However slowly they are used, the last `workers` slots stay as they are."""
     plan, task, older = replace(PLAN, workers=workers), Numbers(90), 0
     places = order(task, 1)
-    parts = [places[i : i + 3] for i in range(0, len(places), 3)]
+    shares = parts(places, 3 * together)
     beside = Beside(Slots(task, plan, sample(task, plan, places[0])), CPU)
 
     def stands(slot, part):
         return beside.slots.arrays[1][slot].tolist() == [place.key for place in part]
 
-    for first in (0, 4, 0):  # whole epochs, and one that is taken up in its midst
-        used = []
-        for _, part in zip(beside.batches(parts[first:]), parts[first:], strict=True):
-            used.append((len(used) % beside.slots.count, part))
-            time.sleep(0.01)  # they make as much ahead as they may
-            assert all(stands(*batch) for batch in used[-workers:])
-            older += sum(not stands(*batch) for batch in used[-workers - 1 : -workers])
-    beside.close()
+    with closing(beside):
+        for first in (0, 4, 0):  # whole epochs, and one that is taken up in its midst
+            used = []
+            made = beside.batches([place for share in shares[first:] for place in share])
+            for number, _ in enumerate(made):
+                if number % together:
+                    continue
+                used.append((len(used) % beside.slots.count, shares[first + len(used)]))
+                time.sleep(0.01)  # they make as much ahead as they may
+                assert all(stands(*batch) for batch in used[-workers:])
+                older += sum(not stands(*batch) for batch in used[-workers - 1 : -workers])
     assert older > 0  # no slot is kept longer than it must be
 
 

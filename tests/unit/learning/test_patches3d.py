@@ -150,7 +150,7 @@ def test_the_lung_of_a_stretched_cube_is_the_nearest_voxel_of_the_mask(tmp_path)
     scan, _ = volume(tmp_path, NODULES)
     scan = SimpleNamespace(lung=generator(3).random(scan.lung.shape) > 0.5)
     corner, sides = np.array([-4, 3, 7]), np.array([37, 29, 33])
-    seen = patches3d.lung_view(scan, corner, sides, 32)
+    seen = patches3d.lung_view(scan, corner, sides, (32, 32, 32))
     for z, y, x in generator(4).integers(32, size=(200, 3)):
         place = np.floor(corner + (np.array([z, y, x]) + 0.5) * sides / 32).astype(int)
         coarse = tuple(place // patches3d.LUNG_STEP)

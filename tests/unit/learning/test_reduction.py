@@ -10,7 +10,9 @@ import torch
 from helpers.volumes import LUNG, NODULE, volume
 from nodules.base import tables
 from nodules.learning.tasks import reduction
+from nodules.learning.tasks.patches3d import lung_view
 from nodules.learning.tasks.reduction import Cube, CubeTask, ReductionSettings
+from nodules.prepare.cubes import cube
 from nodules.stats.seeds import generator
 
 SETTINGS = ReductionSettings(
@@ -65,6 +67,19 @@ def test_around_a_pasted_nodule_is_the_volume_and_no_empty_space(task):
             z, y, x = np.argwhere(mask[0]).mean(axis=0)
             assert (grey[0] == 0).mean() < 0.6  # its middle may be near the volume's own face
             assert abs(np.array([z, y, x]) - 7.5).max() < 7
+
+
+def test_what_is_looked_at_of_a_cube_is_part_of_the_whole_cube(tmp_path):
+    """Lung and grey levels of a place, cut on their own, are those cut with all around them."""
+    scan, _ = volume(tmp_path, NODULES)
+    scan.__dict__["lung"] = np.asarray(generator(3).random(scan.lung.shape) > 0.5)
+    corner = np.array([-7, 40, 71])  # over two faces of the volume
+    grey, lung = reduction.looked_at(scan, corner, 56)
+    place = (slice(3, 20), slice(0, 9), slice(11, 56))
+    assert grey.shape == lung.shape == (56, 56, 56)
+    assert np.array_equal(grey[place], cube(scan.array, corner, (56, 56, 56))[place])
+    whole = lung_view(scan, corner, np.full(3, 56), (56, 56, 56))
+    assert np.array_equal(lung[place], whole[place]) and 0 < lung[place].mean() < 1
 
 
 def test_in_the_middle_of_a_volume_no_voxel_of_a_pasted_cube_is_empty(tmp_path):

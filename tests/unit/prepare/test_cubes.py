@@ -47,3 +47,27 @@ def test_values_fall_to_zero_outside_their_box():
     values, corner = cubes.moved(np.ones((2, 2, 2), np.float32), (5, 5, 5), one, half)
     z, y, x = np.array([12, 12, 12]) - corner  # the last voxel of the box, world 6
     assert values[z : z + 3, y, x].tolist() == [1, 0.5, 0]
+
+
+@given(
+    corner=st.tuples(*[st.integers(-20, 25)] * 3),
+    sides=st.tuples(*[st.integers(8, 24)] * 3),
+    shape=st.tuples(*[st.integers(5, 16)] * 3),
+    seed=st.integers(0, 99),
+)
+def test_a_mask_is_resized_as_its_whole_cube_is(corner, sides, shape, seed):
+    """Though most of the cube, in which nothing is, is left out."""
+    mask = np.random.default_rng(seed).random((7, 9, 11)) < 0.3
+    first = (3, -2, 4)
+    whole = cubes.cube(mask, np.subtract(corner, first), sides) * np.uint8(255)
+    found = cubes.resized_mask((mask, first), corner, sides, shape)
+    assert np.array_equal(found, cubes.resized(whole, shape))
+
+
+def test_a_box_that_lies_beyond_a_grid_has_no_part_on_it():
+    for corner in ((-9, 2, 2), (2, 50, 2), (2, 2, -4)):
+        there, here = cubes.overlap(corner, (4, 4, 4), (10, 10, 10))
+        assert np.zeros((10, 10, 10))[there].size == np.zeros((4, 4, 4))[here].size == 0
+    there, here = cubes.overlap((-1, 4, 8), (4, 4, 4), (10, 10, 10))
+    assert there == (slice(0, 3), slice(4, 8), slice(8, 10))
+    assert here == (slice(1, 4), slice(0, 4), slice(0, 2))

@@ -99,7 +99,7 @@ def test_a_stored_volume_is_opened_without_reading_and_checked(tmp_path):
     write_array(paths[1], made.lung)
     tables.write(paths[2], "volumes", volumes.describe("a", geometry, made.grid))
     opened = Volume("a", *paths)
-    assert isinstance(opened.array, np.memmap) and np.array_equal(opened.array, made.grey)
+    assert isinstance(opened.array.base, np.memmap) and np.array_equal(opened.array, made.grey)
     assert np.array_equal(opened.lung, made.lung)
     assert opened.native.shape == geometry.shape and opened.grid.shape == made.grey.shape
     write_array(paths[1], made.lung[1:])

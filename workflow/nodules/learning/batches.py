@@ -25,7 +25,8 @@ from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
 
-AHEAD = 2  # batches that a process makes before the first of them is used
+AHEAD = 2  # slots that a process fills before the first of them is used
+FULL = 1 << 22  # bytes: small batches share a slot, since to hand one over costs as much as a large
 
 Sample = tuple[np.ndarray, np.ndarray]  # input and target
 Batch = tuple[Tensor, Tensor]
@@ -55,7 +56,7 @@ class Place(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A batch to make, and the slot to make it in."""
+    """Samples to make, of one batch or several, and the slot to make them in."""
 
     slot: int
     places: list[Place]
@@ -97,8 +98,8 @@ class Batches:
         Batch normalisation cannot learn from one sample.
         """
         size = self.plan.batch
-        parts = [places[i : i + size] for i in range(0, len(places), size)]
-        wanted = [part for part in parts if len(part) > 1 or size == 1][start:]
+        last = len(places) - (len(places) % size == 1 < size)
+        wanted = places[start * size : last]
         if not self.plan.workers or not wanted:
             return self._made_here(wanted)
         if self._beside is None:
@@ -106,15 +107,20 @@ class Batches:
             self._beside = Beside(Slots(self.task, self.plan, first), self.device)
         return self._beside.batches(wanted)
 
-    def _made_here(self, wanted: list[list[Place]]) -> Iterator[Batch]:
-        for part in wanted:
+    def _made_here(self, wanted: list[Place]) -> Iterator[Batch]:
+        for part in parts(wanted, self.plan.batch):
             made = zip(*(sample(self.task, self.plan, place) for place in part), strict=True)
             inputs, targets = (torch.from_numpy(np.stack(arrays)) for arrays in made)
             yield to_device(inputs, self.device), targets.to(self.device)
 
 
+def parts(places: list[Place], size: int) -> list[list[Place]]:
+    """Places by `size`; the last part may be smaller."""
+    return [places[i : i + size] for i in range(0, len(places), size)]
+
+
 class Slots(Dataset[Filled]):
-    """Batches side by side in memory that forked processes share.
+    """Batches in memory that forked processes share: in each slot one, or a few small ones.
 
     There are slots for one turn of the processes more than they make ahead. The memory belongs to
     no file, so that a container's small /dev/shm does not limit it.
@@ -124,10 +130,12 @@ class Slots(Dataset[Filled]):
         """first: a sample, as large as every other."""
         self.task, self.plan = task, plan
         self.count = plan.workers * (AHEAD + 1)
-        self.arrays = [_shared((self.count, plan.batch), np.asarray(part)) for part in first]
+        bytes_of = plan.batch * sum(np.asarray(part).nbytes for part in first)
+        self.size = plan.batch * max(FULL // bytes_of, 1)  # samples
+        self.arrays = [_shared((self.count, self.size), np.asarray(part)) for part in first]
 
     def __getitems__(self, wanted: Wanted) -> Filled:
-        """Make the samples of one batch, where it belongs."""
+        """Make the samples of one slot, where they belong."""
         for row, place in enumerate(wanted.places):
             made = sample(self.task, self.plan, place)
             for array, part in zip(self.arrays, made, strict=True):
@@ -163,16 +171,18 @@ class Beside:
             multiprocessing_context="fork",  # what starts in another way does not share the slots
         )
 
-    def batches(self, parts: list[list[Place]]) -> Iterator[Batch]:
-        """The batches that are wanted, in order."""
-        self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(parts)]
+    def batches(self, places: list[Place]) -> Iterator[Batch]:
+        """The batches of these places, in order."""
+        shares = enumerate(parts(places, self.slots.size))
+        self.wanted[:] = [Wanted(n % self.slots.count, share) for n, share in shares]
         if self.filled is None:
             self._begin()
         else:
             iter(self.loader)  # the same iterator and processes, from the list's start
-        if self.device.type == "cuda":
-            yield from self._copied()
-            return
+        for whole in self._copied() if self.device.type == "cuda" else self._as_filled():
+            yield from zip(*(tensor.split(self.slots.plan.batch) for tensor in whole), strict=True)
+
+    def _as_filled(self) -> Iterator[Batch]:
         for slot, size in self.filled:
             inputs, targets = (tensor[slot, :size] for tensor in self.memory)
             yield to_device(inputs, self.device), targets.clone()
@@ -196,7 +206,7 @@ class Beside:
         try:
             while True:
                 done = read[number % self.turn]
-                # `next` hands out one more batch to make, in the slot that was read a turn ago.
+                # `next` hands out one more slot to fill, the one that was read a turn ago.
                 done.synchronize()
                 found = next(self.filled, None)
                 if found is None:
@@ -205,12 +215,12 @@ class Beside:
                 inputs, targets = (tensor[slot, :size] for tensor in self.memory)
                 with torch.cuda.stream(beside):
                     moved = targets.to(self.device, non_blocking=True)
-                    batch = to_device(inputs, self.device), moved
+                    whole = to_device(inputs, self.device), moved
                     done.record()
                 computing.wait_event(done)
-                for tensor in batch:
+                for tensor in whole:
                     tensor.record_stream(computing)
-                yield batch
+                yield whole
                 number += 1
         finally:
             beside.synchronize()

@@ -60,7 +60,7 @@ class Volume:
         return self._opened(self.lung_path, (half[0], half[1], half[2]))
 
     def _opened(self, path: Path, shape: tuple[int, int, int]) -> Grey:
-        array = open_array(path)
+        array = np.asarray(open_array(path))  # np.memmap's own indexing takes microseconds
         if array.dtype != np.uint8 or array.shape != shape:
             raise UserError(
                 f"{path}: {array.dtype} {array.shape}, but its table says uint8 {shape}."

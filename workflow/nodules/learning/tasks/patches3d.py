@@ -131,7 +131,7 @@ class HeatTask:
         sides = np.rint(side * np.exp(rng.uniform(-spread, spread, 3))).astype(int)
         corner = np.rint(middle - sides / 2).astype(int)
         shown, marks = view(volume, truth, corner, sides, side)
-        lung = lung_view(volume, corner, sides, side)
+        lung = lung_view(volume, corner, sides, shown.shape)
         grey, pasted = self._pasted(shown.astype(np.float32), lung, rng)
         marks = marks._replace(
             centres=np.concatenate([marks.centres, pasted.centres]),
@@ -284,12 +284,12 @@ def view(
 
 
 def lung_view(
-    volume: Volume, corner: NDArray[np.int64], sides: NDArray[np.int64], side: int
+    volume: Volume, corner: NDArray[np.int64], sides: NDArray[np.int64], shape: Sequence[int]
 ) -> NDArray[np.bool_]:
-    """The lung in such a cube, by the nearest voxel of the mask."""
+    """The lung in such a box with so many voxels, by the nearest voxel of the mask."""
     voxels = [
-        np.floor(c + (np.arange(side) + 0.5) * n / side).astype(int) // LUNG_STEP
-        for c, n in zip(corner, sides, strict=True)
+        np.floor(c + (np.arange(shown) + 0.5) * n / shown).astype(int) // LUNG_STEP
+        for c, n, shown in zip(corner, sides, shape, strict=True)
     ]
     low = np.array([along[0] for along in voxels])
     part = cube(volume.lung, low, np.array([along[-1] + 1 for along in voxels]) - low)
@@ -317,9 +317,25 @@ def noised(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class Cuts:
+    """A box of which parts are cut out as they are asked for, like an array's: `box[place]`."""
+
+    shape: tuple[int, int, int]
+    cut: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]  # first voxel, shape
+
+    def __getitem__(self, place: tuple[slice, ...]) -> NDArray[Any]:
+        """The part between the bounds of three slices."""
+        low = np.array([along.start for along in place])
+        return self.cut(low, np.array([along.stop for along in place]) - low)
+
+
+Seen = NDArray[Any] | Cuts
+
+
 def spot(
-    grey: NDArray[np.float32],
-    lung: NDArray[np.bool_],
+    grey: Seen,
+    lung: Seen,
     insert: inserts.Insert,
     rng: np.random.Generator,
 ) -> tuple[int, int, int] | None:

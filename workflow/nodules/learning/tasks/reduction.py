@@ -18,12 +18,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base import tables
 from nodules.base.files import write_bytes
+from nodules.images.spheres import corner_of
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks import inserts
 from nodules.learning.tasks.patches3d import (
+    Cuts,
     Patch,
+    Seen,
     in_turn,
     lung_view,
     noised,
@@ -33,7 +36,7 @@ from nodules.learning.tasks.patches3d import (
 )
 from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks.volume_truth import Truth
-from nodules.prepare.cubes import cube, resized
+from nodules.prepare.cubes import cube, overlap, resized, resized_mask
 from nodules.prepare.volumes import Volume
 from nodules.stats.seeds import generator
 
@@ -131,7 +134,7 @@ class CubeTask:
             grey = _stretched(cube(volume.array, corner, sides), side)
             mask = np.zeros(grey.shape, np.uint8)
             if key.kind == "nodule":
-                mask = _stretched(mask_in(truth, key.number, corner, sides), side) // 128
+                mask = resized_mask(truth.masks[key.number], corner, sides, grey.shape) // 128
                 if not mask.any():  # too small a nodule for this grid; it is one all the same
                     inside = (truth.centres[key.number] - corner + 0.5) * side / sides - 0.5
                     mask[tuple(np.clip(np.rint(inside), 0, side - 1).astype(int))] = 1
@@ -162,26 +165,29 @@ class CubeTask:
         self, volume: Volume, truth: Truth, sides: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere."""
-        side = self.settings.cube
-        room = np.full(3, side + 2 * PASTE_ROOM)
+        room = self.settings.cube + 2 * PASTE_ROOM
         for _ in range(PLACES_TRIED):
             middle = self._without(volume, truth, Cube(0, "lung", -1), rng)
             corner = np.rint(middle - room / 2).astype(int)
-            grey = cube(volume.array, corner, room).astype(np.float32)
-            lung = lung_view(volume, corner, room, int(room[0]))
             insert = self.bank[int(rng.integers(len(self.bank)))]
-            at = spot(grey, lung, insert, rng)
+            at = spot(*looked_at(volume, corner, room), insert, rng)
             if at is not None:
                 break
-        inside, first, centre = np.zeros((0, 0, 0), bool), (0, 0, 0), (room - 1) / 2
+        inside, first, centre = np.zeros((0, 0, 0), bool), corner, corner + (room - 1) / 2
         if at is not None:
-            inside, first = inserts.paste(grey, insert, at)
+            first = corner + at
+            grey = cube(volume.array, first, insert.weight.shape).astype(np.float32)
+            inside, _ = inserts.paste(grey, insert, (0, 0, 0))
             centre = np.argwhere(inside).mean(axis=0) + first
         centre = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
         low = np.rint(centre - (sides - 1) / 2).astype(int)
-        mask = cube(inside, low - first, sides) * np.uint8(255)
-        shown = with_room(cube(volume.array, corner + low, sides), grey, low)
-        return _stretched(shown, side), _stretched(mask, side) // 128
+        shown = cube(volume.array, low, sides)
+        if at is not None:
+            shown = with_part(shown, grey, low - first)
+        stretched = _stretched(shown, self.settings.cube)
+        return stretched, resized_mask(
+            (inside, corner_of(first)), low, sides, stretched.shape
+        ) // 128
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
@@ -258,22 +264,24 @@ def clear(truth: Truth, place: NDArray[np.float64], reach: float) -> bool:
     return True
 
 
-def mask_in(
-    truth: Truth, nodule: int, corner: NDArray[np.int64], sides: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """A nodule's voxels in a box of its volume, 0 or 255."""
-    mask, first = truth.masks[nodule]
-    return cube(mask, corner - np.array(first), sides) * np.uint8(255)
+def looked_at(volume: Volume, corner: NDArray[np.int64], side: int) -> tuple[Seen, Seen]:
+    """Grey levels and lung of a cube of a volume, of which little will be looked at."""
+
+    def grey(low: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return cube(volume.array, corner + low, shape)
+
+    def lung(low: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return lung_view(volume, corner + low, shape, shape.tolist())
+
+    return Cuts((side, side, side), grey), Cuts((side, side, side), lung)
 
 
-def with_room(
-    shown: NDArray[np.uint8], room: NDArray[np.float32], low: NDArray[np.int64]
+def with_part(
+    shown: NDArray[np.uint8], part: NDArray[np.float32], low: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """A box of a volume that shows a room as it has become; low: the box's first voxel in it."""
-    start, end = np.clip(low, 0, room.shape), np.clip(low + shown.shape, 0, room.shape)
-    there = tuple(slice(a, b) for a, b in zip(start - low, end - low, strict=True))
-    part = tuple(slice(a, b) for a, b in zip(start, end, strict=True))
-    shown[there] = np.clip(np.rint(room[part]), 0, 255)
+    """A box of a volume that shows a part as it has become; low: the box's first voxel in it."""
+    there, here = overlap(low, shown.shape, part.shape)
+    shown[here] = np.clip(np.rint(part[there]), 0, 255)
     return shown
 
 
