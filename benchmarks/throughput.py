@@ -149,9 +149,9 @@ def compare(
         print(
             f"{title}, {shape}, {way}: {rate:.1f} steps/s, {rate * batch:.0f} samples/s", flush=True
         )
-    used = time.process_time()
-    rate, used = supply(fed(), wanted), time.process_time() - used
-    each = 1000 * used / (wanted + wanted // 4)
+    begun = time.process_time()
+    rate = supply(fed(), wanted)
+    each = 1000 * (time.process_time() - begun) / (wanted + wanted // 4)
     print(f"{title}: the loader alone {rate:.1f} batches/s, {each:.2f} ms of this process a batch")
 
 
@@ -249,7 +249,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--processes", type=int, help="of the loader; default: as a training has")
     parser.add_argument("--steps", type=int, default=60, help="of each measurement")
-    parser.add_argument("--only", help="networks whose name begins like this")
+    parser.add_argument("--only", help="trainings whose network's name begins like this")
     return parser.parse_args()
 
 

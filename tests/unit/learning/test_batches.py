@@ -21,13 +21,10 @@ CPU = torch.device("cpu")
 PLAN = Plan("unet", 0, 1, 3, 0.01, "cosine", 1, Path("unused"), "print")
 
 
-SAMPLE_BYTES = 8  # of Numbers: 4 of input, 4 of target
-
-
-@pytest.fixture(params=[1, 2, 1000], ids="{} batches a slot".format, autouse=True)
+@pytest.fixture(params=[1, 2, 4], ids="{} batches a slot".format, autouse=True)
 def together(request, monkeypatch):
     """How many batches share a slot."""
-    monkeypatch.setattr(module, "FULL", request.param * PLAN.batch * SAMPLE_BYTES)
+    monkeypatch.setattr(module, "TOGETHER", request.param)
     return request.param
 
 
@@ -88,6 +85,15 @@ def test_an_epoch_that_is_left_early_leaves_nothing_in_the_next():
         assert next(left)[1].tolist() == [0, 1, 2]
         del left
         assert [targets[0].item() for _, targets in source.of(order(task, 2))] == [*range(0, 60, 3)]
+
+
+@pytest.mark.parametrize(("full", "batches"), [(1, 1), (24, 1), (48, 2), (71, 2), (1 << 22, 4)])
+@pytest.mark.parametrize("together", [4], indirect=True)
+def test_a_slot_holds_no_more_batches_than_fit_and_never_less_than_one(full, batches, monkeypatch):
+    """A sample has 8 bytes here, a batch 24."""
+    monkeypatch.setattr(module, "FULL", full)
+    plan, task = replace(PLAN, workers=1), Numbers(3)
+    assert Slots(task, plan, sample(task, plan, order(task, 1)[0])).size == 3 * batches
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
@@ -187,7 +193,11 @@ def test_batches_reach_the_gpu_whole_however_long_copying_takes(workers, monkeyp
     here = shown(16 * 3 + 2)
     monkeypatch.setattr(module, "to_device", late)
     with Batches(task, replace(PLAN, workers=workers), gpu) as source:
-        there = [[tensor.clone() for tensor in batch] for batch in source.of(order(task, 1))]
+        there = []
+        for batch in source.of(order(task, 1)):
+            torch.cuda._sleep(5_000_000)  # and the network is still busy when the next is copied
+            there.append([tensor.clone() for tensor in batch])
+            del batch
     assert len(there) == len(here)
     for copied, made in zip(there, here, strict=True):
         assert torch.allclose(copied[0].cpu(), made[0]) and torch.equal(copied[1].cpu(), made[1])

@@ -73,13 +73,12 @@ def test_what_is_looked_at_of_a_cube_is_part_of_the_whole_cube(tmp_path):
     """Lung and grey levels of a place, cut on their own, are those cut with all around them."""
     scan, _ = volume(tmp_path, NODULES)
     scan.__dict__["lung"] = np.asarray(generator(3).random(scan.lung.shape) > 0.5)
-    corner = np.array([-7, 40, 71])  # over two faces of the volume
-    grey, lung = reduction.looked_at(scan, corner, 56)
+    corner, sides = np.array([-7, 40, 71]), (56, 56, 56)  # over two faces of the volume
+    grey, lung = reduction.looks(scan, corner)
     place = (slice(3, 20), slice(0, 9), slice(11, 56))
-    assert grey.shape == lung.shape == (56, 56, 56)
-    assert np.array_equal(grey[place], cube(scan.array, corner, (56, 56, 56))[place])
-    whole = lung_view(scan, corner, np.full(3, 56), (56, 56, 56))
-    assert np.array_equal(lung[place], whole[place]) and 0 < lung[place].mean() < 1
+    assert np.array_equal(grey(place), cube(scan.array, corner, sides)[place])
+    assert np.array_equal(lung(place), lung_view(scan, corner, np.array(sides), sides)[place])
+    assert 0 < lung(place).mean() < 1
 
 
 def test_in_the_middle_of_a_volume_no_voxel_of_a_pasted_cube_is_empty(tmp_path):

@@ -61,13 +61,13 @@ def test_a_mask_is_resized_as_its_whole_cube_is(corner, sides, shape, seed):
     first = (3, -2, 4)
     whole = cubes.cube(mask, np.subtract(corner, first), sides) * np.uint8(255)
     found = cubes.resized_mask((mask, first), corner, sides, shape)
-    assert np.array_equal(found, cubes.resized(whole, shape))
+    assert np.array_equal(found, cubes.resized(whole, shape) >= 128)
 
 
 def test_a_box_that_lies_beyond_a_grid_has_no_part_on_it():
     for corner in ((-9, 2, 2), (2, 50, 2), (2, 2, -4)):
-        there, here = cubes.overlap(corner, (4, 4, 4), (10, 10, 10))
+        there, here = cubes.intersection(corner, (4, 4, 4), (10, 10, 10))
         assert np.zeros((10, 10, 10))[there].size == np.zeros((4, 4, 4))[here].size == 0
-    there, here = cubes.overlap((-1, 4, 8), (4, 4, 4), (10, 10, 10))
+    there, here = cubes.intersection((-1, 4, 8), (4, 4, 4), (10, 10, 10))
     assert there == (slice(0, 3), slice(4, 8), slice(8, 10))
     assert here == (slice(1, 4), slice(0, 4), slice(0, 2))

@@ -26,7 +26,8 @@ from nodules.stats.seeds import generator
 log = logging.getLogger("nodules")
 
 AHEAD = 2  # slots that a process fills before the first of them is used
-FULL = 1 << 22  # bytes: small batches share a slot, since to hand one over costs as much as a large
+TOGETHER = 4  # batches at most that share a slot: to hand over a small one costs as much
+FULL = 1 << 22  # bytes of a slot beyond which no more batches share it
 
 Sample = tuple[np.ndarray, np.ndarray]  # input and target
 Batch = tuple[Tensor, Tensor]
@@ -98,8 +99,8 @@ class Batches:
         Batch normalisation cannot learn from one sample.
         """
         size = self.plan.batch
-        last = len(places) - (len(places) % size == 1 < size)
-        wanted = places[start * size : last]
+        lone = size > 1 and len(places) % size == 1
+        wanted = places[start * size : len(places) - lone]
         if not self.plan.workers or not wanted:
             return self._made_here(wanted)
         if self._beside is None:
@@ -130,8 +131,8 @@ class Slots(Dataset[Filled]):
         """first: a sample, as large as every other."""
         self.task, self.plan = task, plan
         self.count = plan.workers * (AHEAD + 1)
-        bytes_of = plan.batch * sum(np.asarray(part).nbytes for part in first)
-        self.size = plan.batch * max(FULL // bytes_of, 1)  # samples
+        batch_bytes = plan.batch * sum(np.asarray(part).nbytes for part in first)
+        self.size = plan.batch * max(min(FULL // batch_bytes, TOGETHER), 1)  # samples
         self.arrays = [_shared((self.count, self.size), np.asarray(part)) for part in first]
 
     def __getitems__(self, wanted: Wanted) -> Filled:
@@ -173,16 +174,18 @@ class Beside:
 
     def batches(self, places: list[Place]) -> Iterator[Batch]:
         """The batches of these places, in order."""
-        shares = enumerate(parts(places, self.slots.size))
-        self.wanted[:] = [Wanted(n % self.slots.count, share) for n, share in shares]
+        filled = parts(places, self.slots.size)
+        self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(filled)]
         if self.filled is None:
             self._begin()
         else:
             iter(self.loader)  # the same iterator and processes, from the list's start
-        for whole in self._copied() if self.device.type == "cuda" else self._as_filled():
-            yield from zip(*(tensor.split(self.slots.plan.batch) for tensor in whole), strict=True)
+        shares = self._copied() if self.device.type == "cuda" else self._as_filled()
+        for share in shares:
+            yield from zip(*(tensor.split(self.slots.plan.batch) for tensor in share), strict=True)
 
     def _as_filled(self) -> Iterator[Batch]:
+        """Each filled slot, whole, as tensors of its own."""
         for slot, size in self.filled:
             inputs, targets = (tensor[slot, :size] for tensor in self.memory)
             yield to_device(inputs, self.device), targets.clone()
@@ -198,7 +201,7 @@ class Beside:
             self.locked = [tensor for tensor in self.memory if page_locked(tensor, self.device)]
 
     def _copied(self) -> Iterator[Batch]:
-        """Each filled slot on the GPU, copied while the GPU computes."""
+        """Each filled slot, whole, on the GPU, copied while the GPU computes."""
         beside = torch.cuda.Stream(self.device)
         computing = torch.cuda.current_stream(self.device)
         read = [torch.cuda.Event() for _ in range(self.turn)]
@@ -215,12 +218,12 @@ class Beside:
                 inputs, targets = (tensor[slot, :size] for tensor in self.memory)
                 with torch.cuda.stream(beside):
                     moved = targets.to(self.device, non_blocking=True)
-                    whole = to_device(inputs, self.device), moved
+                    share = to_device(inputs, self.device), moved
                     done.record()
                 computing.wait_event(done)
-                for tensor in whole:
+                for tensor in share:
                     tensor.record_stream(computing)
-                yield whole
+                yield share
                 number += 1
         finally:
             beside.synchronize()

@@ -23,7 +23,9 @@ def corner_around(centre: ArrayLike, side: int) -> Corner:
     return corner_of(np.rint(np.asarray(centre, float) - (side - 1) / 2).astype(int))
 
 
-def overlap(corner: ArrayLike, sides: Sequence[int], shape: Sequence[int]) -> tuple[Slices, Slices]:
+def intersection(
+    corner: ArrayLike, sides: Sequence[int], shape: Sequence[int]
+) -> tuple[Slices, Slices]:
     """Where a box of a grid lies on it, and what of the box that is; both empty where it does not.
 
     In Python's own numbers: NumPy takes longer for three of them than for a small cube's voxels.
@@ -40,7 +42,7 @@ def overlap(corner: ArrayLike, sides: Sequence[int], shape: Sequence[int]) -> tu
 def cube(volume: NDArray, corner: ArrayLike, shape: ArrayLike) -> NDArray:
     """A box (z, y, x) of a volume; 0 where it reaches beyond."""
     sides = np.asarray(shape).tolist()
-    there, here = overlap(corner, sides, volume.shape)
+    there, here = intersection(corner, sides, volume.shape)
     whole = np.zeros(sides, volume.dtype)
     whole[here] = volume[there]
     return whole
@@ -87,13 +89,13 @@ def resized(volume: Grey, shape: tuple[int, ...]) -> Grey:
 
 
 def resized_mask(box: Box, corner: ArrayLike, sides: ArrayLike, shape: Corner) -> Grey:
-    """`resized` for a mask in a cube, of 255 and 0: only rows that it lies in are stretched.
+    """`resized` for a mask in a cube, 1 or 0: only rows that it lies in are stretched.
 
     corner: the cube's first voxel, in the same grid as the box's; sides: its voxels.
     """
     (mask, first), (nz, ny, nx) = box, shape
     depth, height, width = np.asarray(sides).tolist()
-    seen, place = overlap(np.subtract(corner, first), (depth, height, width), mask.shape)
+    seen, place = intersection(np.subtract(corner, first), (depth, height, width), mask.shape)
     part = mask[seen] * np.uint8(255)
     if not part.any():
         return np.zeros(shape, np.uint8)
@@ -105,7 +107,7 @@ def resized_mask(box: Box, corner: ArrayLike, sides: ArrayLike, shape: Corner) -
     planes = np.zeros((depth, ny, nx), np.uint8)
     columns = _stretched(rows.reshape(ny * z, width), nx, 1).reshape(ny, z, nx)
     planes[place[0]] = columns.transpose(1, 0, 2)
-    return _stretched(planes.reshape(depth, ny * nx), nz, 0).reshape(shape)
+    return _stretched(planes.reshape(depth, ny * nx), nz, 0).reshape(shape) // 128
 
 
 def _stretched(image: Grey, wanted: int, axis: int) -> Grey:

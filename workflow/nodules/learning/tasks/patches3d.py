@@ -23,7 +23,7 @@ from nodules.learning.tasks import inserts, mining
 from nodules.learning.tasks.heat import Marks, heat_loss, target
 from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks.volume_truth import Truth
-from nodules.prepare.cubes import cube, resized
+from nodules.prepare.cubes import Corner, Slices, cube, resized
 from nodules.prepare.volumes import LUNG_STEP, Volume
 from nodules.stats.seeds import generator
 
@@ -155,7 +155,7 @@ class HeatTask:
         count = int(rng.poisson(self.settings.pasted)) if self.bank else 0
         for _ in range(count):
             insert = self.bank[int(rng.integers(len(self.bank)))]
-            corner = spot(grey, lung, insert, rng)
+            corner = spot(grey.shape, grey.__getitem__, lung.__getitem__, insert, rng)
             if corner is None:
                 continue
             inserts.paste(grey, insert, corner)
@@ -317,30 +317,21 @@ def noised(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class Cuts:
-    """A box of which parts are cut out as they are asked for, like an array's: `box[place]`."""
-
-    shape: tuple[int, int, int]
-    cut: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]  # first voxel, shape
-
-    def __getitem__(self, place: tuple[slice, ...]) -> NDArray[Any]:
-        """The part between the bounds of three slices."""
-        low = np.array([along.start for along in place])
-        return self.cut(low, np.array([along.stop for along in place]) - low)
-
-
-Seen = NDArray[Any] | Cuts
+Look = Callable[[Slices], NDArray[Any]]  # at a part of a box
 
 
 def spot(
-    grey: Seen,
-    lung: Seen,
+    shape: Sequence[int],
+    grey: Look,
+    lung: Look,
     insert: inserts.Insert,
     rng: np.random.Generator,
-) -> tuple[int, int, int] | None:
-    """A corner at which a nodule lies in the lung, mostly in its air; None where none was found."""
-    room = np.array(grey.shape) - insert.weight.shape
+) -> Corner | None:
+    """A corner at which a nodule lies in the lung, mostly in its air; None where none was found.
+
+    shape: of the box (z, y, x). It is looked at only where the nodule might lie.
+    """
+    room = np.array(shape) - insert.weight.shape
     if (room < 0).any():
         return None
     core = insert.weight >= inserts.SEEN
@@ -348,9 +339,9 @@ def spot(
     for _ in range(PASTE_TRIES):
         z, y, x = (int(rng.integers(n + 1)) for n in room)
         place = tuple(slice(c, c + n) for c, n in zip((z, y, x), core.shape, strict=True))
-        if lung[place][core].mean() < (0.7 if anywhere else 0.98):
+        if lung(place)[core].mean() < (0.7 if anywhere else 0.98):
             continue
-        if anywhere or (grey[place][core] >= BRIGHT).mean() <= BACKGROUND_SHARE:
+        if anywhere or (grey(place)[core] >= BRIGHT).mean() <= BACKGROUND_SHARE:
             return z, y, x
     return None
 

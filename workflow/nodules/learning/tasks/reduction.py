@@ -24,9 +24,8 @@ from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks import inserts
 from nodules.learning.tasks.patches3d import (
-    Cuts,
+    Look,
     Patch,
-    Seen,
     in_turn,
     lung_view,
     noised,
@@ -36,7 +35,7 @@ from nodules.learning.tasks.patches3d import (
 )
 from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
 from nodules.learning.tasks.volume_truth import Truth
-from nodules.prepare.cubes import cube, overlap, resized, resized_mask
+from nodules.prepare.cubes import Slices, cube, intersection, resized, resized_mask
 from nodules.prepare.volumes import Volume
 from nodules.stats.seeds import generator
 
@@ -134,7 +133,7 @@ class CubeTask:
             grey = _stretched(cube(volume.array, corner, sides), side)
             mask = np.zeros(grey.shape, np.uint8)
             if key.kind == "nodule":
-                mask = resized_mask(truth.masks[key.number], corner, sides, grey.shape) // 128
+                mask = resized_mask(truth.masks[key.number], corner, sides, grey.shape)
                 if not mask.any():  # too small a nodule for this grid; it is one all the same
                     inside = (truth.centres[key.number] - corner + 0.5) * side / sides - 0.5
                     mask[tuple(np.clip(np.rint(inside), 0, side - 1).astype(int))] = 1
@@ -170,10 +169,11 @@ class CubeTask:
             middle = self._without(volume, truth, Cube(0, "lung", -1), rng)
             corner = np.rint(middle - room / 2).astype(int)
             insert = self.bank[int(rng.integers(len(self.bank)))]
-            at = spot(*looked_at(volume, corner, room), insert, rng)
+            at = spot((room, room, room), *looks(volume, corner), insert, rng)
             if at is not None:
                 break
-        inside, first, centre = np.zeros((0, 0, 0), bool), corner, corner + (room - 1) / 2
+        grey, first, centre = np.zeros((0, 0, 0), np.float32), corner, corner + (room - 1) / 2
+        inside = grey > 0
         if at is not None:
             first = corner + at
             grey = cube(volume.array, first, insert.weight.shape).astype(np.float32)
@@ -181,13 +181,9 @@ class CubeTask:
             centre = np.argwhere(inside).mean(axis=0) + first
         centre = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
         low = np.rint(centre - (sides - 1) / 2).astype(int)
-        shown = cube(volume.array, low, sides)
-        if at is not None:
-            shown = with_part(shown, grey, low - first)
+        shown = with_part(cube(volume.array, low, sides), grey, low - first)
         stretched = _stretched(shown, self.settings.cube)
-        return stretched, resized_mask(
-            (inside, corner_of(first)), low, sides, stretched.shape
-        ) // 128
+        return stretched, resized_mask((inside, corner_of(first)), low, sides, stretched.shape)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
@@ -264,23 +260,31 @@ def clear(truth: Truth, place: NDArray[np.float64], reach: float) -> bool:
     return True
 
 
-def looked_at(volume: Volume, corner: NDArray[np.int64], side: int) -> tuple[Seen, Seen]:
-    """Grey levels and lung of a cube of a volume, of which little will be looked at."""
+def looks(volume: Volume, corner: NDArray[np.int64]) -> tuple[Look, Look]:
+    """How parts of a box of a volume look: grey levels and lung; corner: the box's first voxel."""
 
-    def grey(low: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def grey(place: Slices) -> NDArray[np.uint8]:
+        low, shape = bounds(place)
         return cube(volume.array, corner + low, shape)
 
-    def lung(low: NDArray[np.int64], shape: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def lung(place: Slices) -> NDArray[np.bool_]:
+        low, shape = bounds(place)
         return lung_view(volume, corner + low, shape, shape.tolist())
 
-    return Cuts((side, side, side), grey), Cuts((side, side, side), lung)
+    return grey, lung
+
+
+def bounds(place: Slices) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First voxel and shape of a part of a box."""
+    low = np.array([along.start for along in place])
+    return low, np.array([along.stop for along in place]) - low
 
 
 def with_part(
     shown: NDArray[np.uint8], part: NDArray[np.float32], low: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
     """A box of a volume that shows a part as it has become; low: the box's first voxel in it."""
-    there, here = overlap(low, shown.shape, part.shape)
+    there, here = intersection(low, shown.shape, part.shape)
     shown[here] = np.clip(np.rint(part[there]), 0, 255)
     return shown
 
