@@ -68,7 +68,7 @@ def run(seed: int, asked: argparse.Namespace) -> None:
     place.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--directory", str(place), "--cores", asked.cores, "--resources", "gpu=1"]
-    command += ["--workflow-profile", "none", "--rerun-incomplete", "--quiet", "all"]
+    command += ["--quiet", "all"]
     if asked.configfile:
         command += ["--configfile", *(str(path.resolve()) for path in asked.configfile)]
     subprocess.run([*command, "--config", f"seed={seed}", "--", TARGET], check=True)
