@@ -249,7 +249,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--processes", type=int, help="of the loader; default: as a training has")
     parser.add_argument("--steps", type=int, default=60, help="of each measurement")
-    parser.add_argument("--only", help="trainings whose network's name begins like this")
+    parser.add_argument("--only", help="trainings whose title begins like this, no more")
     return parser.parse_args()
 
 
