@@ -136,16 +136,16 @@ def compare(
     """Print the steps a second; fed: an epoch's batches, by the loader."""
     kept = list(itertools.islice(fed(), 16))
     shape = " x ".join(str(n) for n in kept[0][0].shape)
-    graphed = graphs.of(network, batch, device)
+    plain, graphed = partial(task.loss, network), graphs.of(task, network, batch, device)
     stays = partial(itertools.cycle, kept)
-    for way, asked, shown in (
-        ("kept on the device, kernel by kernel", network, stays),
+    for way, loss_of, shown in (
+        ("kept on the device, kernel by kernel", plain, stays),
         ("kept on the device", graphed, stays),
         ("with the loader", graphed, fed),
         ("kept on the device, again", graphed, stays),
         ("with the loader, again", graphed, fed),
     ):
-        rate = steps(asked, task, shown(), device, wanted)
+        rate = steps(network, loss_of, shown(), device, wanted)
         print(
             f"{title}, {shape}, {way}: {rate:.1f} steps/s, {rate * batch:.0f} samples/s", flush=True
         )
@@ -156,7 +156,7 @@ def compare(
 
 
 def steps(
-    network: Any, task: loop.Task, shown: Iterable[Any], device: torch.device, wanted: int
+    network: Any, loss_of: graphs.Loss, shown: Iterable[Any], device: torch.device, wanted: int
 ) -> float:
     """Training steps a second, over the wanted number of them and after a quarter as many."""
     network.train()
@@ -168,7 +168,7 @@ def steps(
             start = time.monotonic()
         optimizer.zero_grad(set_to_none=True)  # in the loop's own order
         with machine.autocast(device):
-            value = task.loss(network, inputs, targets)
+            value = loss_of(inputs, targets)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         count += 1

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data._utils import signal_handling
 
 from nodules.learning import batches as module
 from nodules.learning.batches import Batches, Beside, Slots, order, page_locked, parts, sample
@@ -140,6 +142,19 @@ def test_where_the_gpu_cannot_read_memory_by_itself_it_is_said_and_gone_on(monke
     monkeypatch.setattr(torch, "zeros", launch)
     assert not page_locked(torch.ones(3), CPU)
     assert "copied to the GPU by the processor (CUDA error 801)" in caplog.text
+
+
+def test_a_process_that_has_only_just_begun_leaves_sigterm_to_the_training(monkeypatch):
+    """SLURM may send it when a part of them have begun: PyTorch would let it end these."""
+    begin = signal_handling._set_worker_signal_handlers
+
+    def begin_and_be_told_to_stop():
+        begin()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(signal_handling, "_set_worker_signal_handlers", begin_and_be_told_to_stop)
+    assert len(shown(14, workers=2)) == 5
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 class FreedBy:

@@ -13,8 +13,9 @@ import torch
 from helpers.builders import make_stack
 from helpers.settings import UNET
 from helpers.sources import ROOT
-from helpers.stopping import StopAfter
+from helpers.stopping import StopAfter, stop_after
 from nodules.base.files import UserError
+from nodules.learning import graphs
 from nodules.learning.loop import train
 from nodules.learning.networks import bundle, unet
 from nodules.learning.networks.weights import apply_state, load_state, weights_sha256
@@ -61,6 +62,24 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches
     with pytest.raises(SystemExit) as stop:
         train(build(seed=3), StopAfter(task, batches), cut, CPU)
     assert stop.value.code == 128 + signal.SIGTERM
+    resumed, resumed_history = trained(task, cut)
+    assert resumed == whole
+    timeless = [c for c in history if c != "seconds"]
+    assert history[timeless].equals(resumed_history[timeless])
+
+
+@pytest.mark.parametrize("batches", [2, 5])
+def test_a_loss_that_is_recorded_is_asked_in_the_same_way(task, plan, batches, monkeypatch):
+    """Without the GPU's part: a smaller last batch, a stop in the midst, another epoch."""
+    whole, history = trained(task, plan)
+    monkeypatch.setattr(graphs, "record", lambda *_: None)
+    monkeypatch.setattr(
+        graphs, "of", lambda task, network, batch, _: graphs.Graphed(task, network, batch)
+    )
+    cut = replace(plan, folder=plan.folder / "cut")
+    with pytest.raises(SystemExit), monkeypatch.context() as patched:
+        stop_after(patched, batches)
+        trained(task, cut)
     resumed, resumed_history = trained(task, cut)
     assert resumed == whole
     timeless = [c for c in history if c != "seconds"]
@@ -114,8 +133,9 @@ def test_on_a_gpu_a_resumed_training_is_shown_and_learns_the_same(task, plan, ba
     for name in ("whole", "cut"):
         own = replace(plan, folder=plan.folder / name, workers=2, learning_rate=0.001)
         if name == "cut":
-            with pytest.raises(SystemExit):
-                train(build(seed=3), StopAfter(task, batches), own, gpu)
+            with pytest.raises(SystemExit), monkeypatch.context() as patched:
+                stop_after(patched, batches)
+                train(build(seed=3), task, own, gpu)
         networks.append(build(seed=3))
         histories.append(train(networks[-1], task, own, gpu))
     assert list(histories[0]["samples"]) == list(histories[1]["samples"])

@@ -168,7 +168,6 @@ class Beside:
             collate_fn=_as_it_is,
             prefetch_factor=AHEAD,
             persistent_workers=True,
-            worker_init_fn=_leave_sigterm_to_the_training,
             multiprocessing_context="fork",  # what starts in another way does not share the slots
         )
 
@@ -193,9 +192,13 @@ class Beside:
     def _begin(self) -> None:
         """Fork the processes; only then lock the memory, as they have no part in that."""
         gc.freeze()  # a forked process dies if it frees a GPU's object that it has inherited
+        # SLURM sends SIGTERM to every process of a step: these, for which it stays blocked, go on
+        # until the training has saved its state and ends them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         try:
             self.filled = iter(self.loader)
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             gc.unfreeze()
         if self.device.type == "cuda":
             self.locked = [tensor for tensor in self.memory if page_locked(tensor, self.device)]
@@ -265,11 +268,6 @@ class _Order:
 
     def __len__(self) -> int:
         return len(self.wanted)
-
-
-def _leave_sigterm_to_the_training(_: int) -> None:
-    """SLURM sends it to every process of a step; the training saves its state, and ends these."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _as_it_is(filled: Any) -> Any:

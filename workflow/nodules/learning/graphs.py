@@ -1,70 +1,104 @@
-"""A network's step on a GPU as CUDA graphs: launched at once, not kernel by kernel.
+"""A training step on a GPU as CUDA graphs: launched at once, not kernel by kernel.
 
 A small batch's kernels take less time to run than Python takes to launch them one by one.
 """
 
+import logging
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+log = logging.getLogger("nodules")
 
-class Graphed(nn.Module):
-    """A network whose forward and backward on a full batch are each recorded once, then replayed.
+Loss = Callable[[Tensor, Tensor], Tensor]  # of a batch: its inputs and targets
+
+
+class Learns(Protocol):
+    """The part of a task that says what its network learns from.
+
+    `varies = True` says that the loss launches other kernels for other samples, or waits for the
+    GPU: no graph can hold it.
+    """
+
+    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss of a batch."""
+
+
+def of(task: Learns, network: nn.Module, batch: int, device: torch.device) -> Loss:
+    """What a training asks for a batch's loss: on a GPU with graphs, where a graph can hold it."""
+    if device.type == "cuda" and not getattr(task, "varies", False):
+        return Graphed(task, network, batch)
+    return partial(task.loss, network)
+
+
+class Graphed:
+    """A task's loss whose forward and backward on a full batch are recorded once, then replayed.
 
     For training alone: one call a step, and its backward before the next, as an answer holds until
     then only. Where a training keeps it, its graphs are recorded once and end with it.
 
-    What a graph does is fixed with the shape of its input: a smaller last batch, and a network that
-    is asked with more than one tensor (Mask R-CNN), goes through the network as it is.
+    What a graph does is fixed with the shape of its input: a smaller last batch is computed kernel
+    by kernel; and so is every batch where recording fails, as on a GPU with too little memory.
     """
 
-    def __init__(self, network: nn.Module, batch: int) -> None:
-        super().__init__()
-        self.network, self.batch = network, batch
-        self.replay: Callable[[Tensor], Any] | None = None
+    def __init__(self, task: Learns, network: nn.Module, batch: int) -> None:
+        self.plain, self.batch = partial(task.loss, network), batch
+        self.whole = _Whole(task, network)
+        self.replay: Loss | None = None
 
-    def forward(self, *given: Any) -> Any:
-        """The network's answer; training mode, gradients wanted."""
-        first = given[0]
-        if len(given) > 1 or not isinstance(first, Tensor) or len(first) != self.batch:
-            return self.network(*given)
+    def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss; training mode, gradients wanted."""
+        if len(inputs) != self.batch:
+            return self.plain(inputs, targets)
         if self.replay is None:
-            self.replay = recorded(self.network, first)
-        return self.replay(first)
+            self.replay = self._recorded(inputs, targets)
+        return self.replay(inputs, targets)
+
+    def _recorded(self, inputs: Tensor, targets: Tensor) -> Loss:
+        try:
+            record(self.whole, inputs, targets)
+        except RuntimeError as error:
+            log.warning(
+                "Training steps are launched kernel by kernel, which is slower: this GPU could not"
+                " record them (%s).",
+                str(error).splitlines()[0],
+            )
+            return self.plain
+        return self.whole
 
 
-def of(network: nn.Module, batch: int, device: torch.device) -> nn.Module:
-    """What a training asks for its network's answer: on a GPU, with graphs."""
-    return Graphed(network, batch) if device.type == "cuda" else network
-
-
-def recorded(network: nn.Module, inputs: Tensor) -> Callable[[Tensor], Any]:
-    """The network's graphs for inputs of this shape; recording leaves no trace in it.
+def record(whole: nn.Module, *given: Tensor) -> None:
+    """Let a module replay graphs for input of this shape; recording leaves no other trace in it.
 
     Some steps go ahead of the recording; batch statistics and random numbers are put back.
     """
-    kept = [buffer.clone() for buffer in network.buffers()]
+    kept = [buffer.clone() for buffer in whole.buffers()]
+    device = given[0].device
     # Weights cast to bf16 are part of the graph: it must not use casts kept from elsewhere.
     low, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     cast = torch.autocast("cuda", dtype=dtype, enabled=low, cache_enabled=False)
-    with torch.cuda.device(inputs.device), torch.random.fork_rng([inputs.device]), cast:
-        whole = _Whole(network)
-        torch.cuda.make_graphed_callables(whole, (inputs.detach().clone(),))
-    with torch.no_grad():
-        for buffer, before in zip(network.buffers(), kept, strict=True):
-            buffer.copy_(before)
-    return whole
+    # A recording that fails leaves its own stream as the current one.
+    same = torch.cuda.stream(torch.cuda.current_stream(device))
+    try:
+        with torch.cuda.device(device), same, torch.random.fork_rng([device]), cast:
+            samples = tuple(tensor.detach().clone() for tensor in given)
+            torch.cuda.make_graphed_callables(whole, samples)
+    finally:
+        with torch.no_grad():
+            for buffer, before in zip(whole.buffers(), kept, strict=True):
+                buffer.copy_(before)
 
 
 class _Whole(nn.Module):
-    """A network in a shell, as recording changes `forward` of what it is given."""
+    """A network and its loss as one module, whose `forward` a recording replaces."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, task: Learns, network: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.task = network, task
 
-    def forward(self, inputs: Tensor) -> Any:
-        """The network's answer."""
-        return self.network(inputs)
+    def forward(self, *given: Tensor) -> Any:
+        """The loss of inputs and targets."""
+        return self.task.loss(self.network, *given)

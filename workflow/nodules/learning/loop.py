@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -55,11 +55,8 @@ class Validation(NamedTuple):
     confidence: float
 
 
-class Task(Shows, Protocol):
+class Task(Shows, graphs.Learns, Protocol):
     """What differs between networks."""
-
-    def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean loss of a batch."""
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Score the left-out scans."""
@@ -164,11 +161,11 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
         for path in (plan.checkpoint(1).parent, plan.picture(1).parent):
             shutil.rmtree(path, ignore_errors=True)
     # Messages go above the progress bar, not into it.
-    source, asked = Batches(task, plan, device), graphs.of(network, plan.batch, device)
+    source, loss_of = Batches(task, plan, device), graphs.of(task, network, plan.batch, device)
     with StopSignals() as signals, logging_redirect_tqdm(), source:
         while progress.epoch <= plan.epochs:
             look_back(network, task, plan, progress.epoch, device)
-            train_epoch(network, asked, optimizer, task, source, progress, signals)
+            train_epoch(network, loss_of, optimizer, source, progress, signals)
             finish_epoch(network, task, plan, progress, device)
             save(plan, network, optimizer, progress)
     return tables.frame("history", progress.history)
@@ -195,17 +192,16 @@ def look_back(network: nn.Module, task: Task, plan: Plan, epoch: int, device: to
 
 def train_epoch(
     network: nn.Module,
-    asked: nn.Module,
+    loss_of: graphs.Loss,
     optimizer: torch.optim.Optimizer,
-    task: Task,
     source: Batches,
     progress: Progress,
     signals: "StopSignals",
 ) -> None:
-    """Train the rest of the epoch in which `progress` stands; asked: the network, or its graphs."""
+    """Train the rest of the epoch in which `progress` stands; loss_of: of a batch, by `network`."""
     network.train()
     plan, device = source.plan, source.device
-    places = order(task, progress.epoch)
+    places = order(source.task, progress.epoch)
     title = f"{plan.model} fold {plan.fold} epoch {progress.epoch}/{plan.epochs}"
     total = torch.tensor(progress.loss_sum, dtype=torch.float64, device=device)
     before, start = progress.seconds, time.monotonic()
@@ -218,10 +214,10 @@ def train_epoch(
             torch.manual_seed(derive(*plan.draws, *progress.place))
             optimizer.zero_grad(set_to_none=True)
             with autocast(device):
-                loss = task.loss(asked, inputs, targets)
+                loss = loss_of(inputs, targets)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            total += loss.detach().double() * len(inputs)
+            total.add_(loss.detach(), alpha=len(inputs))
             progress.step += 1
             progress.samples += len(inputs)
             bar.update(len(inputs))

@@ -45,6 +45,8 @@ class MaskRCNNSettings(SliceTaskSettings):
 class InstanceTask(SliceTask):
     """The U-Net's own draw of slices in the same order; the sum of Mask R-CNN's five losses."""
 
+    varies = True  # with the proposals that the network makes, and the instances on the slices
+
     def __init__(
         self,
         training: Sequence[Stack],

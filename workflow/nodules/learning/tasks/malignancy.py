@@ -110,8 +110,7 @@ class NoduleTask:
         self.validation = gather(left_out, sides[1], settings.crops_per_nodule, settings.view)
         counts = np.bincount([n.label for n in self.shown], minlength=2)
         equal = len(self.shown) / (2 * np.maximum(counts, 1))
-        weights = equal if settings.balance == "weight" else np.ones(2)
-        self.weights = torch.tensor(weights, dtype=torch.float32)
+        self.weights = [float(w) for w in (equal if settings.balance == "weight" else np.ones(2))]
 
     def epoch(self, epoch: int) -> list[CropSample]:
         """The crops of every nodule, `repeat` times, in an order of the epoch's own."""
@@ -135,7 +134,8 @@ class NoduleTask:
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean binary cross-entropy of the crops, weighted by class."""
-        weight = self.weights.to(targets.device)[targets.long()]
+        benign, malignant = self.weights
+        weight = malignant * targets + benign * (1 - targets)  # nothing that waits for a GPU
         logits = logits_of(network, inputs)
         return binary_cross_entropy_with_logits(logits, targets.float(), weight)
 
