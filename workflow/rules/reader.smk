@@ -1,6 +1,6 @@
 """The reader's page of the phantom scan in which the exported model was tried.
 
-Requires: results/predicted/findings.{json,nii.gz}, the scan, results/evaluation/froc.parquet.
+Requires: results/predicted/findings.{json,nii.gz}, the scan.
 Produces: results/predicted/reader.html.
 """
 
@@ -12,7 +12,6 @@ rule write_reader:
         labels="results/predicted/findings.nii.gz",
         header=lambda wildcards: SCANS[part_scans(PARTS[-1])[0]].header,
         data=lambda wildcards: SCANS[part_scans(PARTS[-1])[0]].data,
-        froc="results/evaluation/froc.parquet",
         checked=CHECKED,
         web=sorted(map(str, closure.LIBRARY.glob("report/viewer/web/*"))),
         code=code("write_reader"),

@@ -11,7 +11,7 @@ def main(snakemake):
     """One HTML file, as `luna16 view` writes it."""
     inputs = snakemake.input
     folder = Path(inputs.findings).parent
-    shown = predicted.shown(folder, scan=Path(inputs.header), froc=Path(inputs.froc))
+    shown = predicted.shown(folder, scan=Path(inputs.header))
     write_text(snakemake.output[0], page.offline(shown))
     jobs.log.info("%s: %d findings", shown.uid, len(shown.findings))
 

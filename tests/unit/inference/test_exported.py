@@ -104,6 +104,7 @@ def test_a_long_froc_is_thinned_with_its_ends_kept(model):
     assert len(told["threshold"]) == export_froc.MOST_POINTS
     assert (told["threshold"][0], told["threshold"][-1]) == (1.0, 0.0)
     assert export_froc.froc_of(own, "another") is None
+    assert export_froc.froc_of(own.assign(sensitivity=np.nan), "unet_resnet") is None, "no nodules"
 
 
 def test_equal_networks_make_equal_files(model, tmp_path):

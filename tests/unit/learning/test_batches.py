@@ -157,6 +157,30 @@ def test_a_process_that_has_only_just_begun_leaves_sigterm_to_the_training(monke
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+class Stuck(Numbers):
+    """Whose samples from the second slot on take for ever."""
+
+    def sample(self, key, rng):
+        if key >= self.count // 2:
+            time.sleep(600)
+        return super().sample(key, rng)
+
+
+def test_a_process_that_is_stuck_does_not_outlive_the_training(monkeypatch, together):
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    task = Stuck(2 * 3 * together)
+    with Batches(task, replace(PLAN, workers=2), CPU) as source:
+        next(source.of(order(task, 1)))
+        processes = source._beside.filled._workers
+        assert all(process.is_alive() for process in processes)
+    for process in processes:
+        process.join(5)
+    outlived = [process for process in processes if process.is_alive()]
+    for process in outlived:  # pytest would wait for them
+        process.kill()
+    assert not outlived
+
+
 class FreedBy:
     """Garbage that says which process has freed it."""
 

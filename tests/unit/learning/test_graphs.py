@@ -5,8 +5,8 @@ shape and no values, so that nothing can wait for a value.
 """
 
 import importlib
-import logging
 import pkgutil
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -31,17 +31,18 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 GPU, META = torch.device("cuda"), torch.device("meta")
 BATCH = 4
 IN_3D = {"widths": [8, 16]}
-# Task, network, its settings, and the shapes of a batch's inputs and targets.
+U8, F32 = torch.uint8, torch.float32
+# Task, network, its settings, shape of an input, and shape and type of a target.
 TRAININGS = [
-    (SliceTask, "unet", UNET, (3, 64, 64), (1, 64, 64)),
-    (SegmenterTask, "attention_unet", ATTENTION, (3, 64, 64), (1, 64, 64)),
-    (SegmenterTask, "transformer", TRANSFORMER, (3, 64, 64), (1, 64, 64)),
-    (LungTask, "unet", LUNGS, (1, 64, 64), (1, 64, 64)),
-    (CropTask, "resnet", PRESENCE, (3, 64, 64), ()),
-    (NoduleTask, "resnet", MALIGNANCY, (3, 64, 64), ()),
-    (NoduleTask, "reducer3d", IN_3D | {"cube": 16}, (1, 16, 16, 16), ()),
-    (HeatTask, "unet3d", IN_3D, (1, 32, 32, 32), (3, 16, 16, 16)),
-    (CubeTask, "reducer3d", IN_3D | {"cube": 16}, (1, 16, 16, 16), (1, 16, 16, 16)),
+    (SliceTask, "unet", UNET, (3, 64, 64), (1, 64, 64), U8),
+    (SegmenterTask, "attention_unet", ATTENTION, (3, 64, 64), (1, 64, 64), U8),
+    (SegmenterTask, "transformer", TRANSFORMER, (3, 64, 64), (1, 64, 64), U8),
+    (LungTask, "unet", LUNGS, (1, 64, 64), (1, 64, 64), U8),
+    (CropTask, "resnet", PRESENCE, (3, 64, 64), (), F32),
+    (NoduleTask, "resnet", MALIGNANCY, (3, 64, 64), (), F32),
+    (NoduleTask, "reducer3d", IN_3D | {"cube": 16}, (1, 16, 16, 16), (), F32),
+    (HeatTask, "unet3d", IN_3D, (1, 32, 32, 32), (3, 16, 16, 16), F32),
+    (CubeTask, "reducer3d", IN_3D | {"cube": 16}, (1, 16, 16, 16), (1, 16, 16, 16), U8),
 ]
 each = pytest.mark.parametrize(
     "training", TRAININGS, ids=lambda given: f"{given[0].__name__} {given[1]}"
@@ -59,9 +60,9 @@ def made(training, device):
 
 def batch(training, device, size=BATCH):
     """Inputs of any grey, and targets of 0 and 1."""
-    *_, inputs, targets = training
+    *_, inputs, targets, kind = training
     grey = torch.randint(0, 256, (size, *inputs), dtype=torch.uint8)
-    return to_device(grey, device), torch.randint(0, 2, (size, *targets)).float().to(device)
+    return to_device(grey, device), torch.randint(0, 2, (size, *targets), dtype=kind).to(device)
 
 
 class Listening(TorchDispatchMode):
@@ -160,7 +161,7 @@ def test_only_full_batches_are_recorded_and_only_once(monkeypatch):
     assert task.asked == [BATCH - 1, BATCH, BATCH, BATCH - 1]
 
 
-def test_where_recording_fails_it_is_said_once_and_training_goes_on(monkeypatch, caplog):
+def test_where_memory_is_short_it_is_said_once_and_training_goes_on(monkeypatch, caplog):
     tried = []
 
     def fails(*given):
@@ -170,12 +171,47 @@ def test_where_recording_fails_it_is_said_once_and_training_goes_on(monkeypatch,
     monkeypatch.setattr(graphs, "record", fails)
     task = Mean()
     loss = graphs.Graphed(task, torch.nn.Linear(2, 1), BATCH)
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            loss(torch.ones(BATCH, 2), torch.zeros(BATCH, 1)).backward()
+    for _ in range(3):
+        loss(torch.ones(BATCH, 2), torch.zeros(BATCH, 1)).backward()
     assert len(tried) == 1 and task.asked == [BATCH] * 3
     (message,) = caplog.messages
-    assert "kernel by kernel" in message and "out of memory" in message
+    assert "Too little GPU memory" in message and "slower" in message
+
+
+def test_what_no_graph_can_hold_is_an_error_with_its_remedy(monkeypatch):
+    def fails(*_):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(graphs, "record", fails)
+    loss = graphs.Graphed(Mean(), torch.nn.Linear(2, 1), BATCH)
+    with pytest.raises(RuntimeError, match="not permitted") as failed:
+        loss(torch.ones(BATCH, 2), torch.zeros(BATCH, 1))
+    assert "varies = True" in failed.value.__notes__[0]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_steps_before_a_recording_leave_batch_statistics_as_they_were(monkeypatch, fails):
+    """On the CPU, with what belongs to a GPU taken out."""
+    network = torch.nn.BatchNorm1d(2)
+
+    def make(whole, samples):
+        whole(*samples)
+        assert network.num_batches_tracked == 1
+        if fails:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    for owner, name in (
+        (torch.cuda, "device"),
+        (torch.cuda, "stream"),
+        (torch.cuda, "current_stream"),
+        (torch.random, "fork_rng"),
+    ):
+        monkeypatch.setattr(owner, name, nullcontext)
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", make)
+    whole = graphs.Graphed(Mean(), network, BATCH).whole
+    with pytest.raises(torch.OutOfMemoryError) if fails else nullcontext():
+        graphs.record(whole, torch.ones(BATCH, 2), torch.zeros(BATCH, 2))
+    assert network.num_batches_tracked == 0 and not network.running_mean.any()
 
 
 def step(network, loss, inputs, targets):
@@ -199,7 +235,7 @@ def test_a_graph_answers_and_learns_as_the_task_does(training):
         given = batch(training, GPU)
         plain = step(one, partial(task.loss, one), *given)
         replayed = step(other, graphed, *given)
-        assert graphed.replay is graphed.whole
+        assert graphed.of_full is graphed.whole
         assert len(plain) == len(replayed)
         for a, b in zip(plain, replayed, strict=True):
             far = (a.double() - b.double()).norm() / a.double().norm().clamp(min=1e-6)
@@ -220,16 +256,18 @@ def test_recording_leaves_no_trace(training):
     assert all(p.grad is None for p in network.parameters())
 
 
-class Waits(SliceTask):
-    """A loss that no graph can hold, and that does not say so."""
+class TooLarge(CubeTask):
+    """A task for whose recording memory runs out in its midst, after the steps that go ahead."""
 
     def loss(self, network, inputs, targets):
-        return super().loss(network, inputs, targets) / float(targets.sum())
+        if torch.cuda.is_current_stream_capturing():
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().loss(network, inputs, targets)
 
 
 @needs_gpu
-def test_after_a_recording_that_failed_the_gpu_goes_on_as_before(caplog):
-    training = (Waits, *TRAININGS[0][1:])
+def test_after_memory_ran_out_the_gpu_goes_on_as_before(caplog):
+    training = (TooLarge, *TRAININGS[-1][1:])  # whose network draws what it leaves out
     task, one = made(training, GPU)
     _, other = made(training, GPU)
     graphed, stream = graphs.of(task, other, BATCH, GPU), torch.cuda.current_stream()
@@ -238,5 +276,5 @@ def test_after_a_recording_that_failed_the_gpu_goes_on_as_before(caplog):
         plain, same = step(one, partial(task.loss, one), *given), step(other, graphed, *given)
         for a, b in zip(plain, same, strict=True):
             assert torch.allclose(a, b, atol=1e-3)
-    assert graphed.replay is graphed.plain and len(caplog.messages) == 1
+    assert graphed.of_full is graphed.plain and len(caplog.messages) == 1
     assert torch.cuda.current_stream() == stream and not torch.cuda.is_current_stream_capturing()

@@ -68,9 +68,35 @@ def test_stopped_by_sigterm_and_resumed_equals_uninterrupted(task, plan, batches
     assert history[timeless].equals(resumed_history[timeless])
 
 
+class Told:
+    """A task that tells each batch's size and loss."""
+
+    def __init__(self, task):
+        self.task, self.told = task, []
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def loss(self, network, inputs, targets):
+        loss = self.task.loss(network, inputs, targets)
+        self.told.append((len(inputs), loss.item()))
+        return loss
+
+
+def test_an_epochs_loss_is_the_mean_over_its_samples(task, plan):
+    """Also where its last batch is smaller."""
+    asked = Told(task)
+    _, history = trained(asked, replace(plan, batch=5))
+    each = len(asked.told) // 2
+    for epoch, mean in enumerate(history["train_loss"]):
+        sizes, losses = zip(*asked.told[epoch * each : (epoch + 1) * each], strict=True)
+        assert sizes[-1] < sizes[0] == 5
+        assert mean == pytest.approx(np.average(losses, weights=sizes), rel=1e-6)
+
+
 @pytest.mark.parametrize("batches", [2, 5])
 def test_a_loss_that_is_recorded_is_asked_in_the_same_way(task, plan, batches, monkeypatch):
-    """Without the GPU's part: a smaller last batch, a stop in the midst, another epoch."""
+    """Without the GPU's part: it stops in the midst and goes on, to another epoch."""
     whole, history = trained(task, plan)
     monkeypatch.setattr(graphs, "record", lambda *_: None)
     monkeypatch.setattr(

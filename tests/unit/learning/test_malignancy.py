@@ -231,8 +231,9 @@ def test_weighting_shows_each_nodule_once_and_balances_the_loss(six):
     weight = [sum(task.weights[c.label] for c in crops if c.label == k) for k in (0, 1)]
     assert weight[0] == pytest.approx(weight[1]) == pytest.approx(9)
     inputs, targets = torch.zeros(2, 3, 8, 8), torch.tensor([0.0, 1.0])
-    loss = task.loss(Constant(0.0), inputs, targets)
-    assert float(loss) == pytest.approx(np.log(2) * (0.75 + 1.5) / 2)
+    loss = task.loss(Constant(1.0), inputs, targets)
+    benign, malignant = np.log(1 + np.exp(1)), np.log(1 + np.exp(-1))
+    assert float(loss) == pytest.approx((0.75 * benign + 1.5 * malignant) / 2)
 
 
 def test_without_balance_nothing_is_done(six):

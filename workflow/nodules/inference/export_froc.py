@@ -25,9 +25,10 @@ def froc_of(table: pd.DataFrame, system: str, most: int = MOST_POINTS) -> dict[s
     """A system's curve of table `froc`: set, and lists of the same length, thresholds descending.
 
     A threshold's false alarms and sensitivity are those of marks at or above it. Long curves keep
-    `most` of their points. None where the system marked nothing.
+    `most` of their points. None where the system marked nothing, or nothing was to be found.
     """
-    own = table[(table["system"] == system) & table["threshold"].notna()]
+    known = table["threshold"].notna() & table["sensitivity"].notna()
+    own = table[(table["system"] == system) & known]
     for name in SETS:
         rows = own[own["set"] == name]
         if len(rows):

@@ -236,6 +236,8 @@ class Beside:
         if self.filled is not None:
             # Not left to the collector: an error on its way holds the iterator.
             self.filled._shutdown_workers()
+            for process in self.filled._workers:  # one that is stuck, which leaves SIGTERM alone
+                process.kill()
         with suppress(RuntimeError):  # after an error of CUDA's, that is the one to show
             if self.locked:
                 torch.cuda.synchronize(self.device)

@@ -41,32 +41,37 @@ class Graphed:
     then only. Where a training keeps it, its graphs are recorded once and end with it.
 
     What a graph does is fixed with the shape of its input: a smaller last batch is computed kernel
-    by kernel; and so is every batch where recording fails, as on a GPU with too little memory.
+    by kernel; and so is every batch where a GPU has too little memory for the graphs.
     """
 
     def __init__(self, task: Learns, network: nn.Module, batch: int) -> None:
         self.plain, self.batch = partial(task.loss, network), batch
         self.whole = _Whole(task, network)
-        self.replay: Loss | None = None
+        self.of_full: Loss | None = None  # how a full batch's loss is computed, once that is known
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The loss; training mode, gradients wanted."""
         if len(inputs) != self.batch:
             return self.plain(inputs, targets)
-        if self.replay is None:
-            self.replay = self._recorded(inputs, targets)
-        return self.replay(inputs, targets)
+        if self.of_full is None:
+            self.of_full = self._recorded(inputs, targets)
+        return self.of_full(inputs, targets)
 
     def _recorded(self, inputs: Tensor, targets: Tensor) -> Loss:
         try:
             record(self.whole, inputs, targets)
-        except RuntimeError as error:
+        except torch.OutOfMemoryError:
             log.warning(
-                "Training steps are launched kernel by kernel, which is slower: this GPU could not"
-                " record them (%s).",
-                str(error).splitlines()[0],
+                "Too little GPU memory to record a training step: its kernels are launched one by"
+                " one, which is slower."
             )
             return self.plain
+        except RuntimeError as error:  # PyTorch may not get over it: to go on is not safe
+            error.add_note(
+                "This came up while a training step was recorded as CUDA graphs. If the network or"
+                " its loss waits for the GPU, or is fed by the CPU, its task says `varies = True`."
+            )
+            raise
         return self.whole
 
 
@@ -80,7 +85,7 @@ def record(whole: nn.Module, *given: Tensor) -> None:
     # Weights cast to bf16 are part of the graph: it must not use casts kept from elsewhere.
     low, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     cast = torch.autocast("cuda", dtype=dtype, enabled=low, cache_enabled=False)
-    # A recording that fails leaves its own stream as the current one.
+    # A recording that fails may leave its own stream as the current one (PyTorch 2.11 does).
     same = torch.cuda.stream(torch.cuda.current_stream(device))
     try:
         with torch.cuda.device(device), same, torch.random.fork_rng([device]), cast:
