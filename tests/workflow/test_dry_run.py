@@ -4,7 +4,6 @@ import json
 import resource
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
@@ -15,7 +14,15 @@ from helpers.running import run_workflow, succeeded
 SCANS, SUBSETS = 888, 10
 LIMIT_S = 30
 CLUSTER_LIMIT_S = 60
-PYTHON_S = 0.45  # of `python_s`, on a core for which the limits are meant
+# Some Python like Snakemake's, names in dictionaries and sets; and the processor time that it takes
+# on a core for which the limits are meant.
+LIKE_SNAKEMAKE = """
+for _ in range(3):
+    names = [f"results/slices/2.25.{i}.npy" for i in range(200_000)]
+    known = {name: (name, i) for i, name in enumerate(names)}
+    assert len({known[name][0] for name in names if isinstance(name, str)}) == len(names)
+"""
+USUAL_S = 0.45
 HEADER = """\
 ObjectType = Image
 NDims = 3
@@ -53,14 +60,13 @@ def jobs_of(output: str) -> dict[str, int]:
     return {w[0]: int(w[1]) for w in words if len(w) == 2 and w[1].isdigit()}
 
 
-def python_s() -> float:
-    """Processor time of some Python like Snakemake's: names in dictionaries and sets."""
-    before = time.process_time()
-    for _ in range(3):
-        names = [f"results/slices/2.25.{i}.npy" for i in range(200_000)]
-        known = {name: (name, i) for i, name in enumerate(names)}
-        assert len({known[name][0] for name in names if isinstance(name, str)}) == len(names)
-    return time.process_time() - before
+def processor_s(command: list[str]) -> tuple[subprocess.CompletedProcess[str], float]:
+    """A finished command, and the processor time that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def plan(
@@ -76,14 +82,9 @@ def plan(
     overlay.write_text(json.dumps(settings | {"folds": {"scheme": scheme}}))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile")]
     command += ["--directory", str(workdir), "--configfile", str(overlay), "--dry-run", *options]
-    slow = python_s()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    slow = max((slow + python_s()) / 2 / PYTHON_S, 1)
-    return done.stdout + done.stderr, seconds / slow
+    pace = [sys.executable, "-c", LIKE_SNAKEMAKE]
+    (_, before), (done, seconds), (_, after) = map(processor_s, (pace, command, pace))
+    return done.stdout + done.stderr, seconds / max((before + after) / 2 / USUAL_S, 1)
 
 
 @pytest.mark.workflow
