@@ -12,9 +12,11 @@ from nodules.base.configuration import SMALLEST_ANCHOR
 from nodules.base.files import UserError
 from nodules.inference.detection import components, tabulate
 from nodules.inference.maskrcnn import predict, slice_confidence
+from nodules.learning import machine
 from nodules.learning.networks.maskrcnn import (
     ScaledTransform,
     build,
+    full_precision,
     images_of,
     instances,
     painted,
@@ -58,6 +60,32 @@ def test_full_size_is_torchvisions_own_network():
     ours = build(FULL, 0).state_dict()
     theirs = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=2).state_dict()
     assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
+
+
+def test_convolutions_compute_in_bf16_and_boxes_do_not(monkeypatch):
+    """8 bits tell corners in a slice of 512 pixels to 2 pixels; boxes and scores have 24."""
+    monkeypatch.setattr(machine, "_native_bf16", lambda: True)
+    network = build(SMALL, 0)
+    inner, answers = {}, {}
+
+    def note(kept, name):
+        return lambda module, given, answer: kept.__setitem__(name, answer)
+
+    for name in ("backbone.body.layer1.0.conv1", "rpn.head.conv.0.0", "roi_heads.box_head.fc6"):
+        network.get_submodule(name).register_forward_hook(note(inner, name))
+    for name in ("backbone", "rpn.head", "roi_heads.box_head", "roi_heads.mask_head"):
+        network.get_submodule(name).register_forward_hook(note(answers, name))
+    labels = torch.zeros(1, 1, 32, 32, dtype=torch.int32)
+    labels[0, 0, 10:16, 10:16] = 1
+    with full_precision(CPU):
+        losses = network(images_of(torch.rand(1, 3, 32, 32)), instances(labels))
+    assert {answer.dtype for answer in inner.values()} == {torch.bfloat16} and len(inner) == 3
+    features, (scores, boxes) = list(answers["backbone"].values()), answers["rpn.head"]
+    heads = [answers["roi_heads.box_head"], answers["roi_heads.mask_head"]]
+    told = [*features, *scores, *boxes, *heads, *losses.values()]
+    assert {tensor.dtype for tensor in told} == {torch.float32}
+    torch.stack(list(losses.values())).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
 def test_weights_depend_on_the_seed_alone():

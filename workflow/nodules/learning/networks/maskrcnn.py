@@ -12,10 +12,11 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d, masks_to_boxes
 
-from nodules.learning.machine import GREY_MEAN, GREY_SPREAD
+from nodules.learning.machine import GREY_MEAN, GREY_SPREAD, autocast
 from nodules.learning.networks.weights import apply_state, load_state
 
 # Settings that shape the network; its manifest holds them.
@@ -27,6 +28,44 @@ CLASSES = 2  # background, nodule
 RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchors
 POOL = 7  # torchvision's side of the features that a box is judged by
 SHARED_LAYERS = ("layer4", "layer3", "layer2", "layer1", "conv1")  # from the last on
+
+
+class Lowered(nn.Module):
+    """A part of torchvision's that computes as `autocast` has it and answers in full precision.
+
+    bf16 has 8 bits: enough for convolutions, too few for box corners in slices of 512 pixels.
+    """
+
+    def forward(self, given: Any) -> Any:
+        """torchvision's own."""
+        first = given if isinstance(given, Tensor) else given[0]
+        with autocast(first.device):
+            return in_full(super().forward(given))
+
+
+def in_full(answer: Any) -> Any:
+    """Tensors, and lists, tuples and dicts of them, in full precision."""
+    if isinstance(answer, Tensor):
+        return answer.float()
+    if isinstance(answer, dict):
+        return {name: in_full(part) for name, part in answer.items()}
+    return type(answer)(in_full(part) for part in answer)
+
+
+class Backbone(Lowered, BackboneWithFPN):
+    """Features of a slice."""
+
+
+class ProposalHead(Lowered, RPNHead):
+    """Where there may be a box."""
+
+
+class BoxHead(Lowered, TwoMLPHead):
+    """Features of a box."""
+
+
+class MaskHead(Lowered, MaskRCNNHeads):
+    """Features of an instance's pixels."""
 
 
 class ScaledTransform(GeneralizedRCNNTransform):
@@ -68,21 +107,22 @@ def build(
     widths = [body.inplanes // 8 * 2**level for level in range(settings["stages"])]
     layers = {f"layer{level + 1}": str(level) for level in range(settings["stages"])}
     network = MaskRCNN(
-        BackboneWithFPN(body, layers, widths, channels),
+        Backbone(body, layers, widths, channels),
         rpn_anchor_generator=AnchorGenerator(
             tuple((side * settings["scale"],) for side in settings["anchors_px"]),
             (RATIOS,) * len(settings["anchors_px"]),
         ),
+        rpn_head=ProposalHead(channels, len(RATIOS)),
         rpn_pre_nms_top_n_train=2 * proposals,
         rpn_pre_nms_top_n_test=proposals,
         rpn_post_nms_top_n_train=2 * proposals,
         rpn_post_nms_top_n_test=proposals,
         box_batch_size_per_image=min(proposals, 512),
-        box_head=TwoMLPHead(channels * POOL**2, 4 * channels),
+        box_head=BoxHead(channels * POOL**2, 4 * channels),
         box_predictor=FastRCNNPredictor(4 * channels, CLASSES),
         box_score_thresh=settings["instance_threshold"],
         box_detections_per_img=settings["detections"],
-        mask_head=MaskRCNNHeads(channels, (channels,) * 4, 1),
+        mask_head=MaskHead(channels, (channels,) * 4, 1),
         mask_predictor=MaskRCNNPredictor(channels, channels, CLASSES),
     )
     network.transform = ScaledTransform(settings["scale"])
@@ -141,7 +181,7 @@ def images_of(inputs: Tensor) -> list[Tensor]:
 
 
 def full_precision(device: torch.device) -> torch.autocast:
-    """No bf16: it has 8 bits, too few for box corners in slices of 512 pixels."""
+    """No bf16 but in parts that are `Lowered`."""
     return torch.autocast(device.type, enabled=False)
 
 
