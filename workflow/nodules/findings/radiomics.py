@@ -8,16 +8,14 @@ mirp: Zwanenburg et al., Journal of Open Source Software 9(99), 2024, 10.21105/j
 """
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import SimpleITK as sitk
 from mirp import extract_features
+from mirp._data_import.numpy_file import ImageNumpyFile, MaskNumpyFile
 from mirp._features.morph_3d_data import Data3DSpatial
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
@@ -88,22 +86,25 @@ def measure(hu: NDArray[np.int16], mask: Bools, native: Geometry) -> tuple[dict[
     mirp says of it is the reason.
     """
     nothing = dict.fromkeys(NAMES, float("nan"))
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {name: str(Path(folder) / f"{name}.nrrd") for name in ("image", "mask")}
-        for path, array in zip(paths.values(), (hu, mask.astype(np.uint8)), strict=True):
-            image = sitk.GetImageFromArray(np.ascontiguousarray(array))
-            image.SetSpacing(native.spacing.tolist())
-            sitk.WriteImage(image, path)
-        with _quiet(), _all_pairs():
-            try:
-                found = extract_features(**paths, image_modality="CT", **SETTINGS)
-            except (ValueError, TypeError, ArithmeticError, IndexError) as error:
-                return nothing, f"mirp could not measure it: {error}"
+    with _quiet(), _all_pairs():
+        try:
+            image = _held(ImageNumpyFile, hu.astype(np.float32), native)
+            inside = _held(MaskNumpyFile, mask.astype(int), native)
+            found = extract_features(image=image, mask=inside, image_modality="CT", **SETTINGS)
+        except (ValueError, TypeError, ArithmeticError, IndexError) as error:
+            return nothing, f"mirp could not measure it: {error}"
     if not found or found[0] is None or not len(found[0]):
         return nothing, "the mask is empty once its voxels measure 1 mm"
     row = found[0].iloc[0]
     values = {name: float(row[name]) for name in NAMES}
     return {name: value if np.isfinite(value) else np.nan for name, value in values.items()}, ""
+
+
+def _held(kind: type[ImageNumpyFile], values: NDArray[Any], native: Geometry) -> ImageNumpyFile:
+    """An array with its spacing, as mirp has it of a file; to read one takes it ITK and PyTorch."""
+    held = kind(image_data=values, image_spacing=tuple(native.spacing_zyx.tolist()))
+    held.image_metadata = values  # mirp asks it for the shape alone
+    return held
 
 
 def moran_and_geary(places: Floats, values: Floats) -> tuple[float, float]:
