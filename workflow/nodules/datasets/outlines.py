@@ -4,12 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy  # not its parts, which take a quarter of a second: most jobs need none of them
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +33,8 @@ def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDA
     while queue:
         members, tolerance = queue.pop()
         near = distances[np.ix_(members, members)] <= tolerance
-        _, part = connected_components(csr_array(near), directed=False)
+        graph = scipy.sparse.csr_array(near)
+        _, part = scipy.sparse.csgraph.connected_components(graph, directed=False)
         for number in np.unique(part):
             group = members[part == number]
             if len(group) <= READERS:
@@ -54,7 +51,8 @@ def _by_centre(group: NDArray[np.intp], points: Sequence[Floats]) -> list[NDArra
     """A group in as many parts as four readers need to have drawn it, by the outlines' centres."""
     centres = np.array([points[i].mean(axis=0) for i in group.tolist()])
     parts = -(-len(group) // READERS)
-    labels = fcluster(linkage(centres, "average"), parts, "maxclust")
+    tree = scipy.cluster.hierarchy.linkage(centres, "average")
+    labels = scipy.cluster.hierarchy.fcluster(tree, parts, "maxclust")
     return [group[labels == label] for label in np.unique(labels)]
 
 
@@ -70,7 +68,7 @@ def _closest(points: Sequence[Floats], tolerance: float) -> Floats:
         others = np.flatnonzero(near[i]).tolist()
         stacked = np.concatenate([points[j] for j in others])
         starts = np.cumsum([0, *(len(points[j]) for j in others[:-1])])
-        tree = cKDTree(points[i], balanced_tree=False, compact_nodes=False)
+        tree = scipy.spatial.cKDTree(points[i], balanced_tree=False, compact_nodes=False)
         found, _ = tree.query(stacked, distance_upper_bound=tolerance * 1.001)
         distances[i, others] = distances[others, i] = np.minimum.reduceat(found, starts)
     return distances
@@ -134,7 +132,7 @@ def _best_offset(found: pd.DataFrame, wanted: pd.DataFrame) -> NDArray[np.intp]:
         for row, column in np.argwhere(np.isfinite(unlikely)):
             apart = np.linalg.norm(offsets - offsets[row, column], axis=-1)
             cost = np.where(apart <= NEAR_MM, unlikely + apart, MISSED).clip(max=MISSED)
-            rows, columns = linear_sum_assignment(cost)
+            rows, columns = scipy.optimize.linear_sum_assignment(cost)
             total = cost[rows, columns].sum() + MISSED * (len(wanted) - len(rows))
             if total < best_cost:
                 best_cost, best = total, np.full(len(wanted), -1)

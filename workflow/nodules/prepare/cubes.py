@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import scipy  # not ndimage, which takes a sixth of a second: whoever cuts volumes needs none
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from nodules.images.geometry import Geometry
 from nodules.images.spheres import Box, clipped, corner_of
@@ -65,7 +65,8 @@ def moved(
     back = source.to_index(target.to_world(index)) - np.asarray(corner)
     # Beyond the box the values fall to 0 over one voxel, as they do between voxels.
     padded = np.pad(np.asarray(values, np.float32), 1)
-    found = ndimage.map_coordinates(padded, np.moveaxis(back, -1, 0) + 1, order=1, mode="constant")
+    places = np.moveaxis(back, -1, 0) + 1
+    found = scipy.ndimage.map_coordinates(padded, places, order=1, mode="constant")
     return np.asarray(found, np.float32), corner_of(first)
 
 
