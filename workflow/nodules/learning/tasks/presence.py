@@ -33,7 +33,7 @@ from nodules.prepare.views import at, through
 from nodules.stats.logits import sigmoid
 from nodules.stats.seeds import generator
 
-VALIDATION_CROPS = 512
+VALIDATION_CROPS = 256
 STREAM = "resnet"  # name of the random numbers: the network's first name, which keeps results
 
 log = logging.getLogger("nodules")

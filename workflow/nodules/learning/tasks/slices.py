@@ -22,7 +22,7 @@ from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
 
 # The left-out loss is a number to look at; a fixed draw of this many slices is enough for it.
-VALIDATION_SLICES = 128
+VALIDATION_SLICES = 64
 PICTURES = 8
 Label = TypeVar("Label", bound=np.generic)
 
