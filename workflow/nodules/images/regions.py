@@ -68,12 +68,15 @@ def paint(rows: pd.DataFrame, shape: tuple[int, int, int]) -> NDArray[np.uint16]
 
 def box(rows: pd.DataFrame) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
     """One mask in its bounding box (z, y, x), and the index of the box's first voxel."""
-    low = rows[["z", "y0", "x0"]].min().to_numpy(np.int64)
-    ends = np.stack([rows["z"] + 1, rows["y0"] + rows["height"], rows["x0"] + rows["width"]])
-    shape = [int(n) for n in ends.max(axis=1) - low]
-    moved = rows.assign(z=rows["z"] - low[0], y0=rows["y0"] - low[1], x0=rows["x0"] - low[2])
-    corner = (int(low[0]), int(low[1]), int(low[2]))
-    return paint(moved, (shape[0], shape[1], shape[2])) > 0, corner
+    # A scan's candidates are hundreds of masks of a few rows: NumPy, for pandas takes 2 ms a mask.
+    first = np.stack([rows[c].to_numpy(np.int64) for c in ("z", "y0", "x0")], axis=1)
+    sides = np.stack([rows[c].to_numpy(np.int64) for c in ("height", "width")], axis=1)
+    low = first.min(axis=0)
+    mask = np.zeros((first + np.insert(sides, 0, 1, axis=1)).max(axis=0) - low, bool)
+    corners, sizes = (first - low).tolist(), sides.tolist()
+    for (z, y, x), (height, width), bits in zip(corners, sizes, rows["bits"], strict=True):
+        mask[z, y : y + height, x : x + width] |= decode(height, width, bits)
+    return mask, (int(low[0]), int(low[1]), int(low[2]))
 
 
 def select(rows: pd.DataFrame, kind: str, grid: str) -> pd.DataFrame:
