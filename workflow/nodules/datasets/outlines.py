@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import scipy  # not its parts, which take a quarter of a second: most jobs need none of them
+import scipy  # not its parts, which take a quarter of a second: no job needs them all
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
