@@ -5,6 +5,7 @@ That the same seed gives the same files is held by tests/reliability/test_kills.
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from nodules.base import steps, tables
 from nodules.datasets import folds, points_csv
 from nodules.evaluation import froc
 from nodules.images import regions
+from nodules.inference import exported
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1800)]
 DETECTORS = ["unet", "attention_unet", "transformer"]
@@ -68,13 +70,13 @@ def test_every_rule_ran_and_was_measured(run):
     measured = {f.relative_to(run / "benchmarks").parts[0] for f in run.glob("benchmarks/**/*.tsv")}
     measured = {name.removesuffix(".tsv") for name in measured}
     elsewhere = {"fetch_weights", "check_weights"}  # no weights to start from are asked for here
-    elsewhere |= {"prepare_lungs", "train_lungs", "find_lungs"}  # test_lungs.py runs these
+    elsewhere |= {"prepare_lungs", "train_lungs", "find_lungs"}  # test_other_choices.py runs these
     elsewhere |= {"make_ellipsoids", "adopt_scan"}  # test_other_organ.py
     elsewhere |= {
         "export_volumes",
         "predict_scan",
     }  # asked for by name
-    elsewhere |= {"train_unet_all", "train_presence_all", "train_malignancy_all"}  # test_export.py
+    elsewhere |= {"train_unet_all", "train_presence_all", "train_malignancy_all"}  # below
     assert measured >= {rule.name for rule in all_rules()} - {"all", "figures"} - elsewhere
 
 
@@ -299,3 +301,29 @@ def test_a_network_more_or_less_trains_no_other_anew(run):
     assert "train_unet" not in shape and "train_presence" not in shape
     budget = jobs_with(run, "unet={epochs: 1}")
     assert budget["train_segmenter"] == 4 and budget["train_unet"] == 2
+
+
+def test_a_model_of_all_scans_has_one_network_of_each_kind_that_saw_them_all(run, tmp_path):
+    """Trained after the run, beside its folds' networks."""
+    workdir = tmp_path / "all"
+    shutil.copytree(run.parent, workdir)
+    more = ("--config", "export={networks: all}")
+    model = "results/models/nodules.luna16"
+    succeeded(run_workflow(workdir, "--configfile", TINY, *more, "--", model))
+    manifest = exported.read_manifest(workdir / model)
+    roles = [network["role"] for network in manifest["networks"]]
+    assert roles == ["unet", "presence", "malignancy"]
+    for network in manifest["networks"]:
+        trained = network["manifest"]["trained_on"]
+        assert (trained["scans"], trained["scans_left_out"]) == (10, 0)
+        assert trained["all_scans"] is True and trained["fold"] == 2
+    assert "trained on all scans" in manifest["ensemble"]
+    (header,) = workdir.glob(f"results/phantom/subset9/{left_out(run)}.mhd")
+    found = nodules.predict(header, workdir / model, device="cpu", threads=2)
+    assert found and all(0 <= finding.malignancy <= 1 for finding in found)
+
+
+def left_out(run):
+    """UID of the first scan of the test set."""
+    division = tables.read(run / "folds/folds.parquet", "folds")
+    return division.loc[division["fold"] == folds.TEST_FOLD, "seriesuid"].iloc[0]
