@@ -1,5 +1,8 @@
 """Radiomic features: shape of a ball, intensities of known noise, IBSI's names, nothing dropped."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,3 +118,20 @@ def test_codes_are_ibsis_and_names_are_used_once():
         *("morph", "stat", "ih"),
         *("cm", "rlm", "szm", "ngt"),
     }
+
+
+def test_measuring_loads_no_pytorch():
+    """It takes seconds to start; where mirp reads an image by ITK, ITK loads it."""
+    code = (
+        "import sys, numpy as np\n"
+        "from nodules.findings import radiomics\n"
+        "from nodules.images.geometry import Geometry\n"
+        "mask = np.zeros((12, 16, 16), bool); mask[4:8, 5:11, 5:11] = True\n"
+        "hu = np.where(mask, 30, -850).astype(np.int16)\n"
+        "grid = Geometry.build((0, 0, 0), (1, 1, 1), np.eye(3), mask.shape)\n"
+        "values, reason = radiomics.measure(hu, mask, grid)\n"
+        "assert not reason and values['morph_volume'] > 0, reason\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stdout + done.stderr
