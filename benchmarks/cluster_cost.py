@@ -4,7 +4,7 @@
 
 Counted: slices (LUNA16's own number), slices with a nodule (annotations and the scans' slice
 spacing), operations of the networks (torch's counter), bytes. Measured: see docs/cluster.md.
-Assumed: --tflops, what the GPU does in a second in practice; nothing here ran on a GPU.
+Assumed: --tflops, what the GPU does in a second in practice. What an H100 did: docs/benchmarks.md.
 """
 
 import argparse
