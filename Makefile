@@ -8,6 +8,8 @@ PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
 # Jobs that Snakemake starts must find the same tools as Snakemake itself.
 IN_VENV := PATH="$(BIN):$$PATH"
 SNAKEMAKE := $(IN_VENV) snakemake --cores all --resources gpu=1
+# A process of tests for each core; the tests of one file stay together, the longest files first.
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # More for Snakemake or pytest: make run ARGS=-n, make test ARGS="-m 'not workflow'"
 ARGS ?=
@@ -21,8 +23,8 @@ UV_COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --gener
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run figures report test cluster-test reliability lint format picture docs \
-	lock clean
+.PHONY: help setup setup-dev run figures report test browser-test cluster-test reliability lint format \
+	picture docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,14 +40,17 @@ figures: setup ## Rebuild the figures from the stored tables
 report: setup ## Write results/report.html again
 	$(SNAKEMAKE) results/report.html --forcerun build_report $(ARGS)
 
-test: setup-dev ## Run the unit and workflow tests
-	$(IN_VENV) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup-dev ## Run the unit and workflow tests, and those on real scans where these are at hand
+	$(IN_VENV) pytest --ignore tests/browser $(PARALLEL) $(ARGS)
+
+browser-test: setup-dev ## Run the report's and the reader's pages in Chromium and Firefox
+	$(IN_VENV) pytest tests/browser $(PARALLEL) $(ARGS)
 
 cluster-test: setup-dev ## Start a throw-away SLURM, run the workflow on it, stop it
 	$(IN_VENV) pytest -m cluster tests/cluster $(ARGS)
 
 reliability: setup-dev ## Kill, starve, fuzz and misfeed the workflow; one table
-	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(ARGS)
+	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(PARALLEL) $(ARGS)
 
 lint: setup-dev ## Check style, types and rules; change nothing
 	$(IN_VENV) ruff check .

@@ -42,10 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _longest_first(item: pytest.Item) -> float:
     """Files of whole runs before those of unit tests, so that no core is idle at the end.
 
-    A test that takes long has a timeout of its own.
+    A test that takes long has a timeout of its own; next come those that start Snakemake.
     """
     marker = item.get_closest_marker("timeout")
-    return -float(marker.args[0]) if marker else 0.0
+    if marker:
+        return -float(marker.args[0])
+    return -1.0 if item.get_closest_marker("workflow") else 0.0
 
 
 @pytest.fixture(scope="session")
