@@ -8,8 +8,8 @@ PIP    := $(VENV)/bin/python -m pip --disable-pip-version-check
 # Jobs that Snakemake starts must find the same tools as Snakemake itself.
 IN_VENV := PATH="$(BIN):$$PATH"
 SNAKEMAKE := $(IN_VENV) snakemake --cores all --resources gpu=1
-# A process of tests for each core; the tests of one file stay together, the longest files first.
-PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A process of tests for each core, the longest files first; tests of one file share what they set up.
+PARALLEL := --numprocesses auto --no-loadscope-reorder --dist loadfile
 
 # More for Snakemake or pytest: make run ARGS=-n, make test ARGS="-m 'not workflow'"
 ARGS ?=
@@ -50,7 +50,7 @@ cluster-test: setup-dev ## Start a throw-away SLURM, run the workflow on it, sto
 	$(IN_VENV) pytest -m cluster tests/cluster $(ARGS)
 
 reliability: setup-dev ## Kill, starve, fuzz and misfeed the workflow; one table
-	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(PARALLEL) $(ARGS)
+	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(PARALLEL:loadfile=loadgroup) $(ARGS)
 
 lint: setup-dev ## Check style, types and rules; change nothing
 	$(IN_VENV) ruff check .
