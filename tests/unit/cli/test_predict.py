@@ -49,7 +49,7 @@ def test_a_line_a_scan_and_a_sum(luna16, scan):
     status, out, err = luna16("dcm")
     assert (status, err) == (0, "")
     assert re.search(
-        rf"^{UID}: \d+ findings, the surest on the (left|right), [\d.]+ mm, conf", out, re.M
+        rf"^{UID}: \d+ findings, the most confident on the (left|right), [\d.]+ mm, conf", out, re.M
     )
     assert "scans done: 1, failed: 0, left out: 0" in out and "not a medical device" in out
     assert Path("out", UID, "findings.sr.dcm").is_file()

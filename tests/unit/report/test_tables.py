@@ -68,7 +68,7 @@ def test_operating_points_are_rows_and_their_rates_columns() -> None:
         "Nodules found [1]\nn = 7 nodules",
         "Candidates a scan [2]\nn = 3 scans",
     ]
-    assert row[""] == "U-Net alone, the 8 surest of each scan [3]"
+    assert row[""] == "U-Net alone, the 8 highest-scoring of each scan [3]"
     assert table.notes == [
         MEASURES["recall"].definition,
         MEASURES["candidates_per_scan"].definition,

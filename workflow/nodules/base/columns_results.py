@@ -178,7 +178,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "risk_coverage": (
         SET,
         Column("task", STR, "", "segmentation (risk 1 - Dice, nodules) or decision (candidates)"),
-        Column("coverage", REAL, "", "share kept, the surest first"),
+        Column("coverage", REAL, "", "share kept, most confident first"),
         Column("risk", REAL, "", "mean risk of those kept"),
         *BOUNDS,
         Column("oracle", REAL, "", "the same if the order were perfect"),

@@ -34,7 +34,7 @@ is as for `luna16 convert`; voxels must be Hounsfield units.
 
 Each scan gets a folder DIR/<series UID>, whole or not at all:
 
-  findings.csv       a row a finding, the surest first; `luna16 score` reads it
+  findings.csv       a row a finding, most confident first; `luna16 score` reads it
   findings.json      the same with the scan's grid, notes and the model's manifest
   findings.nii.gz    label map on the scan's own grid, labels as numbered in the table
   report.html        each finding in three planes; opens offline

@@ -302,7 +302,7 @@ MARK_POINTS = {
     "all": Point("all", "all candidates", "all candidates, no threshold"),
     BEST: Point(
         BEST,
-        f"the {PER_SCAN} surest of each scan",
+        f"the {PER_SCAN} highest-scoring of each scan",
         f"of each scan only its {PER_SCAN} highest candidates",
     ),
     WITHIN: Point(

@@ -17,7 +17,7 @@ COLUMNS = {
     "coordY": "world y, mm",
     "coordZ": "world z, mm",
     "probability": "score that ranks the findings, 0 to 1; as in the workflow's submissions",
-    "finding": "number within the scan from 1, the surest first; its label in findings.nii.gz",
+    "finding": "number within the scan from 1, most confident first; its label in findings.nii.gz",
     "reported": "yes where the probability is at or above the model's threshold",
     "confidence": "chance that it is a nodule: the probability, calibrated by temperature",
     "detection": "score of the detector alone, 0 to 1",
@@ -134,7 +134,7 @@ class Findings:
         if not shown:
             return f"no finding with a probability of {self.threshold:.3g} or more{below}"
         first = shown[0]
-        count = "1 finding" if len(shown) == 1 else f"{len(shown)} findings, the surest"
+        count = "1 finding" if len(shown) == 1 else f"{len(shown)} findings, the most confident"
         place = (
             f"on the {first.side}, {first.diameter_mm:.1f} mm, confidence {first.confidence:.2f}"
         )

@@ -12,7 +12,7 @@ from nodules.inference.exporting import SETS
 WIDTH = 17
 # What the operating points of scores are called.
 POINTS = {
-    **{"": "", "best_8_per_scan": ", the 8 surest of each scan"},
+    **{"": "", "best_8_per_scan": ", the 8 highest-scoring of each scan"},
     "1": ", at 1 false alarm a scan",
 }
 LEFT_OUT = ("lungs", "slices", "volumes", "output")  # of a network's input: told of all or before

@@ -43,7 +43,7 @@ _WORDS = {
     """,
     "confidence_as_proxy": f"""
     Left: confidence in a nodule against its Dice. Middle: share of right answers by certainty.
-    {WILSON}. Right: mean risk of the cases kept, the surest first; shaded: {BANDS}; dotted: the
+    {WILSON}. Right: mean risk of the cases kept, most confident first; shaded: {BANDS}; dotted: the
     best order.
     """,
     "froc": f"""

@@ -21,9 +21,9 @@ PER_ROW = 2  # cases, three planes each
 ROW, HEAD = 1.92, 0.62  # inches
 STRIP = 3  # cases of the first page's strips
 HEADINGS = {
-    "hits": f"Nodules that the {UNET} found, from the surest to the least sure",
+    "hits": f"Nodules that the {UNET} found, from the most to the least confident",
     "misses": f"Nodules without a candidate of the {UNET}, from the largest to the smallest",
-    "false_alarms": f"Candidates of the {UNET} on no nodule, the surest",
+    "false_alarms": f"Candidates of the {UNET} on no nodule, the most confident",
 }
 NONE = {
     "hits": f"The {UNET} found no nodule.",

@@ -30,7 +30,9 @@ from nodules.report.pages.references import SOURCES
 from nodules.stats.bootstrap import RULE
 
 TITLE = "Lung nodules in chest CT: results of this run"
-PHANTOM = "Phantom scans: these numbers show that the workflow works, nothing about patients."
+PHANTOM = (
+    "Phantom scans: these numbers show that the workflow works, and say nothing about patients."
+)
 CPM = (
     "CPM: the share of the nodules found, averaged over 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms a"
     " scan (LUNA16's score)"
@@ -42,7 +44,7 @@ ONE = "1"  # false alarm a scan: the operating point of the verdict
 STRIPS = {
     "hits": "Hits: nodules that were found",
     "misses": "Misses: nodules without a candidate",
-    "false_alarms": "False alarms, the surest first",
+    "false_alarms": "False alarms, most confident first",
 }
 CONTOURS = (
     "Outlines: solid blue, the readers' consensus; thin white, single readers; dashed, the"
