@@ -50,7 +50,7 @@ cluster-test: setup-dev ## Start a throw-away SLURM, run the workflow on it, sto
 	$(IN_VENV) pytest -m cluster tests/cluster $(ARGS)
 
 reliability: setup-dev ## Kill, starve, fuzz and misfeed the workflow; one table
-	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(PARALLEL:loadfile=loadgroup) $(ARGS)
+	$(IN_VENV) KILLS=$(KILLS) FUZZ_SECONDS=$(FUZZ_SECONDS) pytest tests/reliability --reliability $(PARALLEL) $(ARGS)
 
 lint: setup-dev ## Check style, types and rules; change nothing
 	$(IN_VENV) ruff check .

@@ -16,7 +16,6 @@ from reliability.killing import Harness, resume, start
 from reliability.writers import WRITERS
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(4 * 3600)]
-pytestmark += [pytest.mark.xdist_group("undisturbed")]  # one process, so one such run
 KILLS = int(os.environ.get("KILLS", "100"))
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 # Moments that every selection holds, by a part of the file's name, and how long after it appears.

@@ -17,7 +17,6 @@ from reliability import whole
 from reliability.killing import command, project
 
 pytestmark = [pytest.mark.reliability, pytest.mark.workflow, pytest.mark.timeout(1800)]
-pytestmark += [pytest.mark.xdist_group("undisturbed")]  # one process, so one such run
 
 IN_3D = {"train_unet3d", "train_reduction"}
 TRAININGS = {"train_unet", "train_presence", "train_malignancy", "train_maskrcnn"}
