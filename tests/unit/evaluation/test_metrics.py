@@ -50,6 +50,6 @@ def test_a_definition_says_on_which_marks_and_against_what() -> None:
     recall = metrics.definition(MEASURES["recall"], "unet", "best_8_per_scan")
     assert recall.endswith("official rule hits; of each scan only its 8 highest candidates")
     at_rate = metrics.definition(MEASURES["sensitivity"], "unet", "0.125")
-    assert at_rate == "official sensitivity at 1/8 false positives a scan"
+    assert at_rate == "official sensitivity at 1/8 false positives per scan"
     touched = metrics.definition(MEASURES["dice"], "reader", group="detected only")
     assert "each reader against the other readers' consensus, only nodules" in touched
