@@ -42,9 +42,8 @@ examples:
   luna16 download luna16 /data/LUNA16 --lungs && luna16 check /data/LUNA16
 """
 BOTH = """\
-One connection at a time, with pauses where the server asks for them. When started
-again, it goes on where it stopped: complete files are not fetched again. A proxy is taken from
-https_proxy.
+One connection at a time, with pauses where the server asks for them. When started again, it goes on
+where it stopped: complete files are not fetched again. A proxy is taken from https_proxy.
 
 Exit status: 0 all is there, 1 something is missing (the messages say why), 2 the server cannot be
 reached, DIR cannot be written, or the command line is wrong, 130 interrupted.
@@ -143,7 +142,7 @@ def run_luna16(arguments: argparse.Namespace) -> int:
 
     def ended(name: str, reason: str, new: bool) -> None:
         job.tell("", 0, 0)
-        text = reason or f"{name}: {'checked and in its place' if new else 'was there'}"
+        text = reason or f"{name}: {'checked and in place' if new else 'already there'}"
         _tell(text, not reason, arguments.quiet)
 
     wanted = luna16_download.sources(sorted(set(arguments.subsets)), arguments.lungs)

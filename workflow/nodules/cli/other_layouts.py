@@ -12,7 +12,7 @@ from nodules.cli.speaking import say
 HELP = """\
 A folder with dataset.json (the Medical Segmentation Decathlon's layout, or nnU-Net's) or scans.csv
 is checked as a data set of another organ (docs/other-organs.md): images and label volumes, their
-grids, the labels' values, names and numbers. For it, --lesions and --organ give the label values.
+grids, the labels' values, names and numbers. There, --lesions and --organ give the label values.
 """
 
 
@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = other.add_argument
     add("--lesions", type=_values, default=[], metavar="1,2", help="label values of lesions")
     add("--organ", type=_values, default=[], metavar="1", help="label values of the organ")
-    add("--channel", type=int, default=0, metavar="N", help="for images with several (default 0)")
+    add("--channel", type=int, default=0, metavar="N", help="channel of an image (default 0)")
     add("--units", choices=("hu", "percentiles"), default="hu", help="percentiles for MR")
 
 

@@ -201,7 +201,7 @@ def _tell(row: "Row", new: bool, quiet: bool) -> None:
     elif not quiet and row["status"] == delivery.LEFT_OUT:
         say(f"left out: {messages.escaped(row['notes'])}\n")
     elif not quiet:
-        done = "" if new else " (there)"
+        done = "" if new else " (already there)"
         notes = f" ({row['notes']})" if row["notes"] else ""
         say(f"{row['seriesuid']}: {row['headline']}{done}, from {row['place']}{notes}\n")
     sys.stdout.flush()
