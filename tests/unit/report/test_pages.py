@@ -121,7 +121,7 @@ def test_a_skipped_scan_is_listed_with_its_reason() -> None:
     lungs = tables.frame("lungs", [lung_row("2.25.1")])
     others = (tables.frame("folds", [fold]), lungs, tables.frame("lung_agreement"))
     html = run.scans(sheet, defects, *others).html()
-    assert "1 of 2 scans found are used, with 0 reference nodules; 1 of them have none" in html
+    assert "1 of 2 scans found are used, with 0 reference nodules; 1 of the scans have none" in html
     assert html.count("data file is short") == 2
     assert "download it again" in html
 
@@ -139,7 +139,7 @@ def test_lungs_found_at_the_second_try_or_not_at_all_are_listed_with_the_reason(
     html = run.scans(*empty, tables.frame("lungs", rows), tables.frame("lung_agreement")).html()
     assert "agree" not in html
     assert "method found lungs in 1 of 3 scans (4.2 to 4.2 litres, median 4.2)." in html
-    assert "In 1 they were found by their density" in html and "In 1 no lungs were found" in html
+    assert "In 1 they were found by density" in html and "In 1 no lungs were found" in html
     assert html.count("<td>2.25.1</td>") == 0
     assert "0.20 litres are gas." in html and "<td>no method</td>" in html
 

@@ -72,7 +72,7 @@ def test_operating_points_are_rows_and_their_rates_columns() -> None:
     assert table.notes == [
         MEASURES["recall"].definition,
         MEASURES["candidates_per_scan"].definition,
-        "of each scan only its 8 highest candidates",
+        "only the 8 highest-scoring candidates of each scan",
     ]
     assert table.rows[0]["Nodules found [1]\nn = 7 nodules"] == "0.50 (0.40 to 0.60)"
 
@@ -138,7 +138,7 @@ def test_correlations_over_nodules_and_over_candidates_are_two_tables() -> None:
     ]
     nodules, candidates = proxy(frame(*rows))
     assert nodules.rows[0][""] == "Spearman: ResNet50's confidence and Dice [1]"
-    assert candidates.caption == "What confidence tells of candidates"
+    assert candidates.caption == "What confidence says about candidates"
     assert candidates.rows[0][""].startswith("AUC: ResNet50's certainty and correctness")
 
 

@@ -20,7 +20,7 @@ FROC = (
     " Shaded and in brackets: "
 )
 EPOCHS = (
-    "Thin lines: each fold's network; thick: mean over folds. No statistical test or resampling."
+    "Thin lines: each fold's network; thick: their mean. No statistical test; nothing is resampled."
 )
 OF_SLICES = "Slices: scan after scan, each from feet to head; the networks' weights are frozen."
 # What stands in each figure's caption after its title.
@@ -80,7 +80,7 @@ _WORDS = {
     """,
     "system_costs": """
     One dot per job: wall-clock time to train a fold's network, mean time to process a scan, and
-    peak resident memory. No statistical test, no resampling.
+    peak resident memory. No statistical test; nothing is resampled.
     """,
     "malignancy_roc": f"""
     ROC of malignant against benign by the readers' ratings, each nodule scored by models that
@@ -101,8 +101,9 @@ _WORDS = {
     """,
     "growth": """
     Left: volume of each nodule measured at two times; right: its change. Lines: 95 %
-    intervals for two measurements of one nodule, fitted to pairs of known change; no
-    resampling. Triangles: grown or shrunk; circles: within repeatability. Diameters: earlier scan.
+    intervals for two measurements of one nodule, fitted to pairs of known change; nothing
+    is resampled. Triangles: grown or shrunk; circles: within repeatability. Diameters: earlier
+    scan.
     """,
 }
 WORDS = {name: " ".join(text.split()) for name, text in _WORDS.items()}

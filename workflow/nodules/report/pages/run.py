@@ -52,9 +52,7 @@ def scans(
     )
     lung_part.add(page, lungs, agreement, region)
     page.heading("Folds")
-    page.text(
-        "A fold is the scans that its networks have not seen; no network has seen the test scans."
-    )
+    page.text("A fold is the scans its networks have not seen; no network has seen the test set.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
     page.heading("Subsets")
     page.table(list(_subset_rows(sheet)), numbers=["subset", "found", "used", "nodules"])
