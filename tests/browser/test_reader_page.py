@@ -47,7 +47,7 @@ def test_a_second_reader_sees_no_mark_before_the_first_read_is_finished(path, vi
     assert shown_marks(shown) == 0 and app(shown, "scene.rings.length") == 0
     assert not shown.is_visible("#list") and reading(shown)["decisions"] == []
     press(shown, "e", "f")
-    assert "cannot be taken back" in shown.inner_text("#finish-text")
+    assert "cannot be undone" in shown.inner_text("#finish-text")
     press(shown, "Enter")  # Not yet
     assert not app(shown, "revealed")
     press(shown, "f", "Tab", "Enter")
@@ -78,10 +78,10 @@ def test_the_threshold_lists_findings_and_says_what_to_expect(path, visit):
     shown.fill("#threshold", "0.7")
     settle(shown)
     assert shown.locator("#list li").count() == 1
-    assert "About 0.10 false alarms a scan" in shown.inner_text("#alarms")
+    assert "Expect about 0.10 false positives per scan" in shown.inner_text("#alarms")
     shown.fill("#threshold", "0.01")
     settle(shown)
-    assert "No false alarms can be told so far down" in shown.inner_text("#alarms")
+    assert "The number of false positives is not known this far down" in shown.inner_text("#alarms")
 
 
 # By keys

@@ -55,8 +55,8 @@ def phantom_case() -> Shown:
         model=MODEL,
         outlines=outlines,
         froc=("a curve made up for this picture", curve),
-        malignancy="Malignancy: the probability that readers would call this nodule malignant. It "
-        "is their opinion that was learned, no diagnosis and no histology.",
+        malignancy="Malignancy: the probability that readers would call this nodule malignant. "
+        "The network learned their opinion, not a diagnosis or histology.",
     )
 
 

@@ -61,5 +61,5 @@ def test_a_server_that_is_gone_is_told_and_the_browser_keeps_all(place, visit):
     press(page, "a")
     page.evaluate("reader.app.store.waiting")
     settle(page)
-    assert "The browser has it" in page.inner_text("#problem")
+    assert "The browser still has it" in page.inner_text("#problem")
     assert page.evaluate("localStorage.length") == 1

@@ -14,7 +14,7 @@ from reliability.catalogue_lists import EXCLUDED, NODULES, SCANS, edit, rewrite
 UNPACK = "Unpack it, and give the CSV file that it holds."
 SAVE_AS_CSV = "Save the table as CSV, and give that file."
 PLAIN_NUMBERS = "Write plain numbers with a decimal point, such as -1234.5."
-TABLE = "Write a table with one row a line, its first line naming the columns."
+TABLE = "Write a table with one row per line, the first line naming the columns."
 
 
 def recoded(encoding: str) -> Callable[[bytes], bytes]:

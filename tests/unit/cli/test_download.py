@@ -32,7 +32,7 @@ def test_what_is_no_server_is_told_before_anything_is_asked(tmp_path, capsys, se
     for what in ("lidc-sample", "luna16"):
         with pytest.raises(SystemExit) as stop:
             cli.main(["download", what, str(tmp_path / "out"), "--server", server])
-        assert stop.value.code == 2 and "is no address such as https" in capsys.readouterr().err
+        assert stop.value.code == 2 and "is not an address such as https" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -132,7 +132,7 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(luna16, arguments, tol
 def test_a_day_that_is_none_is_refused(luna16, capfd):
     with pytest.raises(SystemExit):
         luna16("2.25.1", "2.25.2", "--dates", "1.1.2021", "2021-07-01")
-    assert "'1.1.2021' is no day" in capfd.readouterr().err
+    assert "'1.1.2021' is not a date" in capfd.readouterr().err
 
 
 def test_dicom_tells_days_kernels_and_patients(luna16, folder):

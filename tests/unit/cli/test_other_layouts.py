@@ -34,4 +34,4 @@ def test_every_defect_is_named_and_the_status_tells(tmp_path, capsys):
 def test_labels_are_numbers(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main.main(["check", str(tmp_path), "--lesions", "two"])
-    assert "'two' is no list such as 1,2" in capsys.readouterr().err
+    assert "'two' is not a list such as 1,2" in capsys.readouterr().err

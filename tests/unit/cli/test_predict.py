@@ -59,7 +59,7 @@ def test_started_again_it_does_nothing_and_says_so(luna16, scan):
     dicom_writing.write_series(Path("dcm"), *scan, UID)
     luna16("dcm")
     status, out, _ = luna16("dcm")
-    assert status == 0 and "(there)" in out
+    assert status == 0 and "(already there)" in out
 
 
 def test_quiet_says_nothing_but_failures_and_json_says_all(luna16, scan):

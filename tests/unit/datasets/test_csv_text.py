@@ -95,7 +95,7 @@ def test_a_dialect_is_read_as_it_is_meant(read, dialect):
 
 
 NAMED = {
-    "JSON": ('[{"seriesuid": "1.2.3"}]', "is JSON, no CSV. Write a table with one row a line"),
+    "JSON": ('[{"seriesuid": "1.2.3"}]', "is JSON, no CSV. Write a table with one row per line"),
     "JSON, line by line": (' {"seriesuid": "1.2.3"}\n', "is JSON, no CSV"),
     "a web page": ("<!DOCTYPE html>\n<html>", "is a web page, no CSV: a login or an error"),
     "XML": ('<?xml version="1.0"?>', "is XML, no CSV"),

@@ -229,7 +229,7 @@ def test_the_command(server, tmp_path, capsys):
     ]
     assert cli.main(words) == 0
     out = capsys.readouterr().out
-    assert out.count("checked and in its place") == 5 and files_of(tmp_path) == WHOLE
+    assert out.count("checked and in place") == 5 and files_of(tmp_path) == WHOLE
     assert cli.main([*words, "--quiet"]) == 0 and capsys.readouterr() == ("", "")
     with pytest.raises(SystemExit):
         cli.main(["download", "luna16", str(tmp_path), "--subsets", "10"])

@@ -207,12 +207,12 @@ def said(raw: float, calibrated: float, n_scans: int = 10, error: float = 0.02) 
 @pytest.mark.parametrize(
     ("raw", "calibrated", "words"),
     [
-        (0.1, 0.1, ["agree", "U-Net + ResNet50 is surer"]),
-        (-0.1, -0.1, ["agree", "Mask R-CNN is surer"]),
-        (0.1, -0.1, ["disagree", "comparison: Mask R-CNN is surer"]),
-        (0.1, 0.0, ["disagree", "comparison: neither is shown"]),
-        (0.0, 0.1, ["disagree", "comparison: U-Net + ResNet50 is surer"]),
-        (0.0, 0.0, ["agree", "comparison: neither is shown"]),
+        (0.1, 0.1, ["agree", "U-Net + ResNet50 is more confident"]),
+        (-0.1, -0.1, ["agree", "Mask R-CNN is more confident"]),
+        (0.1, -0.1, ["disagree", "valid one: Mask R-CNN is more confident"]),
+        (0.1, 0.0, ["disagree", "valid one: neither is shown"]),
+        (0.0, 0.1, ["disagree", "valid one: U-Net + ResNet50 is more confident"]),
+        (0.0, 0.0, ["agree", "valid one: neither is shown"]),
     ],
 )
 def test_the_statement_says_which_conclusion_holds(raw, calibrated, words):
@@ -228,12 +228,12 @@ def test_confidences_that_are_still_not_calibrated_allow_no_conclusion():
 
 def test_few_scans_allow_no_conclusion():
     text = said(0.1, 0.1, n_scans=4)
-    assert "no conclusion holds" in text and "surer of its answers" not in text
+    assert "nothing can be concluded" in text and "more confident in its answers" not in text
 
 
 def test_a_smaller_brier_score_is_the_better_one():
     text = said(0.1, 0.1)
-    assert text.count("U-Net + ResNet50 tells slices with a nodule better") == 2
+    assert text.count("U-Net + ResNet50 identifies slices with a nodule better") == 2
 
 
 def test_tables_name_both_systems_and_the_difference():

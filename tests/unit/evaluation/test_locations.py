@@ -84,12 +84,12 @@ def test_what_the_list_can_reach_by_hand(small):
 def test_the_paragraph_says_what_no_classifier_can_find(small):
     locations, said, truth = small
     text = scored(locations, said, truth).summary["statement"]
-    assert "6 locations in 3 scans and hits 2 of 3 reference nodules: the other 1 no" in text
+    assert "6 locations in 3 scans and hits 2 of 3 reference nodules: no classifier of this" in text
     assert "Of its 3 locations labelled as a nodule, 1 lie outside every nodule" in text
-    assert "Probability 0" not in text and "limit of 100" not in text
+    assert "probability 0" not in text and "limit of 100" not in text
     lost = said.assign(reason=np.where(said["location"] == 3, OUTSIDE_SCAN, ""))
     text = scored(locations, lost, truth).summary["statement"]
-    assert "Probability 0 without a look by the ResNet50: 1 outside the scan." in text
+    assert "Given probability 0, not judged by the ResNet50: 1 outside the scan." in text
 
 
 def test_a_statement_needs_no_set_that_the_run_lacks():

@@ -48,8 +48,8 @@ def test_what_is_computed_is_declared() -> None:
 
 def test_a_definition_says_on_which_marks_and_against_what() -> None:
     recall = metrics.definition(MEASURES["recall"], "unet", "best_8_per_scan")
-    assert recall.endswith("official rule hits; of each scan only its 8 highest candidates")
+    assert recall.endswith("official rule; only the 8 highest-scoring candidates of each scan")
     at_rate = metrics.definition(MEASURES["sensitivity"], "unet", "0.125")
-    assert at_rate == "official sensitivity at 1/8 false positives a scan"
+    assert at_rate == "official sensitivity at 1/8 false positives per scan"
     touched = metrics.definition(MEASURES["dice"], "reader", group="detected only")
     assert "each reader against the other readers' consensus, only nodules" in touched

@@ -89,7 +89,7 @@ def test_the_manifest_carries_the_froc_of_the_run_and_the_card_what_the_threshol
     told = manifest["froc"]
     assert (told["system"], told["set"]) == ("unet_resnet", "out_of_fold")
     assert told["threshold"] == [0.7, 0.2] and told["false_alarms_per_scan"] == [0.5, 2.0]
-    assert "0.50 false alarms a scan, sensitivity 0.600: scans that each fold leaves out" in (
+    assert "0.50 false positives per scan, sensitivity 0.600: scans that each fold leaves out" in (
         model_card.card(manifest, "small.luna16")
     )
     points = export_froc.points_of(told)

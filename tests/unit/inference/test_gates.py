@@ -97,4 +97,4 @@ def test_the_picture_has_a_panel_for_each_gate_with_its_numbers(stack, nodules, 
     assert np.ptp(bar.get_xdata()) * gates.SIDE_MM / gates.PX == pytest.approx(10)
     assert "test (3 nodules shown)" in figure.get_suptitle()
     plotting.save(figure, [tmp_path / "gates.png"])
-    assert "No nodule" in draw([], "fold_0").texts[-1].get_text()
+    assert "No outlined nodules" in draw([], "fold_0").texts[-1].get_text()

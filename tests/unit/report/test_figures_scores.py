@@ -33,7 +33,7 @@ def test_given_locations_have_a_line_at_what_they_reach() -> None:
         ).axes
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
         assert labels[0] == "ResNet50 on given locations\nCPM 0.650 (0.550 to 0.750)"
-        assert labels[1] == f"hit by the given locations at all: {ceilings[name]:.3f}"
+        assert labels[1] == f"hit by any given location: {ceilings[name]:.3f}"
         (line,) = [line for line in panel.lines if line.get_linestyle() == ":"]
         assert set(line.get_ydata()) == {ceilings[name]}
     nothing = {"test": None, "out_of_fold": 0.75}  # no nodule among the scans of the test

@@ -27,7 +27,7 @@ def test_the_thick_line_is_the_mean_of_the_thin_ones() -> None:
 def test_training_and_left_out_loss_share_a_panel() -> None:
     figure = training.training(results.history())
     assert len(figure.axes[0].lines) == 2 * (3 + 1)  # of both: three folds and their mean
-    assert said(figure)[:2] == ["training samples", "left-out scans (in colour)"]
+    assert said(figure)[:2] == ["training samples", "held-out scans (in colour)"]
     assert not any(panel.get_legend() for panel in figure.axes)  # which could hide a line
 
 

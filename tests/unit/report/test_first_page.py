@@ -59,7 +59,7 @@ def test_every_number_equals_its_table(page: Path) -> None:
 
 def test_the_verdict_is_two_sentences_of_the_same_numbers(page: Path) -> None:
     said, concluded = first.verdict(first_page.run(page.parent))
-    assert "finds 65.5\N{NO-BREAK SPACE}% of the nodules at one false alarm a scan" in said
+    assert "finds 65.5\N{NO-BREAK SPACE}% of the nodules at one false positive per scan" in said
     assert "(CPM 0.613, 95 % CI 0.550 to 0.750)" in said
     assert concluded.startswith("This run shows neither that the second stage (ResNet50) helps")
     assert said.endswith(".") and concluded.endswith(".")
@@ -70,7 +70,7 @@ def test_outlines_and_pictures_are_of_the_system_that_the_verdict_is_on(page: Pa
     systems = run.detection["systems"] | dict.fromkeys(
         ("unet3d", "unet3d_reduction"), run.detection["systems"]["unet"]
     )
-    pictured = run.files.pages | {"gallery/hits_3d.png": "Gallery: hits of the detector in 3-D"}
+    pictured = run.files.pages | {"gallery/hits_3d.png": "Gallery: hits of the 3-D detector"}
     dice = run.metrics[run.metrics["measure"] == "dice"].assign(system="reduction", value=0.6543)
     deep = replace(
         run,

@@ -27,7 +27,7 @@ def test_sections_stand_in_order_and_hold_their_numbers() -> None:
     html = page(tables.frame("metrics", rows), FOUND, results.trends()).html()
     numbers = (
         "CPM: mean of the seven",
-        "Sensitivity by voxels",
+        "Voxel sensitivity",
         "AUC [1]",
         "ECE, as the system gives it",
         "ResNet50's loss (nat)",
@@ -62,7 +62,7 @@ def test_given_locations_have_a_section_of_their_own_that_says_what_not_to_compa
     assert "must not be compared with the CPM" in own
     assert "The list hits &lt;all but one&gt;." in own
     assert "ResNet50 on given locations: sensitivity" in own
-    assert "Sensitivity at 1/8 FP a scan" in own and "what locations_reached is" in own
+    assert "Sensitivity at 1/8 FP per scan" in own and "what locations_reached is" in own
     assert "given locations" not in html[: html.index(own)], "apart from the detecting systems"
     assert "false-positive-reduction" not in page(tables.frame("metrics", rows), FOUND, None).html()
 
@@ -121,7 +121,7 @@ def test_a_skipped_scan_is_listed_with_its_reason() -> None:
     lungs = tables.frame("lungs", [lung_row("2.25.1")])
     others = (tables.frame("folds", [fold]), lungs, tables.frame("lung_agreement"))
     html = run.scans(sheet, defects, *others).html()
-    assert "1 of 2 scans found are used, with 0 reference nodules; 1 of them have none" in html
+    assert "1 of 2 scans found are used, with 0 reference nodules; 1 of the scans have none" in html
     assert html.count("data file is short") == 2
     assert "download it again" in html
 
@@ -139,7 +139,7 @@ def test_lungs_found_at_the_second_try_or_not_at_all_are_listed_with_the_reason(
     html = run.scans(*empty, tables.frame("lungs", rows), tables.frame("lung_agreement")).html()
     assert "agree" not in html
     assert "method found lungs in 1 of 3 scans (4.2 to 4.2 litres, median 4.2)." in html
-    assert "In 1 they were found by their density" in html and "In 1 no lungs were found" in html
+    assert "In 1 they were found by density" in html and "In 1 no lungs were found" in html
     assert html.count("<td>2.25.1</td>") == 0
     assert "0.20 litres are gas." in html and "<td>no method</td>" in html
 
@@ -148,7 +148,7 @@ def test_a_doubtful_given_mask_is_told_apart_from_lungs_found_anew() -> None:
     rows = [lung_row("2.25.1", "given"), lung_row("2.25.2", "given", "It holds no air.")]
     empty = (tables.frame(name, []) for name in ("scans", "defects", "folds"))
     html = run.scans(*empty, tables.frame("lungs", rows), tables.frame("lung_agreement")).html()
-    assert "In 1 the given mask is used as it is, although something speaks against it." in html
+    assert "In 1 the given mask is used as it is, although it looks implausible." in html
     assert "by their density" not in html and "It holds no air." in html
 
 

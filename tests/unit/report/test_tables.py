@@ -48,8 +48,8 @@ def test_sensitivities_have_their_rate_in_words() -> None:
     rows = [number("sensitivity", "unet", point=rate) for rate in ("0.125", "8")]
     (table,) = detection(frame(*rows, number("cpm", "unet")))
     assert [row[""] for row in table.rows] == [
-        "Sensitivity at 1/8 FP a scan",
-        "Sensitivity at 8 FP a scan",
+        "Sensitivity at 1/8 FP per scan",
+        "Sensitivity at 8 FP per scan",
         "CPM: mean of the seven",
     ]
     assert table.rows[0][f"{TEST}\nn = 7 nodules"] == "0.500 (0.400 to 0.600)"
@@ -66,13 +66,13 @@ def test_operating_points_are_rows_and_their_rates_columns() -> None:
     assert list(row) == [
         "",
         "Nodules found [1]\nn = 7 nodules",
-        "Candidates a scan [2]\nn = 3 scans",
+        "Candidates per scan [2]\nn = 3 scans",
     ]
     assert row[""] == "U-Net alone, the 8 highest-scoring of each scan [3]"
     assert table.notes == [
         MEASURES["recall"].definition,
         MEASURES["candidates_per_scan"].definition,
-        "of each scan only its 8 highest candidates",
+        "only the 8 highest-scoring candidates of each scan",
     ]
     assert table.rows[0]["Nodules found [1]\nn = 7 nodules"] == "0.50 (0.40 to 0.60)"
 
@@ -138,8 +138,8 @@ def test_correlations_over_nodules_and_over_candidates_are_two_tables() -> None:
     ]
     nodules, candidates = proxy(frame(*rows))
     assert nodules.rows[0][""] == "Spearman: ResNet50's confidence and Dice [1]"
-    assert candidates.caption == "What confidence tells of candidates"
-    assert candidates.rows[0][""].startswith("AUC: ResNet50's certainty and being right")
+    assert candidates.caption == "What confidence says about candidates"
+    assert candidates.rows[0][""].startswith("AUC: ResNet50's certainty and correctness")
 
 
 def test_slopes_are_told_by_a_thousand_slices() -> None:

@@ -18,12 +18,12 @@ SAMPLE = """\
 Fetch ten public chest CTs of LUNA16 (LIDC-IDRI, CC BY 3.0) from The Cancer Imaging Archive, without
 an account: some 0.7 GB to download, 1.4 GB on disk. Each is checked (the MD5 of every slice, all
 slices, what `luna16 check` looks at) and written in LUNA16's layout, one scan in each of the ten
-subsets. The lists of nodules are made of the readers' outlines by LUNA16's own rule: nodules that
+subsets. The lists of nodules are made from the readers' outlines by LUNA16's own rule: nodules that
 three of four readers outlined, 3 mm or larger.
 
   DIR/subset<k>/<series UID>.mhd, .raw      the scans
   DIR/annotations.csv, annotations_excluded.csv, seriesuids.csv
-  DIR/dicom/<series UID>.zip                the DICOM files as they came; may be deleted
+  DIR/dicom/<series UID>.zip                the DICOM files as downloaded; may be deleted
 """
 SAMPLE_EXAMPLES = """\
 examples:
@@ -33,7 +33,7 @@ examples:
 LUNA16 = """\
 Fetch LUNA16's own files (CC BY 4.0) from Zenodo and unpack them: the lists of nodules, excluded
 findings and candidates, and the subsets' scans, 6 to 7 GB to download for each subset and 12 GB on
-disk. Size and MD5 of each file are those that Zenodo's record names.
+disk. Size and MD5 of each file are checked against Zenodo's record.
 """
 LUNA16_EXAMPLES = """\
 examples:
@@ -42,12 +42,11 @@ examples:
   luna16 download luna16 /data/LUNA16 --lungs && luna16 check /data/LUNA16
 """
 BOTH = """\
-One connection at a time, with pauses where the server asks for them. Started again, it goes on
-where it was stopped: what is there and whole is not fetched again. A proxy is taken from
-https_proxy.
+One connection at a time, with pauses where the server asks for them. When started again, it goes on
+where it stopped: complete files are not fetched again. A proxy is taken from https_proxy.
 
-Exit status: 0 all is there, 1 some is not (the messages say why), 2 the server cannot be reached,
-DIR cannot be written, or the command line is wrong, 130 interrupted.
+Exit status: 0 all is there, 1 something is missing (the messages say why), 2 the server cannot be
+reached, DIR cannot be written, or the command line is wrong, 130 interrupted.
 """
 BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {rate_fmt} {remaining}"
 NO_TOTAL = "{desc} {n_fmt} {rate_fmt}"
@@ -88,7 +87,7 @@ def _kind(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder to fetch into")
-    parser.add_argument("--quiet", action="store_true", help="tell nothing but what failed")
+    parser.add_argument("--quiet", action="store_true", help="report only failures")
     help_text = "another server with the same interface"
     parser.add_argument("--server", type=_server, metavar="URL", help=help_text)
     return parser
@@ -98,7 +97,8 @@ def _server(text: str) -> str:
     """Address of a server without its last slash, for argparse."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise argparse.ArgumentTypeError(f"'{text[:60]}' is no address such as https://server/path")
+        told = f"'{text[:60]}' is not an address such as https://server/path"
+        raise argparse.ArgumentTypeError(told)
     return text.rstrip("/")
 
 
@@ -142,7 +142,7 @@ def run_luna16(arguments: argparse.Namespace) -> int:
 
     def ended(name: str, reason: str, new: bool) -> None:
         job.tell("", 0, 0)
-        text = reason or f"{name}: {'checked and in its place' if new else 'was there'}"
+        text = reason or f"{name}: {'checked and in place' if new else 'already there'}"
         _tell(text, not reason, arguments.quiet)
 
     wanted = luna16_download.sources(sorted(set(arguments.subsets)), arguments.lungs)

@@ -18,15 +18,15 @@ PACKAGES = ("cv2", "fill_voids", "pydicom", "SimpleITK", "scipy", "matplotlib")
 FOLLOW_UP = """\
 Compare chest CTs of one patient: which nodule is which, and has it grown?
 
-SCAN is a DICOM folder or zip, or a .mhd, .mha, .nii, .nii.gz or .nrrd; two or more, of which each
-is compared with the one before it. Days are DICOM's, or --dates; scans are put in their order.
+SCAN is a DICOM folder or zip, or a .mhd, .mha, .nii, .nii.gz or .nrrd; two or more, each
+compared with the one before it. Dates are from DICOM or --dates; scans are sorted by them.
 Findings come from a model (--model, as `luna16 predict` finds them) or from lists (--findings):
 LUNA16's CSV, findings.csv of `luna16 predict`, or decisions that a reader saved in the viewer.
 
 Scans are registered inside the lungs. Two patients, mirrored scans and lungs that do not match
-are refused. A finding that one scan's list lacks is looked for there, so that "new" means new.
+are refused. A finding missing from one scan's list is searched for there, so "new" means new.
 
-  pairs.csv, pairs.parquet   a row a nodule of either time: state, places, sizes, growth
+  pairs.csv, pairs.parquet   one row per nodule of either time: state, places, sizes, growth
   follow_up.json             the same with the registration, and links for the viewer
   follow_up.html             both times side by side; opens offline
   trajectories.svg, .png     volumes over time with intervals
@@ -58,15 +58,15 @@ def add_follow_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     add("prior", type=Path, metavar="PRIOR", help="the earlier scan")
     add("current", nargs="+", type=Path, metavar="CURRENT", help="later scans")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", type=Path, metavar="FILE", help="model to ask (.luna16)")
+    source.add_argument("--model", type=Path, metavar="FILE", help="model to use (.luna16)")
     source.add_argument(
         "--findings", nargs="+", type=Path, metavar="LIST", help="CSV or JSON of findings"
     )
     add("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
-    add("--dates", nargs="+", type=_day, default=[], metavar="DAY", help="YYYY-MM-DD, one a scan")
-    add("--same-patient", action="store_true", help="though the headers name two")
+    add("--dates", nargs="+", type=_day, default=[], metavar="DAY", help="YYYY-MM-DD, one per scan")
+    add("--same-patient", action="store_true", help="even if the headers name two")
     add("--device", default="auto", metavar="D", help="of the model: auto (default), cpu, cuda")
-    add("--quiet", action="store_true", help="no line a step")
+    add("--quiet", action="store_true", help="no line per step")
     parser.set_defaults(run=run_follow_up)
 
 
@@ -78,7 +78,7 @@ def run_follow_up(arguments: argparse.Namespace) -> int:
     scans = (arguments.prior, *arguments.current)
     if arguments.dates and len(arguments.dates) != len(scans):
         raise UserError(
-            f"--dates: {len(arguments.dates)} days for {len(scans)} scans. Give one a scan."
+            f"--dates: {len(arguments.dates)} days for {len(scans)} scans. Give one per scan."
         )
     from nodules.report import following_up
 
@@ -142,7 +142,8 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text[:20]}' is no day such as 2024-05-31") from None
+        told = f"'{text[:20]}' is not a date such as 2024-05-31"
+        raise argparse.ArgumentTypeError(told) from None
 
 
 def _tell(text: str, quiet: bool) -> None:

@@ -27,27 +27,26 @@ SCORE = """\
 Score nodule detections by the official LUNA16 rules: FROC sensitivities, CPM, 95 % bands.
 
 Give one submission for its score, several for a comparison with paired bootstrap intervals. Where
-several files are one system's, such as its ten folds, --together scores them as one submission.
+several files belong to one system, such as its ten folds, --together scores them as one submission.
 All files are CSV as LUNA16 publishes them; coordinates are world mm (LPS).
 
-  SUBMISSION.csv   seriesuid,coordX,coordY,coordZ,probability   one row a mark
+  SUBMISSION.csv   seriesuid,coordX,coordY,coordZ,probability   one row per mark
   annotations.csv  seriesuid,coordX,coordY,coordZ,diameter_mm   reference nodules
   annotations_excluded.csv, the same columns                    marks on these don't count
-  seriesuids.csv   one series UID a line                        the scans to score
+  seriesuids.csv   one series UID per line                      the scans to score
 
-Any subset of the scans can be scored: list it in --scans. Every listed scan counts, also without
-nodules or marks. Marks of unlisted scans are an error, or left out by --ignore-unlisted; findings
-of unlisted scans are ignored. Ids must be spelt alike in all files: where one has 042 and another
-42 or 42.mhd, the message says how to mend it. --scans may have the header seriesuid, and then
-further columns, which are ignored.
+Any subset of the scans can be scored: list it in --scans. Every listed scan counts, even without
+nodules or marks. Marks of unlisted scans are an error, or left out with --ignore-unlisted; findings
+of unlisted scans are ignored. IDs must be spelled the same in all files: where one has 042 and
+another 42 or 42.mhd, the message says how to fix it. --scans may have the header seriesuid, and
+then further columns, which are ignored.
 
-CSV may be compressed (.csv.gz) or UTF-16, its columns separated by semicolons, tabs or bars (then
-decimal commas are read, too); it may hold a line sep=; comment lines (#), and a header that stands
-again where files were joined. A file may be a pipe: it is read once, and waited for until its
-writer ends.
+CSV may be compressed (.csv.gz) or UTF-16, its columns separated by semicolons, tabs or bars
+(decimal commas are then read, too); it may hold a sep= line, comment lines (#), and repeated
+headers where files were joined. A file may be a pipe: it is read once, until its writer ends.
 
-Nothing is corrected silently. Where hardly any mark hits, the usual mistakes of coordinates (RAS,
-axes negated or in another order, cm, m) are tried, and a note says what the likely one would hit.
+Nothing is corrected silently. Where hardly any mark hits, the usual coordinate mistakes (RAS, axes
+negated or in another order, cm, m) are tried, and a note says what the likely one would hit.
 """
 SCORE_EXAMPLES = """\
 examples:
@@ -145,10 +144,10 @@ def run_score(arguments: argparse.Namespace) -> None:
 CHECK = """\
 Check a folder of LUNA16 scans (subset0 .. subset9 and the CSV lists) before hours of work.
 
-Reads every header, every voxel and every list, and prints one message a defect: the file, what is
-wrong, what to do. Voxels must be Hounsfield units and show lungs, label volumes beside the scans
-must fit the annotated nodules, and patients.csv says whose the scans are. Any part of the ten
-subsets will do.
+Reads every header, every voxel and every list, and prints one message per defect: the file, what
+is wrong, what to do. Voxels must be Hounsfield units and show lungs, label volumes beside the scans
+must match the annotated nodules, and patients.csv says which patient each scan is of. Any part
+of the ten subsets will do.
 Exit status: 0 usable, 1 a scan or a list cannot be used, 2 there is nothing to check.
 """
 
@@ -166,7 +165,7 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--threads", type=_count, default=4, metavar="N", help="scans read at once (default 4)"
     )
     parser.add_argument(
-        "--lungs", type=Path, metavar="DIR", help="also check lung masks, one of each scan"
+        "--lungs", type=Path, metavar="DIR", help="also check lung masks, one per scan"
     )
     other_layouts.add_options(parser)
     parser.set_defaults(run=run_check)
@@ -192,7 +191,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     )
     text = "\n".join([*check.messages(checked), check.describe(checked)])
     if lungs is None:
-        text += "note: lungs were not looked for, which takes the extra 'workflow'.\n"
+        text += "note: lungs were not looked for: this needs the extra 'workflow'.\n"
     say(text)
     return int(checked.defects["fatal"].any())
 
@@ -208,23 +207,23 @@ def _whole_installation() -> "tuple[dict[str, str], Further] | tuple[None, None]
 
 
 CONVERT = """\
-Write chest CTs of any form in LUNA16's layout: DIR/subset0/<series UID>.mhd and .raw.
+Write chest CTs of any format in LUNA16's layout: DIR/subset0/<series UID>.mhd and .raw.
 
-SCAN is a DICOM folder (nested, files of any name), a zip of one, a DICOM file with many frames, or
+SCAN is a DICOM folder (nested, files of any name), a zip of one, a multi-frame DICOM file, or
 a .mhd, .mha, .nii, .nii.gz or .nrrd. A folder may hold many scans: each DICOM study and each such
-file is one. HU and world coordinates (mm, LPS) are the same whatever the form.
+file is one. HU and world coordinates (mm, LPS) are the same whatever the format.
 
-Of a study's series one is taken: axial, of the whole length, with the thinnest steps, most slices,
-a kernel for lungs, in this order. --list shows all series with the reasons, --series takes
-another. Series are never stacked. Missing slices, unequal slices at one place and damaged files
-are refused, a sentence each. A tilted gantry and uneven steps are resampled onto a straight, even
-grid, equal duplicates left out; the notes say so.
+One series of each study is taken: axial, of full length, with the thinnest steps, most slices, a
+lung kernel, in this order. --list shows all series with the reasons, --series takes another. Series
+are never stacked. Missing slices, differing slices at one position and damaged files are refused,
+each with a message. Tilted gantries and uneven steps are resampled onto a straight, even grid, and
+identical duplicates are left out; the notes say so.
 
-  DIR/converted.csv   a row a scan: source, status, UID, size, spacing, range of HU, notes
-  DIR/series.csv      a row a series: what it is, and why it was chosen or not
+  DIR/converted.csv   one row per scan: source, status, UID, size, spacing, range of HU, notes
+  DIR/series.csv      one row per series: what it is, and why it was chosen or not
 
-A scan without a series UID gets one made of its voxels. A defective scan does not stop the others.
-Started again, only what is missing or has changed is done.
+A scan without a series UID gets one made from its voxels. A defective scan does not stop the
+others. When started again, it does only what is missing or has changed.
 """
 CONVERT_EXAMPLES = """\
 examples:
@@ -232,7 +231,7 @@ examples:
   luna16 convert patient7/ --series 1.2.840.113619.2.55.3.4271 --out luna16
   luna16 convert clinic/ more.zip study.nii.gz --out luna16 && luna16 check luna16
 
-`luna16 check` and the workflow also want the nodules: annotations.csv and annotations_excluded.csv
+`luna16 check` and the workflow also need the nodules: annotations.csv and annotations_excluded.csv
 in DIR, with the columns seriesuid,coordX,coordY,coordZ,diameter_mm. --empty-lists writes them
 without rows, which says that the scans hold no nodules.
 Exit status: 0 every scan is there, 1 one or more could not be converted, 2 the command line is
@@ -260,9 +259,9 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         action="append",
         default=[],
         metavar="UID",
-        help="take this series and leave out studies without it; may be given again",
+        help="take this series and leave out studies without it; may be repeated",
     )
-    where = "0 to 9, also of scans that lie in another (default: where they are, new ones in 0)"
+    where = "0 to 9, also for scans now in another (default: where they are, new ones in 0)"
     add("--subset", type=int, choices=range(10), metavar="K", help=where)
     add("--empty-lists", action="store_true", help="say that the scans hold no nodules")
     parser.set_defaults(run=run_convert)

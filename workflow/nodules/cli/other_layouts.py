@@ -12,7 +12,7 @@ from nodules.cli.speaking import say
 HELP = """\
 A folder with dataset.json (the Medical Segmentation Decathlon's layout, or nnU-Net's) or scans.csv
 is checked as a data set of another organ (docs/other-organs.md): images and label volumes, their
-grids, the labels' values, names and numbers. There --lesions and --organ name the labels' values.
+grids, the labels' values, names and numbers. There, --lesions and --organ give the label values.
 """
 
 
@@ -20,9 +20,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options that other layouts have."""
     other = parser.add_argument_group("other layouts")
     add = other.add_argument
-    add("--lesions", type=_values, default=[], metavar="1,2", help="labels that are a lesion")
-    add("--organ", type=_values, default=[], metavar="1", help="labels that are the organ")
-    add("--channel", type=int, default=0, metavar="N", help="of images with several (default 0)")
+    add("--lesions", type=_values, default=[], metavar="1,2", help="label values of lesions")
+    add("--organ", type=_values, default=[], metavar="1", help="label values of the organ")
+    add("--channel", type=int, default=0, metavar="N", help="channel of an image (default 0)")
     add("--units", choices=("hu", "percentiles"), default="hu", help="percentiles for MR")
 
 
@@ -91,4 +91,4 @@ def _values(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is no list such as 1,2") from error
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list such as 1,2") from error

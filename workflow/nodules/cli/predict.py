@@ -29,19 +29,19 @@ PREDICT = """\
 Find lung nodules in chest CTs with a model that a run exported (snakemake export).
 
 SCAN is a DICOM folder (nested, files of any name), a zip of one, or a .mhd, .mha, .nii, .nii.gz or
-.nrrd; a folder may hold many. Which DICOM series is taken, what is set right and what is refused
+.nrrd; a folder may hold many. Which DICOM series is taken, what is corrected and what is refused
 is as for `luna16 convert`; voxels must be Hounsfield units.
 
-Each scan gets a folder DIR/<series UID>, whole or not at all:
+Each scan gets a folder DIR/<series UID>, complete or not at all:
 
-  findings.csv       a row a finding, most confident first; `luna16 score` reads it
+  findings.csv       one row per finding, most confident first; `luna16 score` reads it
   findings.json      the same with the scan's grid, notes and the model's manifest
   findings.nii.gz    label map on the scan's own grid, labels as numbered in the table
   report.html        each finding in three planes; opens offline
-  findings.seg.dcm, findings.sr.dcm   of DICOM: segmentation (where there is a finding) and report
+  findings.seg.dcm, findings.sr.dcm   for DICOM: segmentation (where there is a finding) and report
 
-DIR/predicted.csv has a row a scan. A defective scan does not stop the others; started again, only
-what is missing, or made of changed files or another model, is done.
+DIR/predicted.csv has one row per scan. A defective scan does not stop the others. When started
+again, it does only what is missing, or was made from changed files or by another model.
 
 Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
 """
@@ -60,14 +60,14 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """Add `luna16 predict`."""
     parser = commands.add_parser(
         "predict",
-        help="find nodules in chest CTs by an exported model",
+        help="find nodules in chest CTs with an exported model",
         description=PREDICT,
         epilog=PREDICT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("scans", nargs="+", type=Path, metavar="SCAN", help="folder, zip or file")
-    add("--model", required=True, type=Path, metavar="FILE", help="model to ask (.luna16)")
+    add("--model", required=True, type=Path, metavar="FILE", help="model to use (.luna16)")
     add("--out", required=True, type=Path, metavar="DIR", help="folder for the findings")
     add(
         "--series",
@@ -75,17 +75,17 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         action="append",
         default=[],
         metavar="UID",
-        help="take this series and leave out studies without it; may be given again",
+        help="take this series and leave out studies without it; may be repeated",
     )
     add(
         "--lungs",
         type=Path,
         metavar="DIR",
-        help="folder of lung masks <series UID>.mhd, for a model whose own scans had given ones",
+        help="folder of lung masks <series UID>.mhd, for a model trained with given masks",
     )
     add("--device", default="auto", metavar="D", help="auto (default), cpu, cuda or cuda:1")
-    add("--threads", type=_threads, default=0, metavar="N", help="of the CPU; default: up to 8")
-    add("--quiet", action="store_true", help="no progress and no line a scan; failures are told")
+    add("--threads", type=_threads, default=0, metavar="N", help="CPU threads; default: up to 8")
+    add("--quiet", action="store_true", help="no progress, no line per scan; failures are reported")
     add("--json", action="store_true", help="print the table of scans as JSON at the end")
     parser.set_defaults(run=run_predict)
 
@@ -153,7 +153,7 @@ def _require_wanted(lungs: Path | None, way: str) -> None:
     if lungs is not None and way != GIVEN:
         raise UserError(
             f"--lungs {messages.escaped(str(lungs))}: the model finds lungs itself, by '{way}', as "
-            "in its own scans. Leave --lungs away."
+            "in its own scans. Leave out --lungs."
         )
 
 
@@ -201,7 +201,7 @@ def _tell(row: "Row", new: bool, quiet: bool) -> None:
     elif not quiet and row["status"] == delivery.LEFT_OUT:
         say(f"left out: {messages.escaped(row['notes'])}\n")
     elif not quiet:
-        done = "" if new else " (there)"
+        done = "" if new else " (already there)"
         notes = f" ({row['notes']})" if row["notes"] else ""
         say(f"{row['seriesuid']}: {row['headline']}{done}, from {row['place']}{notes}\n")
     sys.stdout.flush()
@@ -229,5 +229,5 @@ def _threads(text: str) -> int:
     """Number of threads from 1 to what there is, for argparse."""
     most = len(os.sched_getaffinity(0))
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text[:20]}' is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"'{text[:20]}' is not a number of 1 or more")
     return min(int(text), most)

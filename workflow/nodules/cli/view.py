@@ -23,12 +23,12 @@ Look at findings as a second reader: accept, reject and add nodules on a page in
 
 DIR is what `luna16 predict` wrote (a scan's folder, or all of them), or a run's results with
 --part. Each scan becomes one HTML file that needs no network and no server: cropped to the lungs,
-in 256 levels of HU. --serve shows all scans in full HU at an address of this machine alone, with a
+in 256 levels of HU. --serve shows all scans in full HU at an address on this machine only, with a
 work list, and keeps readings in DIR/readings.
 
 The page saves decisions in the browser as they are made, and as files: a reading (JSON), which the
-page goes on with, and a submission (CSV), which `luna16 score` reads. --summary reads such files:
-verdicts and time of each reader, agreement of each two; --submissions writes each reader's marks
+page can load again, and a submission (CSV), which `luna16 score` reads. --summary reads such files:
+verdicts and time of each reader, agreement of each pair; --submissions writes each reader's marks
 on all scans, and those of the first reads alone, for a paired comparison.
 
 Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
@@ -64,12 +64,12 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--prior", type=Path, metavar="DIR", help="findings of an earlier scan, shown beside it")
     add("--prior-scan", type=Path, metavar="SCAN", help="where the earlier scan is")
     add("--follow-up", type=Path, metavar="JSON", help="follow_up.json: which nodule is which")
-    add("--part", default="", metavar="PART", help="of a run's results: fold_0, test")
-    add("--uid", action="append", default=[], metavar="UID", help="this scan of the part alone")
+    add("--part", default="", metavar="PART", help="part of a run's results: fold_0, test")
+    add("--uid", action="append", default=[], metavar="UID", help="only this scan of the part")
     add("--open", action="store_true", help="open the page in the browser")
     add("--serve", action="store_true", help="serve all scans on this machine until Ctrl-C")
-    add("--port", type=int, default=0, metavar="N", help="of the server (default: a free one)")
-    add("--summary", action="store_true", help="DIR are readings: verdicts, time, agreement")
+    add("--port", type=int, default=0, metavar="N", help="port of the server (default: a free one)")
+    add("--summary", action="store_true", help="DIR holds readings: verdicts, time, agreement")
     add("--submissions", type=Path, metavar="OUT", help="with --summary: write submissions here")
     add("--json", type=Path, metavar="OUT.json", help="with --summary: write the numbers here")
     parser.set_defaults(run=run_view)

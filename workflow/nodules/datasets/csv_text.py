@@ -28,7 +28,7 @@ KEY = "seriesuid"  # every list has this column, or no header
 UNPACK = "Unpack it, and give the CSV file that it holds."
 SAVE_AS_CSV = "Save the table as CSV, and give that file."
 EXPORT = "Export it again."
-PLAIN = "Write a table with one row a line, its first line naming the columns."
+PLAIN = "Write a table with one row per line, the first line naming the columns."
 
 # What files begin with that were given in a CSV's place: (bytes, what it is, remedy).
 KINDS = (

@@ -99,7 +99,7 @@ def read_scans(path: PathLike) -> list[str]:
             path,
             sheet.header_line,
             f"'{shown(first, 80)}' is neither a series UID nor a header with 'seriesuid'",
-            "Give one UID of digits and dots a line, or name the column seriesuid.",
+            "Give one UID of digits and dots per line, or name the column seriesuid.",
         )
     if "seriesuid" in sheet.header:
         cells, lines = sheet.column("seriesuid"), sheet.lines
@@ -109,7 +109,7 @@ def read_scans(path: PathLike) -> list[str]:
     first_line: dict[str, int] = {}
     for uid, line in zip((cell.strip() for cell in cells), lines, strict=True):
         if not uid:
-            _fail(path, line, "the series UID is empty", "Give one UID a line.")
+            _fail(path, line, "the series UID is empty", "Give one UID per line.")
         if uid in first_line:
             _fail(
                 path,

@@ -70,7 +70,7 @@ def sentence(name: str, numbers: dict[str, Any]) -> str:
     )
     return (
         f"{name}: {_percent(inside)} of the map lies inside the nodule, which takes"
-        f" {_percent(area)} of the crop: {_side(excess)} its area. With randomised"
+        f" up {_percent(area)} of the crop: {_side(excess)} its area. With randomised"
         f" weights {_percent(chance)} lies inside: the trained network's share is"
         f" {_side(learned)} theirs. The two maps' rank correlation is {_number(alike)}:"
         f" {_change(alike)}."

@@ -64,8 +64,8 @@ class Series:
 
 
 def _detection() -> Iterator[Measure]:
-    cpm = f"mean official sensitivity at {', '.join(RATE_LABELS)} false positives a scan"
-    gap = "difference of CPM, paired over scans"
+    cpm = f"mean official sensitivity at {', '.join(RATE_LABELS)} false positives per scan"
+    gap = "difference in CPM, paired over scans"
     yield Measure("cpm", DETECTION, "scans", "CPM", cpm, difference=gap)
     yield Measure("sensitivity", DETECTION, "scans", "Sensitivity", "official sensitivity")
     for key, unit, words, text in (
@@ -73,15 +73,15 @@ def _detection() -> Iterator[Measure]:
             "recall",
             "nodules",
             "Nodules found",
-            "share of the reference nodules that the official rule hits",
+            "share of the reference nodules hit by the official rule",
         ),
         (
             "false_alarms_per_scan",
             "scans",
-            "False alarms a scan",
-            "false positives of the official rule over all scans",
+            "False positives per scan",
+            "false positives by the official rule, mean over all scans",
         ),
-        ("candidates_per_scan", "scans", "Candidates a scan", "candidates over all scans"),
+        ("candidates_per_scan", "scans", "Candidates per scan", "candidates, mean over all scans"),
     ):
         yield Measure(key, DETECTION, unit, words, text, (key,), form=".2f")
 
@@ -91,11 +91,11 @@ def _segmentation() -> Iterator[Measure]:
     missed = "mean over nodules, 0 for a missed one"
     share = f"share of the reference's voxels that are covered, {missed}"
     distance = "average symmetric surface distance, mean over the nodules touched, mm"
-    gap = "mean difference of Dice over the nodules that both have"
+    gap = "mean difference in Dice over the nodules that both have"
     for key, source, words, text, difference in (
         ("dice", "dice", "Dice", f"3-D Dice {grid}, {missed}", gap),
         ("iou", "iou", "IoU", f"3-D IoU {grid}, {missed}", ""),
-        ("voxel_sensitivity", "sensitivity", "Sensitivity by voxels", share, ""),
+        ("voxel_sensitivity", "sensitivity", "Voxel sensitivity", share, ""),
         ("surface_mm", "surface_mm", "Surface distance (mm)", distance, ""),
     ):
         yield Measure(key, SEGMENTATION, "nodules", words, text, (source,), difference)
@@ -106,8 +106,8 @@ def _presence() -> Iterator[Measure]:
     ranked, called = f"{on}; no threshold", f"{on}; threshold chosen on validation (Youden)"
     before, after = "before temperature scaling", "after temperature scaling"
     given = "as the network gives it"
-    ece = f"expected calibration error over {BINS} equally wide bins"
-    brier = "mean squared difference of confidence and truth"
+    ece = f"expected calibration error over {BINS} equal-width bins"
+    brier = "mean squared difference between confidence and truth"
     for key, words, text in (
         ("auc", "AUC", ranked),
         ("average_precision", "Average precision", ranked),
@@ -133,9 +133,9 @@ def _presence() -> Iterator[Measure]:
 
 def _calibration() -> Iterator[Measure]:
     gap = "mean score of the candidates minus the share of them that are nodules"
-    ece = f"expected calibration error over {BINS} equally wide bins"
+    ece = f"expected calibration error over {BINS} equal-width bins"
     given, after = "as the system gives it", "after temperature scaling"
-    fitted = "what the score's logit is divided by, fitted on other folds (mean over folds)"
+    fitted = "divisor of the score's logit, fitted on other folds (mean over folds)"
     for key, words, text in (
         ("gap", f"Gap, {given}", f"{gap}, {given}"),
         ("gap_scaled", f"Gap, {after}", f"{gap}, {after}"),
@@ -156,7 +156,7 @@ def _proxy() -> Iterator[Measure]:
         ),
         "auc": ("AUC", "area under the ROC curve of"),
     }
-    touched = f"nodule's candidates and the nodule's Dice; nodules that the {UNET} touched"
+    touched = f"nodule's candidates and the nodule's Dice; nodules touched by the {UNET}"
     for pair, unit, own, words, text in (
         (
             "confidence_and_dice",
@@ -176,8 +176,8 @@ def _proxy() -> Iterator[Measure]:
             "certainty_and_right",
             "candidates",
             ("spearman", "pearson", "auc"),
-            f"{RESNET}'s certainty and being right",
-            "a candidate's certainty, max(p, 1 - p), and whether it is called rightly at 0.5",
+            f"{RESNET}'s certainty and correctness",
+            "a candidate's certainty, max(p, 1 - p), and whether it is classified correctly at 0.5",
         ),
     ):
         for kind in own:
@@ -186,7 +186,7 @@ def _proxy() -> Iterator[Measure]:
 
 
 def _slopes() -> Iterator[Measure]:
-    own = "least-squares slope, textbook interval, which takes slices for independent"
+    own = "least-squares slope, textbook interval, which treats slices as independent"
     robust = "the same slope, interval robust to dependence within a scan"
     for key, unit, text in (("slope", "slices", own), ("slope_scans", "scans", robust)):
         yield Measure(key, SLOPES, unit, "Slope", text, form=".2g", scale=1000)
@@ -194,16 +194,16 @@ def _slopes() -> Iterator[Measure]:
 
 def _malignancy() -> Iterator[Measure]:
     area, rated = "area under the ROC curve over", "benign or malignant by the readers' ratings"
-    patients = f"{area} patients, each by its highest labelled nodule"
+    patients = f"{area} patients, each by its highest-scoring labelled nodule"
     within = f"{area} pairs of nodules of one size class, pooled"
-    brier = "Brier score: mean squared difference of probability and label"
+    brier = "Brier score: mean squared difference between probability and label"
     for key, unit, words, text in (
         ("auc", "nodules", "AUC, all nodules", f"{area} the labelled nodules"),
-        ("patient_auc", "patients", "AUC, patients by their highest nodule", patients),
+        ("patient_auc", "patients", "AUC, patients by highest-scoring nodule", patients),
         ("auc_within_size", "nodules", "AUC within size classes, pooled", within),
         ("brier", "nodules", "Brier score (lower is better)", brier),
     ):
-        gap = f"difference, paired, of the {text}; {rated}"
+        gap = f"paired difference of the {text}; {rated}"
         full = f"{text}; {rated}"
         yield Measure(f"malignancy_{key}", MALIGNANCY, unit, words, full, (key,), gap)
 
@@ -220,11 +220,11 @@ def _explanations() -> Iterator[Measure]:
             "Share of the crop's area inside",
             "the mask's share of the crop's area: the chance level",
         ),
-        ("excess", "Difference of the two", "share inside minus area share"),
+        ("excess", "Difference between the two", "share inside minus area share"),
         (
             "share_inside_randomised",
             "Share inside, randomised weights",
-            "share inside, of the map of randomised weights",
+            "share inside for the map of randomised weights",
         ),
         (
             "learned",
@@ -248,10 +248,10 @@ def _explanations() -> Iterator[Measure]:
 
 def _slices() -> Iterator[Measure]:
     mean, error = "mean over the slices of the confidence in", "expected calibration error of p"
-    squares = "mean squared difference of p and presence, over the slices; less is better"
+    squares = "mean squared difference between p and presence, over the slices; lower is better"
     area = "area under the ROC curve of p against presence, over the slices"
     precision = "average precision of p against presence, over the slices"
-    bins = f"over {BINS} equally wide bins; less is better"
+    bins = f"over {BINS} equal-width bins; lower is better"
     for key, words, text in (
         ("certainty", "Mean confidence in the answer", f"{mean} the answer, max(p, 1 - p)"),
         ("confidence", "Mean confidence in a nodule", f"{mean} a nodule, p"),
@@ -264,12 +264,12 @@ def _slices() -> Iterator[Measure]:
 
 
 def _locations() -> Iterator[Measure]:
-    mean = f"mean official sensitivity at {', '.join(RATE_LABELS)} false positives a scan"
+    mean = f"mean official sensitivity at {', '.join(RATE_LABELS)} false positives per scan"
     reached = "share of the reference nodules that a listed location hits by the official rule"
     for key, unit, words, text, source in (
-        ("cpm", "scans", "CPM", f"{mean}, the marks' places being given", ()),
+        ("cpm", "scans", "CPM", f"{mean}, for given locations", ()),
         ("sensitivity", "scans", "Sensitivity", "official sensitivity of given locations", ()),
-        ("reached", "nodules", "Nodules that the list hits", reached, ("reached",)),
+        ("reached", "nodules", "Nodules hit by the list", reached, ("reached",)),
     ):
         yield Measure(f"locations_{key}", LOCATIONS, unit, words, text, source)
 
@@ -293,8 +293,8 @@ MEASURES = {
 RATE_POINTS = {
     f"{rate:g}": Point(
         f"{rate:g}",
-        f"{label} FP a scan",
-        f"at {label} false positive{'' if rate == 1 else 's'} a scan",
+        f"{label} FP per scan",
+        f"at {label} false positive{'' if rate == 1 else 's'} per scan",
     )
     for rate, label in zip(RATES, RATE_LABELS, strict=True)
 }
@@ -303,12 +303,12 @@ MARK_POINTS = {
     BEST: Point(
         BEST,
         f"the {PER_SCAN} highest-scoring of each scan",
-        f"of each scan only its {PER_SCAN} highest candidates",
+        f"only the {PER_SCAN} highest-scoring candidates of each scan",
     ),
     WITHIN: Point(
         WITHIN,
-        f"at most {PER_SCAN} false alarms a scan",
-        f"at the lowest threshold with at most {PER_SCAN} false positives a scan",
+        f"at most {PER_SCAN} false positives per scan",
+        f"at the lowest threshold with at most {PER_SCAN} false positives per scan",
     ),
 }
 POINTS = RATE_POINTS | MARK_POINTS

@@ -13,7 +13,7 @@ WIDTH = 17
 # What the operating points of scores are called.
 POINTS = {
     **{"": "", "best_8_per_scan": ", the 8 highest-scoring of each scan"},
-    "1": ", at 1 false alarm a scan",
+    "1": ", at 1 false positive per scan",
 }
 LEFT_OUT = ("lungs", "slices", "volumes", "output")  # of a network's input: told of all or before
 
@@ -75,7 +75,7 @@ def _at(manifest: Mapping[str, Any]) -> Iterator[str]:
     found = None if points is None or threshold is None else at(points, threshold)
     if found is not None:
         where = SETS.get(manifest["froc"].get("set"), "scans of the run")
-        yield f"{found[0]:.2f} false alarms a scan, sensitivity {found[1]:.3f}: {where}"
+        yield f"{found[0]:.2f} false positives per scan, sensitivity {found[1]:.3f}: {where}"
 
 
 def _shown(value: Any) -> str:

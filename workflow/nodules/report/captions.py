@@ -13,22 +13,22 @@ from nodules.stats.bootstrap import FEWEST
 
 BANDS = "95 % percentile bootstrap, {resamples:,} resamples of whole scans"
 PATIENTS = BANDS.replace("scans", "patients")
-WILSON = "Bars: 95 % intervals of a share (Wilson), which take candidates for independent"
+WILSON = "Bars: 95 % intervals of a share (Wilson), which treat candidates as independent"
 FROC = (
     "Free-response ROC by LUNA16's official rules: share of the reference nodules found against"
-    " false positives a scan (logarithmic axis); marks at the seven rates whose mean is the CPM."
+    " false positives per scan (logarithmic axis); marks at the seven rates that the CPM averages."
     " Shaded and in brackets: "
 )
 EPOCHS = (
-    "Thin lines: each fold's network; thick: the mean over folds. No test; nothing is resampled."
+    "Thin lines: each fold's network; thick: their mean. No statistical test; nothing is resampled."
 )
-OF_SLICES = "Slices scan after scan, each from feet to head; the networks' weights are frozen."
+OF_SLICES = "Slices: scan after scan, each from feet to head; the networks' weights are frozen."
 # What stands in each figure's caption after its title.
 _WORDS = {
     "slice_loss": f"""
     Left: loss of every slice with its least-squares line (the axis is logarithmic, the line is
-    fitted to the losses as they are); ticks name scans by the last digits of their UIDs.
-    Right: the slope and its 95 % interval, robust to dependence within a scan, beside slopes
+    fitted to the losses themselves); ticks name scans by the last digits of their UIDs.
+    Right: the slope and its 95 % interval, robust to dependence within a scan, and the slopes
     after 1,000 shuffles of slices and of whole scans. {OF_SLICES}
     """,
     "mean_confidence": f"""
@@ -39,55 +39,55 @@ _WORDS = {
     {OF_SLICES}
     """,
     "epochs": f"""
-    Confidence and loss, by epoch, on the scans that each fold leaves out. {EPOCHS}
+    Confidence and loss by epoch on each fold's held-out scans. {EPOCHS}
     """,
     "confidence_as_proxy": f"""
-    Left: confidence in a nodule against its Dice. Middle: share of right answers by certainty.
+    Left: confidence in a nodule against its Dice. Middle: share of correct answers by certainty.
     {WILSON}. Right: mean risk of the cases kept, most confident first; shaded: {BANDS}; dotted: the
-    best order.
+    best possible order.
     """,
     "froc": f"""
     {FROC}{BANDS}.
     """,
     "froc_test": f"""
-    {FROC}{BANDS}. A supplement: {SETS[OUT_OF_FOLD].name} has more scans and leads.
+    {FROC}{BANDS}. Supplementary: {SETS[OUT_OF_FOLD].name} has more scans and is the main result.
     """,
     "locations_froc": f"""
-    {FROC}{BANDS}. Places are given (candidates_V2.csv), so this is not detection.
+    {FROC}{BANDS}. Locations are given (candidates_V2.csv), so this is not detection.
     """,
     "presence": f"""
     ROC, precision and recall of candidates, and the confusion matrix at the threshold chosen on
     other scans (Youden). Shaded: {BANDS}. Dotted: chance.
     """,
     "reliability": f"""
-    Share of nodules among candidates of like confidence. {WILSON}; hollow: fewer than {FEWEST}
+    Share of nodules among candidates of similar confidence. {WILSON}; hollow: fewer than {FEWEST}
     candidates, no bar. In brackets: {BANDS}.
     """,
     "calibration_by_size": f"""
     Mean score of candidates minus the share of them that are nodules, by the candidate's own
-    diameter; right: scaled by a temperature of each system, fitted on other folds. Lines:
+    diameter; right: after temperature scaling of each system, fitted on other folds. Lines:
     {BANDS}; hollow: no interval, with fewer than {FEWEST} scans or candidates of a kind.
     """,
     "dice_by_diameter": f"""
-    3-D Dice with the readers' consensus by annotated diameter; a missed nodule counts 0. Dots:
-    nodules, for readers one dot for each reader of a nodule; boxes, from {FEWEST} nodules on:
+    3-D Dice with the readers' consensus by annotated diameter; a missed nodule counts as 0.
+    Dots: nodules, for readers one dot per reader and nodule; boxes, for at least {FEWEST} nodules:
     quartiles and median; whiskers: within 1.5 box lengths.
     """,
     "confidence_by_system": f"""
     Left: running mean of the confidence in the answer. Right: share of slices at or below each
-    confidence, thick with a nodule, thin without. Top: as given; bottom: calibrated on other
+    confidence (thick: with a nodule, thin: without). Top: as given; bottom: calibrated on other
     scans (Platt). Differences: paired, {BANDS}. {OF_SLICES}
     """,
     "system_costs": """
-    One dot a job: wall-clock time of training a fold's network, mean time of judging a scan, and
-    the largest resident memory. No test; nothing is resampled.
+    One dot per job: wall-clock time to train a fold's network, mean time to process a scan, and
+    peak resident memory. No statistical test; nothing is resampled.
     """,
     "malignancy_roc": f"""
-    ROC of benign against malignant by the readers' ratings, each nodule judged by models that
+    ROC of malignant against benign by the readers' ratings, each nodule scored by models that
     have not seen its patient. Shaded and in brackets: {PATIENTS}.
     """,
     "malignancy_differences": f"""
-    Left: AUC, over all nodules, over patients, and within classes of diameter. Right: paired
+    Left: AUC over all nodules, over patients, and within size classes. Right: paired
     differences. Lines: {PATIENTS}; hollow: no interval, with fewer than {FEWEST} cases of a
     kind.
     """,
@@ -96,13 +96,14 @@ _WORDS = {
     brackets: {PATIENTS}.
     """,
     "training": f"""
-    Loss on training samples and on the scans that each fold leaves out, and quality on the
+    Loss on training samples and on each fold's held-out scans, and quality on the
     latter. {EPOCHS}
     """,
     "growth": """
-    Left: volume of each nodule that was measured at two times; right: its change. Lines: 95 %
-    intervals of two measurements of one nodule, fitted to pairs of known truth; nothing is
-    resampled. Triangles: grown or shrunk; circles: within repeatability. Diameters: earlier scan.
+    Left: volume of each nodule measured at two times; right: its change. Lines: 95 %
+    intervals for two measurements of one nodule, fitted to pairs of known change; nothing
+    is resampled. Triangles: grown or shrunk; circles: within repeatability. Diameters: earlier
+    scan.
     """,
 }
 WORDS = {name: " ".join(text.split()) for name, text in _WORDS.items()}

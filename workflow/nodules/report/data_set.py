@@ -33,10 +33,10 @@ def left_out(config: Mapping[str, Any]) -> dict[str, str]:
         return {}
     said = {
         "benign or malignant": "the data set has no readers' ratings",
-        "how far the readers agree": "the data set has one label volume, not single readers",
-        "LUNA16's false-positive-reduction track": "the data set has no list of places to judge",
-        "growth between two times": "scans are laid together in LUNA16's layout alone",
-        "the exported model, tried on a scan": "it is tried on the phantom chest alone",
+        "how far the readers agree": "the data set has one label volume, not one per reader",
+        "LUNA16's false-positive-reduction track": "the data set has no list of locations to judge",
+        "growth between two times": "scans are compared over time in LUNA16's layout only",
+        "the exported model, tried on a scan": "it is tried on the phantom chest only",
     }
     if config["region"]["method"] != "lungs":
         where = REGIONS.get(config["region"]["method"], REGIONS["whole"])

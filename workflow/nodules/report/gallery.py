@@ -270,7 +270,7 @@ def _sizes(row: Mapping[str, Any], measured: list[float], overlap: float | None)
 
 
 def _mm(diameter: float) -> str:
-    return f"{float(diameter):.1f} mm" if diameter >= 0 else "of unknown diameter"
+    return f"{float(diameter):.1f} mm" if diameter >= 0 else "diameter unknown"
 
 
 def _hits(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def test_voxels_masks_and_numbers_are_the_folder_s_own(folder):
     assert (
         "CPM" in shown.model["trained"] and "0.50 (0.40 to 0.60), 9 scans" in shown.model["trained"]
     )
-    assert "no diagnosis" in shown.malignancy
+    assert "not a diagnosis" in shown.malignancy
 
 
 def test_the_froc_descends_without_its_start(folder, tmp_path):

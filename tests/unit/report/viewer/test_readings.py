@@ -110,7 +110,7 @@ def test_other_findings_of_the_same_scan_are_not_compared():
 def test_the_text_says_who_and_how_long():
     text = readings.describe(readings.summary([made(), made(reader="B\n", verdicts="aa")]))
     assert "A: 1 scans (1 finished; second reader)" in text and "B\\n" in text
-    assert "median time a scan 30 s: first read 20 s, with marks 10 s; a mark 4.0 s" in text
+    assert "median time per scan 30 s: first read 20 s, with marks 10 s; per mark 4.0 s" in text
 
 
 def test_file_names_are_plain_and_tell_readers_apart():

@@ -49,10 +49,10 @@ def _surer(row: dict[str, Any], n_scans: int) -> str:
     """Which of the two is surer, in words."""
     first, second = _said(row)
     return {
-        "first": f"{first} is surer of its answers",
-        "second": f"{second} is surer of its answers",
-        "none": "neither is shown to be surer of its answers",
-        "cannot tell": "nothing can be told",
+        "first": f"{first} is more confident in its answers",
+        "second": f"{second} is more confident in its answers",
+        "none": "neither is shown to be more confident",
+        "cannot tell": "no conclusion is possible",
     }[verdict(row, n_scans)]
 
 
@@ -63,33 +63,35 @@ def _which(
     first, second = _said(error)
     if verdict(calibrated, n_scans) == "cannot tell":
         return (
-            f"With fewer than {FEWEST_SCANS} scans, or without an interval, no conclusion holds:"
-            " raw confidences of two networks are on two scales, and calibrated ones are too few."
+            f"With fewer than {FEWEST_SCANS} scans, or without an interval, nothing can be"
+            " concluded: raw confidences of two networks are on different scales, and calibrated"
+            " ones are too few."
         )
     if max(error["one_value"], error["other_value"]) > WELL:
         return (
             "The calibration did not carry over to these scans (expected calibration error"
-            f" {error['one_value']:.2f} for {first}, {error['other_value']:.2f} for {second}; up to"
-            f" {WELL} would do), so the two are still not on one scale: neither comparison holds."
+            f" {error['one_value']:.2f} for {first}, {error['other_value']:.2f} for {second}; at"
+            f" most {WELL} is acceptable), so the two are still not on one scale: neither"
+            " comparison holds."
         )
-    held = f"What holds is the calibrated comparison: {_surer(calibrated, n_scans)}."
+    held = f"The calibrated comparison is the valid one: {_surer(calibrated, n_scans)}."
     if verdict(raw, n_scans) == verdict(calibrated, n_scans):
         return f"Both comparisons agree. {held}"
     return (
         "The two comparisons disagree. Confidences as given are not on one scale, so the raw"
-        f" difference may be one of scale alone. {held}"
+        f" difference may be only one of scale. {held}"
     )
 
 
 def _quality(by_key: dict[Any, dict[str, Any]], n_scans: int) -> Iterator[str]:
-    yield "To be surer is not to be better:"
+    yield "Being more confident is not being better:"
     area = by_key["slice_auc", ""]
     first, second = _said(area)
     better = {
-        "first": f"{first} tells slices with a nodule better",
-        "second": f"{second} tells slices with a nodule better",
+        "first": f"{first} identifies slices with a nodule better",
+        "second": f"{second} identifies slices with a nodule better",
         "none": "no difference is shown",
-        "cannot tell": "nothing can be told",
+        "cannot tell": "no conclusion is possible",
     }
     brier = by_key["slice_brier", "calibrated"]
     mirrored = brier | {"low": -brier["high"], "high": -brier["low"]}  # less is better

@@ -43,7 +43,7 @@ def conclusion(summary: Mapping[str, Any], pair: Pair) -> str:
         "helps": f"In this run {stage} helps detection.",
         "harms": f"In this run {stage} makes detection worse.",
         "none": f"This run shows neither that {stage} helps detection nor that it harms it.",
-        "cannot tell": f"The data are too few to say whether {stage} helps.",
+        "cannot tell": f"There are too few data to say whether {stage} helps.",
     }[verdict(differences[name], found["n_scans"], found["n_nodules"])]
 
 

@@ -30,10 +30,10 @@ def _list(name: str, found: Mapping[str, Any]) -> Iterator[str]:
         f"On {SETS[name].said} the list has {_n(found['n_locations'], 'location')} in"
         f" {_n(found['n_scans'], 'scan')} and hits {found['n_reached']:,} of"
         f" {_n(found['n_nodules'], 'reference nodule')}"
-        + (f": the other {beyond:,} no classifier of it can find." if beyond else ".")
+        + (f": no classifier of this list can find the other {beyond:,}." if beyond else ".")
     )
     if found["n_scans_without_locations"]:
-        yield f"In {_n(found['n_scans_without_locations'], 'scan')} it has none."
+        yield f"It has none in {_n(found['n_scans_without_locations'], 'scan')}."
     yield (
         f"Of its {_n(found['labelled_nodule'], 'location')} labelled as a nodule,"
         f" {found['labelled_nodule_on_none']:,} lie outside every nodule; of the others,"
@@ -44,11 +44,11 @@ def _list(name: str, found: Mapping[str, Any]) -> Iterator[str]:
 def _system(system: names.System, found: Mapping[str, Any]) -> Iterator[str]:
     places = ", ".join(f"{n:,} {reason}" for reason, n in found["not_judged"].items())
     if places:
-        yield f"Probability 0 without a look by {system.said}: {places}."
+        yield f"Given probability 0, not judged by {system.said}: {places}."
     if found["capped"]:
         yield (
-            f"The official limit of 100 marks a scan leaves out {found['capped']:,} of the"
-            f" locations as {system.said} ranks them, and with them"
+            f"The official limit of 100 marks per scan leaves out {found['capped']:,} of the"
+            f" locations as ranked by {system.said}, and with them"
             f" {_n(found['n_nodules_capped'], 'nodule')}."
         )
 

@@ -77,8 +77,8 @@ def _small_test(summary: Mapping[str, Any]) -> Iterator[str]:
     if summary["main_set"] != TEST and test and not enough(test):
         n, malignant = test["n_nodules"], test["n_malignant"]
         yield (
-            f"The test has only {malignant} malignant and {n - malignant} benign nodules, too few"
-            " for a conclusion."
+            f"The test set has only {malignant} malignant and {n - malignant} benign nodules, too"
+            " few for a conclusion."
         )
 
 
@@ -91,17 +91,17 @@ def _verdicts(own: Mapping[str, Any]) -> Iterator[str]:
         subject = first[0].upper() + first[1:]
         gap = _shown(found["auc"], signed=True)
         yield {
-            "better": f"{subject} is better than {second}: the difference of AUC is {gap}.",
-            "worse": f"{subject} is worse than {second}: the difference of AUC is {gap}.",
-            "no better": f"{subject} is no better than {second}: the difference of AUC is {gap},"
-            " an interval that holds 0 and is narrow.",
-            "cannot tell": f"This run does not show {first} to be better than {second}, nor worse:"
-            f" the difference of AUC is {gap}.",
+            "better": f"{subject} is better than {second}: the difference in AUC is {gap}.",
+            "worse": f"{subject} is worse than {second}: the difference in AUC is {gap}.",
+            "no better": f"{subject} is no better than {second}: the difference in AUC is"
+            f" {gap}, a narrow interval that includes 0.",
+            "cannot tell": f"This run does not show {first} to be better or worse than {second}:"
+            f" the difference in AUC is {gap}.",
         }[verdict(own, pair)]
         within = found["auc_within_size"]
         if pair.second == "diameter" and _is_number(within["low"]):
             yield (
-                "Among nodules of one size class, where a diameter can tell little, the difference"
+                "Among nodules of one size class, where diameter says little, the difference"
                 f" is {_shown(within, signed=True)}."
             )
 
@@ -114,11 +114,11 @@ def _shuffled(own: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield "In this run the ratings were shuffled among the nodules: nothing can be learned."
     if held and all(held):
-        yield "As a check of that, every interval of an AUC holds 0.5."
+        yield "As a check, every AUC interval includes 0.5."
     elif held:
         yield (
-            "As a check of that, not every interval of an AUC holds 0.5. One in twenty does not by"
-            " chance, and one shuffle may agree with the diameter: try others"
+            "As a check, not every AUC interval includes 0.5. One in twenty misses it by chance,"
+            " and one shuffle may happen to agree with the diameter: try others"
             " (malignancy.shuffle_labels)."
         )
 

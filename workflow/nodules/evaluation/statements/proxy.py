@@ -63,10 +63,10 @@ def _basis(name: str, reference: int, found: dict[str, Any]) -> Iterator[str]:
 def _dice(found: dict[str, Any]) -> Iterator[str]:
     pair = found["confidence_and_dice"]
     if not is_number(pair["spearman"]["value"]):
-        yield "A correlation of confidence with Dice is undefined on these nodules."
+        yield "The correlation of confidence with Dice is undefined on these nodules."
         return
     yield (
-        f"Between {RESNET}'s confidence and a nodule's Dice, Spearman's correlation is"
+        f"Spearman's correlation of {RESNET}'s confidence with a nodule's Dice is"
         f" {shown(pair['spearman'])}, Pearson's {shown(pair['pearson'])}."
     )
     partial = pair["spearman_given_diameter"]
@@ -90,15 +90,15 @@ def _risk(area: dict[str, Any]) -> Iterator[str]:
 def _right(found: dict[str, Any]) -> Iterator[str]:
     auc = found["certainty_and_right"]["auc"]
     if not found["n_candidates"]:
-        yield "There is no candidate to answer for."
+        yield "There is no candidate to classify."
     elif not is_number(auc["value"]):
         share = f"{100 * found['share_right']:.0f} %"
-        yield f"Of {found['n_candidates']} candidates {share} are called rightly at 0.5."
+        yield f"Of {found['n_candidates']} candidates {share} are classified correctly at 0.5."
     else:
         yield (
-            f"Of {found['n_candidates']} candidates {100 * found['share_right']:.0f} % are called"
-            f" rightly at 0.5, and certainty tells right from wrong answers with AUC {shown(auc)}"
-            " (0.5 is chance)."
+            f"Of {found['n_candidates']} candidates {100 * found['share_right']:.0f} % are"
+            " classified correctly at 0.5, and certainty separates right from wrong answers with an"
+            f" AUC of {shown(auc)} (0.5 is chance)."
         )
 
 
@@ -143,4 +143,4 @@ def _at_equal_size(partial: dict[str, Any]) -> str:
         return ""
     if partial["low"] > 0:
         return " and remains so at equal diameter"
-    return ", but at equal diameter it is not told apart from none: it may be size that both follow"
+    return ", but at equal diameter no correlation is shown: both may simply follow size"

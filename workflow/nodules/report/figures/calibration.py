@@ -35,7 +35,7 @@ def by_size(found: pd.DataFrame) -> Figure:
             _marks(panel, rows(part, measure=f"gap{end}"), off, system, label)
         ticks = ["all", *(lookup.class_name(c).removesuffix(" mm") for c in CLASSES)]
         panel.set_xticks(range(len(GROUPS)), ticks)
-        panel.set(xlim=(-0.5, len(GROUPS) - 0.5), xlabel="Diameter of the candidate (mm)")
+        panel.set(xlim=(-0.5, len(GROUPS) - 0.5), xlabel="Candidate diameter (mm)")
         panel.set_title("After temperature scaling" if end else "As the systems give it")
         plotting.legend_below(panel, title="temperature" if end else None)
     axes[0].set_ylabel("Mean score minus share of nodules")

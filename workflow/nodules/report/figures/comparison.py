@@ -27,7 +27,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
         known = part.dropna(subset=[column])
         if known.empty:
             for panel in (left, right):
-                plotting.empty(panel, "no slice has such a confidence")
+                plotting.empty(panel, "no slice has this confidence")
             continue
         stage = "raw" if column == "confidence" else column
         found = rows(comparison, set=name, measure="slice_certainty", stage=stage)
@@ -37,7 +37,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
         ]
         _running(left, known, column, "".join(["mean over all slices", *gaps]))
         left.set_title(title)
-        left.set_ylabel("Mean confidence in the answer so far")
+        left.set_ylabel("Running mean of confidence in answer")
         _distributions(right, known, column)
         right.set_title(f"Distribution: {title[0].lower()}{title[1:]}")
     axes[2].set_xlabel("Slices, scan after scan, from feet to head")
@@ -99,7 +99,7 @@ def system_costs(costs: pd.DataFrame) -> Figure:
     for panel, part, column, title, unit in (
         (axes[0], training, "seconds", "Training, one fold", "s"),
         (axes[1], inference, "per_scan", "Inference, one scan", "s"),
-        (axes[2], each.assign(gb=each["peak_mb"] / 1000), "gb", "Largest memory of a job", "GB"),
+        (axes[2], each.assign(gb=each["peak_mb"] / 1000), "gb", "Peak memory of a job", "GB"),
     ):
         _dots(panel, part, column, systems)
         panel.set(title=title, xlabel=unit)

@@ -16,7 +16,7 @@ from nodules.report.lookup import rows
 from nodules.stats.bootstrap import FEWEST, RULE
 
 MOST_IN_A_ROW = 4  # masks in a legend
-CEILING = "hit by the given locations at all"
+CEILING = "hit by any given location"
 
 
 @plotting.styled
@@ -96,7 +96,7 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
         panel.set(xlim=(-0.5, len(classes) - 0.5), ylim=(-0.02, 1.02), ylabel="Dice")
         panel.set_title(lookup.sentence(names.SETS[name].name))
         panel.grid(visible=False, axis="x")
-    axes[-1].set_xlabel("Diameter of the nodule")
+    axes[-1].set_xlabel("Nodule diameter")
     legend = [Patch(facecolor=plotting.colour(m), alpha=0.6, label=m.name) for m in shown]
     in_a_row = len(shown) if len(shown) <= MOST_IN_A_ROW else -(-len(shown) // 2)
     figure.legend(handles=legend, loc="outside upper center", ncols=in_a_row or 1)

@@ -60,10 +60,10 @@ def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str
     for i, nodule in enumerate(nodules):
         _draw_nodule(axes[i * panels : (i + 1) * panels], nodule, side_mm)
     if not nodules:
-        figure.text(0.5, 0.5, "No labelled nodule in these scans.", ha="center", fontsize=12)
+        figure.text(0.5, 0.5, "No labelled nodules in these scans.", ha="center", fontsize=12)
     scale = ScalarMappable(Normalize(0, 1), COLOURS)
     bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.02)
-    bar.set_label("Map, as a share of its own maximum")
+    bar.set_label("Map, as a share of its maximum")
     outline = Line2D([], [], color=plotting.SKY, linewidth=2, label="nodule's mask")
     length = Line2D([], [], color="white", linewidth=3, label=f"{BAR_MM:g} mm")
     legend = figure.legend(

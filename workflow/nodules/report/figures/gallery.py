@@ -23,12 +23,12 @@ STRIP = 3  # cases of the first page's strips
 HEADINGS = {
     "hits": f"Nodules that the {UNET} found, from the most to the least confident",
     "misses": f"Nodules without a candidate of the {UNET}, from the largest to the smallest",
-    "false_alarms": f"Candidates of the {UNET} on no nodule, the most confident",
+    "false_alarms": f"Candidates of the {UNET} on no nodule, most confident first",
 }
 NONE = {
-    "hits": f"The {UNET} found no nodule.",
-    "misses": "No nodule was missed.",
-    "false_alarms": "There was no false alarm.",
+    "hits": f"The {UNET} found no nodules.",
+    "misses": "No nodules were missed.",
+    "false_alarms": "There were no false alarms.",
 }
 # What is outlined: attribute of a view, words, colour, line; the last lie on top.
 LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (

@@ -42,7 +42,7 @@ def draw(found: Sequence[Gated], part: str) -> Figure:
     for i, nodule in enumerate(found):
         _draw_nodule(axes[i * (2 + gates) : (i + 1) * (2 + gates)], nodule)
     if not found:
-        figure.text(0.5, 0.5, "No nodule with an outline in these scans.", ha="center", fontsize=12)
+        figure.text(0.5, 0.5, "No outlined nodules in these scans.", ha="center", fontsize=12)
     scale = ScalarMappable(Normalize(0, 1), COLOURS)
     bar = figure.colorbar(scale, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.02)
     bar.set_label("Probability of a nodule; share that a gate lets through")
@@ -64,7 +64,7 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Gated) -> None:
         axes[0], f"{nodule.diameter_mm:.1f} mm, slice {nodule.slice}", f"…{nodule.uid[-LETTERS:]}"
     )
     highest = nodule.answer[nodule.mask].max() if nodule.mask.any() else float("nan")
-    _above(axes[1], "Answer", f"highest inside {highest:.2f}")
+    _above(axes[1], "Output", f"highest inside {highest:.2f}")
     for number, panel in enumerate(axes[2:]):
         means = f"inside {nodule.inside[number]:.2f}, slice {nodule.whole[number]:.2f}"
         _above(panel, _gate(number, len(nodule.maps)), means)

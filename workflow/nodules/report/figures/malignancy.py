@@ -71,7 +71,7 @@ def differences(found: Mapping[str, Any]) -> Figure:
     figure, (areas, gaps) = plotting.panels(2, height=height)
     if not lines:
         for panel in (areas, gaps):
-            plotting.empty(panel, "no labelled nodule")
+            plotting.empty(panel, "no labelled nodules")
         return figure
     assert own is not None  # there are lines
     systems = {s.key: (s.name, plotting.colour(s), s.marker) for s in MALIGNANCY.values()}
@@ -82,12 +82,12 @@ def differences(found: Mapping[str, Any]) -> Figure:
     areas.set(xlim=(-0.02, 1.02), xlabel="AUC (dotted: chance)")
     areas.set_yticks(range(len(lines)), [text for _, text in lines])
     gaps.axvline(0.0, color=plotting.GREY, linewidth=0.9, linestyle=":")
-    gaps.set_xlabel("Difference of AUC, paired (dotted: none)")
+    gaps.set_xlabel("Paired difference in AUC (dotted: none)")
     gaps.xaxis.set_major_locator(MaxNLocator(5))
     gaps.set_yticks(range(len(lines)), [])
     gaps.tick_params(axis="y", length=0)
     areas.set_title(f"AUC, {names.SETS[found['main_set']].name}")
-    gaps.set_title("First is better to the right of 0")
+    gaps.set_title("Right of 0: the first is better")
     return figure
 
 
@@ -139,7 +139,7 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
         where = names.SETS[found["main_set"]].name
         figure.legend(handles=legend, loc="outside upper center", ncols=2, title=where)
     else:
-        plotting.empty(axes[0], "no labelled nodule")
+        plotting.empty(axes[0], "no labelled nodules")
     return figure
 
 

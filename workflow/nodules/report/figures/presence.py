@@ -65,7 +65,7 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set_xticks([0, 1], ["nodule", "no nodule"])
     axes.set_yticks([0, 1], ["nodule", "no nodule"], rotation=90, va="center")
-    axes.set(xlabel=f"{names.RESNET} at threshold {cells['threshold']:.2f}", ylabel="Truth")
+    axes.set(xlabel=f"{names.RESNET} at threshold {cells['threshold']:.2f}", ylabel="Reference")
     axes.set_title(lookup.sentence(where))
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
@@ -92,7 +92,7 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
             whole = scores["sets"][name].get("n_scans", FEWEST) >= FEWEST
             _reliability_line(panel, part, name, label, whole)
         panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-        panel.set(xlabel="Mean confidence of the bin", ylabel="Share that are nodules")
+        panel.set(xlabel="Mean confidence of the bin", ylabel="Share of nodules")
         panel.set_title("After temperature scaling" if scaled else "As the network gives it")
         plotting.legend_below(panel)
     return figure

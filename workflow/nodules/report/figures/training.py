@@ -13,7 +13,7 @@ from nodules.evaluation import names
 from nodules.report import plotting
 from nodules.report.lookup import rows
 
-TRAINED, LEFT_OUT = "training samples", "left-out scans (in colour)"
+TRAINED, LEFT_OUT = "training samples", "held-out scans (in colour)"
 THIN, THICK = 0.8, 1.9  # points
 
 

@@ -24,7 +24,7 @@ LOSSES = {
 OF_RESNET = plotting.colour(names.NETWORKS["presence"])
 TASKS = {
     "segmentation": ("1 − Dice of nodules", plotting.colour(names.NETWORKS["unet"])),
-    "decision": ("wrong answers, candidates", OF_RESNET),
+    "decision": ("wrong answers on candidates", OF_RESNET),
 }
 NAMED = 40  # scans, of more than which not each is named on the axis
 FEWEST_WINDOWS = 3
@@ -177,9 +177,9 @@ def mean_confidence(slices: pd.DataFrame) -> Figure:
             part[f"running_{kind}"],
             color=OF_RESNET,
             linestyle=dash,
-            label=f"{meaning}; mean of all {mean:.3f}",
+            label=f"{meaning}; mean over all {mean:.3f}",
         )
-    axes.set(xlabel=ORDER, ylabel="Mean confidence so far", ylim=(0, 1.02))
+    axes.set(xlabel=ORDER, ylabel="Running mean confidence", ylim=(0, 1.02))
     axes.set_xlim(part["index"].min(), part["index"].max())
     scans = part["seriesuid"].nunique()
     axes.set_title(
@@ -273,8 +273,8 @@ def _being_right(
     counted = count if enough_scans else np.zeros(len(count))
     plotting.shares(axes, bins["certainty"], share, counted, "o", {"color": OF_RESNET})
     axes.set(xlim=(0.49, 1.01), **WITH_FOOT)
-    axes.set(xlabel="Confidence in the answer", ylabel="Share of answers right")
-    axes.set_title(f"Being right\n({lookup.counted(int(count.sum()), 'candidates')})")
+    axes.set(xlabel="Confidence in the answer", ylabel="Share of correct answers")
+    axes.set_title(f"Correctness\n({lookup.counted(int(count.sum()), 'candidates')})")
     plotting.note(axes, f"AUC {lookup.estimate(auc, '.2f')}", (0.02, 0.02))
 
 

@@ -9,10 +9,10 @@ def costs(table: pd.DataFrame) -> Page:
     """The page of time and memory by rule. table: of `provenance.costs`."""
     page = Page("Time and memory of each step")
     page.text(
-        "Steps are named as the workflow's rules. Seconds on the clock and of the processor, of all"
-        " jobs of the last run of each, and the largest memory (resident set) of any one job."
-        " Snakemake looks only now and then: of jobs of a second or less it sees too little memory"
-        " and processor time, or none (–).",
+        "Steps are named after the workflow's rules. Wall-clock and processor time, over all"
+        " jobs of the last run of each, and the peak memory (resident set) of any one job."
+        " Snakemake samples only now and then: for jobs of a second or less it sees too little"
+        " memory and processor time, or none (–).",
         "note",
     )
     names = {

@@ -9,7 +9,7 @@ PAGES = {
     "report.html": "Snakemake's report: every result with its provenance, in one file",
     "report/metrics.html": "Every number, with interval, n and definition",
     "report/malignancy.html": "Benign or malignant",
-    "report/follow_up.html": "The same patient twice: follow-up",
+    "report/follow_up.html": "Follow-up: the same patient twice",
     "report/scans.html": "Scans used and skipped",
     "report/run.html": "Config and versions",
     "report/costs.html": "Time and memory of each step",
@@ -18,12 +18,12 @@ PAGES = {
     "gallery/false_alarms.png": "Gallery: false alarms",
     "gallery/explanations.png": "Gallery: attribution maps and sanity check",
     "gallery/gates.png": "Gallery: what attention gates let through",
-    "gallery/hits_3d.png": "Gallery: hits of the detector in 3-D",
-    "gallery/misses_3d.png": "Gallery: misses of the detector in 3-D",
-    "gallery/false_alarms_3d.png": "Gallery: false alarms of the detector in 3-D",
-    "predicted/report.html": "What luna16 predict makes of one phantom scan",
+    "gallery/hits_3d.png": "Gallery: hits of the 3-D detector",
+    "gallery/misses_3d.png": "Gallery: misses of the 3-D detector",
+    "gallery/false_alarms_3d.png": "Gallery: false alarms of the 3-D detector",
+    "predicted/report.html": "What luna16 predict finds in one phantom scan",
     "predicted/reader.html": "The same findings in the browser, for a second reader",
-    "config.yaml": "The run's config, all keys filled in",
+    "config.yaml": "The run's config, with all keys filled in",
 }
 TABLES = ("evaluation", "scans", "folds", "malignancy", "submissions")
 TABLE_FORMS = (".parquet", ".json", ".csv")

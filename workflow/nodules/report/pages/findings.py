@@ -49,8 +49,8 @@ def page(findings: Findings, voxels: NDArray[np.int16]) -> Page:
     made.heading("How to read this")
     made.text(
         f"Each row of pictures: {PLANES}, {VIEW_MM:g} mm wide, in the lung window "
-        f"({WINDOW[0]} to {WINDOW[1]} HU), the outline of what was found. In axial and coronal "
-        "planes the patient's right is on the left; in sagittal ones the front is."
+        f"({WINDOW[0]} to {WINDOW[1]} HU), with the finding outlined. In axial and coronal planes "
+        "the patient's right is on the left; in sagittal planes the front is."
     )
     made.text(_made_by(findings), "note")
     return made

@@ -34,13 +34,13 @@ PHANTOM = (
     "Phantom scans: these numbers show that the workflow works, and say nothing about patients."
 )
 CPM = (
-    "CPM: the share of the nodules found, averaged over 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms a"
-    " scan (LUNA16's score)"
+    "CPM: the share of the nodules found, averaged over 1/8, 1/4, 1/2, 1, 2, 4 and 8 false"
+    " positives per scan (LUNA16's score)"
 )
 MOST = 5  # numbers
 FEW_LOGS = 12  # of a step; more are folded
 CHOSEN_ON = 2016  # seed of the phantom whose results the default settings were chosen by
-ONE = "1"  # false alarm a scan: the operating point of the verdict
+ONE = "1"  # false positive per scan: the operating point of the verdict
 STRIPS = {
     "hits": "Hits: nodules that were found",
     "misses": "Misses: nodules without a candidate",
@@ -111,7 +111,7 @@ def verdict(run: Run) -> list[str]:
     """The run's answer in two sentences."""
     found = run.detection["systems"][run.system].get(run.set)
     if not found or found["cpm"] is None:
-        return ["There is no reference nodule in the scans that were scored.", ""]
+        return ["There is no reference nodule in the scored scans.", ""]
     at_one = found["sensitivity"][ONE]
     bounds = found["cpm_ci"]
     interval = "no interval" if bounds[0] is None else "95 % CI {:.3f} to {:.3f}".format(*bounds)
@@ -119,7 +119,7 @@ def verdict(run: Run) -> list[str]:
     first = (
         f"In {SETS[run.set].name} on {n_scans:,} scans with {n_nodules:,} nodules,"
         f" {SYSTEMS[run.system].said} finds {100 * at_one:.1f}\N{NO-BREAK SPACE}% of the nodules"
-        f" at one false alarm a scan (CPM {found['cpm']:.3f}, {interval})."
+        f" at one false positive per scan (CPM {found['cpm']:.3f}, {interval})."
     )
     stages = second_stage.shown(run.detection)
     second = second_stage.conclusion(run.detection, stages[-1]) if stages else ""
@@ -131,7 +131,7 @@ def _wanted(run: Run) -> Iterator[Number]:
     name = SYSTEMS[system].name
     yield Number(f"CPM of {name}", CPM, {"measure": "cpm", "system": system}, "detection")
     yield Number(
-        "Nodules found at one false alarm a scan",
+        "Nodules found at one false positive per scan",
         f"Sensitivity of {SYSTEMS[system].said} {RATE_POINTS[ONE].definition}",
         {"measure": "sensitivity", "point": ONE, "system": system},
         "detection",
@@ -146,7 +146,7 @@ def _wanted(run: Run) -> Iterator[Number]:
         break
     yield Number(
         "Overlap with the readers' outlines (Dice)",
-        f"{MASKS[outlining(system)].name}, mean over nodules; a missed nodule counts 0",
+        f"{MASKS[outlining(system)].name}, mean over nodules; a missed nodule counts as 0",
         {"measure": "dice", "system": outlining(system)},
         "segmentation",
     )
@@ -154,8 +154,8 @@ def _wanted(run: Run) -> Iterator[Number]:
     for judge in (system for system in MALIGNANCY.values() if system.networks):
         yield Number(
             f"Benign or malignant: {judge.name} minus {ruler.short}, AUC",
-            "Area under the ROC curve, difference, paired on the same nodules; above 0 the network"
-            " sees more than size",
+            "Difference in area under the ROC curve, paired on the same nodules; above 0 the"
+            " network sees more than size",
             {"measure": "malignancy_auc", "system": judge.key, "other": "diameter"},
             "",
         )
@@ -237,7 +237,7 @@ def counted(row: Mapping[Any, Any]) -> str:
 def _reading() -> str:
     return (
         "95 % bootstrap confidence intervals (whole scans or patients resampled); none where there"
-        f" are {RULE}. {lookup.sentence(SETS[names.OUT_OF_FOLD].name)}: each scan is judged by a"
+        f" are {RULE}. {lookup.sentence(SETS[names.OUT_OF_FOLD].name)}: each scan is scored by a"
         " network that has not seen it."
     )
 
@@ -245,7 +245,7 @@ def _reading() -> str:
 def _froc(run: Run) -> Markup:
     picture = tag("img", src="figures/froc.svg", alt=_froc_words(run), width="660", height="520")
     caption = join(
-        "FROC: share of the nodules found over false alarms a scan, ",
+        "FROC: share of the nodules found against false positives per scan, ",
         f"{SETS[run.set].name}; shaded: 95 % bands. ",
         tag("a", "Caption", href="figures/froc.md"),
         ".",
@@ -255,8 +255,8 @@ def _froc(run: Run) -> Markup:
 
 def _froc_words(run: Run) -> str:
     each = [
-        f"{SYSTEMS[key].name}: {sets[run.set]['sensitivity'][ONE]:.3f} at one false alarm a scan,"
-        f" CPM {sets[run.set]['cpm']:.3f}"
+        f"{SYSTEMS[key].name}: {sets[run.set]['sensitivity'][ONE]:.3f} at one false positive"
+        f" per scan, CPM {sets[run.set]['cpm']:.3f}"
         for key, sets in run.detection["systems"].items()
         if run.set in sets and sets[run.set]["cpm"] is not None
     ]
@@ -276,18 +276,18 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     n_nodules = int(run.folds["n_nodules"].sum())
     yield "Data", f"{int((fold >= -1).sum()):,} {kind}, {n_nodules:,} nodules"
     division = f"{SETS[names.OUT_OF_FOLD].name} in {fold[fold >= 0].nunique()} folds"
-    yield "Division", division + (f"; a test of {tested:,} scans" if tested else "")
+    yield "Split", division + (f"; {tested:,} test scans" if tested else "")
     yield "Detectors", ", ".join(names.NETWORKS[key].name for key in config["detectors"])
     tasks = {"presence": "nodule or not", "malignancy": "benign or malignant"}
     if config["malignancy"]["network"] != "resnet":
         tasks["malignancy"] += f" (a {names.REDUCTION})"
     if config["tasks"]:
-        yield f"{RESNET}s decide", ", ".join(tasks[task] for task in config["tasks"])
+        yield f"{RESNET} tasks", ", ".join(tasks[task] for task in config["tasks"])
     if config["maskrcnn"]["enabled"]:
         own = config["maskrcnn"]
         epochs = f"{own['epochs']} epoch{'' if own['epochs'] == 1 else 's'}"
         small = f": a {SMALL}, not a measure of the method" if is_small(own) else ""
-        yield "Beside them", f"{names.MASKRCNN}, {own['backbone']}, {epochs}{small}"
+        yield "For comparison", f"{names.MASKRCNN}, {own['backbone']}, {epochs}{small}"
     if run.left_out:
         yield "Left out", ", ".join(run.left_out) + "; report/run.html says why"
     yield "Settings", _chosen(config)
@@ -299,7 +299,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 def _chosen(config: Mapping[str, Any]) -> str:
     """On what the settings were chosen, which says how far the numbers can be trusted."""
     if config["data"]["source"] != "phantom":
-        return "as in the config; this workflow chooses none on these scans"
+        return "as in the config; this workflow tunes none on these scans"
     if config["seed"] == CHOSEN_ON:
         return (
             f"the defaults were chosen by looking at results of this seed ({CHOSEN_ON}), so these"

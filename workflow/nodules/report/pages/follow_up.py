@@ -40,12 +40,12 @@ def page(
         add_pair(made, pair, f"{patients[number]}: {_title(pair)}" if patients else "")
     made.heading("How to read this")
     made.text(
-        f"Left the earlier scan, right the later one, {VIEW_MM:g} mm wide, axial, in the lung "
-        f"window ({WINDOW[0]} to {WINDOW[1]} HU). A nodule is outlined as it was measured; a cross "
-        "marks where it would be at the time at which it is not seen. Volumes of both times are "
-        "measured in one way, and intervals are of 95 %. A nodule is said to have grown or shrunk "
-        "only where the interval excludes no change and the change is beyond the published "
-        f"repeatability, {growth.REPEATABLE}."
+        f"Left: the earlier scan; right: the later one; {VIEW_MM:g} mm wide, axial, in the lung "
+        f"window ({WINDOW[0]} to {WINDOW[1]} HU). A nodule is outlined as it was measured; where "
+        "it is not seen, a cross marks where it would be. Both volumes are measured in the same "
+        "way; intervals are 95 %. A nodule is said to have grown or shrunk only if the interval "
+        "excludes no change and the change exceeds the published repeatability, "
+        f"{growth.REPEATABLE}."
     )
     made.text(
         f"Categories are computed from size, texture and growth alone, by {lung_rads.CITATION}, "

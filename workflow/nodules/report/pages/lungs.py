@@ -12,7 +12,7 @@ from nodules.report.words import REGIONS
 GIVEN = "given"  # the method that uses lung masks as they are
 METHOD_WORDS = {
     "volume": "the 3-D method",
-    "slice_kmeans": "two means, slice by slice",
+    "slice_kmeans": "k-means, slice by slice",
     "given": "given masks",
     "unet": f"the lung {UNET}",
     "density": "density",
@@ -37,7 +37,7 @@ def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame, region: str = 
     if len(agreement):
         page.text(_agreement_text(agreement))
         rows = [_agreement_row(row) for row in summary(agreement)]
-        page.table(rows, numbers=["scans", "median Dice", "least Dice"])
+        page.table(rows, numbers=["scans", "median Dice", "lowest Dice"])
 
 
 def _region(lungs: pd.DataFrame, organ: str) -> str:
@@ -69,9 +69,7 @@ def _lungs_found(lungs: pd.DataFrame) -> str:
     lost = int((lungs["method"] == "").sum())
     kept = int(((lungs["method"] == GIVEN) & (lungs["objection"] != "")).sum())
     if second := len(lungs) - len(first) - lost - kept:
-        again = (
-            f" In {second:,} they were found by their density, since its result cannot be right."
-        )
+        again = f" In {second:,} they were found by density, because its result was implausible."
     else:
         again = ""
     size = ""
@@ -80,7 +78,7 @@ def _lungs_found(lungs: pd.DataFrame) -> str:
         size = f" ({low:.1f} to {high:.1f} litres, median {middle:.1f})"
     none = f" In {lost:,} no lungs were found, so their whole slices are kept." if lost else ""
     doubtful = (
-        f" In {kept:,} the given mask is used as it is, although something speaks against it."
+        f" In {kept:,} the given mask is used as it is, although it looks implausible."
         if kept
         else ""
     )
@@ -105,7 +103,7 @@ def _agreement_text(agreement: pd.DataFrame) -> str:
     used = ", ".join(METHOD_WORDS.get(m, m) for m in sorted(set(agreement["method"])))
     return (
         f"How far the lungs used (by {used}) agree with those that other methods find in the same"
-        " scan: Dice in 3-D, on a grid of about 2 mm. No method is the truth here."
+        " scan: 3-D Dice on a grid of about 2 mm. No method is the ground truth here."
     )
 
 
@@ -115,6 +113,6 @@ def _agreement_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "other method": METHOD_WORDS.get(row["other"], row["other"]),
         "scans": row["scans"],
         "median Dice": f"{row['median']:.3f}",
-        "least Dice": f"{row['least']:.3f}",
+        "lowest Dice": f"{row['least']:.3f}",
         "in scan": row["scan"],
     }

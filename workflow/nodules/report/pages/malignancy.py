@@ -19,15 +19,15 @@ STEPS = {
     "benign": "benign",
 }
 MEANING = (
-    "Malignant and benign are the LIDC readers' opinions of a picture, not diagnoses. Large nodules"
-    f" are rated malignant, so {MALIGNANCY['diameter'].said} does well; only what goes beyond it"
-    " says that a model sees more than size. All systems are scored on the same nodules, with"
-    " models that have not seen their patients. In brackets: 95 % intervals from resampling"
-    " patients; none where one kind has fewer than five cases. DeLong's intervals and p-values take"
-    " nodules for independent: they are given for comparison, and decide nothing here."
+    "Malignant and benign are the LIDC readers' opinions of an image, not diagnoses. Large nodules"
+    f" tend to be rated malignant, so {MALIGNANCY['diameter'].said} does well; only a model that"
+    " does better sees more than size. All systems are scored on the same nodules, with models that"
+    " have not seen their patients. In brackets: 95 % intervals from resampling patients; none"
+    " where one kind has fewer than five cases. DeLong's intervals and p-values treat nodules as"
+    " independent: they are given for comparison and decide nothing here."
 )
 RULES = (
-    "The label rule alone moves every AUC. All three systems were trained under this run's rule;"
+    "The label rule alone changes every AUC. All three systems were trained under this run's rule;"
     " here the same scores are compared with labels by other common rules. Leaving out the"
     " indeterminate nodules makes the task easier, not the system better."
 )

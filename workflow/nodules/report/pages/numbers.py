@@ -22,25 +22,25 @@ Builder = Callable[[pd.DataFrame], Iterable[MetricTable]]
 SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
     "Detection": (
         "Marks are scored by LUNA16's official rules. All scans of a set count in the denominator"
-        " of false positives, with or without nodules or marks; a missed nodule stays in that of"
-        " the sensitivity.",
+        " of false positives per scan, with or without nodules or marks; a missed nodule stays in"
+        " that of sensitivity.",
         {metrics.DETECTION: tables.detection},
     ),
     "Segmentation": (
-        "Every nodule counts once. The readers' agreement with each other and a mere"
-        f" {MASKS['sphere'].name} are the human and the trivial yardstick.",
+        "Every nodule counts once. The readers' agreement with each other and a plain"
+        f" {MASKS['sphere'].name} are the human and the trivial yardsticks.",
         {metrics.SEGMENTATION: tables.segmentation},
     ),
     "Classification": (
-        f"{RESNET} on the {UNET}'s candidates. A candidate is a nodule where it hits one by the"
+        f"{RESNET} on the {UNET}'s candidates. A candidate counts as a nodule if it hits one by the"
         " official rule; one that hits only an excluded finding is left out. Threshold and"
-        " temperature are fitted on other scans than those they are applied to.",
+        " temperature are fitted on scans other than those they are applied to.",
         {metrics.PRESENCE: tables.presence},
     ),
     "Are scores probabilities?": (
-        "Of every detecting system: its mean score minus the share of its candidates that are"
+        "For every detecting system: its mean score minus the share of its candidates that are"
         " nodules, and the expected calibration error; by the candidates' own diameter, since a"
-        " false alarm has no nodule to be measured. Each system has a temperature of its own,"
+        " false alarm has no nodule to measure. Each system has its own temperature,"
         " fitted on other folds. A candidate that hits only an excluded finding is left out.",
         {metrics.CALIBRATION: tables.calibration},
     ),
@@ -56,28 +56,28 @@ COMPARED = (
     "Both systems on the same scans; differences are paired over the same resamples of the scans."
     f" Confidence of a slice: the {RESNET}'s at the {UNET}'s strongest pixel, and the highest score"
     f" of {MASKRCNN}'s instances. Confidences of two networks are not on one scale, so they are"
-    " compared as given, as was published (Ho et al.), and calibrated on other scans."
+    " compared both as given, as published (Ho et al.), and calibrated on other scans."
 )
 NO_MEASURE = (
     f"Here {MASKRCNN} is small and briefly trained, so its numbers are not a measure of the method."
 )
 NETWORKS_COMPARED = (
-    "Networks for slices were trained on the same slices in the same draws, for the same number of"
-    " steps, and their candidates are made alike; a network in 3-D is shown volumes and has a"
-    " training of its own. All are scored alike; differences are paired over the same resamples of"
-    " the scans. What each takes of time and memory is in the figures."
+    "2-D networks were trained on the same slices in the same random draws, for the same number of"
+    " steps, and their candidates are made in the same way; a 3-D network is given volumes and is"
+    " trained in its own way. All are scored alike; differences are paired over the same resamples"
+    " of the scans. The figures show the time and memory that each takes."
 )
 GIVEN = (
-    "Another task than detection: the places are given (LUNA16's candidates_V2.csv) and only their"
+    "This is not detection: the locations are given (LUNA16's candidates_V2.csv) and only their"
     " probabilities are the network's, so these numbers must not be compared with the CPM of a"
-    " system that finds its places itself. The same official rules score them: at most 100 marks a"
-    " scan, and a nodule's further hits are ignored. What a system's own candidates reach stands"
+    " system that finds its own locations. The same official rules apply: at most 100 marks per"
+    " scan, and a nodule's further hits are ignored. What a system's own candidates reach is given"
     " under Detection: the nodules found by all candidates, without a threshold."
 )
 INTERVALS = (
     "In brackets: 95 % bootstrap confidence intervals (whole scans resampled; for a slope over"
-    f" slices: from its regression). (–): no interval, since there are {RULE}, or as the"
-    " note says. A dash alone: the number is undefined."
+    f" slices: from its regression). (–): no interval, since there are {RULE}, or for the"
+    " reason in the note. A dash alone: the number is undefined."
 )
 
 
@@ -158,7 +158,7 @@ def _show(page: Page, *shown: MetricTable) -> None:
     folded = [table for table in shown if table.folded]
     _tables(page, [table for table in shown if not table.folded])
     if folded:
-        with page.details("The other measures by diameter"):
+        with page.details("Other measures by diameter"):
             _tables(page, folded)
 
 

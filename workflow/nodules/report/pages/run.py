@@ -29,7 +29,7 @@ def scans(
     page.text(
         f"{len(used):,} of {len(sheet):,} scans found are used, with"
         f" {int(used['n_nodules'].sum()):,} reference nodules;"
-        f" {int((used['n_nodules'] == 0).sum()):,} of them have none and count all the same."
+        f" {int((used['n_nodules'] == 0).sum()):,} of the scans have none and still count."
     )
     page.heading("Skipped scans")
     page.table(
@@ -38,7 +38,7 @@ def scans(
             for row in skipped.itertuples()
         ]
     )
-    page.heading("Defects of the input")
+    page.heading("Input defects")
     page.table(
         [
             {
@@ -52,7 +52,7 @@ def scans(
     )
     lung_part.add(page, lungs, agreement, region)
     page.heading("Folds")
-    page.text("A fold is the scans that its networks have not seen; no network has seen the test.")
+    page.text("A fold is the scans its networks have not seen; no network has seen the test set.")
     page.table(list(_fold_rows(folds)), numbers=["scans", "patients", "nodules", "without nodule"])
     page.heading("Subsets")
     page.table(list(_subset_rows(sheet)), numbers=["subset", "found", "used", "nodules"])
@@ -81,7 +81,7 @@ def run(
         page.heading("Stages left out")
         page.table([{"stage": stage, "why": why} for stage, why in left_out.items()])
     page.heading("Config")
-    page.text("As the run was started, all keys filled in. seed is the one seed of everything.")
+    page.text("As the run was started, with all keys filled in. Everything uses the one seed.")
     page.code(config)
     page.heading("Software")
     page.table([{"what": name, "version": found} for name, found in versions.items()])

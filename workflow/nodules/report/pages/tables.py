@@ -22,16 +22,16 @@ Row = Mapping[Any, Any]  # of `metrics`
 Cell = tuple[str, str, Row]  # name of its row, of its column, and the number
 
 FIRST = "first detector"  # in place of a system's key
-_MISSES = ", misses counted 0"
+_MISSES = ", misses count as 0"
 # What a reader in a hurry wants: words ({}: the first detector), and where the number stands in
 # table `metrics`.
 GLANCE: dict[str, dict[str, str]] = {
-    f"Nodules found by {{}}, best {PER_SCAN} candidates a scan": {
+    f"Nodules found by {{}}, best {PER_SCAN} candidates per scan": {
         "measure": "recall",
         "point": BEST,
         "system": FIRST,
     },
-    "False alarms a scan of {}, all candidates": {
+    "False positives per scan of {}, all candidates": {
         "measure": "false_alarms_per_scan",
         "point": "all",
         "system": FIRST,
@@ -172,7 +172,7 @@ def detection(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Sensitivities of each system, operating points of each set, differences of CPM."""
     paired, points = table["other"] != "", table["point"].isin(MARK_POINTS)
     for system, group in table[~paired & ~points].groupby("system", sort=False):
-        caption = f"{SYSTEMS[str(system)].name}: sensitivity by false positives (FP) a scan"
+        caption = f"{SYSTEMS[str(system)].name}: sensitivity by false positives (FP) per scan"
         cells = [(_rate(row), SETS[row["set"]].name, row) for row in records(group)]
         yield MetricTable(caption).fill(cells, "column")
     for name, group in table[points].groupby("set", sort=False):
@@ -225,7 +225,7 @@ def calibration(table: pd.DataFrame) -> Iterator[MetricTable]:
 def proxy(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Correlations of confidence with quality, over nodules and over candidates."""
     for unit, group in table.groupby("unit", sort=False):
-        yield from _listed(group, f"What confidence tells of {unit}", _words)
+        yield from _listed(group, f"What confidence says about {unit}", _words)
 
 
 def slopes(table: pd.DataFrame) -> Iterator[MetricTable]:
@@ -248,10 +248,10 @@ def locations(table: pd.DataFrame) -> Iterator[MetricTable]:
     """Sensitivities of each classifier of given locations, and what their list can reach."""
     judged = table["system"].isin(REDUCERS)
     for system, group in table[judged].groupby("system", sort=False):
-        caption = f"{REDUCERS[str(system)].name}: sensitivity by false positives (FP) a scan"
+        caption = f"{REDUCERS[str(system)].name}: sensitivity by false positives (FP) per scan"
         cells = [(_rate(row), SETS[row["set"]].name, row) for row in records(group)]
         yield MetricTable(caption).fill(cells, "column")
-    yield from _listed(table[~judged], "The list of locations, whoever judges them", _words)
+    yield from _listed(table[~judged], "The list of locations, whatever judges them", _words)
 
 
 def by_fold(table: pd.DataFrame) -> MetricTable:

@@ -20,7 +20,7 @@ from nodules.report.viewer.shown import Found, Mask, Shown
 
 SHEET = Path("scans/scans.parquet")
 UNKNOWN_THRESHOLD = 0.5
-LOOKED = "Grad-CAM of the malignancy network on this slice: where the answer hangs on the picture."
+LOOKED = "Grad-CAM of the malignancy network on this slice: where its answer comes from."
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ MOST_POINTS = 400  # of a FROC
 LEAST_RADIUS_MM = 2.0
 Curve = tuple[str, NDArray[np.float64]]
 OPINION = (
-    "Malignancy: the probability that readers would call this nodule malignant. It is their "
-    "opinion that was learned, no diagnosis and no histology."
+    "Malignancy: the probability that readers would call this nodule malignant. The network "
+    "learned their opinion, not a diagnosis or histology."
 )
 
 
@@ -179,11 +179,11 @@ def about(model: Mapping[str, Any]) -> dict[str, str]:
         known = {key: value for key, value in data.items() if not str(key).startswith("SHA")}
         trained += ", made from " + ", ".join(f"{key} {value}" for key, value in known.items())
     limits = (
-        "It finds what resembles the nodules that it was trained on, of 3 mm and more; others it "
-        "may miss, and much that it marks is none."
+        "It finds what resembles the nodules that it was trained on, of 3 mm and more; it may miss "
+        "others, and many of its marks are not nodules."
     )
     if data.get("source") == "phantom":
-        limits += " A model of the phantom knows the phantom alone."
+        limits += " A model of the phantom knows only the phantom."
     return {
         "name": str(model.get("name", "")),
         "sha256": str(model.get("sha256", "")),
@@ -208,7 +208,7 @@ def _told(row: Mapping[str, Any]) -> str:
 
 def _cpm(manifest: Mapping[str, Any]) -> str:
     row = _score(manifest, "cpm")
-    return "" if row is None else f" Official score (CPM) on scans left out: {_told(row)}."
+    return "" if row is None else f" Official score (CPM) on held-out scans: {_told(row)}."
 
 
 def _auc(manifest: Mapping[str, Any]) -> str:

@@ -273,13 +273,13 @@ def describe(told: Mapping[str, Any]) -> str:
 
 def _about_reader(reader: str, own: Mapping[str, Any]) -> list[str]:
     seconds, mark = own["median_seconds"], own["median_seconds_a_mark"]
-    each = "" if mark is None else f"; a mark {mark:.1f} s"
+    each = "" if mark is None else f"; per mark {mark:.1f} s"
     return [
         f"{reader}: {own['scans']} scans ({own['finished']} finished; {', '.join(own['modes'])})",
         f"  accepted {own['accept']}, rejected {own['reject']}, undecided {own['undecided']}; "
         f"added {own['added_first_read']} in first reads, {own['added_with_marks']} with marks",
-        f"  median time a scan {seconds['total']:.0f} s: first read {seconds['first_read']:.0f} s, "
-        f"with marks {seconds['with_marks']:.0f} s{each}",
+        f"  median time per scan {seconds['total']:.0f} s: first read {seconds['first_read']:.0f}"
+        f" s, with marks {seconds['with_marks']:.0f} s{each}",
     ]
 
 

@@ -204,12 +204,12 @@ export class App {
   judge(verdict) {
     const { finding } = this;
     if (!finding) {
-      this.tell(this.revealed ? "No finding is chosen: J goes to the next." : "Marks are hidden in the first read.");
+      this.tell(this.revealed ? "No finding is selected: J goes to the next." : "Marks are hidden in the first read.");
       return;
     }
     const again = this.verdict(finding.number) === verdict;
     this.decide((reading) => readings.decide(reading, finding, verdict, new Date().toISOString()));
-    const told = again ? "verdict taken back" : WORDS[verdict];
+    const told = again ? "verdict withdrawn" : WORDS[verdict];
     const { left } = this;
     this.tell(`Finding ${finding.number}: ${told}. ${left.length ? `${left.length} left.` : "None left: F finishes."}`);
     if (!again && this.goOn && left.length) {
@@ -245,11 +245,11 @@ export class App {
   snap() {
     const found = middle(this.volume, this.seenAt);
     if (!found) {
-      this.tell("Nothing bright is at the crosshair.");
+      this.tell("Nothing bright at the crosshair.");
       return;
     }
     const [from, to] = [this.at, found].map((one) => toWorld(this.volume.grid, one));
-    this.tell(`The crosshair went ${distance(from, to).toFixed(1)} mm to the middle of what is bright here.`);
+    this.tell(`The crosshair moved ${distance(from, to).toFixed(1)} mm to the middle of the bright spot.`);
     this.move(found);
   }
 
@@ -278,11 +278,11 @@ export class App {
       .filter(({ one, mm }) => (number === undefined ? mm <= Math.max(one.diameter_mm ?? 0, 10) : one.number === number))
       .sort((one, other) => one.mm - other.mm)[0];
     if (!near) {
-      this.tell("No nodule of yours is at the crosshair.");
+      this.tell("None of your nodules is at the crosshair.");
       return;
     }
     this.decide((reading) => readings.remove(reading, near.one.number));
-    this.tell(`Your nodule ${near.one.number} is removed; Z undoes it.`);
+    this.tell(`Your nodule ${near.one.number} was removed; Z undoes this.`);
     this.changed();
   }
 
@@ -336,7 +336,7 @@ export class App {
   goTo(world, close) {
     const index = toIndex(this.volume.grid, world);
     this.at = nearest(this.volume.grid, index);
-    if (!contains(this.volume.grid, index)) this.tell("This place lies outside what is shown.");
+    if (!contains(this.volume.grid, index)) this.tell("This place is outside what is shown.");
     if (close) this.zoom = Math.max(this.zoom, this.closeUp);
     this.centre = /** @type {Triple} */ ([...this.at]);
     this.changed();
@@ -352,7 +352,7 @@ export class App {
     const place = listed.findIndex((one) => one.number === this.selected);
     const next = place < 0 ? (by > 0 ? 0 : listed.length - 1) : place + by;
     if (next < 0 || next >= listed.length) {
-      this.tell(by > 0 ? "That was the last finding of the list." : "This is the first finding of the list.");
+      this.tell(by > 0 ? "That was the last finding on the list." : "This is the first finding on the list.");
       return;
     }
     this.select(listed[next].number);
@@ -461,7 +461,7 @@ export class App {
     } else {
       this.measuring = true;
       this.measured = [this.at, this.at];
-      this.tell("Move the crosshair, then D again.");
+      this.tell("Move the crosshair, then press D again.");
     }
     this.changed();
   }

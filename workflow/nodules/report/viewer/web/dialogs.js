@@ -27,7 +27,7 @@ export function start(app, begun) {
     ...begun.slice(0, 6).map((reading) => {
       const decided = reading.decisions.length;
       const state = reading.finished ? "finished" : reading.first_read_finished ? `${decided} decided` : "first read";
-      const button = made("button", "", `Go on as ${reading.reader}: ${state}, ${reading.mode}`);
+      const button = made("button", "", `Continue as ${reading.reader}: ${state}, ${reading.mode}`);
       button.type = "button";
       button.addEventListener("click", () => {
         closeStart();
@@ -45,7 +45,7 @@ export function start(app, begun) {
     if (!reader) return;
     const same = begun.find((one) => one.reader === reader);
     if (same) {
-      byId("start-problem").textContent = `${reader} has begun a reading of this scan: go on with it above, or take another name.`;
+      byId("start-problem").textContent = `${reader} has already started a reading of this scan: continue it above, or use another name.`;
       return;
     }
     closeStart();
@@ -86,7 +86,7 @@ export function finish(app) {
   const left = app.left.length;
   byId("finish-title").textContent = app.revealed ? "Finish the reading?" : "Finish the first read?";
   byId("finish-text").textContent = !app.revealed
-    ? `The computer's marks are shown then, one at a time, and this cannot be taken back. Nodules of yours so far: ${reading.added.length}.`
+    ? `The computer's marks are then shown, one at a time, and this cannot be undone. Your nodules so far: ${reading.added.length}.`
     : left
       ? `${left} of the ${app.listed.length} listed findings have no verdict: they count as not looked at.`
       : "Every listed finding has a verdict.";

@@ -171,7 +171,7 @@ async function open(shown) {
   });
   window.addEventListener("storage", (event) => {
     if (app.reading && event.key === store.key(app.reading.reader)) {
-      complain("This reading is open in another tab, too, and the two overwrite each other. Close one.");
+      complain("This reading is also open in another tab, and the two overwrite each other. Close one.");
     }
   });
   let beats = 0;
@@ -285,5 +285,5 @@ byId("notes").replaceChildren(...shown.notes.map((note) => made("li", "", note))
 byId("malignancy").textContent = shown.malignancy;
 open(shown).catch((error) => {
   byId("problem").hidden = false;
-  byId("problem").textContent = `The scan cannot be shown (${error instanceof Error ? error.message : error}). Load the page again; if it stays so, make it again.`;
+  byId("problem").textContent = `The scan cannot be shown (${error instanceof Error ? error.message : error}). Reload the page; if that does not help, make it again.`;
 });

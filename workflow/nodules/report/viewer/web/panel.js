@@ -47,10 +47,10 @@ export class Panel {
     const { froc } = app.shown;
     const found = froc && expected(froc.points, app.threshold);
     const alarms = found
-      ? `About ${found.alarms.toFixed(found.alarms < 1 ? 2 : 1)} false alarms a scan are to be expected, with ${Math.round(100 * found.sensitivity)} % of nodules found (${froc.told}).`
+      ? `Expect about ${found.alarms.toFixed(found.alarms < 1 ? 2 : 1)} false positives per scan, with ${Math.round(100 * found.sensitivity)} % of nodules found (${froc.told}).`
       : froc
-        ? `No false alarms can be told so far down (${froc.told}).`
-        : "How many false alarms to expect is not known: this page was given no FROC.";
+        ? `The number of false positives is not known this far down (${froc.told}).`
+        : "The number of false positives to expect is not known: this page was given no FROC.";
     const count = app.shown.findings.length;
     byId("alarms").textContent = `${app.listed.length} of ${count} shown, ${app.left.length} left to judge. ${alarms}`;
   }

@@ -177,16 +177,16 @@ export function fromText(text, shown) {
   try {
     given = JSON.parse(text);
   } catch {
-    throw new Error("This file is not JSON. Choose a reading that this page has saved.");
+    throw new Error("This file is not JSON. Choose a reading saved by this page.");
   }
   if (given?.kind !== KIND || given.format !== FORMAT) {
-    throw new Error("This file is no reading of luna16 view. Choose a .json that this page has saved.");
+    throw new Error("This file is not a reading of luna16 view. Choose a .json saved by this page.");
   }
   if (given.seriesuid !== shown.seriesuid) {
     throw new Error(`This reading is of another scan (${String(given.seriesuid).slice(0, 80)}).`);
   }
   if (given.case !== shown.case) {
-    throw new Error("This reading is of the same scan with other findings: its numbers do not fit.");
+    throw new Error("This reading is of the same scan with other findings: its numbers do not match.");
   }
   if (!isWhole(given, shown)) {
     throw new Error("This reading is damaged: something in it is missing or of the wrong kind.");

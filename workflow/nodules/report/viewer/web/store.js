@@ -29,7 +29,7 @@ export class Store {
     try {
       localStorage.setItem(this.key(reading.reader), toText(reading));
     } catch {
-      this.complain("This browser keeps nothing for this page: save the reading as a file before you leave.");
+      this.complain("This browser stores nothing for this page: save the reading as a file before you leave.");
     }
   }
 
@@ -48,7 +48,7 @@ export class Store {
         this.complain("");
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        this.complain(`The server did not save this reading (${reason}). The browser has it.`);
+        this.complain(`The server did not save this reading (${reason}). The browser still has it.`);
       }
     });
     return this.waiting;
