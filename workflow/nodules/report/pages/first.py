@@ -43,7 +43,7 @@ CHOSEN_ON = 2016  # seed of the phantom whose results the default settings were 
 ONE = "1"  # false positive per scan: the operating point of the verdict
 STRIPS = {
     "hits": "Hits: nodules that were found",
-    "misses": "Misses: nodules without a candidate",
+    "misses": "Misses: nodules that no candidate hits",
     "false_alarms": "False alarms, most confident first",
 }
 CONTOURS = (
