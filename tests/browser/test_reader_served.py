@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import reader_pages
-from helpers.reader_acting import app, begin, picture, press, settle
+from helpers.reader_acting import app, begin, picture, press, until
 from nodules.report.viewer import server
 
 
@@ -59,7 +59,5 @@ def test_a_server_that_is_gone_is_told_and_the_browser_keeps_all(place, visit):
     assert page.is_visible("#prior")
     page.evaluate("reader.app.shown.save = 'nowhere'")
     press(page, "a")
-    page.evaluate("reader.app.store.waiting")
-    settle(page)
-    assert "The browser still has it" in page.inner_text("#problem")
+    until(page, "document.querySelector('#problem').innerText.includes('The browser still has it')")
     assert page.evaluate("localStorage.length") == 1
