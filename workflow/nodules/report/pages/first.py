@@ -276,7 +276,8 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     n_nodules = int(run.folds["n_nodules"].sum())
     yield "Data", f"{int((fold >= -1).sum()):,} {kind}, {n_nodules:,} nodules"
     division = f"{SETS[names.OUT_OF_FOLD].name} in {fold[fold >= 0].nunique()} folds"
-    yield "Split", division + (f"; {tested:,} test scans" if tested else "")
+    plural = "" if tested == 1 else "s"
+    yield "Split", division + (f"; {tested:,} test scan{plural}" if tested else "")
     yield "Detectors", ", ".join(names.NETWORKS[key].name for key in config["detectors"])
     tasks = {"presence": "nodule or not", "malignancy": "benign or malignant"}
     if config["malignancy"]["network"] != "resnet":
