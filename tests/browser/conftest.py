@@ -1,4 +1,4 @@
-"""A headless browser, and the reader's page in it, watched: no request, no error."""
+"""A headless browser, and pages in it, watched: no request, no error."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +22,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         beside: Any = None,
         allowed: str = "",
         expected: str = READ_BACK,
+        ready: str = "body[data-ready]",
         **options: Any,
     ) -> Any:
         if beside is None:
@@ -44,7 +45,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
         page.on("request", requested)
         page.goto(address if isinstance(address, str) else address.as_uri())
-        page.wait_for_selector("body[data-ready]")
+        page.wait_for_selector(ready)
         return page
 
     yield opened

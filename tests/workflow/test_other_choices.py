@@ -95,7 +95,9 @@ def test_networks_are_compared_without_mask_rcnn_too(run):
 
 def test_the_exported_model_finds_what_the_workflow_found(run):
     """Its own lungs by networks, another first detector and planes included."""
-    roles = [one["role"] for one in read_manifest(run / "models/nodules.luna16")["networks"]]
+    manifest = read_manifest(run / "models/nodules.luna16")
+    assert manifest["input"]["lungs"] == "unet"
+    roles = [one["role"] for one in manifest["networks"]]
     assert roles == ["unet"] * 2 + ["presence"] * 2 + ["malignancy"] * 2 + ["lungs"] * 2
     own = tables.read(run / "presence/test/candidates.parquet", "classified")
     assert len(own), "without a candidate this shows nothing"
