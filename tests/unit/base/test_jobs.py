@@ -1,5 +1,7 @@
 """A failing script says why, in the terminal and in its log."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,3 +71,19 @@ def test_progress_bars_are_for_terminals_that_show_nothing_else(monkeypatch):
     assert jobs.draws_bars()
     monkeypatch.setenv(jobs.QUIET_JOBS, "yes")
     assert not jobs.draws_bars()
+
+
+def test_a_script_ends_with_what_modules_want_done_and_all_that_it_said(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import atexit\n"
+        "from types import SimpleNamespace\n"
+        "from nodules.base import jobs\n"
+        "atexit.register(print, 'cleaned up')\n"
+        f"job = SimpleNamespace(log=[{str(tmp_path / 'rule.log')!r}], rule='some_rule')\n"
+        "jobs.run(lambda _: jobs.log.info('working'), job)\n"
+        "print('nothing follows')\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cleaned up\n", "working\n")
+    assert (tmp_path / "rule.log").read_text() == "working\n"

@@ -63,9 +63,9 @@ def _which(
     first, second = _said(error)
     if verdict(calibrated, n_scans) == "cannot tell":
         return (
-            f"With fewer than {FEWEST_SCANS} scans, or without an interval, nothing can be"
-            " concluded: raw confidences of two networks are on different scales, and calibrated"
-            " ones are too few."
+            "Raw confidences of two networks are on different scales, and with fewer than"
+            f" {FEWEST_SCANS} scans, or without an interval, nothing can be concluded from"
+            " calibrated ones either."
         )
     if max(error["one_value"], error["other_value"]) > WELL:
         return (

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from nodules.base.files import write_bytes
@@ -36,6 +35,8 @@ def validation_of(logits: NDArray[np.float64], labels: NDArray[Any]) -> Validati
 
     Without one of the two classes there is no AUC.
     """
+    from sklearn.metrics import roc_auc_score  # takes a second, which tasks on pixels do not need
+
     loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
     mixed = 0 < labels.mean() < 1
     return Validation(
