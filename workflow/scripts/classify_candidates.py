@@ -5,7 +5,7 @@ from tqdm import tqdm
 from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.inference.candidates import classify_candidates, classify_slices
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.crops import CropSize
 from nodules.prepare.stacks import open_stacks
@@ -15,7 +15,7 @@ def main(snakemake):
     """A confidence for each candidate, and for each slice at the U-Net's strongest pixel."""
     inputs, part = snakemake.input, snakemake.wildcards.part
     uids = folds.part(tables.read(inputs.folds, "folds"), part)
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     networks, size = [m.network for m in models], CropSize(**models[0].input["crops"])
     names = {"candidates": "candidates", "regions": "regions", "peaks": "slice_peaks"}

@@ -8,7 +8,7 @@ from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.images.geometry import Geometry
 from nodules.inference.locations import classify_locations, on_slices
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.crops import CropSize
 from nodules.prepare.stacks import open_stacks
@@ -20,7 +20,7 @@ def main(snakemake):
     """A probability for each row of the list, also where there is nothing to look at."""
     inputs, part = snakemake.input, snakemake.wildcards.part
     uids = folds.part(tables.read(inputs.folds, "folds"), part)
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     size = CropSize(**models[0].input["crops"])
     ask = on_slices([m.network for m in models], size, device)

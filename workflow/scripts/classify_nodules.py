@@ -3,7 +3,7 @@
 from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.inference.malignancy import classify
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.crops import CropSize
 from nodules.prepare.nodules import gather
@@ -14,7 +14,7 @@ def main(snakemake):
     """Each network's answer on every reference nodule, rated or not."""
     inputs = snakemake.input
     uids = folds.part(tables.read(inputs.folds, "folds"), snakemake.wildcards.part)
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     asked = models[0].input
     stacks = open_stacks(inputs.stacks, uids, snakemake.params.kind)

@@ -6,7 +6,7 @@ from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.inference.detection import CandidateSettings, detect, joined
 from nodules.inference.maskrcnn import predict, slice_confidence
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.stacks import open_stacks
 
@@ -15,7 +15,7 @@ def main(snakemake):
     """Candidates, their regions and a confidence for each slice."""
     inputs, output, part = snakemake.input, snakemake.output, snakemake.wildcards.part
     uids = folds.part(tables.read(inputs.folds, "folds"), part)
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     networks, context = [m.network for m in models], models[0].input["context"]
     confidences = [tables.frame("slice_confidence")]

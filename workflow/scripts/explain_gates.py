@@ -3,7 +3,7 @@
 from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.inference import gates
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.stacks import open_stacks
 
@@ -11,7 +11,7 @@ from nodules.prepare.stacks import open_stacks
 def main(snakemake):
     """Maps of a few nodules, to be drawn."""
     inputs, params = snakemake.input, snakemake.params
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     found = gates.gated(
         [m.network for m in models],

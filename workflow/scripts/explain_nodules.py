@@ -5,7 +5,7 @@ from nodules.base.files import write_json
 from nodules.datasets import folds
 from nodules.evaluation.explanations import summarise
 from nodules.inference import explanations
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.crops import CropSize
 from nodules.prepare.stacks import open_stacks
@@ -16,7 +16,7 @@ from nodules.stats.votes import combine
 def main(snakemake):
     """Measures of all maps, and those of a few nodules to be drawn."""
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     size = CropSize(**models[0].input["crops"])
     uids = folds.part(tables.read(inputs.folds, "folds"), params.part)

@@ -7,7 +7,7 @@ from nodules.datasets import folds
 from nodules.findings.candidate_hits import match
 from nodules.findings.matches import false_alarms, with_matches
 from nodules.inference import windows
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.volumes import open_volumes
 
@@ -16,7 +16,7 @@ def main(snakemake):
     """Candidates that hit neither a nodule nor an excluded finding."""
     inputs, fold = snakemake.input, int(snakemake.wildcards.fold)
     uids, _ = folds.split(tables.read(inputs.folds, "folds"), fold)
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     network = bundle.restore(inputs.model, device).network
     settings = windows.WindowSettings(**snakemake.params.windows)
     scans = tqdm(open_volumes(inputs.volumes, uids), desc=f"mine fold {fold}", unit="scan")

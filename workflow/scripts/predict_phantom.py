@@ -15,7 +15,8 @@ def main(snakemake):
     """The files of findings, as `luna16 predict` writes them."""
     header = Path(snakemake.input.header)
     volume, geometry = metaimage.read_volume(header)
-    model = predict.open_model(snakemake.input.model, threads=snakemake.threads)
+    device = "auto" if snakemake.resources.get("gpu") else "cpu"
+    model = predict.open_model(snakemake.input.model, device, snakemake.threads)
     with tempfile.TemporaryDirectory() as folder:
         dicom_writing.write_series(Path(folder, "scan"), volume, geometry, header.stem)
         with reading.opened(Path(folder, "scan")) as (scan,):

@@ -9,7 +9,8 @@ from nodules.report import delivery
 
 def main(snakemake):
     """The files of findings, as `luna16 predict` writes them, in a folder of the scan's name."""
-    model = predict.open_model(snakemake.input.model, threads=snakemake.threads)
+    device = "auto" if snakemake.resources.get("gpu") else "cpu"
+    model = predict.open_model(snakemake.input.model, device, snakemake.threads)
     folder = Path(snakemake.output.findings)
     folder.mkdir(parents=True, exist_ok=True)
     series = [uid for uid in [snakemake.params.series] if uid]

@@ -5,7 +5,7 @@ from tqdm import tqdm
 from nodules.base import jobs, tables
 from nodules.datasets import folds
 from nodules.inference import reduction
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.volumes import open_volumes
 
@@ -14,7 +14,7 @@ def main(snakemake):
     """Of each candidate a confidence, its voxels, and from these its centre and diameter."""
     inputs, output, part = snakemake.input, snakemake.output, snakemake.wildcards.part
     uids = folds.part(tables.read(inputs.folds, "folds"), part)
-    device = take(snakemake.threads).device
+    device = of_job(snakemake).device
     models = [bundle.restore(path, device) for path in inputs.models]
     networks, side = [m.network for m in models], models[0].input["cube"]
     candidates = tables.read(inputs.candidates, "candidates")

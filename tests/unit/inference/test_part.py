@@ -43,6 +43,7 @@ def test_the_tables_of_a_part_are_those_of_its_scans(tmp_path):
         params=SimpleNamespace(candidates=models.CANDIDATES),
         wildcards=SimpleNamespace(part="test"),
         threads=1,
+        resources={},
     )
     part.detect_part(job, UIDS, "attention_unet")
     cpu = torch.device("cpu")

@@ -14,11 +14,12 @@ from nodules.base import tables
 from nodules.base.files import FileDefect, UserError, write_array
 from nodules.images import dicom_writing, reading
 from nodules.images.geometry import Geometry
-from nodules.inference import candidate, detectors, predict, slicewise
+from nodules.inference import candidate, detectors, exported, predict, slicewise
 from nodules.inference.candidates import classify_candidates
 from nodules.inference.detection import CandidateSettings, detect
 from nodules.inference.detection import predict as pixel_probability
 from nodules.inference.ensemble import load
+from nodules.learning import machine
 from nodules.prepare import held, lung_search, slices
 from nodules.prepare.crops import CropSize
 from nodules.prepare.stacks import Stack
@@ -297,6 +298,15 @@ def test_what_is_no_scan_is_a_type_error_in_words(model, scan, told):
         predict.predict(scan, model)
     with pytest.raises(TypeError, match="model is a dict: give a path, or a Model"):
         predict.predict("scan", {})
+
+
+def test_on_the_cpu_no_gpu_is_touched(tmp_path, monkeypatch):
+    """Not even to see whether it is free: it may be the full card that one turns away from."""
+    monkeypatch.setattr(machine, "pick_device", lambda: pytest.fail("a GPU is looked for"))
+    path = models.make_model(tmp_path)
+    assert predict.open_model(path, "cpu", 1).manifest["kind"] == exported.KIND
+    with pytest.raises(UserError, match="not a device here"):
+        predict.open_model(path, "cuda:99", 1)
 
 
 def test_threads_below_nought_are_told():

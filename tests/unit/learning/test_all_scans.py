@@ -31,6 +31,7 @@ def job(tmp_path):
         params=SimpleNamespace(kind="readers", seed=1, facts={"input": {}, "output": "p"}),
         wildcards=SimpleNamespace(fold="2", get=lambda name: None),
         threads=1,
+        resources={},
     )
 
 

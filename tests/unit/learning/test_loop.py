@@ -218,10 +218,16 @@ def test_loss_falls(task, plan):
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
 
 
-def test_a_loss_that_is_not_a_number_stops_with_a_remedy(task, plan):
+@pytest.mark.parametrize("last", [False, True], ids=["early", "in the last step"])
+def test_a_training_that_diverges_stops_with_a_remedy(task, plan, monkeypatch, last):
+    """Before anything is asked of the network: measures do not take what is not a number."""
+    monkeypatch.setattr(task, "validate", lambda *_: pytest.fail("the network is asked"))
     network = build(seed=3)
-    torch.nn.init.constant_(network.last.bias, float("nan"))
-    with pytest.raises(UserError, match="learning_rate"):
+    if last:
+        plan = replace(plan, batch=1000, learning_rate=float("inf"))
+    else:
+        torch.nn.init.constant_(network.last.bias, float("nan"))
+    with pytest.raises(UserError, match=r"diverged.*learning_rate"):
         train(network, task, plan, CPU)
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -89,3 +90,12 @@ def test_a_cpu_computes_in_bf16_only_where_it_has_it_and_a_training_says_so(monk
     other = Machine(cpu, 1).arithmetic
     monkeypatch.setattr(machine, "_native_bf16", lambda: native)
     assert Machine(cpu, 1).arithmetic != other
+
+
+@pytest.mark.parametrize(("given", "device"), [(1, "cuda"), (0, "cpu"), (None, "cpu")])
+def test_a_job_uses_a_gpu_only_if_it_was_given_one(monkeypatch, threads, given, device):
+    """`--resources gpu=0` gives none, whatever the machine has."""
+    monkeypatch.setattr(machine, "pick_device", lambda: torch.device("cuda"))
+    resources = {} if given is None else {"gpu": given}
+    job = SimpleNamespace(threads=1, resources=resources)
+    assert machine.of_job(job).device.type == device

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -188,6 +189,37 @@ def test_what_readers_put_beside_findings_stays_when_they_are_made_again(tmp_pat
     (row,) = delivery.deliver([scans / "dcm"], other)
     assert row["status"] == "done" and (out / UID / "readings/A.json").read_text() == "{}"
     assert not (out / UID / "reader.html").exists()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["interrupted", "killed"])
+def test_what_readers_put_beside_findings_survives_a_stop_at_any_moment(
+    tmp_path, scans, model, monkeypatch, killed
+):
+    """The worst one: the earlier folder is moved away, and the new one is not yet in its place."""
+    out = tmp_path / "out"
+    delivery.deliver([scans / "dcm"], job(out, model))
+    (out / UID / "readings").mkdir()
+    (out / UID / "readings/A.json").write_text("{}")
+    moved = Path.replace
+
+    def stopped(path, target):
+        if Path(target) == out / UID and path.parent.name != delivery.EARLIER:
+            raise KeyboardInterrupt
+        return moved(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", stopped)
+        if killed:
+            patched.setattr(delivery, "_clear", lambda job: None)
+        with pytest.raises(KeyboardInterrupt):
+            delivery.deliver(
+                [scans / "dcm"], delivery.Job(out, job(out, model).predict, "another model")
+            )
+    if killed:
+        assert not (out / UID).exists()
+        delivery.deliver([], job(out, model))
+    assert (out / UID / "readings/A.json").read_text() == "{}"
+    assert {path.name for path in out.iterdir()} == {UID, delivery.SCANS}
 
 
 def test_a_folder_that_holds_no_findings_is_never_replaced(tmp_path, scans, model):

@@ -65,6 +65,7 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--prior-scan", type=Path, metavar="SCAN", help="where the earlier scan is")
     add("--follow-up", type=Path, metavar="JSON", help="follow_up.json: which nodule is which")
     add("--part", default="", metavar="PART", help="part of a run's results: fold_0, test")
+    add("--system", default="", metavar="KEY", help="of a run: unet_resnet, unet3d_reduction, ...")
     add("--uid", action="append", default=[], metavar="UID", help="only this scan of the part")
     add("--open", action="store_true", help="open the page in the browser")
     add("--serve", action="store_true", help="serve all scans on this machine until Ctrl-C")
@@ -138,7 +139,7 @@ def _of_run(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
     from nodules.report.viewer.server import Item
 
     place = arguments.places[0]
-    part = of_run.part_of(place, arguments.part)
+    part = of_run.part_of(place, arguments.part, arguments.system)
     if part is None:
         raise UserError(
             f"{messages.escaped(str(place))}: neither findings of luna16 predict nor results of a "
@@ -147,11 +148,9 @@ def _of_run(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
     uids = [uid for uid in part.uids if not arguments.uid or uid in arguments.uid]
     if not uids:
         raise UserError(f"{part.root}: no scan of this --uid in part {part.name}. Check it.")
-    home = part.root / "reader" / part.name
-    return [
-        (Item(uid, f"part {part.name}", partial(of_run.shown, part, uid)), home / uid)
-        for uid in uids
-    ]
+    home = part.root / "reader" / part.system / part.name
+    label = f"part {part.name}, {part.system}"
+    return [(Item(uid, label, partial(of_run.shown, part, uid)), home / uid) for uid in uids]
 
 
 def _write(item: "Item", path: Path, opened: bool) -> None:

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from nodules.base import tables
 from nodules.inference.detection import CandidateSettings, detect, joined, predict
-from nodules.learning.machine import take
+from nodules.learning.machine import of_job
 from nodules.learning.networks import bundle
 from nodules.prepare.stacks import open_stacks
 
@@ -16,9 +16,9 @@ def detect_part(job: Any, uids: Sequence[str], detector: str) -> None:
     """Write candidates, their regions and the strongest pixel of each slice of some scans.
 
     job: Snakemake's, with input (stacks, models), output (candidates, regions, peaks),
-    params.candidates, wildcards.part and threads. detector: its name in the tables.
+    params.candidates, wildcards.part, threads and resources. detector: its name in the tables.
     """
-    device = take(job.threads).device
+    device = of_job(job).device
     models = [bundle.restore(path, device) for path in job.input.models]
     networks, context = [m.network for m in models], models[0].input["context"]
     shown = f"detect {job.wildcards.part}"

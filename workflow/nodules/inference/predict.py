@@ -61,7 +61,8 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
         raise UserError(
             f"threads: {threads} is below 0. Give 0 for all cores, up to {MOST_THREADS}."
         )
-    machine = take(threads or min(len(os.sched_getaffinity(0)), MOST_THREADS))
+    cores = threads or min(len(os.sched_getaffinity(0)), MOST_THREADS)
+    machine = take(cores, gpu=device == "auto")
     made = load(path, _device(device, machine.device))
     system = SYSTEMS.get(made.manifest["system"])
     if system is None:

@@ -26,7 +26,7 @@ from nodules.base import provenance, tables
 from nodules.base.files import UserError
 from nodules.learning import graphs
 from nodules.learning.batches import Batches, Shows, order
-from nodules.learning.machine import autocast, placed, take
+from nodules.learning.machine import autocast, of_job, placed
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import load_state, save_state, weights_sha256
 from nodules.learning.state import (
@@ -85,8 +85,8 @@ def run(
     """Train one network as a rule asks: read its fold, train, write history and bundle.
 
     job: Snakemake's, with input (folds, stacks, perhaps weights and what the task reads), output
-    (model, manifest, history), params (seed, kind, facts), wildcards (fold, perhaps member) and
-    threads. stream: name of the random numbers, where it is not the model's. A member of an
+    (model, manifest, history), params (seed, kind, facts), wildcards (fold, perhaps member),
+    threads and resources. stream: name of the random numbers, where it is not the model's. A member of an
     ensemble has a seed of its own. scans: opens the fold's, for the job and the fold's number.
     """
     fold, member = int(job.wildcards.fold), job.wildcards.get("member")
@@ -94,7 +94,7 @@ def run(
     names: list[str | int] = [stream or model, fold]
     if member is not None:
         seed, names = derive(seed, *names, int(member)), []
-    machine = take(job.threads)
+    machine = of_job(job)
     training, left_out = scans(job, fold)
     task = make_task(training, left_out, settings, seed, fold)
     weights = [str(path) for path in [job.input.get("weights")] if path]
@@ -238,16 +238,17 @@ def finish_epoch(
     network: nn.Module, task: Task, plan: Plan, progress: Progress, device: torch.device
 ) -> None:
     """Validate, write checkpoint and overlays, and move `progress` to the next epoch."""
+    train_loss = progress.loss_sum / max(progress.samples, 1)
+    if not (np.isfinite(train_loss) and all(w.isfinite().all() for w in network.parameters())):
+        raise UserError(
+            f"{plan.model} fold {plan.fold}: the training diverged (mean loss of epoch"
+            f" {progress.epoch}: {train_loss:.4g}). Lower this network's learning_rate in the"
+            f" config (now {plan.learning_rate})."
+        )
     network.eval()
     with torch.inference_mode(), autocast(device):
         validation = task.validate(network, device)
         task.draw(network, device, plan.picture(progress.epoch))
-    train_loss = progress.loss_sum / max(progress.samples, 1)
-    if not np.isfinite(train_loss):
-        raise UserError(
-            f"{plan.model} fold {plan.fold}: the loss of epoch {progress.epoch} is {train_loss}."
-            f" Lower this network's learning_rate in the config (now {plan.learning_rate})."
-        )
     row = {
         "model": plan.model,
         "fold": plan.fold,

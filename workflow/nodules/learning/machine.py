@@ -5,7 +5,7 @@ import os
 import resource
 import tempfile
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import cv2
 import torch
@@ -43,10 +43,16 @@ class Machine(NamedTuple):
         return max(self.threads - 1, 1) if self.device.type == "cuda" else 0
 
 
-def take(threads: int) -> Machine:
-    """Take a device, and as many threads as the scheduler gave, but no more than there are cores.
+def of_job(job: Any) -> Machine:
+    """What Snakemake gave a job: threads, and a GPU unless `--resources gpu=0` takes it away."""
+    return take(job.threads, gpu=bool(job.resources.get("gpu")))
 
-    Threads that wait for each other's cores only cost: two U-Nets side by side on two cores took
+
+def take(threads: int, gpu: bool = True) -> Machine:
+    """Take a device, and as many threads as are given, but no more than there are cores.
+
+    gpu: whether a GPU may be taken; without it none is touched, not even one that is full. Threads
+    that wait for each other's cores only cost: two U-Nets side by side on two cores took
     three times as long a step with eight threads each as with two.
     """
     # A memory map holds its file open, and hundreds of scans have more files than is the default.
@@ -55,7 +61,7 @@ def take(threads: int) -> Machine:
     threads = min(threads, len(os.sched_getaffinity(0)))
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
-    return Machine(pick_device(), threads)
+    return Machine(pick_device() if gpu else torch.device("cpu"), threads)
 
 
 def pick_device() -> torch.device:

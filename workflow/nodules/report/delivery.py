@@ -41,6 +41,7 @@ SCAN_COLUMNS = (
 )
 DONE, FAILED, LEFT_OUT = "done", "failed", "left out"
 UNFINISHED = ".predicting"  # a folder in which a scan's files are written first
+EARLIER = ".earlier"  # in it, the folders of earlier findings that are being replaced
 
 Tell = Callable[[str, float], object]
 
@@ -89,7 +90,7 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
                 "Name a folder outside."
             )
     files.check_target(job.out / SCANS)
-    shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
+    _clear(job)  # of a run that was killed
     rows = []
     try:
         for source in conversion.distinct(conversion.expanded(sources)):
@@ -98,8 +99,16 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
                 row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
                 listener.ended(row, new)
     finally:
-        shutil.rmtree(job.unfinished, ignore_errors=True)
+        _clear(job)
     return rows
+
+
+def _clear(job: Job) -> None:
+    """Remove what is unfinished. A folder that was being replaced and has no new one goes back."""
+    for earlier in (job.unfinished / EARLIER).glob("*"):
+        if not (job.out / earlier.name).exists():
+            earlier.replace(job.out / earlier.name)
+    shutil.rmtree(job.unfinished, ignore_errors=True)
 
 
 def write(
@@ -326,8 +335,9 @@ def _placed(
 
     What others put into an earlier folder, such as a reader's verdicts, stays.
     """
-    draft, old = job.unfinished / folder.name, job.unfinished / "old"
+    draft, old = job.unfinished / folder.name, job.unfinished / EARLIER / folder.name
     draft.mkdir(parents=True, exist_ok=True)
+    old.parent.mkdir(exist_ok=True)
     notes = write(draft, findings, read.voxels, series)
     if folder.is_dir():
         for path in (p for p in folder.iterdir() if p.name not in OURS):

@@ -82,7 +82,45 @@ def results(tmp_path):
 @pytest.mark.parametrize("place", [".", "presence/test", "detection/unet/test"])
 def test_a_part_is_known_by_its_folder_or_its_name(results, place):
     part = of_run.part_of(results / place, "test" if place == "." else "")
-    assert part == of_run.Part(results, "test", "unet") and part.uids == [UID]
+    assert part == of_run.Part(results, "test", "unet_resnet") and part.uids == [UID]
+
+
+def test_the_second_stage_follows_the_detector_whose_candidates_it_judged(results):
+    """The first of the config's list, whatever else the run has beside it or from before."""
+    (results / "detection/unet").rename(results / "detection/attention_unet")
+    tables.write(results / "detection/unet/test/candidates.parquet", "candidates", [])
+    assert of_run.part_of(results, "test").system == "attention_unet_resnet"
+
+
+def test_the_system_is_that_of_the_first_page_or_the_one_that_is_named(results):
+    judged = tables.read(results / "presence/test/candidates.parquet", "classified")
+    masks = tables.read(results / "detection/unet/test/regions.parquet", "regions")
+    tables.write(results / "reduction/test/candidates.parquet", "classified", judged)
+    tables.write(results / "reduction/test/regions.parquet", "regions", masks)
+    tables.write(results / "scans/excluded.parquet", "excluded", [])
+    x, y, z = judged[["x", "y", "z"]].iloc[1].tolist()
+    nodule = {"seriesuid": UID, "nodule": 4, "x": x, "y": y, "z": z, "diameter_mm": 9.0}
+    nodule = dict.fromkeys(tables.columns("nodules"), 0) | nodule
+    tables.write(results / "scans/nodules.parquet", "nodules", [nodule])
+
+    part = of_run.part_of(results, "test")
+    assert part.system == "unet3d_reduction"
+    shown = of_run.shown(part, UID)
+    assert shown.model["name"].startswith("3-D U-Net + 3-D CNN") and shown.threshold == 0.5
+    assert [f.numbers["malignancy"] for f in shown.findings] == [None, 0.5]
+    assert all(finding.mask for finding in shown.findings)
+
+    assert of_run.part_of(results, "test", "unet_resnet").system == "unet_resnet"
+    assert of_run.part_of(results / "presence/test").system == "unet_resnet"
+    with pytest.raises(UserError, match=r"no system 'best'.*unet_resnet, unet3d_reduction"):
+        of_run.part_of(results, "test", "best")
+
+
+def test_the_threshold_was_fitted_on_other_scans_than_those_that_are_shown():
+    fitted = {"fitted": {"threshold": {"test": 0.7, "folds": {"0": 0.2, "1": None}}}}
+    assert of_run._threshold(fitted, "test") == 0.7
+    assert of_run._threshold(fitted, "fold_0") == 0.2
+    assert of_run._threshold(fitted, "fold_1") == of_run.UNKNOWN_THRESHOLD
 
 
 def test_what_is_no_run_or_no_part_is_told(results, tmp_path):

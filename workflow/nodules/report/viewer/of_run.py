@@ -11,53 +11,81 @@ import pandas as pd
 from nodules.base import tables
 from nodules.base.files import UserError, read_json
 from nodules.datasets import folds
-from nodules.evaluation.names import JUDGES
+from nodules.evaluation.names import JUDGES, MASKS, SYSTEMS
+from nodules.evaluation.runs import headline
+from nodules.findings.candidate_hits import match
 from nodules.images import metaimage, regions
 from nodules.images.geometry import Geometry
 from nodules.inference.slicewise import to_native
 from nodules.report.viewer.predicted import OPINION, boxed, curve
 from nodules.report.viewer.shown import Found, Mask, Shown
 
-SHEET = Path("scans/scans.parquet")
+SHEET, MATCHES = Path("scans/scans.parquet"), "matches.parquet"
 UNKNOWN_THRESHOLD = 0.5
 LOOKED = "Grad-CAM of the malignancy network on this slice: where its answer comes from."
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a run: folder of all results, name, and the first detector."""
+    """A part of a run: folder of all results, name, and the key of the system that is shown."""
 
     root: Path
     name: str
-    detector: str
+    system: str
 
     @property
     def candidates(self) -> Path:
-        """The table of candidates: those that the second stage judged, where there is one."""
-        judged = self.root / "presence" / self.name / "candidates.parquet"
-        found = self.root / "detection" / self.detector / self.name / "candidates.parquet"
-        return judged if judged.is_file() else found
+        """The table of the system's candidates."""
+        return self._at(SYSTEMS[self.system].scores.path)
+
+    @property
+    def outlines(self) -> Path | None:
+        """The table of the candidates' masks; None where no network of the system draws any."""
+        drawing = [key for key in SYSTEMS[self.system].networks if key in MASKS]
+        return self._at(MASKS[drawing[-1]].regions) if drawing else None
+
+    @property
+    def matches(self) -> Path:
+        """The table of what candidates hit, which a run has of its first detector alone."""
+        return self._at(f"results/detection/{SYSTEMS[self.system].networks[0]}/{{part}}/{MATCHES}")
 
     @property
     def uids(self) -> list[str]:
         """Scans of the part."""
         return folds.part(tables.read(self.root / "folds/folds.parquet", "folds"), self.name)
 
+    @property
+    def exists(self) -> bool:
+        """Whether the run has the part and system: ResNet50 judges the first detector's alone."""
+        is_first = SYSTEMS[self.system].needs != "presence" or self.matches.is_file()
+        return is_first and self.candidates.is_file()
 
-def part_of(place: Path, name: str = "") -> Part | None:
-    """The part that a folder is: results and a name, or results/presence/test; None for neither."""
+    def _at(self, path: str) -> Path:
+        return self.root / path.removeprefix("results/").format(part=self.name)
+
+
+def part_of(place: Path, name: str = "", system: str = "") -> Part | None:
+    """The part that a folder is: results and a name, or results/presence/test; None for neither.
+
+    system: key of the system that is shown; without one it is that whose folder is named, or that
+    of the run's first page. Raises UserError where the results have no such part or system.
+    """
     for root in (place, *place.absolute().parents[:3]):
         if (root / SHEET).is_file():
             own = name or place.name
-            detectors = [
-                d.name for d in sorted((root / "detection").glob("*")) if (d / own).is_dir()
-            ]
-            first = next((d for d in ("unet", *detectors) if d in detectors), "")
-            part = Part(root, own, first)
-            if not first or not part.candidates.is_file():
-                known = ", ".join(sorted(p.name for p in (root / "detection").glob("*/*")))
-                raise UserError(f"{root}: it has no part '{own}'. Name one with --part: {known}.")
-            return part
+            there = [key for key in SYSTEMS if Part(root, own, key).exists]
+            if not there:
+                known = sorted({path.name for path in (root / "detection").glob("*/*")})
+                raise UserError(
+                    f"{root}: it has no part '{own}'. Name one with --part: {', '.join(known)}."
+                )
+            if system and system not in there:
+                raise UserError(
+                    f"{root}: part {own} has no system '{system}'. Name one with --system:"
+                    f" {', '.join(there)}."
+                )
+            inside = (k for k in there if Part(root, own, k).candidates.parent.samefile(place))
+            return Part(root, own, system or next(inside, headline(there)))
     return None
 
 
@@ -69,7 +97,8 @@ def shown(part: Part, uid: str) -> Shown:
     voxels, geometry = metaimage.read_volume(_header(part.root, sheet.loc[uid, "header"]))
     found = _findings(part, uid, geometry)
     fitted = part.root / "evaluation/presence.json"
-    threshold = _threshold(read_json(fitted), part.name) if fitted.is_file() else UNKNOWN_THRESHOLD
+    of_presence = SYSTEMS[part.system].needs == "presence" and fitted.is_file()
+    threshold = _threshold(read_json(fitted), part.name) if of_presence else UNKNOWN_THRESHOLD
     froc = part.root / "evaluation/froc.parquet"
     reported = [f for f in found if f.numbers["probability"] >= threshold]
     return Shown(
@@ -80,13 +109,13 @@ def shown(part: Part, uid: str) -> Shown:
         threshold=threshold,
         headline=f"{len(reported)} of {len(found)} candidates at or above {threshold:.3g}",
         model={
-            "name": f"networks of part {part.name}",
+            "name": f"{SYSTEMS[part.system].name}, networks of part {part.name}",
             "sha256": "",
             "trained": f"Networks of the run that have not seen this scan (part {part.name}).",
             "limits": "They find what resembles the nodules that they were trained on.",
         },
         outlines=_outlines(part.root, uid, geometry),
-        froc=curve(froc, _system(part)) if froc.is_file() else None,
+        froc=curve(froc, part.system) if froc.is_file() else None,
         malignancy=OPINION,
     )
 
@@ -100,13 +129,8 @@ def _header(root: Path, header: str) -> Path:
 def _threshold(summary: dict[str, Any], part: str) -> float:
     """The probability from which on a candidate counts: fitted on other scans than the part's."""
     own = summary.get("fitted", {}).get("threshold", {})
-    value = own.get(part) or own.get("test")
+    value = own.get("folds", {}).get(part.removeprefix("fold_"), own.get("test"))
     return UNKNOWN_THRESHOLD if value is None else float(value)
-
-
-def _system(part: Part) -> str:
-    """Key of the system whose candidates these are."""
-    return f"{part.detector}_resnet" if part.candidates.parts[-3] == "presence" else part.detector
 
 
 def _findings(part: Part, uid: str, geometry: Geometry) -> list[Found]:
@@ -132,8 +156,9 @@ def _findings(part: Part, uid: str, geometry: Geometry) -> list[Found]:
 
 def _masks(part: Part, uid: str, geometry: Geometry) -> dict[int, Mask]:
     """Candidates' masks, brought from the grid of the slices to the scan's own."""
-    path = part.root / "detection" / part.detector / part.name / "regions.parquet"
-    rows = tables.read(path, "regions")
+    if part.outlines is None:
+        return {}
+    rows = tables.read(part.outlines, "regions")
     rows = rows[rows["seriesuid"] == uid]
     masks = {}
     for number, own in rows.groupby("region"):
@@ -157,20 +182,19 @@ def _outlines(root: Path, uid: str, geometry: Geometry) -> Sequence[tuple[str, M
     if not path.is_file():
         return []
     rows = tables.read(path, "regions")
-    made = []
-    for kind in ("readers", "labels"):
-        own = regions.select(rows, kind, "native")
-        masks = boxed(regions.paint(own, geometry.shape)) if len(own) else {}
-        made += [(f"{kind}, nodule {number}", mask) for number, mask in masks.items()]
-    return made
+    own = regions.select(rows, "readers", "native")
+    masks = boxed(regions.paint(own, geometry.shape)) if len(own) else {}
+    return [(f"readers, nodule {number}", mask) for number, mask in masks.items()]
 
 
 def _nodules(part: Part, uid: str) -> dict[int, int]:
     """The reference nodule that each candidate hits."""
-    path = part.root / "detection" / part.detector / part.name / "matches.parquet"
-    if not path.is_file():
-        return {}
-    rows = tables.read(path, "matches")
+    if part.matches.is_file():
+        rows = tables.read(part.matches, "matches")
+    else:
+        names = ("nodules", "excluded")
+        listed = (tables.read(part.root / f"scans/{name}.parquet", name) for name in names)
+        rows = match(pd.read_parquet(part.candidates), *listed)
     rows = rows[(rows["seriesuid"] == uid) & (rows["nodule"] > 0)]
     return {int(c): int(n) for c, n in zip(rows["candidate"], rows["nodule"], strict=True)}
 
