@@ -68,6 +68,6 @@ def die_half_way(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    files._fsync = die_half_way
+    files.fsync = die_half_way
     file = Path(sys.argv[1])
     WRITERS[file.name](file)

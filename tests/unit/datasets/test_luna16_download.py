@@ -120,6 +120,24 @@ def test_started_again_nothing_is_asked(server, tmp_path):
     assert len(server.asked) == count
 
 
+def test_an_empty_folder_is_no_subset(server, tmp_path):
+    (tmp_path / "subset0").mkdir()
+    assert not any(reason for _, reason, _ in download(server, tmp_path))
+    assert files_of(tmp_path) == WHOLE
+
+
+def test_scans_are_on_the_disk_before_their_folder_has_its_name(server, tmp_path, monkeypatch):
+    """What a power cut could halve after that would be taken for whole ever after."""
+    safe = []
+
+    def noted(path):
+        safe.append((path.name, (tmp_path / "subset0").exists()))
+
+    monkeypatch.setattr(luna16_download.files, "fsync", noted)
+    download(server, tmp_path, [0])
+    assert {("1.2.0.mhd", False), ("1.2.0.raw", False), (tmp_path.name, True)} <= set(safe)
+
+
 def test_another_subset_later_is_all_that_comes(server, tmp_path):
     download(server, tmp_path, [0])
     server.asked.clear()

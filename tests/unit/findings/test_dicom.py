@@ -161,6 +161,15 @@ def test_segments_lie_where_the_findings_do(tmp_path, way):
     assert frames == 2 * SHAPE[0], "empty frames stay, for viewers that count them"
 
 
+def test_more_findings_than_a_byte_can_number_keep_their_own_masks(tmp_path):
+    with reading.opened(straight(tmp_path / "scan")) as (scan,):
+        read = scan.read()
+        frames = dicom_sources.read(scan.chosen).frames
+    one = findings_in(read, ((0.5, 0.5, 0.5),)).reported[0]
+    labels = dicom_sources.masks_on(frames, [one] * 300, read.geometry)
+    assert labels.max() == 300 and (labels == 300).sum() == one.voxels
+
+
 @pytest.mark.parametrize("way", RESAMPLED, ids=lambda way: way.__name__)
 def test_masks_of_a_resampled_scan_lie_on_its_own_slices(tmp_path, way):
     findings, seg, _ = written(tmp_path, way)

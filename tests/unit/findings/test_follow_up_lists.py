@@ -55,6 +55,16 @@ def test_of_a_reader_s_decisions_what_was_accepted_and_added(tmp_path):
     ]
 
 
+def test_of_two_lists_of_a_scan_no_two_findings_have_one_number(tmp_path):
+    paths = [tmp_path / "one.csv", tmp_path / "other.csv"]
+    for path, x in zip(paths, (1, 5), strict=True):
+        rows = "".join(f"1.2,{x},2,{number},{number},6\n" for number in (1, 3))
+        path.write_text("seriesuid,coordX,coordY,coordZ,finding,diameter_mm\n" + rows)
+    found = lists.read(paths)["1.2"]
+    assert [spot.number for spot in found] == [1, 3, 4, 5]
+    assert [spot.world[0] for spot in found] == [1, 1, 5, 5]
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"seriesuid": "1", "decisions": [{}]}'])
 def test_another_json_is_refused(tmp_path, text):
     path = tmp_path / "other.json"

@@ -140,6 +140,10 @@ def test_the_rule_itself() -> None:
     assert few.to_dict()["reason"] == "4 nodules, where an interval needs 5"
     same = bootstrap.estimate(np.ones(101), counts={"scans": 9})
     assert np.isnan(same.low) and same.reason == bootstrap.SAME
+    nearly = bootstrap.estimate([1.0, *np.ones(99), 0.2], counts={"scans": 9})
+    assert np.isnan(nearly.low) and nearly.reason == bootstrap.SAME  # yet not all are the same
+    none = bootstrap.estimate([1.0, *np.full(100, np.nan)], counts={"scans": 9})
+    assert np.isnan(none.low) and none.reason == bootstrap.UNDEFINED
     assert len(bootstrap.weights(4, 100, 0)) == 1
     assert len(sets.roc_band(np.array([0, 1]), np.array([0.1, 0.9]), NOTHING, "few")) == 0
 

@@ -93,7 +93,7 @@ def download(
     the server cannot be reached, or the folder cannot be written.
     """
     files.check_target(job.folder / wanted[0].results[0])
-    missing = [s for s in wanted if not all((job.folder / name).exists() for name in s.results)]
+    missing = [s for s in wanted if not all(_is_there(job.folder / name) for name in s.results)]
     said: dict[int, dict[str, Published]] = {}
     for record in dict.fromkeys(source.record for source in missing):
         said[record] = published(record, job)
@@ -113,6 +113,11 @@ def download(
     if not failed:
         shutil.rmtree(job.unfinished, ignore_errors=True)
     return failed
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file, or a folder that holds something."""
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def published(record: int, job: Job) -> dict[str, Published]:
@@ -208,9 +213,12 @@ def _unpack_scans(archive: Path, folder: Path, draft: Path) -> None:
             if not member.is_dir() and name.endswith(SCAN_SUFFIXES) and not name.startswith("."):
                 with (draft / name).open("xb") as out:
                     _copied(packed, member, out, archive)
+                files.fsync(draft / name)
     if not any(draft.iterdir()):
         raise UserError(f"{archive}: it holds no scan. {BY_HAND}")
-    draft.replace(folder)
+    files.fsync(draft)
+    draft.replace(folder)  # replaces an empty folder, too
+    files.fsync(folder.parent)
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:

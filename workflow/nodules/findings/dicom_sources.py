@@ -56,13 +56,13 @@ def read(series: Series) -> Sources:
 
 def masks_on(
     frames: Sequence[Frame], findings: Iterable[Finding], native: Geometry
-) -> NDArray[np.uint8]:
+) -> NDArray[np.uint16]:
     """Label of each pixel of each frame, (frame, row, column): 0, or a place among the findings.
 
     Each pixel takes the voxel of the native grid in which its centre lies, whatever was done to
     the slices to make that grid of them.
     """
-    labels = np.zeros((len(frames), *frames[0].shape), np.uint8)
+    labels = np.zeros((len(frames), *frames[0].shape), np.uint16)
     for number, finding in enumerate(findings, 1):
         low = np.array([s.start for s in finding.box])
         corners = low - 0.5 + np.array(list(np.ndindex(2, 2, 2))) * finding.mask.shape
@@ -83,7 +83,7 @@ def grid_of(frame: Frame) -> Geometry:
 
 
 def _paint(
-    image: NDArray[np.uint8],
+    image: NDArray[np.uint16],
     number: int,
     frame: Frame,
     finding: Finding,

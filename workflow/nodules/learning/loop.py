@@ -86,8 +86,8 @@ def run(
 
     job: Snakemake's, with input (folds, stacks, perhaps weights and what the task reads), output
     (model, manifest, history), params (seed, kind, facts), wildcards (fold, perhaps member),
-    threads and resources. stream: name of the random numbers, where it is not the model's. A member of an
-    ensemble has a seed of its own. scans: opens the fold's, for the job and the fold's number.
+    threads and resources. stream: name of the random numbers, where it is not the model's. A member
+    of an ensemble has a seed of its own. scans: opens the fold's, for the job and its number.
     """
     fold, member = int(job.wildcards.fold), job.wildcards.get("member")
     seed: int = job.params.seed

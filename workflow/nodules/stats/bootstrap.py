@@ -19,7 +19,8 @@ CONFIDENCE = 0.95
 # as many cases of each kind that a number is taken over. Of fewer, resamples say nothing of chance.
 FEWEST = 5
 RULE = "fewer than five scans, or fewer than five cases of a kind"
-SAME = "every resample gives the same number"
+SAME = "both bounds of the interval are the same number"
+UNDEFINED = "undefined in every resample"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def estimate(
         return Estimate(np.nan, np.nan, np.nan, reason)
     few = too_few(counts or {}) or (RULE if len(values) < 2 else "")
     low, high = (np.nan, np.nan) if few else interval(values[1:])
-    return Estimate(float(values[0]), float(low), float(high), few or SAME)
+    why = few or (UNDEFINED if np.isnan(values[1:]).all() else SAME)
+    return Estimate(float(values[0]), float(low), float(high), why)
 
 
 def estimate_mean(
@@ -122,8 +124,8 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
 def interval(samples: Floats) -> Floats:
     """Bounds of the central 95 % of (n, ...) samples by sorted index: (..., 2).
 
-    Samples that are NaN (no nodule was drawn) are left out; NaN where none is left, and where all
-    are the same: an interval of no width would claim to know the number exactly.
+    Samples that are NaN (no nodule was drawn) are left out; NaN where none is left, and where both
+    bounds are the same: an interval of no width would claim to know the number exactly.
     """
     valid = samples[~np.isnan(samples).any(axis=tuple(range(1, samples.ndim)))]
     if not len(valid):

@@ -16,6 +16,8 @@ SMALLEST_MM = 1.0
 def read(paths: Iterable[Path]) -> dict[str, list[Spot]]:
     """Findings by series UID, of files in turn; the numbers are those of the file, or count on.
 
+    They count on where a file has none, and where an earlier file has the same.
+
     CSV: seriesuid, coordX, coordY, coordZ, diameter_mm as LUNA16's annotations.csv; of the
     findings.csv of `luna16 predict` the reported ones. JSON: a reader's decisions as the viewer
     saves them: what was accepted and what was added. Raises FileDefect for anything else.
@@ -26,7 +28,9 @@ def read(paths: Iterable[Path]) -> dict[str, list[Spot]]:
         for uid, number, world, diameter, probability in rows:
             own = found.setdefault(uid, [])
             size = diameter if diameter >= SMALLEST_MM else DIAMETER_MM
-            own.append(Spot(number or len(own) + 1, world, size, probability))
+            taken = {0, *(spot.number for spot in own)}
+            new = max(taken) + 1 if number in taken else number
+            own.append(Spot(new, world, size, probability))
     return found
 
 
