@@ -189,10 +189,17 @@ def test_what_no_graph_can_hold_is_an_error_with_its_remedy(monkeypatch):
     assert "varies = True" in failed.value.__notes__[0]
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_steps_before_a_recording_leave_batch_statistics_as_they_were(monkeypatch, fails):
-    """On the CPU, with what belongs to a GPU taken out."""
+@pytest.mark.parametrize(
+    ("fails", "free"),
+    [(False, 800), (True, 800), (False, 799)],
+    ids=["enough memory", "too little", "too little beside graphs"],
+)
+def test_steps_before_a_recording_leave_batch_statistics_as_they_were(monkeypatch, fails, free):
+    """On the CPU, with what belongs to a GPU taken out; the graphs hold 800 bytes."""
     network = torch.nn.BatchNorm1d(2)
+    reserved = iter((100, 900))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: next(reserved))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 5000))
 
     def make(whole, samples):
         whole(*samples)
@@ -208,8 +215,8 @@ def test_steps_before_a_recording_leave_batch_statistics_as_they_were(monkeypatc
     ):
         monkeypatch.setattr(owner, name, nullcontext)
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", make)
-    whole = graphs.Graphed(Mean(), network, BATCH).whole
-    with pytest.raises(torch.OutOfMemoryError) if fails else nullcontext():
+    whole = graphs.Whole(Mean(), network)
+    with pytest.raises(torch.OutOfMemoryError) if fails or free < 800 else nullcontext():
         graphs.record(whole, torch.ones(BATCH, 2), torch.zeros(BATCH, 2))
     assert network.num_batches_tracked == 0 and not network.running_mean.any()
 
@@ -235,7 +242,7 @@ def test_a_graph_answers_and_learns_as_the_task_does(training):
         given = batch(training, GPU)
         plain = step(one, partial(task.loss, one), *given)
         replayed = step(other, graphed, *given)
-        assert graphed.of_full is graphed.whole
+        assert isinstance(graphed.of_full, graphs.Whole)
         assert len(plain) == len(replayed)
         for a, b in zip(plain, replayed, strict=True):
             far = (a.double() - b.double()).norm() / a.double().norm().clamp(min=1e-6)
@@ -250,7 +257,7 @@ def test_recording_leaves_no_trace(training):
     given = batch(training, GPU)
     drawn = torch.cuda.get_rng_state()
     with autocast(GPU):
-        graphs.record(graphs.Graphed(task, network, BATCH).whole, *given)
+        graphs.record(graphs.Whole(task, network), *given)
     assert all(torch.equal(before[k], value) for k, value in network.state_dict().items())
     assert torch.equal(drawn, torch.cuda.get_rng_state())
     assert all(p.grad is None for p in network.parameters())

@@ -3,6 +3,7 @@
 A small batch's kernels take less time to run than Python takes to launch them one by one.
 """
 
+import gc
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -45,8 +46,8 @@ class Graphed:
     """
 
     def __init__(self, task: Learns, network: nn.Module, batch: int) -> None:
-        self.plain, self.batch = partial(task.loss, network), batch
-        self.whole = _Whole(task, network)
+        self.task, self.network, self.batch = task, network, batch
+        self.plain = partial(task.loss, network)
         self.of_full: Loss | None = None  # how a full batch's loss is computed, once that is known
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -58,27 +59,34 @@ class Graphed:
         return self.of_full(inputs, targets)
 
     def _recorded(self, inputs: Tensor, targets: Tensor) -> Loss:
+        whole = Whole(self.task, self.network)
         try:
-            record(self.whole, inputs, targets)
+            record(whole, inputs, targets)
+            return whole
         except torch.OutOfMemoryError:
             log.warning(
                 "Too little GPU memory to record a training step: its kernels are launched one by"
                 " one, which is slower."
             )
-            return self.plain
         except RuntimeError as error:  # PyTorch may not get over it: to go on is not safe
             error.add_note(
                 "This came up while a training step was recorded as CUDA graphs. If the network or"
                 " its loss waits for the GPU, or is fed by the CPU, its task says `varies = True`."
             )
             raise
-        return self.whole
+        del whole  # and the graphs that it may hold, which hold it
+        gc.collect()
+        torch.cuda.empty_cache()
+        return self.plain
 
 
 def record(whole: nn.Module, *given: Tensor) -> None:
     """Let a module replay graphs for input of this shape; recording leaves no other trace in it.
 
-    Some steps go ahead of the recording; batch statistics and random numbers are put back.
+    Some steps go ahead of the recording; batch statistics and random numbers are put back. Raises
+    torch.OutOfMemoryError also where graphs leave no room for what is computed beside them: they
+    keep a whole step's memory for themselves, and a smaller last batch and validation need as much
+    at most.
     """
     kept = [buffer.clone() for buffer in whole.buffers()]
     device = given[0].device
@@ -88,16 +96,21 @@ def record(whole: nn.Module, *given: Tensor) -> None:
     # A recording that fails may leave its own stream as the current one (PyTorch 2.11 does).
     same = torch.cuda.stream(torch.cuda.current_stream(device))
     try:
-        with torch.cuda.device(device), same, torch.random.fork_rng([device]), cast:
+        with torch.cuda.device(device), torch.random.fork_rng([device]), same, cast:
             samples = tuple(tensor.detach().clone() for tensor in given)
+            torch.cuda.empty_cache()
+            reserved = torch.cuda.memory_reserved()
             torch.cuda.make_graphed_callables(whole, samples)
+            own, (free, _) = torch.cuda.memory_reserved() - reserved, torch.cuda.mem_get_info()
+            if free < own:
+                raise torch.OutOfMemoryError(f"graphs hold {own:,} bytes and leave {free:,}")
     finally:
         with torch.no_grad():
             for buffer, before in zip(whole.buffers(), kept, strict=True):
                 buffer.copy_(before)
 
 
-class _Whole(nn.Module):
+class Whole(nn.Module):
     """A network and its loss as one module, whose `forward` a recording replaces."""
 
     def __init__(self, task: Learns, network: nn.Module) -> None:
