@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from nodules.base.files import UserError, write_bytes
+from nodules.base.files import UserError
 from nodules.learning.loop import Validation
 from nodules.learning.networks.asking import slice_logits
 from nodules.learning.state import TrainingSettings
-from nodules.learning.tasks.shared import PixelTally, overlay, rows_of
+from nodules.learning.tasks.shared import overlay, pixel_validation, write_tiles
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
 
@@ -89,13 +89,7 @@ class LungTask:
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Loss, pixel Dice at 0.5 and mean probability in lungs, on the left-out draw."""
-        tally = PixelTally()
-        for stack, z in self.validation:
-            logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
-            truth = torch.from_numpy((stack.labels(z) > 0).astype(np.float32)).to(device)
-            loss = binary_cross_entropy_with_logits(logits, truth)
-            tally.add(loss.item(), logits.sigmoid(), truth > 0)
-        return tally.validation()
+        return pixel_validation(network, self.validation, self.settings.context, device)
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
         """Montage of left-out slices: the mask orange, the network's answer sky blue."""
@@ -108,8 +102,7 @@ class LungTask:
             logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
             answer = (logits > 0).cpu().numpy()
             tiles.append(overlay(stack.array[z], stack.labels(z) > 0, answer))
-        montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 4)])
-        write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+        write_tiles(path, tiles, 4)
 
 
 def slices_of(stacks: Sequence[Stack]) -> list[Slice]:

@@ -14,14 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nodules.base.files import write_bytes
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.networks.unet3d import STRIDE
 from nodules.learning.state import TrainingSettings
 from nodules.learning.tasks import inserts, mining
 from nodules.learning.tasks.heat import Marks, heat_loss, target
-from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
+from nodules.learning.tasks.shared import WITHOUT_NODULES, validation_of, write_tiles
 from nodules.learning.tasks.volume_truth import Truth
 from nodules.prepare.cubes import Corner, Slices, cube, resized
 from nodules.prepare.volumes import LUNG_STEP, Volume
@@ -212,9 +211,7 @@ class HeatTask:
             pair = cv2.hconcat([np.ascontiguousarray(grey[z * STRIDE]), np.asarray(hot, np.uint8)])
             large = cv2.resize(pair, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
             tiles.append(np.asarray(large, np.uint8))
-        if tiles:
-            montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 2)])
-            write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+        write_tiles(path, tiles, 2)
 
 
 def numbered(scans: Sequence[tuple[Volume, Truth]]) -> list[Patch]:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base import tables
-from nodules.base.files import write_bytes
 from nodules.images.spheres import corner_of
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
@@ -33,7 +32,7 @@ from nodules.learning.tasks.patches3d import (
     place_of,
     spot,
 )
-from nodules.learning.tasks.shared import WITHOUT_NODULES, rows_of, validation_of
+from nodules.learning.tasks.shared import ANSWER_BGR, WITHOUT_NODULES, validation_of, write_tiles
 from nodules.learning.tasks.volume_truth import Truth
 from nodules.prepare.cubes import Slices, cube, intersection, resized, resized_mask
 from nodules.prepare.volumes import Volume
@@ -229,14 +228,12 @@ class CubeTask:
             mask = (voxels[0, 0, z] > 0).cpu().numpy().astype(np.uint8)
             large = cv2.resize(mask, (192, 192), interpolation=cv2.INTER_NEAREST)
             lines, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(tile, lines, -1, (233, 180, 86), 1)
+            cv2.drawContours(tile, lines, -1, ANSWER_BGR, 1)
             text = f"{logit.sigmoid().item():.2f}"
             tiles.append(
                 cv2.putText(tile, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (200, 200, 200))
             )
-        if tiles:
-            montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 8)])
-            write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+        write_tiles(path, tiles, 8)
 
 
 def jitter_of(volume: Volume) -> float:

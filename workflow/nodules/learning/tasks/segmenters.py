@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nodules.base.files import write_bytes
 from nodules.learning.machine import to_device
-from nodules.learning.tasks.shared import rows_of
+from nodules.learning.tasks.shared import write_tiles
 from nodules.learning.tasks.slices import PICTURES, SliceTask, SliceTaskSettings, UNetSettings
 
 # The random numbers are the U-Net's, so that what networks are compared on differs by nothing.
@@ -53,9 +52,7 @@ class SegmenterTask(SliceTask):
             maps = gate_maps(to_device(image, device))[:, 0].float().cpu()
             tiles += [np.repeat(stack.array[z][:, :, None], 3, axis=2), *map(heat, maps)]
         gates = len(tiles) // min(PICTURES, len(chosen))
-        montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, gates)])
-        picture = path.with_name(f"{path.stem}_gates.png")
-        write_bytes(picture, cv2.imencode(".png", montage)[1].tobytes())
+        write_tiles(path.with_name(f"{path.stem}_gates.png"), tiles, gates)
 
 
 def heat(weights: Tensor) -> NDArray[np.uint8]:

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from nodules.base.files import UserError, write_bytes
+from nodules.base.files import UserError
 from nodules.learning.loop import Validation
 from nodules.learning.networks.asking import slice_logits
 from nodules.learning.state import TrainingSettings
-from nodules.learning.tasks.shared import EMPTY_ALONE, WITHOUT_NODULES, PixelTally, overlay, rows_of
+from nodules.learning.tasks.shared import (
+    EMPTY_ALONE,
+    WITHOUT_NODULES,
+    overlay,
+    pixel_validation,
+    write_tiles,
+)
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
 
@@ -119,13 +124,7 @@ class SliceTask:
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
         """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
-        tally = PixelTally()
-        for stack, z in self.validation:
-            logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
-            truth = torch.from_numpy((stack.labels(z) > 0).astype(np.float32)).to(device)
-            loss = binary_cross_entropy_with_logits(logits, truth)
-            tally.add(loss.item(), logits.sigmoid(), truth > 0)
-        return tally.validation()
+        return pixel_validation(network, self.validation, self.settings.context, device)
 
     def answer(
         self, network: nn.Module, stack: Stack, z: int, device: torch.device
@@ -144,8 +143,7 @@ class SliceTask:
             stack, z = chosen[i]
             predicted = self.answer(network, stack, z, device)
             tiles.append(overlay(stack.array[z], stack.labels(z) > 0, predicted))
-        montage = cv2.vconcat([cv2.hconcat(row) for row in rows_of(tiles, 4)])
-        write_bytes(path, cv2.imencode(".png", montage)[1].tobytes())
+        write_tiles(path, tiles, 4)
 
 
 def slices_of(stacks: Sequence[Stack]) -> tuple[list[Slice], list[Slice]]:
