@@ -7,6 +7,7 @@ in the environment that the rule names.
 
 import re
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,6 +28,11 @@ OPTIONAL = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
 
 
+# Of each module the distributions it may come from: to ask takes a third of a second.
+providers = cache(packages_distributions)
+
+
+@cache
 def packages(env: Path) -> dict[str, str]:
     """PyPI name -> version of everything that an environment file lists."""
     found = {}
@@ -39,7 +45,7 @@ def packages(env: Path) -> dict[str, str]:
 
 def missing(rule: Rule) -> set[str]:
     """Modules that a rule's script reaches and the rule's environment lacks."""
-    present, provider = packages(rule.path("conda")), packages_distributions()
+    present, provider = packages(rule.path("conda")), providers()
 
     def provided(module: str) -> bool:
         return any(canonicalize_name(name) in present for name in provider.get(module, []))
@@ -160,7 +166,7 @@ def asked(*extras: str) -> list[Requirement]:
 def unprovided(modules: set[str], *extras: str) -> set[str]:
     """Modules that no package of an installation with some extras gives by its own name."""
     names = {canonicalize_name(requirement.name) for requirement in asked(*extras)}
-    provider = packages_distributions()
+    provider = providers()
     return {m for m in modules if not names & set(map(canonicalize_name, provider.get(m, [])))}
 
 

@@ -385,4 +385,3 @@ def test_a_real_enhanced_file_has_its_frames_in_their_places(odd):
     assert [frame.count for frame in series.frames] == [2, 2]
     _, grid, notes = dicom.read_series(series)
     assert np.allclose(grid.spacing, (0.388672, 0.388672, 10)) and not notes
-    assert dicom_headers.is_dicom(path)

@@ -97,15 +97,6 @@ def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
     return Headers(frames, damaged, junk)
 
 
-def is_dicom(path: str | os.PathLike[str]) -> bool:
-    """Whether a file's first bytes are those of DICOM."""
-    try:
-        with Path(path).open("rb") as stream:
-            return _looks_like_dicom(stream)
-    except OSError:
-        return False
-
-
 def _looks_like_dicom(stream: BinaryIO) -> bool:
     """Whether a preamble stands there, or, without one, an element of group 8 of plausible form."""
     head = stream.read(132)
