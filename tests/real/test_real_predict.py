@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.misc import is_dicom
 
 from helpers import dicom_files, models
 from nodules.images import reading
@@ -47,7 +48,7 @@ def findings(scan, model):
 
 
 def files_of(series):
-    return sorted(path for path in series.rglob("*") if reading.dicom_headers.is_dicom(path))
+    return sorted(path for path in series.rglob("*") if is_dicom(path))
 
 
 def shuffled(series, folder):

@@ -7,7 +7,7 @@ decide nothing about a result's content (a wrong schema or path raises).
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -28,13 +28,12 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def modules_in(path: Path) -> Iterator[Path]:
+@cache
+def modules_in(path: Path) -> frozenset[Path]:
     """Files of the library that a file imports itself."""
-    for name in imported(path):
-        first, *parts = name.split(".")
-        module = LIBRARY.joinpath(*parts).with_suffix(".py") if parts else LIBRARY
-        if first == "nodules" and module.is_file():
-            yield module
+    own = [name.split(".")[1:] for name in imported(path) if name.startswith("nodules.")]
+    modules = (LIBRARY.joinpath(*parts).with_suffix(".py") for parts in own)
+    return frozenset(module for module in modules if module.is_file())
 
 
 def library_closure(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
