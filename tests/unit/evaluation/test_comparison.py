@@ -110,6 +110,16 @@ def test_without_any_nodule_nothing_is_calibrated():
     assert np.isfinite(found["slice_certainty", "raw"]["difference"])
 
 
+def test_few_slices_of_a_kind_have_no_interval_where_a_measure_needs_both_kinds():
+    one, other = confidences(1, seed=1), confidences(1, seed=2)
+    few = one.index[one["present"]][:4]
+    one["present"] = other["present"] = one.index.isin(few)
+    found = measured(gathered(one, other))
+    assert np.isfinite(found["slice_auc", ""]["difference"])
+    assert np.isnan([found["slice_auc", ""]["low"], found["slice_brier", "raw"]["low"]]).all()
+    assert np.isfinite(found["slice_certainty", "raw"]["low"])
+
+
 def test_the_better_system_has_the_greater_area_and_the_smaller_brier_score():
     found = measured(gathered(confidences(3, seed=1), confidences(0.5, seed=2)))
     assert found["slice_auc", ""]["low"] > 0

@@ -89,6 +89,13 @@ def test_few_nodules_of_a_kind_have_a_value_but_no_interval(scored):
             assert number["value"] == number["value"] and np.isnan(number["low"])
 
 
+def test_a_brier_score_of_few_of_a_kind_has_no_interval_either(scored):
+    for own in scored[2]["sets"].values():
+        few = min(own["n_malignant"], own["n_nodules"] - own["n_malignant"]) < FEWEST
+        for system in own["systems"].values():
+            assert np.isnan(system["brier"]["low"]) == few
+
+
 def test_other_rules_label_the_same_scores(scored):
     found = scored[2]
     for name in ("test", "out_of_fold"):

@@ -258,6 +258,27 @@ def test_threshold_and_temperature_never_look_at_the_test():
     assert before["sets"]["test"] != after["sets"]["test"]
 
 
+def test_where_nothing_is_told_apart_no_threshold_is_chosen_and_that_is_said():
+    run = Run()
+    flat = run.classified.assign(confidence=0.5, logit=0.0)
+    summary = presence.score(flat, run.folds, 20, 0).summary
+    assert np.isnan(summary["fitted"]["threshold"]["test"])
+    assert summary["fitted"]["rule"] == "none could be fitted"
+    for own in summary["sets"].values():
+        assert own["confusion"] is None
+        assert "nothing could be fitted" in own["measures"]["sensitivity"]["reason"]
+
+
+def test_few_hits_leave_calibration_without_an_interval():
+    run = Run()
+    hits = run.classified.index[run.classified["nodule"] > 0]
+    few = run.classified.drop(hits[4:])
+    for own in presence.score(few, run.folds, 50, 0).summary["sets"].values():
+        assert own["n_positive"] < 5
+        for found in own["calibration"].values():
+            assert all(np.isnan(number["low"]) for number in found.values())
+
+
 def test_a_folds_own_labels_do_not_move_its_threshold():
     run = Run()
     fold = run.classified["seriesuid"].map(run.folds.set_index("seriesuid")["fold"])

@@ -22,8 +22,8 @@ def summary(low: float | None, high: float | None, scans: int = 36) -> dict[str,
         (0.01, 0.05, 36, "the second stage (ResNet50) helps detection."),
         (-0.05, -0.01, 36, "the second stage (ResNet50) makes detection worse."),
         (-0.05, 0.02, 36, "neither that the second stage (ResNet50) helps detection nor"),
-        (None, None, 36, "too few data to say whether the second stage (ResNet50) helps"),
-        (0.01, 0.05, 4, "too few data to say"),
+        (None, None, 36, "Whether the second stage (ResNet50) helps cannot be said"),
+        (0.01, 0.05, 4, "too few data to say whether the second stage (ResNet50) helps"),
     ],
 )
 def test_the_paired_difference_decides(

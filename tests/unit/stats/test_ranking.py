@@ -85,6 +85,11 @@ def test_one_class_gives_nan_not_a_number():
     assert np.isnan(no_call["precision"][0]) and no_call["specificity"][0] == 1
 
 
+@pytest.mark.parametrize("scores", [[0.5, 0.5, 0.5], [0.1, 0.8, 0.9]], ids=["equal", "reversed"])
+def test_scores_that_tell_nothing_apart_have_no_threshold(scores):
+    assert np.isnan(ranking.youden_threshold(np.array([1, 0, 0]), np.array(scores)))
+
+
 def test_youden_threshold_is_the_best_cut_and_lies_between_scores():
     labels, scores, _ = candidates(5)
 

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
 OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
+MEANS = ("certainty", "confidence")  # over all slices, with and without a nodule
 RANKS = ("auc", "average_precision")  # calibration changes no order within a fold
 TOP = 1 - 1e-9  # of a confidence; that of a network may round to 1
 
@@ -79,6 +80,8 @@ def measure(
     by_system = {s: slices[slices["system"] == s] for s in pair.keys}
     scan, n_scans = bootstrap.codes(by_system[pair.first]["seriesuid"].to_numpy())
     drawn = bootstrap.weights(n_scans, replicates, seed)
+    present = int(by_system[pair.first]["present"].sum())
+    kinds = {"slices with a nodule": present, "slices without": len(scan) - present}
     for stage, column in STAGES.items():
         one, other = (_values(by_system[s], column, scan, drawn) for s in pair.keys)
         for name, found in OF_SLICES.items():
@@ -86,7 +89,8 @@ def measure(
                 continue
             key = _key(found, stage="" if name in RANKS else stage)
             key |= {"one": pair.first, "other": pair.second, "n": len(scan)}
-            yield key | _gap(one[name], other[name])
+            counts = {"scans": n_scans} | ({} if name in MEANS else kinds)
+            yield key | _gap(one[name], other[name], counts)
 
 
 def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[str, Floats]:
@@ -113,8 +117,8 @@ def _key(found: metrics.Measure, point: str = "", stage: str = "") -> dict[str, 
     }
 
 
-def _gap(one: Floats, other: Floats) -> dict[str, Any]:
-    found = bootstrap.estimate(one - other)
+def _gap(one: Floats, other: Floats, counts: Mapping[str, int]) -> dict[str, Any]:
+    found = bootstrap.estimate(one - other, counts=counts)
     return {
         "one_value": float(one[0]),
         "other_value": float(other[0]),

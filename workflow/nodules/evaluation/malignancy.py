@@ -129,7 +129,9 @@ def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
         probability = own["probability"].to_numpy(float)
         brier = calibration.calibration_measures(labels, probability, patient, drawn)["brier"]
         found["systems"][system] = _estimates(replicas[system], rarer) | {
-            "brier": bootstrap.estimate(brier, "there is no nodule", {"patients": n}).to_dict(),
+            "brier": bootstrap.estimate(
+                brier, "there is no nodule", {"patients": n, RARER: rarer["auc"]}
+            ).to_dict(),
             "delong": _delong(rarer, areas.auc[i], *areas.interval(i)),
         }
     for (i, first), (k, second) in combinations(enumerate(systems), 2):

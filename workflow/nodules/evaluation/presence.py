@@ -4,6 +4,7 @@ The threshold and the temperature for the test are fitted on the left-out scans 
 for the left-out scans of a fold on the left-out scans of the other folds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,10 @@ from nodules.stats.logits import scaled
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-NO_FIT = "the validation candidates are of one class only, so nothing could be fitted"
+NO_FIT = (
+    "nothing could be fitted: the validation candidates are of one class only, or no threshold"
+    " does better than none"
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,9 @@ def fit(counted: pd.DataFrame) -> dict[str, Any]:
             TEST: fitter(labels, values),
             "folds": calibration.cross_fitted(fitter, labels, values, fold),
         }
-    return fitted | {"rule": "greatest Youden index", "n_validation": len(validation)}
+    none = np.isnan(fitted["threshold"][TEST])
+    rule = "none could be fitted" if none else "greatest Youden index"
+    return fitted | {"rule": rule, "n_validation": len(validation)}
 
 
 def select(own: pd.DataFrame, fitted: dict[str, Any]) -> Candidates:
@@ -142,7 +148,7 @@ def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
         "n_scans": n_scans,
         "measures": found,
         "confusion": _confusion(own, cells[0]) if known else None,
-        "calibration": _calibration(own, scan, drawn),
+        "calibration": _calibration(own, scan, drawn, counts),
     }
 
 
@@ -161,7 +167,9 @@ def _confusion(own: Candidates, cells: Floats) -> dict[str, Any]:
     return counts | {"threshold": float(np.mean(of_fold)), "thresholds": of_fold}
 
 
-def _calibration(own: Candidates, scan: Ints, drawn: Floats) -> dict[str, Any]:
+def _calibration(
+    own: Candidates, scan: Ints, drawn: Floats, counts: Mapping[str, int]
+) -> dict[str, Any]:
     found = {}
     for name, confidence in (("before", own.confidence), ("after", _scaled(own))):
         values = calibration.calibration_measures(
@@ -170,7 +178,9 @@ def _calibration(own: Candidates, scan: Ints, drawn: Floats) -> dict[str, Any]:
         bad = np.isnan(confidence).any()
         found[name] = {
             measure: bootstrap.estimate(
-                np.full_like(v, np.nan) if bad else v, NO_FIT if bad else "there is no candidate"
+                np.full_like(v, np.nan) if bad else v,
+                NO_FIT if bad else "there is no candidate",
+                counts,
             ).to_dict()
             for measure, v in values.items()
         }

@@ -201,7 +201,7 @@ def proxy(
         "n_candidates": len(answers),
         "n_candidate_scans": by_candidate.n_scans,
         "share_right": float(right.mean()) if len(right) else None,
-        "certainty_and_right": by_candidate.correlations(certainty, right.astype(float))
+        "certainty_and_right": by_candidate.correlations(certainty, right, two_kinds=True)
         | by_candidate.auc(right, certainty),
     }
 
@@ -261,21 +261,29 @@ class _Cases:
         starts = range(0, len(self.drawn), CHUNK)
         return np.concatenate([statistic(self.drawn[i : i + CHUNK][:, self.scan]) for i in starts])
 
-    def estimate(self, statistic: Callable[[Floats], Floats]) -> dict[str, Any]:
-        """A statistic with its interval."""
+    def estimate(
+        self, statistic: Callable[[Floats], Floats], labels: Ints | None = None
+    ) -> dict[str, Any]:
+        """A statistic with its interval. labels: 0 or 1, where it is taken over two kinds."""
         reason = f"a correlation needs spread: {len(self.scan)} cases"
-        return bootstrap.estimate(self.over(statistic), reason, self.counts).to_dict()
+        counts = self.counts | ({} if labels is None else _kinds(labels))
+        return bootstrap.estimate(self.over(statistic), reason, counts).to_dict()
 
-    def correlations(self, x: Floats, y: Floats) -> dict[str, Any]:
-        """Spearman's and Pearson's."""
+    def correlations(self, x: Floats, y: NDArray[Any], two_kinds: bool = False) -> dict[str, Any]:
+        """Spearman's and Pearson's. two_kinds: whether y is 0 or 1."""
+        labels = y if two_kinds else None
         return {
-            "spearman": self.estimate(lambda w: trends.spearman(x, y, w)),
-            "pearson": self.estimate(lambda w: trends.pearson(x, y, w)),
+            "spearman": self.estimate(lambda w: trends.spearman(x, y, w), labels),
+            "pearson": self.estimate(lambda w: trends.pearson(x, y, w), labels),
         }
 
     def auc(self, labels: Ints, scores: Floats) -> dict[str, Any]:
         """How well scores tell label 1 from 0."""
         values = rank_measures(labels, scores, self.scan, self.drawn)["auc"]
-        kinds = {"cases of one kind": int(labels.sum()), "of the other": int((1 - labels).sum())}
-        one_kind, counts = "all cases are of one class", self.counts | kinds
+        one_kind, counts = "all cases are of one class", self.counts | _kinds(labels)
         return {"auc": bootstrap.estimate(values, one_kind, counts).to_dict()}
+
+
+def _kinds(labels: Ints) -> dict[str, int]:
+    """How many cases there are of each kind, 1 and 0."""
+    return {"cases of one kind": int(labels.sum()), "of the other": int((1 - labels).sum())}

@@ -102,7 +102,9 @@ def precision_recall_curve(labels: Ints, scores: Floats) -> tuple[Floats, Floats
 
 
 def youden_threshold(labels: Ints, scores: Floats) -> float:
-    """Threshold of greatest sensitivity + specificity - 1 (Youden 1950); NaN with one class.
+    """Threshold of greatest sensitivity + specificity - 1 (Youden 1950).
+
+    NaN with one class, and where no cut does better than to call nothing a nodule.
 
     Youden's index, not F1: it does not depend on the share of nodules among the candidates, which
     differs between validation and test. Between two neighbouring scores the middle is taken; of
@@ -112,6 +114,8 @@ def youden_threshold(labels: Ints, scores: Floats) -> float:
         return float("nan")
     false, hit, threshold = roc_curve(labels, scores)
     best = int(np.argmax(hit - false))
+    if best == 0:  # the curve's start, at an infinite threshold
+        return float("nan")
     lower = threshold[best + 1] if best + 1 < len(threshold) else threshold[best]
     return float(threshold[best] + lower) / 2
 

@@ -26,10 +26,14 @@ def shown(summary: Mapping[str, Any]) -> list[Pair]:
 
 
 def verdict(gap: Mapping[str, Any], n_scans: int, n_nodules: int) -> str:
-    """helps, harms, none or cannot tell: what a paired difference of CPM says of a second stage."""
-    few = n_scans < FEWEST_SCANS or n_nodules < FEWEST_NODULES
-    if few or not is_number(gap["low"]):
-        return "cannot tell"
+    """What a paired difference of CPM says of a second stage.
+
+    helps, harms, none (neither is shown), too few (data), or no interval for another reason.
+    """
+    if n_scans < FEWEST_SCANS or n_nodules < FEWEST_NODULES:
+        return "too few"
+    if not is_number(gap["low"]):
+        return "no interval"
     return "helps" if gap["low"] > 0 else "harms" if gap["high"] < 0 else "none"
 
 
@@ -43,7 +47,8 @@ def conclusion(summary: Mapping[str, Any], pair: Pair) -> str:
         "helps": f"In this run {stage} helps detection.",
         "harms": f"In this run {stage} makes detection worse.",
         "none": f"This run shows neither that {stage} helps detection nor that it harms it.",
-        "cannot tell": f"There are too few data to say whether {stage} helps.",
+        "too few": f"There are too few data to say whether {stage} helps.",
+        "no interval": f"Whether {stage} helps cannot be said, as there is no interval.",
     }[verdict(differences[name], found["n_scans"], found["n_nodules"])]
 
 

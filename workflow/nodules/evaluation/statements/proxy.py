@@ -134,7 +134,7 @@ def _verdict(found: dict[str, Any]) -> str:
         )
     return (
         "This run cannot tell whether confidence is a proxy for segmentation quality:"
-        f" {n} nodules in {scans} scans leave the correlation too uncertain."
+        f" {n} nodules in {scans} scans do not settle it."
     )
 
 
