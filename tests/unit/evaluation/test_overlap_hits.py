@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nodules.evaluation import overlap_hits
+from nodules.evaluation import comparison, overlap_hits
 from nodules.evaluation.detection import Truth, score_systems
 from nodules.evaluation.froc import evaluate
 
@@ -67,6 +67,23 @@ def test_scores_of_a_run_follow_the_overlap():
     scores = score_systems({"unet": given}, Truth(wanted, nothing, folds), 10, 1)
     counts = scores.summary["systems"]["unet"]["out_of_fold"]["counts"]
     assert (counts["tp"], counts["fp"], counts["fn"], counts["double"]) == (2, 1, 1, 1)
+
+
+def test_a_hit_by_overlap_is_not_compared_with_one_by_distance():
+    """The 3-D U-Net alone marks places, its second stage draws masks."""
+    folds = pd.DataFrame(
+        {"seriesuid": SCANS, "patient": SCANS, "subset": 0, "fold": [0, 1], "n_nodules": [2, 1]}
+    )
+    wanted = overlap_hits.with_masked(NODULES, SEGMENTATION)
+    nothing = NODULES.iloc[:0].drop(columns="nodule")
+    keys = ("unet", "unet3d", "unet3d_reduction")
+    systems = {key: overlap_hits.with_touched(MARKS, SEGMENTATION, key) for key in keys}
+    summary = score_systems(systems, Truth(wanted, nothing, folds), 10, 1).summary
+    assert set(summary["systems"]) == set(keys)
+    assert set(summary["differences"]) == {"unet3d_reduction_minus_unet"}
+    assert summary["statement"] == ""
+    rows = list(comparison.scored("out_of_fold", summary, {}))
+    assert {(row["one"], row["other"]) for row in rows} == {("unet3d_reduction", "unet")}
 
 
 def test_matches_follow_the_overlap():

@@ -26,7 +26,7 @@ ULCERS = words.Words("ulcer", "ulcers", "bowel", False, False, False, "scans (ta
         ("the readers' consensus", "the reference masks"),
         (
             "by LUNA16's official rules.",
-            "by LUNA16's rules, except that any overlap of the two masks is a hit.",
+            "by LUNA16's rules, except that where both have a mask any overlap is a hit.",
         ),
     ],
 )

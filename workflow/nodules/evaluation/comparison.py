@@ -134,7 +134,8 @@ def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -
     name: the set; detection, segmentation: what detection.json and segmentation.json hold.
     """
     systems = detection["systems"]
-    for pair in (p for p in pairs.SYSTEM_PAIRS if _of_two_detectors(p, systems)):
+    compared = (pair for pair in pairs.SYSTEM_PAIRS if pair.key in detection["differences"])
+    for pair in (pair for pair in compared if _of_two_detectors(pair, systems)):
         both = [systems[s][name] for s in pair.keys]
         found = detection["differences"][pair.key][name]
         key = {"one": pair.first, "other": pair.second, "n": both[0]["n_scans"]}

@@ -1,6 +1,6 @@
 """Official scores of every detecting system on every set of scans, as tables and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,14 @@ def score_systems(
             if name in names.SETS:
                 found["marks"].append(_marks(own, nodules, result).assign(**key))
                 found["nodule_hits"].append(_hits(own, nodules, result).assign(**key))
-    summary["differences"] = _differences(results)
+    # A hit by overlap and a hit by distance are two tasks.
+    by_overlap = {system: TOUCHED in marks for system, marks in systems.items()}
+    comparable = [
+        pair
+        for pair in pairs.SYSTEM_PAIRS
+        if by_overlap.get(pair.first) == by_overlap.get(pair.second)
+    ]
+    summary["differences"] = _differences(results, comparable)
     summary["statement"] = write(summary)
     joined = {n: pd.concat([f for f in t if len(f)] or t[:1]) for n, t in found.items()}
     checked = {n: tables.frame(n, table) for n, table in joined.items()}
@@ -186,10 +193,12 @@ def _hits(marks: pd.DataFrame, nodules: pd.DataFrame, result: FrocResult) -> pd.
     )
 
 
-def _differences(results: dict[tuple[str, str], FrocResult]) -> dict[str, Any]:
+def _differences(
+    results: dict[tuple[str, str], FrocResult], comparable: Iterable[names.Pair]
+) -> dict[str, Any]:
     """CPM and sensitivities of one system minus another's by set, with paired intervals."""
     differences: dict[str, Any] = {}
-    for pair in pairs.SYSTEM_PAIRS:
+    for pair in comparable:
         one, other = pair.second, pair.first
         shared = [name for system, name in results if system == one and (other, name) in results]
         for name in shared:

@@ -21,7 +21,7 @@ REGIONS = {
     "mask": "the data set's own mask",
     "whole": "the whole scan",
 }
-OVERLAP = "LUNA16's rules, except that any overlap of the two masks is a hit"
+OVERLAP = "LUNA16's rules, except that where both have a mask any overlap is a hit"
 
 
 class Words(NamedTuple):

@@ -54,6 +54,8 @@ SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
 FOLLOWING = {metrics.PRESENCE, metrics.PROXY, metrics.SLOPES}
 COMPARED = (
     "Both systems on the same scans; differences are paired over the same resamples of the scans."
+)
+COMPARED_BY_SLICE = (
     f" Confidence of a slice: the {RESNET}'s at the {UNET}'s strongest pixel, and the highest score"
     f" of {MASKRCNN}'s instances. Confidences of two networks are not on one scale, so they are"
     " compared both as given, as published (Ho et al.), and calibrated on other scans."
@@ -143,7 +145,9 @@ def _compared(
         _show(page, *tables_of(table[~of_maskrcnn]))
     if of_maskrcnn.any():
         page.heading(f"Two stages against one: {MASKRCNN}")
-        page.text(following(COMPARED, detector))
+        of_slices = {measure.key for measure in metrics.of_section(metrics.SLICES)}
+        by_slice = COMPARED_BY_SLICE if table["measure"].isin(of_slices).any() else ""
+        page.text(following(COMPARED + by_slice, detector))
         if small:
             page.text(NO_MEASURE, "finding")
         for statement in told["statements"].values():
