@@ -168,6 +168,46 @@ def test_another_scan_of_a_uid_is_refused(clinic, tmp_path, capsys):
     assert np.array_equal(metaimage.read_volume(tmp_path / "out/subset0/1.2.3.4.mhd")[0], HU)
 
 
+def test_another_scan_of_a_uid_is_refused_however_often_it_is_given(clinic, tmp_path):
+    made.write(tmp_path / "other", made.series(HU - 1))
+    for _ in range(3):
+        run(clinic / "one", tmp_path / "other", "--out", tmp_path / "out", expect=1)
+    assert np.array_equal(metaimage.read_volume(tmp_path / "out/subset0/1.2.3.4.mhd")[0], HU)
+
+
+def test_a_scan_that_two_sources_have_is_not_replaced_by_what_one_of_them_becomes(clinic, tmp_path):
+    scan, copy, out = clinic / "one", tmp_path / "copy", tmp_path / "out"
+    shutil.copytree(scan, copy)
+    run(scan, copy, "--out", out, expect=0)
+    for path in sorted(copy.iterdir())[-3:]:
+        path.unlink()
+    run(scan, copy, "--out", out, expect=1)
+    assert np.array_equal(metaimage.read_volume(out / "subset0/1.2.3.4.mhd")[0], HU)
+
+
+@pytest.mark.parametrize("name", ["1", "001", "2023.11.05"])
+def test_a_number_in_a_file_s_name_is_no_uid(tmp_path, name):
+    """Two patients' files may well be called the same."""
+    for patient in (1, 2):
+        (tmp_path / f"in/{patient}").mkdir(parents=True)
+        image = sitk.GetImageFromArray(HU + patient)
+        image.SetSpacing((0.7, 0.8, 2.5))
+        sitk.WriteImage(image, str(tmp_path / f"in/{patient}/{name}.nii.gz"))
+    run(tmp_path / "in", "--out", tmp_path / "out", expect=0)
+    uids = {row["seriesuid"] for row in conversion.read_table(tmp_path / "out" / conversion.SCANS)}
+    assert uids == {reading.made_uid(HU + 1), reading.made_uid(HU + 2)}
+
+
+@pytest.mark.parametrize("study", ["", "1.2.99"], ids=["no UID", "a UID for all"])
+def test_patients_whose_study_an_anonymiser_made_one_stay_apart(tmp_path, study):
+    for k in range(3):
+        own = {"StudyInstanceUID": study, "SeriesInstanceUID": f"1.2.7.{k}", "PatientID": f"P{k}"}
+        made.write(tmp_path / f"in/{k}", made.series(HU + k, **own))
+    run(tmp_path / "in", "--out", tmp_path / "out", expect=0)
+    written = sorted(path.stem for path in (tmp_path / "out/subset0").glob("*.mhd"))
+    assert written == ["1.2.7.0", "1.2.7.1", "1.2.7.2"]
+
+
 def test_what_the_check_would_refuse_is_not_written(tmp_path, capsys):
     made.write(tmp_path / "in", made.series(abs(HU)))
     run(tmp_path / "in", "--out", tmp_path / "out", expect=1)

@@ -213,7 +213,7 @@ def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[
     notes = [str(d["reason"]) for d in defects]
     own = (job.out / f"subset{k}" / draft.name for k in SUBSETS)
     there = next((path for path in own if os.path.lexists(path)), None)
-    if there is not None and not (earlier and earlier["seriesuid"] == found.uid):
+    if there is not None and not _is_own(there, earlier, job):
         if _same(draft, there):
             return _moved(there, job), [*notes, "the same scan was there before"]
         raise UnusableScan(
@@ -229,6 +229,13 @@ def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[
     if there is not None and there != header:
         there.with_suffix(".raw").unlink(missing_ok=True)
     return header, notes
+
+
+def _is_own(there: Path, earlier: Row | None, job: Job) -> bool:
+    """Whether a header was written for the scan of an earlier row, and for no other."""
+    rows = [row for row in read_table(job.out / SCANS) if row["status"] == WRITTEN]
+    makers = {(row["source"], row["name"]) for row in rows if job.out / row["file"] == there}
+    return earlier is not None and makers == {(earlier["source"], earlier["name"])}
 
 
 def _moved(there: Path, job: Job) -> Path:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.config import disable_value_validation
+from pydicom.config import RAISE, disable_value_validation
+from pydicom.valuerep import validate_value
 
 from nodules.base.files import FileDefect
 from nodules.findings.found import Finding
@@ -36,7 +37,8 @@ def read(series: Series) -> Sources:
     """The images of a series, along its normal; FileDefect where they do not say whose they are."""
     frames = dicom_stack.arrange(series).frames
     if len({frame.path for frame in frames}) == 1:
-        frames = sorted(series.frames, key=lambda frame: frame.index)
+        whole = [frame for frame in series.frames if frame.path == frames[0].path]
+        frames = sorted(whole, key=lambda frame: frame.index)
     with disable_value_validation():
         paths = dict.fromkeys(frame.path for frame in frames)
         images = [pydicom.dcmread(path, stop_before_pixels=True, force=True) for path in paths]
@@ -49,9 +51,20 @@ def read(series: Series) -> Sources:
                 "Take the CSV, JSON and NIfTI files, or the series before it was anonymised.",
             )
         for key in MAY_LACK:
-            if key not in image:
+            if key not in image or not _is_regular(image[key]):
                 setattr(image, key, "")
     return Sources(images, frames)
+
+
+def _is_regular(element: pydicom.DataElement) -> bool:
+    """Whether DICOM allows a value, which those of anonymisers need not be: a sex of `Unknown`."""
+    if element.keyword == "PatientSex":
+        return element.value in ("M", "F", "O")
+    try:
+        validate_value(element.VR, element.value, RAISE)
+    except ValueError:
+        return False
+    return True
 
 
 def masks_on(

@@ -109,14 +109,19 @@ def _of_right_shape(decoded: Floats32, frame: Frame) -> Floats32:
 
 def _require_equal(twins: Sequence[tuple[Frame, Frame]], place: str) -> None:
     """FileDefect unless the slices of each pair at one place hold the same pixels."""
+    by_files: dict[tuple[Path, Path], list[tuple[Frame, Frame]]] = {}
     for one, other in twins:
-        a, b = (read_frames([frame])[0] for frame in (one, other))
-        if not np.array_equal(a, b):
-            raise FileDefect(
-                place,
-                f"{label(one)} and {label(other)} lie at the same place and differ",
-                "Keep one of each, or the slices of one reconstruction in a folder of their own.",
-            )
+        by_files.setdefault((one.path, other.path), []).append((one, other))
+    for pairs in by_files.values():  # a file of many frames is decoded once
+        first, second = (read_frames(frames) for frames in zip(*pairs, strict=True))
+        for a, b, (one, other) in zip(first, second, pairs, strict=True):
+            if not np.array_equal(a, b):
+                raise FileDefect(
+                    place,
+                    f"{label(one)} and {label(other)} lie at the same place and differ",
+                    "Keep one of each, or the slices of one reconstruction in a folder of their"
+                    " own.",
+                )
 
 
 def reason_of(error: RuntimeError) -> str:

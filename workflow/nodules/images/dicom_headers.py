@@ -47,6 +47,7 @@ class Frame:
     index: int
     count: int
     study: str
+    patient: str
     series: str
     frame_of_reference: str
     modality: str
@@ -142,6 +143,7 @@ def _common(dataset: Any) -> dict[str, Any]:
         modality = "CT"
     return {
         "study": _text(dataset, "StudyInstanceUID"),
+        "patient": _text(dataset, "PatientID"),
         "series": _text(dataset, "SeriesInstanceUID"),
         "frame_of_reference": _text(dataset, "FrameOfReferenceUID"),
         "modality": modality,

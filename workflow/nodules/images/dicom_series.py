@@ -90,7 +90,7 @@ def group(frames: Iterable[Frame]) -> list[Series]:
     groups: dict[tuple[object, ...], list[list[Frame]]] = {}
     for frame in frames:
         key = (
-            *(frame.study, frame.series, frame.frame_of_reference, frame.modality),
+            *(frame.study, frame.patient, frame.series, frame.frame_of_reference, frame.modality),
             *("LOCALIZER" in frame.image_type, frame.shape, frame.samples, frame.kernel),
         )
         own = groups.setdefault(key, [])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.config import disable_value_validation
 
 DAYS = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")  # the first that is there
 PATIENT = ("PatientID", "PatientBirthDate", "PatientSex")
@@ -21,8 +22,10 @@ class Study:
 
 def about(path: Path) -> Study:
     """The day and the patient that a DICOM file's header tells."""
-    dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*DAYS, *PATIENT])
-    told = [_text(dataset, name) for name in PATIENT]
+    tags: list[Any] = [*DAYS, *PATIENT]
+    with disable_value_validation():
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+        told = [_text(dataset, name) for name in PATIENT]
     day = next((found for name in DAYS if (found := _day(_text(dataset, name)))), None)
     return Study(day, "/".join(told) if told[0] else "")
 

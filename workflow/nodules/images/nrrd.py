@@ -141,7 +141,7 @@ def _voxels(path: Path, fields: Fields, start: int, most: int) -> bytes:
         raise FileDefect(place, reason, "Write it as raw or gzip.")
     try:
         with igzip.IGzipFile(fileobj=io.BytesIO(content)) as packed:
-            return packed.read(most)
+            return packed.read(most + 1)[:most]  # read to its end, for only there it is checked
     except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc]
         raise FileDefect(place, f"its voxels are not intact gzip data ({error})", AGAIN) from error
 

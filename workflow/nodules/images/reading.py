@@ -8,6 +8,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -105,10 +106,16 @@ class Found:
         else:
             voxels, geometry, stored = _read_file(self.files[0])
             uid, notes = _stem(self.files[0]), []
+            uid = uid if _is_name_of_series(uid) else ""
         uid = uid if is_uid(uid) else made_uid(voxels)
         notes = [*notes, *self.notes]
         source = self.place or self.source
         return Reading(uid, voxels, geometry, stored, self.form, source, tuple(notes))
+
+
+def _is_name_of_series(stem: str) -> bool:
+    """Whether a volume file is named by a UID, and not by a number or a date."""
+    return re.match(r"[012](\.\d+){2}", stem) is not None
 
 
 def read(path: str | os.PathLike[str], series: str = "") -> Reading:
@@ -191,7 +198,11 @@ def _listed(folder: Path) -> list[tuple[Path, str]]:
     for place, folders, names in os.walk(folder, onerror=closed):
         folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__MACOSX")
         for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
-            if path.is_file() and not is_zip(path):
+            try:
+                is_scan = path.is_file() and not is_zip(path)
+            except OSError:  # of a folder that may be listed and not entered
+                is_scan = True
+            if is_scan:
                 found.append((path, str(path.relative_to(folder))))
     return found
 
@@ -266,20 +277,21 @@ def _found(root: Path, files: list[tuple[Path, str]], wanted: tuple[str, ...]) -
 
 def _studies(root: Path, headers: Headers, wanted: tuple[str, ...]) -> list[Found]:
     """A Found for each study among DICOM headers."""
-    studies: dict[str, list[Series]] = {}
+    studies: dict[tuple[str, str], list[Series]] = {}
     for series in dicom_series.group(headers.frames):
-        studies.setdefault(series.first.study, []).append(series)
+        first = series.first  # anonymising may leave patients one study's UID, or none
+        own = first.study or f"of series {series.name}"
+        studies.setdefault((own, first.patient), []).append(series)
     notes = []
     if headers.damaged:
         name, reason = headers.damaged[0]
         more = f" and {len(headers.damaged) - 1} more" if len(headers.damaged) > 1 else ""
         notes.append(f"left out: {name}{more}: {reason}")
-    found = []
-    for own in studies.values():
-        if wanted and not any(series.is_in(wanted) for series in own):
-            continue
-        found.append(_study(root, own, wanted, tuple(notes)))
-    return found
+    return [
+        _study(root, own, wanted, tuple(notes))
+        for own in studies.values()
+        if not wanted or any(series.is_in(wanted) for series in own)
+    ]
 
 
 def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[str, ...]) -> Found:

@@ -73,8 +73,13 @@ class Measured:
 
     @cached_property
     def mean_mm(self) -> float:
-        """Mean of the long and the short axis, to a tenth, as Lung-RADS and Fleischner size it."""
-        return round((self.long_mm + self.short_mm) / 2, 1)
+        """Mean of the long and the short axis, to a tenth, as Lung-RADS sizes it."""
+        return round(self.unrounded_mm, 1)
+
+    @property
+    def unrounded_mm(self) -> float:
+        """Mean of the long and the short axis, which Fleischner rounds to whole mm."""
+        return (self.long_mm + self.short_mm) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +182,7 @@ def _described(
         mean_hu=mean,
         long_mm=long_mm,
         short_mm=short_mm,
-        solid_mm=float(np.mean(axes(solid, pixel))),
+        solid_mm=round(float(np.mean(axes(solid, pixel))), 1),
         texture=_texture(hu[inner]),
         compact=volume / (4 / 3 * np.pi * float(reach) ** 3),
         apart=apart,

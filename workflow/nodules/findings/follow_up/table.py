@@ -119,7 +119,7 @@ def fleischner_of(link: Link, seen_now: int) -> str:
     now = link.second.measured
     if now is None or not now.apart:
         return ""
-    return f"{fleischner.advice(now.texture, seen_now, now.mean_mm)} ({NOT_FOR_DIAGNOSIS})"
+    return f"{fleischner.advice(now.texture, seen_now, now.unrounded_mm)} ({NOT_FOR_DIAGNOSIS})"
 
 
 def told(change: Growth, state: str) -> str:
