@@ -129,6 +129,15 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(luna16, arguments, tol
     assert not Path("out").exists()
 
 
+def test_lists_of_other_scans_are_told_of_instead_of_finding_nothing(luna16, folder):
+    """As of a volume file, whose UID the user cannot know."""
+    (folder / "other.csv").write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n1.2.3,1,2,3,4\n")
+    status, out, err = luna16("2.25.1", "2.25.2", findings="other.csv")
+    assert (status, out) == (2, "")
+    assert "the lists name 1.2.3, but the scans are 2.25.1, 2.25.2" in err
+    assert not Path("out").exists()
+
+
 def test_a_day_that_is_none_is_refused(luna16, capfd):
     with pytest.raises(SystemExit):
         luna16("2.25.1", "2.25.2", "--dates", "1.1.2021", "2021-07-01")

@@ -65,6 +65,43 @@ def test_of_two_lists_of_a_scan_no_two_findings_have_one_number(tmp_path):
     assert [spot.world[0] for spot in found] == [1, 1, 5, 5]
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ("n/a,1", "probability is 'n/a'"),
+        ("inf,1", "probability is 'inf'"),
+        ("0.5,1.5", "finding is '1.5'"),
+        ("0.5,0", "finding is '0'"),
+    ],
+)
+def test_what_is_no_number_is_named_by_its_line(tmp_path, cells, told):
+    path = tmp_path / "findings.csv"
+    path.write_text(
+        f"seriesuid,coordX,coordY,coordZ,diameter_mm,probability,finding\n1.2,1,2,3,4,{cells}\n"
+    )
+    with pytest.raises(FileDefect, match=f"line 2: {told}"):
+        lists.read([path])
+
+
+def test_whole_numbers_that_pandas_wrote_anew_stay_what_they_are(tmp_path):
+    path = tmp_path / "findings.csv"
+    path.write_text("seriesuid,coordX,coordY,coordZ,diameter_mm,finding\n1.2,1,2,3,4,7.0\n")
+    assert lists.read([path])["1.2"][0].number == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("coordX", "NaN"), ("diameter_mm", "Infinity"), ("finding", "Infinity")]
+)
+def test_a_reader_s_decision_of_no_finite_number_is_refused(tmp_path, key, value):
+    entry = {"coordX": "1", "coordY": "2", "coordZ": "3", "diameter_mm": "6", "finding": "1"}
+    entry |= {"verdict": '"accept"', key: value}
+    row = ", ".join(f'"{name}": {text}' for name, text in entry.items())
+    path = tmp_path / "decisions.json"
+    path.write_text(f'{{"seriesuid": "1.2", "decisions": [{{{row}}}], "added": []}}')
+    with pytest.raises(FileDefect, match="no decisions of a reader"):
+        lists.read([path])
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"seriesuid": "1", "decisions": [{}]}'])
 def test_another_json_is_refused(tmp_path, text):
     path = tmp_path / "other.json"

@@ -1,7 +1,7 @@
 """`luna16 follow-up`: the same patient at several times, and what became of each nodule."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,8 +106,7 @@ def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot
     if arguments.findings:
         from nodules.findings.follow_up import lists
 
-        listed = lists.read(arguments.findings)
-        return lambda read: listed.get(read.uid, [])
+        return _in_lists(lists.read(arguments.findings), 1 + len(arguments.current))
     require(("torch", "torchvision"), "--model", EXTRA)
     from nodules.findings.follow_up.compare import Spot
     from nodules.inference import predict
@@ -117,6 +116,31 @@ def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot
     def find(read: "Reading") -> "Sequence[Spot]":
         found = predict.predict(read, model).reported
         return [Spot(f.number, f.world, f.diameter_mm, f.probability) for f in found]
+
+    return find
+
+
+def _in_lists(
+    listed: "Mapping[str, Sequence[Spot]]", scans: int
+) -> "Callable[[Reading], Sequence[Spot]]":
+    """What gives a scan's findings of lists, and tells of a scan without any.
+
+    Raises UserError where none of the scans has any, as then the lists are of other scans.
+    """
+    from nodules.base.files import UserError
+
+    missing: list[str] = []
+
+    def find(read: "Reading") -> "Sequence[Spot]":
+        if listed and read.uid not in listed:
+            missing.append(read.uid)
+            warn(f"note: the lists have no finding in {read.uid}.")
+        if len(missing) == scans:
+            raise UserError(
+                f"--findings: the lists name {', '.join(sorted(listed)[:3])}, but the scans are"
+                f" {', '.join(missing)}. Write these UIDs into the column seriesuid."
+            )
+        return listed.get(read.uid, [])
 
     return find
 

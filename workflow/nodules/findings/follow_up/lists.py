@@ -1,13 +1,16 @@
 """Findings of a scan from lists: LUNA16's CSV, findings of `luna16 predict`, a reader's marks."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nodules.base.files import FileDefect, read_json
+from nodules.base.messages import shown
 from nodules.datasets import points_csv
 from nodules.datasets.csv_text import read_sheet
 from nodules.findings.follow_up.compare import Spot
+from nodules.images.foreign import decimal
 
 DIAMETER_MM = 6.4  # where a list has none: the median of LUNA16's nodules
 SMALLEST_MM = 1.0
@@ -52,17 +55,35 @@ def _of_csv(path: Path) -> list[Row]:
         if cell(line, "reported") == "no":
             continue
         world = (float(points["x"][i]), float(points["y"][i]), float(points["z"][i]))
-        number, probability = cell(line, "finding"), cell(line, "probability")
+        number = _number(path, line, "finding", cell(line, "finding"))
+        probability = _number(path, line, "probability", cell(line, "probability"))
         rows.append(
             (
                 str(points["seriesuid"][i]),
-                int(number) if number.isdecimal() else 0,
+                int(number or 0),
                 world,
                 float(points["diameter_mm"][i]),
-                float(probability) if probability else None,
+                probability,
             )
         )
     return rows
+
+
+def _number(path: Path, line: int, name: str, text: str) -> float | None:
+    """A number of a line; None where it has none. A finding's is whole, as in 7 and 7.0."""
+    if not text:
+        return None
+    try:
+        value = decimal(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (name == "finding" and (value < 1 or value != int(value))):
+        raise FileDefect(
+            f"{path}, line {line}",
+            f"{name} is '{shown(text)}'",
+            "Give a number, or leave it empty.",
+        )
+    return value
 
 
 def _of_json(path: Path) -> list[Row]:
@@ -75,7 +96,7 @@ def _of_json(path: Path) -> list[Row]:
         # The viewer numbers what was added from 1 again: here they count on.
         last = max((int(d["finding"]) for d in told["decisions"]), default=0)
         rows += [_decided(uid, e, last + k) for k, e in enumerate(told["added"], 1)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         reason = f"it holds no decisions of a reader ({type(error).__name__}: {error})"
         raise FileDefect(str(path), reason, "Name what the viewer saved, or a CSV.") from error
     return rows
@@ -85,4 +106,7 @@ def _decided(uid: str, entry: Mapping[str, Any], number: int) -> Row:
     world = (float(entry["coordX"]), float(entry["coordY"]), float(entry["coordZ"]))
     diameter = float(entry.get("diameter_mm") or -1)
     probability = entry.get("probability")
-    return uid, number, world, diameter, None if probability is None else float(probability)
+    known = None if probability is None else float(probability)
+    if not all(map(math.isfinite, (*world, diameter, known or 0.0))):
+        raise ValueError("a place, diameter or probability is not finite")
+    return uid, number, world, diameter, known
