@@ -119,6 +119,19 @@ def test_started_again_only_what_is_missing_or_changed_is_done(clinic, tmp_path,
     assert np.array_equal(metaimage.read_volume(out / "subset0/1.2.3.4.mhd")[0], HU - 7)
 
 
+def test_changed_voxels_beside_a_header_are_noticed(tmp_path):
+    image = sitk.GetImageFromArray(HU)
+    image.SetSpacing((0.7, 0.8, 2.5))
+    sitk.WriteImage(image, str(tmp_path / "scan.nhdr"))
+    (voxels,) = tmp_path.glob("scan.raw*")
+    run(tmp_path / "scan.nhdr", "--out", tmp_path / "out", expect=0)
+    (before,) = conversion.read_table(tmp_path / "out" / conversion.SCANS)
+    voxels.write_bytes((HU - 3).tobytes())
+    run(tmp_path / "scan.nhdr", "--out", tmp_path / "out", expect=0)
+    (after,) = conversion.read_table(tmp_path / "out" / conversion.SCANS)
+    assert after["seriesuid"] == reading.made_uid(HU - 3) != before["seriesuid"]
+
+
 def test_a_scan_of_earlier_content_is_told_of(clinic, tmp_path):
     out = tmp_path / "out"
     run(clinic / "three.nii.gz", "--out", out, expect=0)

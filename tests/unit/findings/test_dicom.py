@@ -6,6 +6,7 @@ dciodvfy (dicom3tools) and DicomSRValidator (pixelmed-apps) are there, they find
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -286,6 +287,32 @@ def test_headers_that_say_not_whose_they_are_make_no_dicom(tmp_path):
         pytest.raises(FileDefect, match=told),
     ):
         dicom_sources.read(scan.chosen)
+
+
+def test_what_an_anonymiser_wrote_into_fields_that_may_be_empty_is_left_out(tmp_path):
+    """It must not cost the SEG and the SR: their other fields are as they should be."""
+    odd = {"PatientBirthDate": "00000000", "PatientSex": "Unknown", "StudyTime": "anon"}
+
+    def way(folder):
+        images = dicom_files.series(
+            dicom_files.noise(SHAPE), dicom_files.positions(30), **PATIENT | odd
+        )
+        return dicom_files.write(folder, images)
+
+    _, *paths = written(tmp_path, way)
+    for path in paths:
+        made = pydicom.dcmread(path)
+        assert made.PatientID == "p1" and not any(made.get(key) for key in odd)
+
+
+def test_the_same_file_of_many_frames_twice_is_one(tmp_path):
+    def way(folder):
+        (path,) = one_file(folder).iterdir()
+        shutil.copy(path, folder / "copy.dcm")
+        return folder
+
+    findings, seg, _ = written(tmp_path, way)
+    assert list(centroids(seg)) == [f.number for f in findings.reported]
 
 
 @pytest.mark.parametrize("shares", [(), ((0.5, 0.5, 0.5),)], ids=["none", "one"])

@@ -1,10 +1,13 @@
 """Lung-RADS v2022 and Fleischner 2017: a test for each row, written from the tables' own text."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodules.findings.follow_up import fleischner, lung_rads
+from nodules.findings.follow_up import fleischner, lung_rads, table
+from nodules.findings.follow_up.measuring import Measured
 
 TEXTURES = ("solid", "part-solid", "ground-glass")
 
@@ -151,3 +154,12 @@ def test_exactly_one_fleischner_row_fits_each_nodule(texture, number, mean):
 def test_each_table_names_its_source():
     for module in (lung_rads, fleischner):
         assert "20" in module.CITATION and module.__doc__ and "10.1" in module.__doc__
+
+
+def test_fleischner_rounds_what_was_measured_and_not_what_was_rounded_before():
+    """5.46 mm are 5 mm, though to a tenth they are 5.5, which would be 6."""
+    numbers = dict.fromkeys(Measured.__dataclass_fields__) | {"long_mm": 5.5, "short_mm": 5.42}
+    nodule = Measured(**numbers | {"texture": "solid", "apart": True})
+    assert nodule.mean_mm == 5.5
+    link = SimpleNamespace(second=SimpleNamespace(measured=nodule))
+    assert table.fleischner_of(link, 1).startswith(f"low risk: {fleischner.NONE}")

@@ -317,6 +317,16 @@ def frames(folder: Path) -> Path:
     return made.write(folder, [image])
 
 
+def damaged(folder: Path, name: str) -> Path:
+    """A gzip whose sum of all bytes, which stands at its end, is another."""
+    path = folder / name
+    sitk.WriteImage(picture(), str(path), useCompression=True)
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    path.write_bytes(content)
+    return path
+
+
 BAD_FILES = {
     "a pipe": (pipe, "it is neither a file nor a folder"),
     "two thousand million frames": (frames, "2147483647 frames in one file"),
@@ -334,6 +344,8 @@ BAD_FILES = {
         lambda f: truncated(f, "scan.nrrd"),
         "not intact gzip data|2000 bytes of voxels are missing",
     ),
+    "nrrd of one changed bit": (lambda f: damaged(f, "scan.nrrd"), "CRC check failed"),
+    "nii.gz of one changed bit": (lambda f: damaged(f, "scan.nii.gz"), "CRC check failed"),
     "nii cut short": (lambda f: truncated(f, "scan.nii"), "2000 bytes of voxels are missing"),
     "nii.gz cut short": (lambda f: truncated(f, "scan.nii.gz"), "not intact gzip data"),
     "no gzip": (lambda f: plain(f, "a.nii.gz", b"xyz"), "a.nii.gz: "),

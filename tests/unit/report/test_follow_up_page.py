@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from helpers import followed
+from helpers import dicom_files, followed
 from nodules.base import tables
 from nodules.findings.follow_up import compare, table
 from nodules.images import dicom_study, dicom_writing
@@ -100,3 +100,10 @@ def test_a_header_tells_the_day_and_what_tells_a_patient(tmp_path):
     image.AcquisitionDate, image.PatientID = "20240530", ""
     image.save_as(path)
     assert dicom_study.about(path) == dicom_study.Study(date(2024, 5, 30), "")
+
+
+def test_a_header_without_preamble_tells_it_too(tmp_path):
+    (image,) = dicom_files.series(dicom_files.noise()[:1], PatientID="7", StudyDate="20240531")
+    dicom_files.without_preamble(image, tmp_path / "1.dcm")
+    study = dicom_study.about(tmp_path / "1.dcm")
+    assert study.day == date(2024, 5, 31) and study.patient.startswith("7/")

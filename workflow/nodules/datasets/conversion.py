@@ -13,7 +13,7 @@ from nodules.base import files
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
 from nodules.datasets import check, row_tables
-from nodules.datasets.luna16 import data_file
+from nodules.datasets.luna16 import beside
 from nodules.datasets.luna16_lists import LISTS
 from nodules.datasets.row_tables import Row
 from nodules.datasets.scan import SUBSETS
@@ -258,7 +258,7 @@ def _same(draft: Path, there: Path) -> bool:
 def stamp_of(scan: Found, source: Path) -> str:
     """A short text that changes when a file that a scan is read from does."""
     paths = [source] if source.is_file() else list(scan.files)
-    paths += [data_file(path) for path in paths if path.suffix.lower() == reading.METAIMAGE]
+    paths += [file for path in paths for file in beside(path)]
     digest = hashlib.sha256(scan.name.encode())
     for path in sorted(set(paths)):
         try:

@@ -187,6 +187,18 @@ def label_files(header: Path) -> tuple[str, ...]:
     return str(labels), str(data_file(labels))
 
 
+def beside(path: Path) -> list[Path]:
+    """The file of voxels that a volume's header names, where it is one of its own."""
+    if path.suffix.lower() == ".mhd":
+        return [data_file(path)]
+    if path.suffix.lower() in (".nhdr", ".nrrd"):
+        from nodules.images import nrrd  # which the Snakefile seldom needs
+
+        found = nrrd.data_file(path)
+        return [found] if found else []
+    return []
+
+
 def data_file(header: Path) -> Path:
     """The file in a header's own folder that its ElementDataFile names; else the header itself.
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from nodules.base.files import FileDefect, UserError
 from nodules.base.messages import shown
-from nodules.datasets.luna16 import data_file
+from nodules.datasets.luna16 import beside
 from nodules.images.foreign import is_path
 
 COLUMNS = ("scan", "name", "series")
@@ -31,9 +31,8 @@ class Listed(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """The path, and of a .mhd header its voxels."""
-        beside = [str(data_file(self.path))] if self.path.suffix == ".mhd" else []
-        return [str(self.path), *beside]
+        """The path, and of a header its voxels."""
+        return [str(path) for path in (self.path, *beside(self.path))]
 
 
 def read(sheet: str | Path) -> list[Listed]:

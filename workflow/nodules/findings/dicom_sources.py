@@ -42,17 +42,17 @@ def read(series: Series) -> Sources:
     with disable_value_validation():
         paths = dict.fromkeys(frame.path for frame in frames)
         images = [pydicom.dcmread(path, stop_before_pixels=True, force=True) for path in paths]
-    for image in images:
-        missing = [key for key in NEEDED if not image.get(key)]
-        if missing:
-            raise FileDefect(
-                f"series {series.name}",
-                f"no DICOM can be written, since its headers lack {', '.join(missing)}",
-                "Take the CSV, JSON and NIfTI files, or the series before it was anonymised.",
-            )
-        for key in MAY_LACK:
-            if key not in image or not _is_regular(image[key]):
-                setattr(image, key, "")
+        for image in images:
+            missing = [key for key in NEEDED if not image.get(key)]
+            if missing:
+                raise FileDefect(
+                    f"series {series.name}",
+                    f"no DICOM can be written, since its headers lack {', '.join(missing)}",
+                    "Take the CSV, JSON and NIfTI files, or the series before it was anonymised.",
+                )
+            for key in MAY_LACK:
+                if key not in image or not _is_regular(image[key]):
+                    setattr(image, key, "")
     return Sources(images, frames)
 
 

@@ -72,6 +72,15 @@ def stored_grid(path: str | os.PathLike[str]) -> Geometry:
     return _geometry(fields, _shape(fields, str(path)), str(path))
 
 
+def data_file(path: Path) -> Path | None:
+    """The file beside a header that holds its voxels; None where it names none that is one."""
+    try:
+        name = _header(path)[0].get("data file")
+    except FileDefect:  # whoever reads it tells
+        return None
+    return path.with_name(name) if name is not None and is_voxel_name(name) else None
+
+
 def _header(path: Path) -> tuple[Fields, int]:
     """Fields of a header by their names in small letters, and the byte behind it."""
     head = _read(path, HEADER_BYTES)

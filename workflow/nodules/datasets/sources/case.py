@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from nodules.base.files import FileDefect
 from nodules.base.messages import escaped, shown
-from nodules.datasets.luna16 import data_file
+from nodules.datasets.luna16 import beside
 from nodules.datasets.scan import SUBSETS, Oddity, Scan
 from nodules.images.foreign import is_path
 
@@ -42,10 +42,10 @@ class Case(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """All files that it is read from; of a .mhd header its voxels, too."""
+        """All files that it is read from; of a header its voxels, too."""
         named = [Path(name) for name in (self.image, self.labels, self.region) if name]
-        beside = [data_file(path) for path in named if path.suffix == ".mhd" and path.is_file()]
-        return [str(path) for path in dict.fromkeys([*named, *beside])]
+        voxels = [file for path in named if path.is_file() for file in beside(path)]
+        return [str(path) for path in dict.fromkeys([*named, *voxels])]
 
     def scan(self) -> Scan:
         """The same scan in LUNA16's layout, once it has been brought there."""
