@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from helpers import other_layouts as made
 from nodules.base.files import UserError
@@ -38,3 +39,14 @@ def test_other_forms_give_the_same_values(tmp_path):
     one, other = (values.read(tmp_path / name) for name in ("a.nii.gz", "a.mhd"))
     assert np.array_equal(one[0], other[0])
     assert np.allclose(one[1].origin, other[1].origin, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha", "a.mhd", "a.nii.gz"])
+@pytest.mark.parametrize("kind", [np.float32, np.uint16])
+def test_no_form_rounds_or_clips(tmp_path, name, kind):
+    """Scaled MR has few whole numbers, and a label of 0.6 is a mistake to be told."""
+    rng = np.random.default_rng(0)
+    volume = (rng.random((5, 6, 7)) * (8 if kind is np.float32 else 60_000)).astype(kind)
+    sitk.WriteImage(sitk.GetImageFromArray(volume), str(tmp_path / name))
+    found, _ = values.read(tmp_path / name)
+    assert np.array_equal(np.sort(found, axis=None), np.sort(volume, axis=None))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from isal import isal_zlib
@@ -42,15 +42,28 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
     return in_patient_order(read_stored(header), header.geometry)
 
 
+def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
+    """The voxels as stored, of any type and order (z, y, x), and their grid.
+
+    Raises UserError as `read_volume` does.
+    """
+    header = read_header(path)
+    return _stored(header), header.geometry
+
+
 def read_stored(header: Header) -> NDArray[np.int16]:
     """Read the voxels as stored: int16 (z, y, x), values beyond int16 clipped."""
+    return as_hu(_stored(header), str(header.data))
+
+
+def _stored(header: Header) -> NDArray[Any]:
     voxels = np.empty(header.shape, header.element)
     buffer = voxels.reshape(-1).view(np.uint8)
     filled = 0
     for block in voxel_blocks(header):
         buffer[filled : filled + len(block)] = np.frombuffer(block, np.uint8)
         filled += len(block)
-    return as_hu(voxels, str(header.data))
+    return voxels
 
 
 def voxel_blocks(header: Header, seen: Callable[[bytes], object] | None = None) -> Iterator[bytes]:

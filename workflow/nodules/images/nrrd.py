@@ -8,6 +8,7 @@ import io
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from isal import igzip, isal_zlib
@@ -47,6 +48,15 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 
     Raises FileDefect where the file is cut short, of another kind, or says not where it lies.
     """
+    values, geometry = read_values(path)
+    return in_patient_order(as_hu(values, str(path)), geometry)
+
+
+def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
+    """The voxels as the file means them, of any type and in its order (z, y, x), and their grid.
+
+    Raises FileDefect as `read_volume` does.
+    """
     path, place = Path(path), str(path)
     fields, start = _header(path)
     nz, ny, nx = shape = _shape(fields, place)
@@ -62,8 +72,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
         raise FileDefect(place, f"{missing} bytes of voxels are missing", AGAIN)
     if fields.get("byte skip") == "-1":  # the voxels are what the file ends with
         content = content[-nz * ny * nx * element.itemsize :]
-    stored = np.frombuffer(content, element, nz * ny * nx).reshape(shape)
-    return in_patient_order(as_hu(stored, place), geometry)
+    return np.frombuffer(content, element, nz * ny * nx).reshape(shape), geometry
 
 
 def stored_grid(path: str | os.PathLike[str]) -> Geometry:

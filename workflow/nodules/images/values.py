@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nodules.images import nifti, reading
+from nodules.images import metaimage, metaimage_local, nifti, nrrd, reading
 from nodules.images.geometry import Geometry
 from nodules.images.volume import in_patient_order
 
@@ -15,11 +15,18 @@ from nodules.images.volume import in_patient_order
 def read(path: str | os.PathLike[str], channel: int = 0) -> tuple[NDArray[Any], Geometry]:
     """Values (z, y, x) on the grid nearest to LPS, and that grid; forms as `reading.read` takes.
 
-    channel: which volume of a 4-D NIfTI file. Of other forms values are int16.
+    channel: which volume of a 4-D NIfTI file. Of DICOM values are int16.
     Raises UserError where the file cannot be read.
     """
-    if reading.suffix_of(Path(path)) in nifti.SUFFIXES:
-        values, stored = nifti.read_values(path, channel)
-        return in_patient_order(values, stored)
+    path = Path(path)
+    suffix = reading.suffix_of(path)
+    if suffix in nifti.SUFFIXES:
+        return in_patient_order(*nifti.read_values(path, channel))
+    if suffix in nrrd.SUFFIXES:
+        return in_patient_order(*nrrd.read_values(path))
+    if suffix == metaimage_local.SUFFIX or metaimage_local.is_local(path):
+        return in_patient_order(*metaimage_local.read(path, metaimage.read_values))
+    if suffix == reading.METAIMAGE:
+        return in_patient_order(*metaimage.read_values(path))
     found = reading.read(path)
     return np.asarray(found.voxels), found.geometry
