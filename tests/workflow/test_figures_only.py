@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+from snakemake.utils import update_config
 
 from helpers import example_results as results
 from helpers import malignancy_results
@@ -35,10 +37,16 @@ TABLES: dict[str, tuple[str, pd.DataFrame]] = {
     "malignancy_nodules": ("malignancy_nodules", NODULES),
     "malignancy_curves": ("malignancy_curves", CURVES),
 }
-# The scans that the tables came from are elsewhere, and so are the weights to start from.
-CONFIG = "data: {source: luna16}\nluna16_dir: nowhere\nfolds: {scheme: official}\n"
-CONFIG += "presence: {weights: nowhere.pth}\nscoring: {reduction_track: true}\n"
-CONFIG += "follow_up: {pairs: nowhere.csv}\n"
+# As the run wrote it down. Its scans are elsewhere, and so are the weights to start from.
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+RUN = {
+    "data": {"source": "luna16"},
+    "luna16_dir": "nowhere",
+    "folds": {"scheme": "official"},
+    "presence": {"weights": "nowhere.pth"},
+    "scoring": {"reduction_track": True},
+    "follow_up": {"pairs": "nowhere.csv"},
+}
 
 
 @pytest.mark.workflow
@@ -51,10 +59,10 @@ def test_figures_are_drawn_from_tables_alone(tmp_path: Path) -> None:
     tables.write(tmp_path / "results/follow_up/pairs.parquet", "follow_up", [])
     write_json(tmp_path / "results/evaluation/malignancy.json", MALIGNANCY)
     write_json(tmp_path / "results/evaluation/reduction_track.json", results.track())
-    (tmp_path / "elsewhere.yaml").write_text(CONFIG)
+    update_config(CONFIG, RUN)
+    (tmp_path / "results/config.yaml").write_text(yaml.safe_dump(CONFIG))
     command = [sys.executable, "-m", "snakemake", "figures", "--cores", "1"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path)]
-    command += ["--configfile", str(tmp_path / "elsewhere.yaml")]
     quiet = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=quiet, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -21,6 +21,16 @@ include: "common_terminal.smk"
 include: "common_scheduling.smk"
 
 
+# `snakemake figures` draws from the tables that are there, by the config of their run: it needs no
+# scans, and knows no rule that would make the tables again. The jobs, which have other targets, hear
+# of it by environment.
+if "figures" in sys.argv:
+    asked, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    if asked.targets == ["figures"]:
+        os.environ.update(NODULES_FIGURES_ONLY="yes")
+FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
+if FIGURES_ONLY:
+    config.update(installation.config_of_run(Path("results")))
 configuration.check(config, workflow.configfiles)
 SOURCE = source.SOURCES[config["data"]["source"]]
 
@@ -39,13 +49,6 @@ wildcard_constraints:
     part=r"fold_\d+|test",
 
 
-# `snakemake figures` draws from the tables that are there: it needs no scans, and knows no rule
-# that would make the tables again. The jobs, which have other targets, hear of it by environment.
-if "figures" in sys.argv:
-    asked, _ = get_argument_parser().parse_known_args(sys.argv[1:])
-    if asked.targets == ["figures"]:
-        os.environ.update(NODULES_FIGURES_ONLY="yes")
-FIGURES_ONLY = "NODULES_FIGURES_ONLY" in os.environ
 if workflow.is_main_process:
     if FIGURES_ONLY:
         installation.require_tables(Path("results"))

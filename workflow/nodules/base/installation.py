@@ -5,6 +5,9 @@ Runs while the Snakefile is read, so it imports nothing heavy.
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
@@ -36,6 +39,19 @@ def image(root: Path, methods: Collection[object]) -> str | None:
             "Rename the folder, or run without --sdm apptainer."
         )
     return None
+
+
+def config_of_run(results: Path) -> dict[str, Any]:
+    """The config that a folder of results was made with; empty where it does not say."""
+    try:
+        return dict(yaml.safe_load((results / "config.yaml").read_text()))
+    except FileNotFoundError:
+        return {}
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{results / 'config.yaml'}: cannot be read ({str(error).splitlines()[0]}). Copy it "
+            "again from the run, or remove it and give the run's own --configfile."
+        ) from error
 
 
 def require_tables(results: Path) -> None:
