@@ -61,7 +61,7 @@ def run(folder: Path) -> first.Run:
     """The run whose files lie in a folder."""
     folds = {"seriesuid": [f"2.25.{i}" for i in range(40)], "fold": [-1] * 4 + [0, 1] * 18}
     table = pd.DataFrame(folds | {"n_nodules": [2] * 40, "patient": folds["seriesuid"]})
-    listed = files.find(folder, ["froc"], but="write_first_page")
+    listed = files.find(folder, ["froc"], files.PAGES, but="write_first_page")
     return first.Run(metrics(), scores(), CONFIG, table, "0123abc", listed)
 
 

@@ -79,6 +79,15 @@ def reported_files():
     ]
 
 
+def linked_pages():
+    """Pages and pictures that the first page links to, below the results' folder."""
+    predicted = expand(
+        "results/predicted/{page}.html", page=["report", "reader"] if EXAMPLE else []
+    )
+    own = ["results/report.html", "results/config.yaml", *reported_files(), *predicted]
+    return [path.removeprefix("results/") for path in own]
+
+
 def track_files():
     """All that LUNA16's false-positive-reduction track gives, whether the report tells it or not."""
     return [

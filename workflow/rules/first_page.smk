@@ -59,6 +59,7 @@ rule write_first_page:
         runtime=minutes(10),
     params:
         figures=FIGURES,
+        pages=linked_pages(),
         words=WORDS,
         left_out=data_set.left_out(config),
     script:

@@ -12,17 +12,17 @@ from nodules.report.pages import files, first
 
 def main(snakemake):
     """One page beside the results that it links to."""
-    inputs, page = snakemake.input, Path(snakemake.output[0])
+    inputs, params, page = snakemake.input, snakemake.params, Path(snakemake.output[0])
     run = first.Run(
         metrics=tables.read(inputs.metrics, "metrics"),
         detection=read_json(inputs.detection),
         config=yaml.safe_load(Path(inputs.config).read_text()),
         folds=tables.read(inputs.folds, "folds"),
         commit=provenance.commit(Path(snakemake.scriptdir), 10),
-        files=files.find(page.parent, snakemake.params.figures, but=snakemake.rule),
-        left_out=list(snakemake.params.left_out),
+        files=files.find(page.parent, params.figures, params.pages, but=snakemake.rule),
+        left_out=list(params.left_out),
     )
-    write_text(page, words.in_html(words.of(snakemake.params.words), first.html(run)))
+    write_text(page, words.in_html(words.of(params.words), first.html(run)))
 
 
 jobs.run(main, snakemake)

@@ -9,11 +9,12 @@ from nodules.report.pages import files, references, style
 def test_files_are_found_by_kind(tmp_path: Path) -> None:
     made = ["figures/froc.svg", "figures/froc.md", "report/run.html", "evaluation/a.parquet"]
     made += ["logs/train_unet/fold_0.log", "logs/check_scans.log", "logs/me/all.log"]
-    made += ["evaluation/note.txt", "slices/x.parquet"]
+    made += ["evaluation/note.txt", "slices/x.parquet", "report/malignancy.html"]
     for name in made:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x" * 2000)
-    found = files.find(tmp_path, ["froc", "missing"], but="me")
+    own = ["report/run.html", "report/metrics.html"]  # that of malignancy is an earlier run's
+    found = files.find(tmp_path, ["froc", "missing"], own, but="me")
     assert found.figures == {"froc": ["figures/froc.svg", "figures/froc.md"], "missing": []}
     assert list(found.pages) == ["report/run.html"]
     assert found.tables == ["evaluation/a.parquet"]

@@ -18,6 +18,8 @@ from nodules.stats.seeds import generator
 TEST_FOLD = -1  # the held-out test subset
 UNUSED = -2  # another subset's scan of a patient in the test subset: neither trained nor tested on
 
+FEWEST_FOLDS = 2  # each network learns from the others
+
 log = logging.getLogger("nodules")
 
 
@@ -34,9 +36,11 @@ def planned(settings: Mapping[str, Any], subsets: Iterable[int]) -> list[int]:
         rest = sum(subset != test_subset for subset in found)
         if rest < n:
             scans = "scan" if rest == 1 else "scans"
+            fewer = f'Use fewer folds, as with --config folds="{{n: {rest}}}", or add scans.'
+            none = 'Hold out no test, as with --config folds="{test_subset: null}", or add scans.'
             raise UserError(
                 f"folds.n {n}: only {rest} {scans} outside the test subset. "
-                f'Use fewer folds, as with --config folds="{{n: {max(rest, 2)}}}", or add scans.'
+                f"{fewer if rest >= FEWEST_FOLDS else none}"
             )
     return list(range(n))
 

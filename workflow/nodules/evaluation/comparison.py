@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
 OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
 MEANS = ("certainty", "confidence")  # over all slices, with and without a nodule
-RANKS = ("auc", "average_precision")  # calibration changes no order within a fold
+RANKS = ("auc", "average_precision")  # of raw confidences: calibration is not to change their order
 TOP = 1 - 1e-9  # of a confidence; that of a network may round to 1
 
 

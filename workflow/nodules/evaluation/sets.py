@@ -25,7 +25,7 @@ def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def pooled_sets(folds: pd.DataFrame) -> dict[str, list[str]]:
-    """Of `scans_by_set` only the test and the pooled left-out scans, the test first."""
+    """Of `scans_by_set` only the pooled left-out scans and the test, in this order."""
     found = scans_by_set(folds)
     return {name: found[name] for name in SETS if name in found}
 

@@ -19,6 +19,8 @@ FROC = (
     " false positives per scan (logarithmic axis); marks at the seven rates that the CPM averages."
     " Shaded and in brackets: "
 )
+# Given locations have no masks: they hit by distance also where `scoring.hit` is overlap.
+OF_LOCATIONS = FROC.replace("LUNA16's official rules", "the rules of LUNA16")
 EPOCHS = (
     "Thin lines: each fold's network; thick: their mean. No statistical test; nothing is resampled."
 )
@@ -53,7 +55,7 @@ _WORDS = {
     {FROC}{BANDS}. Supplementary: {SETS[OUT_OF_FOLD].name} has more scans and is the main result.
     """,
     "locations_froc": f"""
-    {FROC}{BANDS}. Locations are given (candidates_V2.csv), so this is not detection.
+    {OF_LOCATIONS}{BANDS}. Locations are given (candidates_V2.csv), so this is not detection.
     """,
     "presence": f"""
     ROC, precision and recall of candidates, and the confusion matrix at the threshold chosen on

@@ -11,7 +11,7 @@ NARROW = 0.1  # a difference's interval around 0 this wide or wider leaves room 
 
 
 def main_set(sets: Mapping[str, Any]) -> str | None:
-    """The set to speak of: the first (the test) with enough of both classes, else the largest."""
+    """The set to speak of: the first with enough of both classes, else the largest."""
     fallback = max(sets, key=lambda name: rarer(sets[name]), default=None)
     return next((name for name, own in sets.items() if enough(own)), fallback)
 

@@ -1,6 +1,6 @@
 """What the first page links to: the files that a run has made, by kind."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -44,8 +44,12 @@ class Files:
     logs: Mapping[str, list[str]]
 
 
-def find(results: Path, figures: Iterable[str], but: str) -> Files:
-    """What there is below the results' folder; figures: their names; but: rule not to log."""
+def find(results: Path, figures: Iterable[str], made: Collection[str], but: str) -> Files:
+    """What there is below the results' folder.
+
+    figures: their names. made: paths below the folder of the pages and pictures that this run has;
+    an earlier one may have left others. but: rule not to log.
+    """
 
     def below(folder: str, forms: tuple[str, ...]) -> list[Path]:
         paths = sorted((results / folder).rglob("*"))
@@ -59,7 +63,7 @@ def find(results: Path, figures: Iterable[str], but: str) -> Files:
     by_rule = groupby((p for p in logs if _rule(p) != but), _rule)
     return Files(
         figures={n: [p for p in own if (results / p).is_file()] for n, own in forms.items()},
-        pages={path: words for path, words in PAGES.items() if (results / path).is_file()},
+        pages={p: words for p, words in PAGES.items() if p in made and (results / p).is_file()},
         tables=[relative(path) for folder in TABLES for path in below(folder, TABLE_FORMS)],
         logs={rule: list(paths) for rule, paths in by_rule},
     )

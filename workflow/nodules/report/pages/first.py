@@ -273,7 +273,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     config, fold = run.config, run.folds["fold"]
     tested = int((fold == -1).sum())
     kind = "built-in phantom scans" if config["data"]["source"] in PHANTOMS else "LUNA16 scans"
-    n_nodules = int(run.folds["n_nodules"].sum())
+    n_nodules = int(run.folds.loc[fold >= -1, "n_nodules"].sum())
     yield "Data", f"{int((fold >= -1).sum()):,} {kind}, {n_nodules:,} nodules"
     division = f"{SETS[names.OUT_OF_FOLD].name} in {fold[fold >= 0].nunique()} folds"
     plural = "" if tested == 1 else "s"
