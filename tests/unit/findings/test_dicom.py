@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
@@ -160,6 +161,29 @@ def test_segments_lie_where_the_findings_do(tmp_path, way):
     assert list(counts[1:]) == [f.voxels for f in findings.reported]
     frames = pydicom.dcmread(seg).NumberOfFrames
     assert frames == 2 * SHAPE[0], "empty frames stay, for viewers that count them"
+
+
+def test_a_finding_between_two_slices_far_apart_is_no_empty_segment(tmp_path):
+    """The grid on which it was found has slices there that no image shows."""
+
+    def way(folder):
+        places = dicom_files.positions(30, [1.0] * 10 + [7.0] * 19)
+        return dicom_files.write(
+            folder, dicom_files.series(dicom_files.noise(SHAPE), places, **PATIENT)
+        )
+
+    with reading.opened(way(tmp_path)) as (scan,):
+        read, sources = scan.read(), dicom_sources.read(scan.chosen)
+    both = findings_in(read, ((0.5, 0.5, 0.5), (0.2, 0.4, 0.4)))
+    middle = [frame.position[2] for frame in sources.frames][20] + 3.5
+    first = both.reported[0]
+    z = round(float(read.geometry.to_index((first.x, first.y, middle))[0]))
+    y, x = (s.start for s in first.box[1:])
+    box = (slice(z, z + 1), slice(y, y + 2), slice(x, x + 2))
+    thin = replace(first, box=box, mask=np.ones((1, 2, 2), bool))
+    seg = dicom_seg.segmentation(replace(both, found=(thin, *both.found[1:])), sources)
+    assert [item.SegmentNumber for item in seg.SegmentSequence] == [1]
+    assert dicom_seg.segmentation(replace(both, found=(thin,)), sources) is None
 
 
 def test_more_findings_than_a_byte_can_number_keep_their_own_masks(tmp_path):

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import highdicom as hd
+import numpy as np
 from highdicom.color import CIELabColor
+from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
@@ -24,13 +26,15 @@ NODULE, LUNG = codes.SCT.Nodule, codes.SCT.Lung
 COLOURS = ((74, 25, 79), (62, -39, -22), (72, 0, 65), (57, -30, 30), (48, 0, -50), (64, 33, -13))
 
 
-def segmentation(findings: Findings, sources: Sources) -> Dataset:
-    """The reported findings as one DICOM SEG; one at least must have a mask.
+def segmentation(findings: Findings, sources: Sources) -> Dataset | None:
+    """The reported findings as one DICOM SEG; None where none of them has a pixel on an image.
 
-    The same findings and images give the same bytes.
+    A finding has none where surer ones have taken all of its mask, or where it lies between two
+    slices far apart. The same findings and images give the same bytes.
     """
-    reported = segmented(findings)
-    labels = dicom_sources.masks_on(sources.frames, reported, findings.geometry)
+    reported, labels = _segmented(findings, sources)
+    if not reported:
+        return None
     made = hd.seg.Segmentation(
         source_images=sources.images,
         pixel_array=labels,
@@ -55,9 +59,18 @@ def segmentation(findings: Findings, sources: Sources) -> Dataset:
     return timeless(made, sources.images[0])
 
 
-def segmented(findings: Findings) -> list[Finding]:
-    """The reported findings with a mask; surer ones may have taken all of it."""
-    return [finding for finding in findings.reported if finding.mask.any()]
+def _segmented(findings: Findings, sources: Sources) -> tuple[list[Finding], NDArray[np.uint16]]:
+    """The reported findings that some image shows, and their masks on each: `masks_on`.
+
+    A segment without a pixel makes viewers fail.
+    """
+    reported = [finding for finding in findings.reported if finding.mask.any()]
+    labels = dicom_sources.masks_on(sources.frames, reported, findings.geometry)
+    shown = set(np.unique(labels).tolist())
+    if len(shown - {0}) == len(reported):
+        return reported, labels
+    reported = [finding for number, finding in enumerate(reported, 1) if number in shown]
+    return reported, dicom_sources.masks_on(sources.frames, reported, findings.geometry)
 
 
 def uid_of(findings: Findings, *what: object) -> str:

@@ -183,8 +183,7 @@ def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
         warnings.simplefilter("ignore")  # on a patient's name, say, which no log needs
         try:
             sources = dicom_sources.read(series)
-            shown = dicom_seg.segmented(findings)
-            seg = dicom_seg.segmentation(findings, sources) if shown else None
+            seg = dicom_seg.segmentation(findings, sources)
             made = {SEGMENTATION: seg, REPORT: dicom_sr.report(findings, sources, seg)}
         except UserError as error:
             return [str(error).rstrip(".")]
