@@ -261,6 +261,18 @@ def test_what_was_done_to_a_scan_is_in_the_table(tmp_path):
     assert row["hu_min"] == str(HU.min())
 
 
+def test_folders_are_found_through_links_and_once(clinic, tmp_path):
+    """As on a cluster, where scans lie elsewhere; a link to itself is no way round and round."""
+    scans = tmp_path / "in"
+    scans.mkdir()
+    (scans / "patient").symlink_to(clinic / "one")
+    (scans / "again").symlink_to(clinic / "one")
+    (scans / "round").symlink_to(scans)
+    run(scans, "--out", tmp_path / "out", expect=0)
+    (row,) = conversion.read_table(tmp_path / "out" / conversion.SCANS)
+    assert row["status"] == "written" and "slices" not in row["notes"]
+
+
 def test_a_list_of_a_bad_source_says_so(tmp_path):
     text, status = conversion_text.listed([tmp_path / "absent"])
     assert status == 1 and "no such file or folder" in text

@@ -411,9 +411,9 @@ def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
     (tmp_path / "in/closed").mkdir()
     walk = os.walk
 
-    def closed(folder, onerror):
+    def closed(folder, onerror, **options):
         onerror(PermissionError(13, "Permission denied", str(tmp_path / "in/closed")))
-        return walk(folder)
+        return walk(folder, **options)
 
     monkeypatch.setattr(reading.os, "walk", closed)
     read = reading.read(tmp_path / "in")

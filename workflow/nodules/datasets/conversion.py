@@ -109,7 +109,7 @@ def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
 def expanded(sources: Iterable[Path]) -> Iterator[Path]:
     """Each source, and each zip below a folder; a folder that holds nothing but zips is not one."""
     for source in sources:
-        inside = [Path(place, n) for place, _, names in os.walk(source) for n in sorted(names)]
+        inside = [Path(place, n) for place, _, names in reading.walk(source) for n in names]
         zips = sorted(path for path in inside if reading.is_zip(path))
         if len(zips) < len(inside) or not zips:
             yield source

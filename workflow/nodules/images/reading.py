@@ -14,7 +14,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,18 @@ def made_uid(voxels: NDArray[np.int16]) -> str:
     return f"2.25.{int.from_bytes(digest.digest()[:16], 'big')}"
 
 
+def walk(
+    folder: Path, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk, by name and through links to folders, but into no folder twice."""
+    seen = {folder.resolve()}
+    for place, folders, names in os.walk(folder, onerror=onerror, followlinks=True):
+        first = {Path(place, name).resolve(): name for name in sorted(folders, reverse=True)}
+        folders[:] = sorted(name for path, name in first.items() if path not in seen)
+        seen |= set(first)
+        yield place, folders, sorted(names)
+
+
 def _listed(folder: Path) -> list[tuple[Path, str]]:
     """Regular files below a folder, by name; hidden ones and zips are left out.
 
@@ -195,9 +207,9 @@ def _listed(folder: Path) -> list[tuple[Path, str]]:
     def closed(error: OSError) -> None:
         found.append((Path(error.filename), os.path.relpath(error.filename, folder)))
 
-    for place, folders, names in os.walk(folder, onerror=closed):
-        folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__MACOSX")
-        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+    for place, folders, names in walk(folder, closed):
+        folders[:] = [n for n in folders if not n.startswith(".") and n != "__MACOSX"]
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
             try:
                 is_scan = path.is_file() and not is_zip(path)
             except OSError:  # of a folder that may be listed and not entered
