@@ -122,6 +122,7 @@ def test_started_again_nothing_is_asked(server, tmp_path):
 
 def test_an_empty_folder_is_no_subset(server, tmp_path):
     (tmp_path / "subset0").mkdir()
+    (tmp_path / "subset0/.DS_Store").write_text("")
     assert not any(reason for _, reason, _ in download(server, tmp_path))
     assert files_of(tmp_path) == WHOLE
 

@@ -168,6 +168,8 @@ def test_thin_is_chosen_before_thick_and_never_stacked_with_it(tmp_path):
     ("tags", "reason"),
     [
         ({"ConvolutionKernel": "LUNG"}, "its kernel STANDARD is none for lungs"),
+        ({"ConvolutionKernel": ["I70f", "2"]}, "its kernel STANDARD is none for lungs"),
+        ({"ConvolutionKernel": "Qr59"}, "its kernel STANDARD is none for lungs"),
         (
             {"ImageType": ["DERIVED", "SECONDARY", "MIP"]},
             "it is a projection or reformat of others",
@@ -271,6 +273,10 @@ REFUSED = {
     "too steep": (
         lambda: made.series(HU, made.positions() + np.arange(N)[:, None] * [0, 2.5, 0]),
         r"drift sideways by 2.500 mm a step \(45.0 degrees\), more than a gantry tilts",
+    ),
+    "inverted greys": (
+        lambda: made.series(HU, PhotometricInterpretation="MONOCHROME1"),
+        "its grey values are stored upside down",
     ),
     "nine slices": (lambda: made.series(HU[:9]), "it has 9 slices, fewer than 10"),
     "one slice": (lambda: made.series(HU[:1]), "it has 1 slice, fewer than 10"),

@@ -116,8 +116,10 @@ def download(
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a file, or a folder that holds something."""
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    """Whether a file, or a folder that holds something that is not hidden."""
+    if path.is_dir():
+        return any(not inside.name.startswith(".") for inside in path.iterdir())
+    return path.exists()
 
 
 def published(record: int, job: Job) -> dict[str, Published]:
@@ -217,7 +219,8 @@ def _unpack_scans(archive: Path, folder: Path, draft: Path) -> None:
     if not any(draft.iterdir()):
         raise UserError(f"{archive}: it holds no scan. {BY_HAND}")
     files.fsync(draft)
-    draft.replace(folder)  # replaces an empty folder, too
+    shutil.rmtree(folder, ignore_errors=True)  # one of hidden files alone: see _is_there
+    draft.replace(folder)
     files.fsync(folder.parent)
 
 

@@ -17,6 +17,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 
+INVERTED = "MONOCHROME1"  # which ITK turns around, HU and all
 DICOMDIR = "1.2.840.10008.1.3.10"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -122,6 +123,8 @@ def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
             raise EOFError("it ends early")
         syntax = str(meta.get("TransferSyntaxUID", IMPLICIT))
         defect = _cut_short(stream, dataset, syntax)
+        if _text(dataset, "PhotometricInterpretation") == INVERTED:
+            defect = f"its grey values are stored upside down ({INVERTED})"
         common = _common(dataset) | {"path": path, "name": name, "defect": defect}
         shared, own = _groups(dataset)
         count = max(int(_number(dataset, "NumberOfFrames", 1)), 1)

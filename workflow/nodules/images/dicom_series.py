@@ -18,9 +18,10 @@ AXIAL = np.cos(np.radians(45))  # a gantry tilts by 30 degrees at most
 COVERED = 2 / 3  # of the longest series of the study
 ORTHONORMAL = 1e-3
 PROJECTIONS = {"MIP", "MINIP", "MPR", "PROJECTION IMAGE", "MAX_IP", "MIN_IP", "AVERAGE"}
-# Sharp kernels by maker: GE; Siemens B50 to B80 and Bl; Canon FC50 to FC59 and FC8x; Philips.
+# Sharp kernels by maker: GE; Siemens B50 to B80, I50 to I80 (iterative), Bl, Br and Qr; Canon FC50
+# to FC59 and FC8x; Philips.
 LUNG_KERNEL = re.compile(
-    r"LUNG|BONE|EDGE|^B[5-8]\d|^BL\d|^BR[5-8]\d|^FC[58]\d|^Y[A-D]$|^L$", re.IGNORECASE
+    r"LUNG|BONE|EDGE|^[BI][5-8]\d|^BL\d|^[BQ]R[5-8]\d|^FC[58]\d|^Y[A-D]$|^L$", re.IGNORECASE
 )
 TRY_SERIES = "Choose with --series UID."
 
