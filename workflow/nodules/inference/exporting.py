@@ -73,8 +73,9 @@ SETS = {
     "out_of_fold": "scans that each fold leaves out, by that fold's networks alone",
 }
 ALL = (
-    "one network of each kind, trained on all scans; scores, thresholds and temperature are those"
-    " of the folds' networks, since no scan is left to judge it by"
+    "networks trained on all scans (those that find lungs, if any, on their folds'); scores,"
+    " thresholds and temperature are those of the folds' networks, since no scan is left to judge"
+    " these by"
 )
 FOLDS = "the networks of all folds, their answers averaged"
 RESEARCH = (
