@@ -116,7 +116,8 @@ def _items(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
         uid = str(details["seriesuid"])
         if not arguments.uid or uid in arguments.uid:
             load = partial(_predicted, folder, arguments)
-            made.append((Item(uid, str(details["headline"]), load), folder))
+            case = predicted.case(details)
+            made.append((Item(uid, str(details["headline"]), load, case), folder))
     if not made:
         raise UserError(f"{messages.escaped(str(place))}: no scan of this --uid in it.")
     return made

@@ -53,6 +53,10 @@ def test_voxels_masks_and_numbers_are_the_folder_s_own(folder):
     assert "not a diagnosis" in shown.malignancy
 
 
+def test_what_readings_belong_to_is_known_without_the_scan(folder):
+    assert predicted.case(predicted.read_details(folder)) == predicted.shown(folder).case
+
+
 def test_the_froc_descends_without_its_start(folder, tmp_path):
     _, points = predicted.shown(folder, froc=froc_table(tmp_path / "froc.parquet")).froc
     assert points.tolist() == [[0.7, 0.5, 0.6], [0.2, 2, 0.9]]

@@ -12,6 +12,9 @@ from nodules.base.files import UserError
 from nodules.report.viewer import levels, server
 
 
+CASE = reader_pages.example().case
+
+
 @pytest.fixture
 def running(tmp_path):
     """A desk with one scan, its server and the server's port."""
@@ -62,7 +65,7 @@ def test_another_page_is_not_answered(running, headers):
 
 
 def test_a_reading_is_kept_and_found_again(running, tmp_path):
-    reading = reader_pages.decided(uid=reader_pages.UID, reader="Dr <B>")
+    reading = reader_pages.decided(reader="Dr <B>", case=CASE)
     text = json.dumps(reading)
     assert ask(running, "/{t}/scan/0/readings", "PUT", text)[0] == 200
     assert ask(running, "/{t}/scan/0/readings", "PUT", text)[0] == 200
@@ -75,7 +78,34 @@ def test_a_reading_is_kept_and_found_again(running, tmp_path):
     assert table.read_text().splitlines()[1] == f"{reader_pages.UID},1.0,2.0,3.0,1.0"
 
 
-@pytest.mark.parametrize("body", ["{", "null", json.dumps(reader_pages.decided(uid="2.25.9"))])
+def test_readings_of_earlier_findings_stay_and_hide_no_other(running, tmp_path):
+    earlier, now = reader_pages.decided(), reader_pages.decided(reader="B", case=CASE)
+    (tmp_path / "readings").mkdir()
+    (tmp_path / "readings" / "a.json").write_text(json.dumps(earlier))
+    assert ask(running, "/{t}/scan/0/readings", "PUT", json.dumps(now))[0] == 200
+    told = json.loads(ask(running, "/{t}/scan/0/readings")[1])
+    assert [json.loads(text) for text in told] == [now]
+    listed = ask(running, "/{t}/")[1]
+    assert b"B: finished, A: finished (of earlier findings)<" in listed
+
+
+def test_a_reading_that_was_begun_anew_does_not_replace_the_kept_one(running, tmp_path):
+    kept = json.dumps(reader_pages.decided(case=CASE))
+    assert ask(running, "/{t}/scan/0/readings", "PUT", kept)[0] == 200
+    other = json.dumps(reader_pages.decided(case=CASE, verdicts="", begun="later"))
+    status, reason = ask(running, "/{t}/scan/0/readings", "PUT", other)
+    assert status == 409 and b"another reading of A, begun b." in reason
+    (path,) = (tmp_path / "readings").glob("*.json")
+    assert path.read_text() == f"{kept}\n"
+    path.write_text("{")
+    status, reason = ask(running, "/{t}/scan/0/readings", "PUT", kept)
+    assert status == 409 and b"holds something else" in reason and path.read_text() == "{"
+
+
+OTHERS = [reader_pages.decided(uid="2.25.9"), reader_pages.decided(case="of earlier findings")]
+
+
+@pytest.mark.parametrize("body", ["{", "null", *map(json.dumps, OTHERS)])
 def test_what_is_no_reading_of_the_scan_is_refused_with_a_reason(running, tmp_path, body):
     status, reason = ask(running, "/{t}/scan/0/readings", "PUT", body)
     assert status == 422 and reason and not (tmp_path / "readings").exists()

@@ -19,10 +19,10 @@ from nodules.images import nifti, reading
 from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
 from nodules.images.reading import Reading
-from nodules.images.volume import same_grid
+from nodules.images.volume import placed, same_grid
 from nodules.inference import export_froc
 from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS
-from nodules.report.viewer.shown import Found, Link, Mask, Shown
+from nodules.report.viewer.shown import Found, Link, Mask, Shown, case_of
 
 FORMAT = 1
 AGAIN = "Run luna16 predict on the scan again."
@@ -95,6 +95,14 @@ def read_details(folder: Path) -> dict[str, Any]:
     if not isinstance(details, dict) or details.get("format") != FORMAT or wanted - set(details):
         raise FileDefect(str(path), "it does not hold findings of luna16 predict", AGAIN)
     return {"lungs": "", "notes": [], **details}
+
+
+def case(details: Mapping[str, Any]) -> str:
+    """`Shown.case` of a scan, of its findings.json alone."""
+    grid = placed(Geometry.from_row(details["grid"]))
+    return case_of(
+        str(details["seriesuid"]), grid, [_found(row, {}) for row in details["findings"]]
+    )
 
 
 def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Reading:

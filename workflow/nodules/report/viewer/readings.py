@@ -46,6 +46,11 @@ class Reading:
         return str(self.values["seriesuid"])
 
     @property
+    def case(self) -> str:
+        """The scan with its findings."""
+        return str(self.values["case"])
+
+    @property
     def verdicts(self) -> dict[int, str]:
         """Verdict by the finding's number."""
         return {int(one["finding"]): str(one["verdict"]) for one in self.values["decisions"]}

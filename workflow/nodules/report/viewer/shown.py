@@ -87,9 +87,14 @@ class Shown:
     @property
     def case(self) -> str:
         """What a reading belongs to: scan, grid and findings, however much of the scan is shown."""
-        rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in self.findings]
-        told = json.dumps([FORMAT, self.uid, self.geometry.to_row(), sorted(rows)])
-        return hashlib.sha256(told.encode()).hexdigest()[:24]
+        return case_of(self.uid, self.geometry, self.findings)
+
+
+def case_of(uid: str, geometry: Geometry, findings: Sequence[Found]) -> str:
+    """What a reading of a scan's findings belongs to."""
+    rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in findings]
+    told = json.dumps([FORMAT, uid, geometry.to_row(), sorted(rows)])
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def whole(shape: tuple[int, ...]) -> Box:
