@@ -11,7 +11,6 @@ from helpers import reader_pages
 from nodules.base.files import UserError
 from nodules.report.viewer import levels, server
 
-
 CASE = reader_pages.example().case
 
 

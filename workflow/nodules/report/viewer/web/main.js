@@ -18,6 +18,7 @@ import { PRESETS, table } from "./windows.js";
 const BEAT_MS = 1000;
 const PRIOR_RING = "#56b4e9";
 const NEAR_MM = 10; // within which the crosshair is at a finding
+const READERS = ["accept", "reject", "undecided", "add", "remove", "undo", "finish", "save"]; // actions
 
 /**
  * The stored bytes of a piece of a volume: from the page, or from the server it came from.
@@ -188,11 +189,7 @@ async function open(shown) {
   Object.assign(window, { reader: { app, views, volume, prior: priorView, at, priorAt } }); // for whoever looks from outside
   document.body.dataset.ready = String(Math.round(performance.now()));
   if (shown.headline && !app.revealed) status.textContent = "Ready. ? shows all keys.";
-  const served = await store.served();
-  const begun = store.begun();
-  const newer = (/** @type {import("./types.js").Reading} */ one) => begun.some((own) => own.reader === one.reader && own.saved >= one.saved);
-  const kept = begun.filter((own) => !served.some((one) => one.reader === own.reader && one.saved > own.saved));
-  dialogs.start(app, [...kept, ...served.filter((one) => !newer(one))]);
+  dialogs.start(app);
 }
 
 /** @param {App} app @param {KeyboardEvent} event */
@@ -213,6 +210,11 @@ function pressed(app, event) {
 
 /** @param {App} app @param {string} action */
 function run(app, action) {
+  if (!app.reading && READERS.includes(action)) {
+    app.tell("Nobody is reading yet.");
+    dialogs.whoReads(app);
+    return;
+  }
   /** @type {Record<string, () => void>} */
   const own = {
     help: () => dialogs.help(),
