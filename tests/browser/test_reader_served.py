@@ -87,8 +87,6 @@ def test_whoever_has_begun_elsewhere_meanwhile_begins_nothing_anew(place, visit,
     until(stale, "document.getElementById('start-problem').textContent")
     assert "already started" in stale.inner_text("#start-problem")
     go_on(stale, "Dr Test")
-    press(first, "u")
-    first.evaluate("reader.app.store.waiting")
     assert len(app(stale, "reading.decisions")) == 2
 
 

@@ -37,14 +37,9 @@ def in_patient_order(
 
     No voxel leaves its place in the world; axis 0 then runs from feet to head.
     """
-    _, permutation, (fz, fy, fx) = geometry.reoriented()
-    return np.ascontiguousarray(stored.transpose(permutation)[::fz, ::fy, ::fx]), placed(geometry)
-
-
-def placed(stored: Geometry) -> Geometry:
-    """The grid of `in_patient_order`, of a grid as stored."""
-    native, _, _ = stored.reoriented()
-    return replace(native, direction=native.direction + 0.0)  # a -0 would stand in headers
+    native, permutation, (fz, fy, fx) = geometry.reoriented()
+    native = replace(native, direction=native.direction + 0.0)  # a -0 would stand in headers
+    return np.ascontiguousarray(stored.transpose(permutation)[::fz, ::fy, ::fx]), native
 
 
 def grid_of(affine: NDArray, shape: tuple[int, int, int], place: str) -> Geometry:

@@ -1,6 +1,7 @@
 """What `luna16 predict` wrote is shown as it is, and what does not belong is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from helpers import reader_pages
 from nodules.base import tables
 from nodules.base.files import UserError
-from nodules.images import dicom_writing, reading
+from nodules.images import dicom_writing, label_map, reading
 from nodules.images.metaimage_writing import write_volume
 from nodules.inference import export_froc
 from nodules.report import delivery
 from nodules.report.viewer import predicted
+from nodules.report.viewer.shown import case_of
 
 
 @pytest.fixture
@@ -57,6 +59,18 @@ def test_what_readings_belong_to_is_known_without_the_scan(folder):
     assert predicted.case(predicted.read_details(folder)) == predicted.shown(folder).case
 
 
+def test_the_same_holds_of_axes_that_are_stored_in_another_order(folder, tmp_path):
+    voxels, geometry, _ = reader_pages.drawn()
+    turned = replace(geometry, direction=np.diag([-1.0, -1.0, 1.0]))
+    label_map.write(tmp_path / "turned.nii.gz", voxels, turned)
+    read = reading.read(tmp_path / "turned.nii.gz")
+    details = json.loads(
+        json.dumps(predicted.read_details(folder) | {"grid": read.stored.to_row()})
+    )
+    found = predicted.shown(folder).findings
+    assert predicted.case(details) == case_of(reader_pages.UID, read.geometry, found)
+
+
 def test_the_froc_descends_without_its_start(folder, tmp_path):
     _, points = predicted.shown(folder, froc=froc_table(tmp_path / "froc.parquet")).froc
     assert points.tolist() == [[0.7, 0.5, 0.6], [0.2, 2, 0.9]]
@@ -94,6 +108,19 @@ def test_the_scan_may_lie_elsewhere_and_must_be_the_same(folder, tmp_path):
     write_volume(moved / "2.25.9.mhd", moved / "2.25.9.raw", voxels, geometry)
     with pytest.raises(UserError, match="does not hold scan"):
         predicted.shown(folder, moved / "2.25.9.mhd")
+
+
+def test_a_scan_is_not_taken_for_its_lung_mask(folder, tmp_path):
+    """LUNA16's archive names the masks as the scans, and its folder comes first."""
+    voxels, geometry, _ = reader_pages.drawn()
+    mask = tmp_path / "scans" / "seg-lungs-LUNA16" / f"{reader_pages.UID}.mhd"
+    mask.parent.mkdir()
+    write_volume(mask, mask.with_suffix(".raw"), (voxels < -400).astype(np.int16), geometry)
+    (tmp_path / "scans" / "subset0").mkdir()
+    for suffix in (".mhd", ".raw"):
+        name = f"{reader_pages.UID}{suffix}"
+        (tmp_path / "scans" / name).rename(tmp_path / "scans" / "subset0" / name)
+    assert np.array_equal(predicted.shown(folder, tmp_path / "scans").voxels, voxels)
 
 
 def test_a_dicom_series_is_taken_also_where_another_would_be_chosen(folder, tmp_path):

@@ -19,9 +19,9 @@ from nodules.images import nifti, reading
 from nodules.images.foreign import is_uid
 from nodules.images.geometry import Geometry
 from nodules.images.reading import Reading
-from nodules.images.volume import placed, same_grid
+from nodules.images.volume import same_grid
 from nodules.inference import export_froc
-from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS
+from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS, is_mask
 from nodules.report.viewer.shown import Found, Link, Mask, Shown, case_of
 
 FORMAT = 1
@@ -99,10 +99,9 @@ def read_details(folder: Path) -> dict[str, Any]:
 
 def case(details: Mapping[str, Any]) -> str:
     """`Shown.case` of a scan, of its findings.json alone."""
-    grid = placed(Geometry.from_row(details["grid"]))
-    return case_of(
-        str(details["seriesuid"]), grid, [_found(row, {}) for row in details["findings"]]
-    )
+    grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
+    found = [_found(row, {}) for row in details["findings"]]
+    return case_of(str(details["seriesuid"]), grid, found)
 
 
 def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Reading:
@@ -129,7 +128,7 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
 
 def _may_be(one: reading.Found, uid: str) -> bool:
     """Whether a scan that is not read yet may be the one of a UID."""
-    if one.problem:
+    if one.problem or is_mask(one):
         return False
     if one.chosen is not None:
         return one.chosen.first.series == uid

@@ -93,7 +93,9 @@ class Shown:
 def case_of(uid: str, geometry: Geometry, findings: Sequence[Found]) -> str:
     """What a reading of a scan's findings belongs to."""
     rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in findings]
-    told = json.dumps([FORMAT, uid, geometry.to_row(), sorted(rows)])
+    grid = geometry.to_row()
+    grid["direction"] = [value + 0.0 for value in grid["direction"]]  # -0 is spelled otherwise
+    told = json.dumps([FORMAT, uid, grid, sorted(rows)])
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
