@@ -97,11 +97,13 @@ class Desk:
         """A row of the work list, with the readings of its scan."""
         item = self.items[number]
         case = self._cases.get(number, item.case)
+        own = [one for one in begun if case in ("", one.case)]
+        seen = any(one.values["first_read_finished"] or one.values["finished"] for one in own)
         states = [f"{one.reader}: {_state(one, case)}" for one in begun]
         return {
             "link": f"scan/{number}/",
             "uid": item.uid,
-            "told": item.told,
+            "told": item.told if seen else "",  # a first read is without the computer
             "state": ", ".join(states or ["not begun"]),
         }
 
