@@ -70,6 +70,11 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, rea
     assert reason in told and told.count("\n") == 1
 
 
+def test_the_help_s_example_names_no_list_of_scans_as_marks():
+    (example,) = (part for part in cli_view.VIEW_EXAMPLES.split("\n  ") if "score" in part)
+    assert "*" not in example
+
+
 def test_two_readers_are_summed_up_and_scored(tmp_path, capsys):
     for reader, verdicts in (("A", "ar"), ("B", "aa")):
         reading = reader_pages.decided(reader=reader, verdicts=verdicts)
