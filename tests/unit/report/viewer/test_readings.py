@@ -22,6 +22,15 @@ def test_marks_are_what_was_accepted_added_or_left_undecided():
     assert reading.marks(first_read=True) == [(7, 8, 9, 1)]
 
 
+def test_what_was_removed_after_the_marks_were_seen_stays_in_the_first_read():
+    own = [(7, 8, 9, "first read"), (4, 5, 6, "first read")]
+    values = decided(verdicts="", added=own)
+    values["added"][0]["removed"] = "2026-01-01T00:00:00.000Z"
+    reading = readings.parse(json.dumps(values), "here")
+    assert reading.marks() == [(4, 5, 6, 1)]
+    assert reading.marks(first_read=True) == [(7, 8, 9, 1), (4, 5, 6, 1)]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -89,7 +98,8 @@ def test_agreement_is_counted_on_what_both_judged():
     assert (pair["added_by_both"], pair["added_by_one"]) == (1, 1)
     # Agreed 5/6; by chance (4 * 3 + 2 * 3) / 36.
     assert pair["kappa"]["value"] == pytest.approx((5 / 6 - 0.5) / 0.5)
-    assert np.isnan(pair["kappa"]["low"])  # of fewer than five scans there is no interval
+    assert np.isnan(pair["kappa"]["low"])
+    assert "0.67 (no interval: fewer than five scans" in readings.describe(readings.summary(found))
 
 
 def test_agreement_has_an_interval_over_scans_where_there_are_five():

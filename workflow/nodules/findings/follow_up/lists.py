@@ -74,8 +74,9 @@ def _of_json(path: Path) -> list[Row]:
         rows = [_decided(uid, entry, int(entry["finding"])) for entry in kept]
         # The viewer numbers what was added from 1 again: here they count on.
         last = max((int(d["finding"]) for d in told["decisions"]), default=0)
-        rows += [_decided(uid, e, last + k) for k, e in enumerate(told["added"], 1)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        own = [entry for entry in told["added"] if not entry.get("removed")]
+        rows += [_decided(uid, e, last + k) for k, e in enumerate(own, 1)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"it holds no decisions of a reader ({type(error).__name__}: {error})"
         raise FileDefect(str(path), reason, "Name what the viewer saved, or a CSV.") from error
     return rows

@@ -56,9 +56,13 @@ class Reading:
         return {int(one["finding"]): str(one["verdict"]) for one in self.values["decisions"]}
 
     def added(self, phase: str = "") -> list[tuple[float, float, float]]:
-        """World points (mm, LPS) of nodules of the reader's own, of one phase or of both."""
+        """World points (mm, LPS) of nodules of the reader's own, of one phase or of both.
+
+        What was removed once the marks were seen still is the first read's, and no longer the
+        reader's.
+        """
         rows = [one for one in self.values["added"] if phase in ("", one["phase"])]
-        return [_point(one) for one in rows]
+        return [_point(one) for one in rows if phase == FIRST_READ or not one.get("removed")]
 
     def marks(self, first_read: bool = False) -> list[tuple[float, float, float, float]]:
         """Marks x, y, z, probability of a submission: as the page writes them."""
@@ -106,6 +110,7 @@ def _is_whole(values: Mapping[str, Any]) -> bool:
         and all(isinstance(one["finding"], int) and one["verdict"] in WORTH for one in decisions)
         and len({one["finding"] for one in decisions}) == len(decisions)
         and all(one["phase"] in (FIRST_READ, WITH_MARKS) for one in added)
+        and all(isinstance(one.get("removed", ""), str) for one in added)
     )
 
 
@@ -305,5 +310,5 @@ def _estimate(found: Mapping[str, Any]) -> str:
     value, low, high = (found[key] for key in ("value", "low", "high"))
     if value != value:
         return f"undefined ({found['reason']})"
-    interval = f" ({low:.2f} to {high:.2f})" if low == low else " (no interval: one scan)"
+    interval = f" ({low:.2f} to {high:.2f})" if low == low else f" (no interval: {found['reason']})"
     return f"{value:.2f}{interval}"
