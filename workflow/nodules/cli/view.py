@@ -40,8 +40,8 @@ examples:
   luna16 view results --part test --uid 2.25.494987211579193631925161722720693891
   luna16 view findings/2.25.8 --prior findings/2.25.7 --follow-up compared/follow_up.json
   luna16 view --summary ~/Downloads/*.json --submissions read
-  luna16 score read/A_559a.csv read/A_559a_first_read.csv computer.csv --scans read/seriesuids.csv \\
-      --annotations annotations.csv --excluded annotations_excluded.csv
+  luna16 score read/A_559a.csv read/A_559a_first_read.csv computer.csv \\
+      --annotations annotations.csv --excluded annotations_excluded.csv --scans read/seriesuids.csv
 
 Exit status: 0 done, 2 the command line or a file is wrong, 130 interrupted.
 """
