@@ -140,6 +140,29 @@ def test_a_scan_is_read_by_keys_alone(path, visit):
     assert reading(shown)["finished"] and "finished" in status(shown).lower()
 
 
+def test_a_change_opens_a_finished_reading_again(path, visit):
+    shown = visit(path)
+    begin(shown)
+    press(shown, "a", "r", "u", "f", "Tab", "Enter")
+    assert reading(shown)["finished"] and shown.inner_text("#mode") == "Concurrent, finished"
+    press(shown, "e")
+    assert reading(shown)["finished"] == "" and shown.is_enabled("#finish-button")
+    press(shown, "z")
+    assert reading(shown)["finished"]
+
+
+def test_a_nodule_removed_after_the_first_read_is_gone_and_undone(path, visit):
+    shown = visit(path)
+    begin(shown, "second reader")
+    press(shown, "e", "f", "Tab", "Enter")
+    shown.click("#own .away")
+    settle(shown)
+    assert reading(shown)["added"][0]["removed"] and app(shown, "rings.length") == 0
+    assert shown.inner_text("#own-title") == "Your nodules (0)"
+    press(shown, "z")
+    assert shown.inner_text("#own-title") == "Your nodules (1)"
+
+
 KEYS = {
     "PageUp": ("at[0]", 1), "w": ("at[0]", 1), "PageDown": ("at[0]", -1), "x": ("at[0]", -1),
     "Shift+PageUp": ("at[0]", 5), "Shift+PageDown": ("at[0]", -5), "ArrowRight": ("at[2]", 1),
@@ -200,6 +223,16 @@ def test_keys_are_the_fields_where_one_writes(path, visit):
     assert app(shown, "window.level") == -500 and reading(shown)["decisions"] == []
     press(shown, "Escape", "a")
     assert len(reading(shown)["decisions"]) == 1
+
+
+def test_keys_work_again_after_a_list_was_used_with_the_mouse(path, visit):
+    shown = visit(path)
+    begin(shown)
+    shown.dispatch_event("#slab", "pointerdown")
+    shown.focus("#slab")
+    shown.select_option("#slab", "15")
+    press(shown, "a")
+    assert app(shown, "slabMm") == 15 and len(reading(shown)["decisions"]) == 1
 
 
 # By mouse

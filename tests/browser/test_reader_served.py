@@ -123,3 +123,11 @@ def test_another_reading_of_the_same_reader_is_refused_in_words(place, visit):
     until(
         page, "document.querySelector('#problem').innerText.includes('another reading of Dr Test')"
     )
+
+
+def test_a_scan_leads_back_to_the_list(place, visit):
+    page = visit(f"{place}scan/0/", allowed=place)
+    begin(page)
+    page.click("#worklist")
+    page.wait_for_selector("body.worklist")
+    assert page.url == place

@@ -193,6 +193,7 @@ def spec(
         "depth": depth,
         "pieces": math.ceil(grid.shape[0] / depth),
         "corner": [part.start for part in box],
+        "whole": list(geometry.shape),
         "url": url,
     }
 

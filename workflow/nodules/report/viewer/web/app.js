@@ -97,6 +97,11 @@ export class App {
     return this.reading ? readings.decisionOn(this.reading, number)?.verdict : undefined;
   }
 
+  /** The reader's own nodules. */
+  get own() {
+    return this.reading ? readings.own(this.reading) : [];
+  }
+
   /** Findings of the list that nobody has decided on. */
   get left() {
     return this.listed.filter((one) => this.verdict(one.number) === undefined);
@@ -133,7 +138,7 @@ export class App {
 
   /** @returns {Ring[]} */
   get rings() {
-    const added = (this.reading?.added ?? []).map((one) => ({
+    const added = this.own.map((one) => ({
       at: toIndex(this.volume.grid, [one.coordX, one.coordY, one.coordZ]),
       colour: OWN,
       mm: one.diameter_mm ?? 6,
@@ -196,7 +201,7 @@ export class App {
     this.count();
     this.history.push({ reading: this.reading, selected: this.selected });
     this.history.splice(0, this.history.length - FAR);
-    this.reading = change(this.reading);
+    this.reading = change({ ...this.reading, finished: "" }); // who changes one reads again
     this.keep();
   }
 
@@ -232,13 +237,18 @@ export class App {
     this.changed();
   }
 
-  /** Where what is seen at the crosshair lies: of a slab, in the slice that its maximum is from. */
+  /** Where what is seen at the crosshair lies. */
   get seenAt() {
-    if (!this.slabMm) return this.at;
+    return this.seenIn(this.at);
+  }
+
+  /** Where what the axial plane shows at a voxel lies: of a slab, in the slice of its maximum.
+   * @param {Triple} index @returns {Triple} */
+  seenIn(index) {
+    if (!this.slabMm) return index;
     const { shape, spacing } = this.volume;
-    const [first, last] = slab(this.at[0], this.slabMm, spacing[0], shape[0]);
-    const [, y, x] = this.at;
-    return /** @type {Triple} */ ([brightest(this.volume, this.at, first, last), y, x]);
+    const [first, last] = slab(index[0], this.slabMm, spacing[0], shape[0]);
+    return [brightest(this.volume, index, first, last), index[1], index[2]];
   }
 
   /** Move the crosshair to the middle of what is bright at it. */
@@ -256,7 +266,7 @@ export class App {
   /** The reader's own nodule at a finding, if there is one. @param {Finding} finding */
   ownAt(finding) {
     const mm = Math.max((finding.diameter_mm ?? 0) / 2, SAME_MM);
-    return this.reading?.added.find(
+    return this.own.find(
       (one) => distance([finding.x, finding.y, finding.z], [one.coordX, one.coordY, one.coordZ]) <= mm,
     );
   }
@@ -273,7 +283,7 @@ export class App {
    * @param {number} [number] */
   remove(number) {
     const world = toWorld(this.volume.grid, this.at);
-    const near = (this.reading?.added ?? [])
+    const near = this.own
       .map((one) => ({ one, mm: distance(world, [one.coordX, one.coordY, one.coordZ]) }))
       .filter(({ one, mm }) => (number === undefined ? mm <= Math.max(one.diameter_mm ?? 0, 10) : one.number === number))
       .sort((one, other) => one.mm - other.mm)[0];
@@ -281,7 +291,7 @@ export class App {
       this.tell("None of your nodules is at the crosshair.");
       return;
     }
-    this.decide((reading) => readings.remove(reading, near.one.number));
+    this.decide((reading) => readings.remove(reading, near.one.number, new Date().toISOString()));
     this.tell(`Your nodule ${near.one.number} was removed; Z undoes this.`);
     this.changed();
   }

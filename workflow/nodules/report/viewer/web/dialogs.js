@@ -4,7 +4,7 @@
 /** @import {App} from "./app.js" */
 import { byId, made } from "./elements.js";
 import { GROUPS } from "./keys.js";
-import { fromText, submission, toText } from "./reading.js";
+import { fromText, own, submission, toText } from "./reading.js";
 
 /** @param {string} id @returns {HTMLDialogElement} */
 const dialog = (id) => byId(id);
@@ -160,9 +160,9 @@ function download(name, text, type) {
 }
 
 /** @param {Reading} reading */
-function counts({ decisions, added }) {
+function counts(reading) {
   const many = (/** @type {number} */ n, /** @type {string} */ what) => `${n} ${what}${n === 1 ? "" : "s"}`;
-  return `${many(decisions.length, "verdict")} and ${many(added.length, "added nodule")}`;
+  return `${many(reading.decisions.length, "verdict")} and ${many(own(reading).length, "added nodule")}`;
 }
 
 /**
