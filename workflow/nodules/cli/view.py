@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,11 +69,24 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--uid", action="append", default=[], metavar="UID", help="only this scan of the part")
     add("--open", action="store_true", help="open the page in the browser")
     add("--serve", action="store_true", help="serve all scans on this machine until Ctrl-C")
-    add("--port", type=int, default=0, metavar="N", help="port of the server (default: a free one)")
+    add(
+        "--port",
+        type=_port,
+        default=0,
+        metavar="N",
+        help="port of the server (default: a free one)",
+    )
     add("--summary", action="store_true", help="DIR holds readings: verdicts, time, agreement")
     add("--submissions", type=Path, metavar="OUT", help="with --summary: write submissions here")
     add("--json", type=Path, metavar="OUT.json", help="with --summary: write the numbers here")
     parser.set_defaults(run=run_view)
+
+
+def _port(text: str) -> int:
+    """A port, for argparse; 0 for a free one."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{messages.shown(text)} is none of 0 to 65535")
+    return int(text)
 
 
 def run_view(arguments: argparse.Namespace) -> None:
@@ -177,10 +190,29 @@ def _serve(arguments: argparse.Namespace, items: "list[tuple[Item, Path]]") -> N
         place = server.address(running, desk)
         say(f"{place}\n{len(items)} scans; readings are kept in {folder}. Ctrl-C ends.\n")
         sys.stdout.flush()
-        if arguments.open:
-            _open(place)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+            if arguments.open:
+                _open(stack.enter_context(_leading_to(place)).as_uri(), place)
             running.serve_forever()
+
+
+@contextlib.contextmanager
+def _leading_to(place: str) -> Iterator[Path]:
+    """A page that leads to a secret address, for no other user to read.
+
+    A browser's command line, which anybody on the machine sees, then names only the page.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
+        path = Path(folder) / "open.html"
+        path.touch(mode=0o600)
+        path.write_text(
+            '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+            f'<meta http-equiv="refresh" content="0; url={place}"><title>Second reader</title>'
+            f'<a href="{place}">All scans</a>\n'
+        )
+        yield path
 
 
 def _summary(arguments: argparse.Namespace) -> None:
@@ -195,13 +227,13 @@ def _summary(arguments: argparse.Namespace) -> None:
         write_json(arguments.json, told)
     if arguments.submissions:
         made = readings.write_submissions(found, arguments.submissions)
-        say("".join(f"{path}\n" for path in made))
+        say("".join(f"{line}\n" for line in (*made, *readings.left_out(found))))
 
 
-def _open(place: str) -> None:
-    """Open an address in the browser, or say that there is none."""
+def _open(place: str, told: str = "") -> None:
+    """Open an address in the browser, or say that there is none. told: the address to name then."""
     import webbrowser
 
     opened: Callable[[str], bool] = webbrowser.open
     if not opened(place):
-        print(f"luna16: no browser could be opened; open {place}", file=sys.stderr)
+        print(f"luna16: no browser could be opened; open {told or place}", file=sys.stderr)

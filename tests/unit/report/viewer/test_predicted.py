@@ -8,7 +8,7 @@ import pytest
 
 from helpers import reader_pages
 from nodules.base import tables
-from nodules.base.files import UserError
+from nodules.base.files import FileDefect, UserError
 from nodules.images import dicom_writing, label_map, reading
 from nodules.images.metaimage_writing import write_volume
 from nodules.inference import export_froc
@@ -146,11 +146,39 @@ def test_a_scan_of_any_name_is_found_among_others_by_its_voxels(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("{", "not JSON"), ("[]", "does not hold"), ('{"format": 9}', "does not")],
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "does not hold"),
+        ('{"format": 9}', "does not"),
+    ],
 )
 def test_a_damaged_folder_is_refused_in_a_sentence(folder, content, reason):
     (folder / delivery.DETAILS).write_text(content)
     with pytest.raises(UserError, match=reason):
+        predicted.shown(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"findings": {}},
+        {"findings": [3]},
+        {"findings": [{"finding": 1}]},
+        {"grid": []},
+        {"grid": {"origin": [0, 0]}},
+        {"model": "small"},
+        {"model": {"manifest": {"scores": [{"measure": "cpm", "value": "high"}]}}},
+        {"threshold": "0.4"},
+        {"headline": None},
+        {"seriesuid": 3},
+        {"notes": "none"},
+    ],
+)
+def test_findings_of_the_wrong_kind_are_refused_in_a_sentence(folder, change):
+    path = folder / delivery.DETAILS
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(FileDefect, match="of the wrong kind"):
         predicted.shown(folder)
 
 

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import socket
+import struct
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -120,6 +123,50 @@ OTHERS = [reader_pages.decided(uid="2.25.9"), reader_pages.decided(case="of earl
 def test_what_is_no_reading_of_the_scan_is_refused_with_a_reason(running, tmp_path, body):
     status, reason = ask(running, "/{t}/scan/0/readings", "PUT", body)
     assert status == 422 and reason and not (tmp_path / "readings").exists()
+
+
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize("path", [f"/{{t}}/scan/{LONG}/", f"/{{t}}/scan/0/voxels/{LONG}"])
+def test_a_number_without_end_is_not_there(running, path):
+    assert ask(running, path)[0] == 404
+
+
+def test_of_a_reading_without_the_token_nothing_is_read(running):
+    assert ask(running, "/x/scan/0/readings", "PUT", b"", **{"Content-Length": LONG})[0] == 404
+    length = {"Content-Length": LONG}
+    assert ask(running, "/{t}/scan/0/readings", "PUT", b"", **length)[0] == 422
+
+
+@pytest.mark.parametrize("content", [None, "[" * 100_000, b"\xff"])
+def test_what_is_no_reading_in_the_folder_is_left(running, content):
+    desk = running[0]
+    place = desk.folder / "x.json"
+    place.parent.mkdir()
+    if content is None:
+        place.mkdir()
+    else:
+        place.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert ask(running, "/{t}/")[0] == 200
+    assert ask(running, "/{t}/scan/0/readings")[1] == b"[]"
+
+
+def test_a_defect_is_told_in_a_sentence(running, monkeypatch):
+    monkeypatch.setattr(server.Desk, "worklist", lambda self: 1 / 0)
+    status, told = ask(running, "/{t}/")
+    assert status == 500
+    assert told == b"The server failed unexpectedly (ZeroDivisionError). Please report it.\n"
+
+
+def test_a_tab_that_is_closed_is_not_worth_a_word(running, capfd):
+    with socket.create_connection(("127.0.0.1", running[1])) as tab:
+        linger = struct.pack("ii", 1, 0)  # closed at once, as a tab that is gone
+        tab.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        tab.sendall(b"GET /")
+    assert ask(running, "/{t}/")[0] == 200
+    time.sleep(0.2)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_reading_without_its_length_is_refused(running):

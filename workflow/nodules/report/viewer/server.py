@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -123,7 +124,7 @@ class Desk:
         for path in sorted(self.folder.glob("*.json")):
             try:
                 found.append(readings.parse(path.read_text(encoding="utf-8"), str(path)))
-            except (UserError, ValueError):
+            except (UserError, ValueError, OSError):
                 continue  # not one of ours; it stays as it is
         return found
 
@@ -172,6 +173,11 @@ def _require_same(path: Path, reading: readings.Reading) -> None:
         )
 
 
+def _is_count(text: str) -> bool:
+    """Whether a text is a number that can be meant: Python refuses one of thousands of digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 12
+
+
 def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
     """A server on the loopback address; `address` says where, `serve_forever` runs it."""
 
@@ -179,16 +185,24 @@ def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
         own = desk
 
     try:
-        server = ThreadingHTTPServer((HOST, port), Handler)
+        server = _Server((HOST, port), Handler)
     except OSError as error:
         raise UserError(f"--port {port}: {error.strerror}. Name another, or none.") from error
-    server.daemon_threads = True
     return server
 
 
 def address(server: ThreadingHTTPServer, desk: Desk) -> str:
     """Where the work list is."""
     return f"http://{HOST}:{server.server_address[1]}/{desk.token}/"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a tab that was closed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -218,8 +232,12 @@ class _Handler(BaseHTTPRequestHandler):
             taken = isinstance(error, Taken)
             status = HTTPStatus.CONFLICT if taken else HTTPStatus.UNPROCESSABLE_ENTITY
             self._send(status, f"{escaped(str(error))}\n".encode(), TEXT)
-        except (BrokenPipeError, ConnectionResetError):
+        except ConnectionError:
             self.close_connection = True  # the tab is gone
+        except Exception as error:  # a defect of ours, or a disk's: the page says it
+            self.close_connection = True
+            told = f"The server failed unexpectedly ({type(error).__name__}). Please report it.\n"
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, told.encode(), TEXT)
 
     def _is_ours(self) -> bool:
         """Whether the request names this server: a page elsewhere may resolve its name to here."""
@@ -244,14 +262,17 @@ class _Handler(BaseHTTPRequestHandler):
                 return self.own.page(int(number)).encode(), HTML
             case ["scan", number, "readings"] if self._known(number):
                 return json.dumps(self.own.readings_of(int(number))).encode(), JSON
-            case ["scan", number, kind, piece] if self._known(number) and piece.isdecimal():
+            case ["scan", number, kind, piece] if self._known(number) and _is_count(piece):
                 pieces = self.own.scan(int(number))[1].get(kind, [])
                 return (pieces[int(piece)], BYTES) if int(piece) < len(pieces) else None
         return None
 
     def _put(self, place: list[str]) -> tuple[bytes, str] | None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > readings.MOST_BYTES:
+        if not place:
+            self.close_connection = True  # what follows is not read
+            return None
+        if not _is_count(length) or int(length) > readings.MOST_BYTES:
             self.close_connection = True
             raise UserError("The reading is too large, or its length is not told.")
         body = self.rfile.read(int(length))
@@ -262,7 +283,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _known(self, number: str) -> bool:
-        return number.isdecimal() and int(number) < len(self.own.items)
+        return _is_count(number) and int(number) < len(self.own.items)
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str) -> None:
         self.send_response(status)
