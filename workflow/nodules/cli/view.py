@@ -69,13 +69,7 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--uid", action="append", default=[], metavar="UID", help="only this scan of the part")
     add("--open", action="store_true", help="open the page in the browser")
     add("--serve", action="store_true", help="serve all scans on this machine until Ctrl-C")
-    add(
-        "--port",
-        type=_port,
-        default=0,
-        metavar="N",
-        help="port of the server (default: a free one)",
-    )
+    add("--port", type=_port, default=0, metavar="N", help="port of the server (default: any)")
     add("--summary", action="store_true", help="DIR holds readings: verdicts, time, agreement")
     add("--submissions", type=Path, metavar="OUT", help="with --summary: write submissions here")
     add("--json", type=Path, metavar="OUT.json", help="with --summary: write the numbers here")

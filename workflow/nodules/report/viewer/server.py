@@ -226,6 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answered(self, answer: Callable[[list[str]], tuple[bytes, str] | None]) -> None:
         try:
             found = answer(self._place()) if self._is_ours() else None
+            self.close_connection |= not found  # a body that was not read would be the next request
             content, kind = found or (b"There is nothing here.\n", TEXT)
             self._send(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, content, kind)
         except UserError as error:
@@ -270,7 +271,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _put(self, place: list[str]) -> tuple[bytes, str] | None:
         length = self.headers.get("Content-Length", "")
         if not place:
-            self.close_connection = True  # what follows is not read
             return None
         if not _is_count(length) or int(length) > readings.MOST_BYTES:
             self.close_connection = True

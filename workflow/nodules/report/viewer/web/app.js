@@ -4,6 +4,7 @@
 /** @import {Volume} from "./volume.js" */
 /** @import {Mark, Ring, Scene} from "./view.js" */
 /** @import {Store} from "./store.js" */
+import { actionsOf } from "./actions.js";
 import { unpack } from "./contours.js";
 import { contains, distance, nearest, toIndex, toWorld } from "./geometry.js";
 import * as readings from "./reading.js";
@@ -39,9 +40,8 @@ export class App {
     this.masks = new Map();
     for (const one of shown.findings) if (one.mask) this.masks.set(one.number, unpack(one.mask));
     this.outlines = shown.outlines.map((one) => ({ name: one.name, mask: unpack(one.mask) }));
-    const middle = /** @type {Triple} */ (volume.shape.map((n) => (n - 1) / 2));
-    this.at = nearest(volume.grid, middle);
-    this.centre = middle;
+    this.centre = /** @type {Triple} */ (volume.shape.map((n) => (n - 1) / 2));
+    this.at = nearest(volume.grid, this.centre);
     this.zoom = 1;
     this.closeUp = 1;
     /** @type {[Triple, Triple] | null} */
@@ -478,62 +478,7 @@ export class App {
 
   /** @param {string} action of keys.js; others are the page's own */
   act(action) {
-    const presets = PRESETS[Number(action.slice(-1)) - 1];
-    const planes = Object.keys(PLANES);
-    /** @type {Record<string, () => void>} */
-    const actions = {
-      next: () => this.step(1),
-      previous: () => this.step(-1),
-      accept: () => this.judge("accept"),
-      reject: () => this.judge("reject"),
-      undecided: () => this.judge("undecided"),
-      add: () => this.add(),
-      remove: () => this.remove(),
-      undo: () => this.undo(),
-      sliceUp: () => this.scroll(1),
-      sliceDown: () => this.scroll(-1),
-      sliceUp5: () => this.scroll(5),
-      sliceDown5: () => this.scroll(-5),
-      sliceFirst: () => this.scrollTo(0),
-      sliceLast: () => this.scrollTo(1),
-      left: () => this.nudge(-1, 0),
-      right: () => this.nudge(1, 0),
-      up: () => this.nudge(0, -1),
-      down: () => this.nudge(0, 1),
-      left5: () => this.nudge(-5, 0),
-      right5: () => this.nudge(5, 0),
-      up5: () => this.nudge(0, -5),
-      down5: () => this.nudge(0, 5),
-      left25: () => this.nudge(-25, 0),
-      right25: () => this.nudge(25, 0),
-      up25: () => this.nudge(0, -25),
-      down25: () => this.nudge(0, 25),
-      plane: () => this.toggle("plane", planes[(planes.indexOf(this.plane) + 1) % planes.length]),
-      zoomIn: () => this.magnify(1.25),
-      zoomOut: () => this.magnify(0.8),
-      centre: () => this.goTo(toWorld(this.volume.grid, this.at), false),
-      close: () => this.goTo(toWorld(this.volume.grid, this.at), true),
-      snap: () => this.snap(),
-      whole: () => this.whole(),
-      window1: () => this.setWindow(presets.level, presets.width),
-      window2: () => this.setWindow(presets.level, presets.width),
-      window3: () => this.setWindow(presets.level, presets.width),
-      window4: () => this.setWindow(presets.level, presets.width),
-      mip: () => this.setSlab(this.slabMm ? 0 : this.lastSlab),
-      thinner: () => this.thicken(-1),
-      thicker: () => this.thicken(1),
-      hide: () => this.toggle("hidden", !this.hidden),
-      all: () => this.toggle("all", !this.all),
-      seen: () => this.toggle("seen", !this.seen),
-      crosshair: () => this.toggle("crosshair", !this.crosshair),
-      smooth: () => this.toggle("smooth", !this.smooth),
-      measure: () => this.measure(),
-      clear: () => {
-        this.measuring = false;
-        this.toggle("measured", null);
-      },
-    };
-    actions[action]?.();
+    actionsOf(this)[action]?.();
   }
 
   /** @param {"plane" | "hidden" | "all" | "seen" | "crosshair" | "smooth" | "measured"} what @param {any} value */

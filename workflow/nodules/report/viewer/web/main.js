@@ -287,7 +287,11 @@ function wireControls(app) {
 
 const shown = /** @type {Case} */ (JSON.parse(byId("case").textContent ?? ""));
 byId("uid").textContent = byId("uid").title = shown.seriesuid;
-byId("worklist").hidden = !shown.save;
+if (shown.save) {
+  const link = /** @type {HTMLAnchorElement} */ (byId("worklist"));
+  link.href = "../../"; // as server.py lays it out
+  link.hidden = false;
+}
 byId("research").textContent = shown.research;
 byId("trained").textContent = [shown.model.trained, shown.model.limits].filter(Boolean).join(" ");
 byId("notes").replaceChildren(...shown.notes.map((note) => made("li", "", note)));

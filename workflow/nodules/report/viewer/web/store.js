@@ -89,7 +89,7 @@ export class Store {
       texts = await answer.json();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`The server did not tell which readings it keeps (${reason}). Try again, or start luna16 view anew.`);
+      throw new Error(`The server did not tell which readings it keeps (${reason}). Try again, or start luna16 view anew.`, { cause: error });
     }
     return texts.flatMap((/** @type {string} */ text) => {
       try {
