@@ -1,7 +1,5 @@
 """The page as a reader uses it: modes, verdicts, keys, mouse, files, and what may go wrong."""
 
-import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,29 +10,17 @@ from helpers import reader_pages
 from helpers.reader_acting import (
     app,
     begin,
-    go_on,
     press,
     prior_picture,
     reading,
     settle,
     status,
-    until,
 )
-from nodules.cli import main as cli
 from nodules.images.geometry import Geometry
 from nodules.report.viewer import levels, page
 from nodules.report.viewer.shown import Found, Link
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
-CONTRAST = 4.5  # WCAG 2.2, AA, 1.4.3
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory) -> Path:
-    """The page of the drawn scan with three findings and a contour of readers."""
-    shown = reader_pages.example()
-    shown = replace(shown, outlines=[("readers, nodule 1", shown.findings[0].mask)])
-    return written(shown, tmp_path_factory.mktemp("page"))
 
 
 def written(shown, folder: Path) -> Path:
@@ -92,37 +78,6 @@ def test_the_threshold_lists_findings_and_says_what_to_expect(path, visit):
     shown.fill("#threshold", "0.01")
     settle(shown)
     assert "The number of false positives is not known this far down" in shown.inner_text("#alarms")
-
-
-# Who reads
-
-
-def test_without_a_reader_the_dialog_stays_and_nothing_is_claimed(path, visit):
-    shown = visit(path)
-    for _ in range(4):
-        shown.keyboard.press("Escape")
-        shown.wait_for_timeout(50)
-    assert shown.locator("#start").get_attribute("open") is not None
-    for action in ("add", "save", "finish"):
-        shown.evaluate(f"document.querySelector('[data-action={action}]').disabled = false")
-        shown.evaluate(f"document.querySelector('[data-action={action}]').click()")
-        assert status(shown) == "Nobody is reading yet."
-    assert shown.locator("dialog[open]").count() == 1
-    begin(shown)
-    assert reading(shown)["reader"] == "Dr Test"
-
-
-def test_all_readers_are_offered_and_a_name_is_typed_into_its_field(path, visit):
-    shown = visit(path)
-    for number in range(9):
-        shown.evaluate(f"reader.app.begin('Reader {number}', 'concurrent')")
-    shown.reload()
-    shown.wait_for_selector("#begun button")
-    assert shown.locator("#begun button").count() == 9
-    shown.keyboard.type("Dr New One")
-    assert reading(shown) is None and shown.input_value("#reader") == "Dr New One"
-    go_on(shown, "Reader 0")
-    assert reading(shown)["reader"] == "Reader 0"
 
 
 # By keys
@@ -287,107 +242,6 @@ def dragged(page, start, end, key: str = "", button: str = "left") -> None:
     settle(page)
 
 
-# Decisions are kept
-
-
-def test_decisions_survive_a_reload(path, visit):
-    shown = visit(path)
-    begin(shown)
-    press(shown, "a", "r", "e")
-    before = reading(shown)
-    shown.reload()
-    go_on(shown)
-    after = reading(shown)
-    assert after["decisions"] == before["decisions"] and after["added"] == before["added"]
-    assert app(shown, "selected") == 3, "the first that is left to judge"
-
-
-def test_decisions_survive_a_crash_of_the_tab(path, visit):
-    shown = visit(path, allowed="chrome:")
-    begin(shown)
-    press(shown, "a")
-    beside = visit(path, beside=shown)
-    with pytest.raises(Exception, match="crash"):
-        shown.goto("chrome://crash", timeout=20_000)
-    beside.reload()
-    go_on(beside)
-    assert reading(beside)["decisions"][0]["verdict"] == "accept"
-
-
-def test_a_reading_that_is_open_twice_is_told(path, visit):
-    shown = visit(path)
-    begin(shown)
-    beside = visit(path, beside=shown)
-    go_on(beside)
-    press(beside, "a")
-    until(shown, "!document.getElementById('problem').hidden")
-    assert "open in another tab" in shown.inner_text("#problem")
-
-
-def test_files_hold_the_reading_and_another_browser_goes_on_with_it(path, visit, tmp_path):
-    shown = visit(path)
-    begin(shown, "second reader", "Dr. Ü/..")
-    press(shown, "e", "f", "Tab", "Enter", "a", "r", "u", "s")
-    files = {}
-    for name in ("json", "csv", "first"):
-        with shown.expect_download() as told:
-            shown.click(f"#save-{name}")
-        files[name] = tmp_path / told.value.suggested_filename
-        told.value.save_as(files[name])
-    assert len({path.name for path in files.values()}) == 3
-    other = visit(path)
-    with other.expect_file_chooser() as chooser:
-        other.click("#start-load")
-    chooser.value.set_files(files["json"])
-    until(other, "reader.app.reading")
-    verdicts = [(one["finding"], one["verdict"]) for one in reading(shown)["decisions"]]
-    assert [(one["finding"], one["verdict"]) for one in reading(other)["decisions"]] == verdicts
-    assert cli.main(["view", "--summary", str(files["json"])]) == 0
-    lists = {"annotations": "", "excluded": ""}
-    for name in lists:
-        (tmp_path / name).write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n")
-    (tmp_path / "scans").write_text(f"{reader_pages.UID}\n")
-    arguments = [f"--{name}={tmp_path / name}" for name in (*lists, "scans")]
-    assert cli.main(["score", str(files["csv"]), str(files["first"]), *arguments]) == 0
-
-
-def test_a_file_of_something_else_is_refused_in_words(path, visit, tmp_path):
-    shown = visit(path)
-    (tmp_path / "x.json").write_text(json.dumps(reader_pages.decided(uid="2.25.99")))
-    shown.set_input_files("#file", tmp_path / "x.json")
-    until(shown, "document.getElementById('start-problem').textContent")
-    assert "another scan" in shown.inner_text("#start-problem")
-
-
-def test_an_older_file_replaces_a_newer_reading_only_when_asked(path, visit, tmp_path):
-    shown = visit(path)
-    begin(shown)
-    press(shown, "a", "e", "s")
-    with shown.expect_download() as told:
-        shown.click("#save-json")
-    told.value.save_as(tmp_path / "older.json")
-    press(shown, "Escape", "r", "u")
-    for answer, left in (("#finish-no", 3), ("#finish-yes", 1)):
-        shown.set_input_files("#file", tmp_path / "older.json")
-        shown.wait_for_selector("#finish[open]")
-        asked = shown.inner_text("#finish-text")
-        assert "with 3 verdicts and 1 added nodule." in asked
-        assert "The file holds 1 verdict and 1 added nodule." in asked
-        shown.click(answer)
-        settle(shown)
-        assert len(reading(shown)["decisions"]) == left
-
-
-def test_time_is_counted_for_what_is_looked_at(path, visit):
-    shown = visit(path)
-    begin(shown)
-    shown.wait_for_timeout(1200)
-    press(shown, "a")
-    (decision,) = reading(shown)["decisions"]
-    assert decision["seconds"] >= 1.1
-    assert reading(shown)["seconds"]["total"] >= decision["seconds"]
-
-
 # Whatever comes
 
 
@@ -484,81 +338,3 @@ def test_the_prior_scan_is_scrolled_along(visit, tmp_path):
     assert np.array_equal(prior_picture(opened), grey)
     press(opened, "PageUp", "PageUp")
     assert slices() == (here + 2, before + 2)
-
-
-# For everybody
-
-
-SIZES = [(1280, 720, 1), (1920, 1080, 1), (3840, 2160, 1), (1920, 1080, 2)]
-
-
-@pytest.mark.parametrize(("width", "height", "ratio"), SIZES)
-def test_all_is_on_the_screen(path, visit, width, height, ratio):
-    shown = visit(path, viewport={"width": width, "height": height}, device_scale_factor=ratio)
-    begin(shown)
-    outside = shown.evaluate(
-        """[...document.querySelectorAll("header *, .tools *, footer *, #views canvas, aside")]
-        .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width)
-        .filter((e) => { const { left, top, right, bottom } = e.getBoundingClientRect();
-            return Math.min(left, top, innerWidth - right, innerHeight - bottom) < -1; })
-        .map((e) => e.id || e.textContent)"""
-    )
-    assert outside == []
-    assert shown.evaluate("document.documentElement.scrollHeight <= innerHeight")
-    assert shown.evaluate("reader.views[0].canvas.width") >= 0.45 * width * ratio * 0.9
-
-
-def test_every_text_has_contrast(path, visit):
-    shown = visit(path)
-    begin(shown)
-    press(shown, "a", "r", "e")
-    texts = shown.evaluate(
-        """[..."header *,.tools *,aside *,footer *,figcaption,figure i".split(",")]
-        .flatMap((name) => [...document.querySelectorAll(name)])
-        .filter((e) => e.checkVisibility())
-        .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
-        .map((e) => {
-            let ground = e;
-            const clear = (c) => /rgba\\(.*, 0\\)/.test(c);
-            const behind = (one) => getComputedStyle(one).backgroundColor;
-            while (clear(behind(ground))) ground = ground.parentElement;
-            return [e.textContent.trim(), getComputedStyle(e).color, behind(ground)];
-        })"""
-    )
-    ratios = {text: contrast(ink, ground) for text, ink, ground in texts}
-    assert len(texts) > 30
-    assert {text: ratio for text, ratio in ratios.items() if ratio < CONTRAST} == {}
-
-
-def contrast(ink: str, ground: str) -> float:
-    """WCAG's contrast of two CSS colours; what is partly clear lies over a mid grey of a scan."""
-
-    def luminance(colour: str) -> float:
-        *rgb, alpha = [*(float(n) for n in re.findall(r"[\d.]+", colour)), 1.0][:4]
-        channels = [(alpha * value + (1 - alpha) * 128) / 255 for value in rgb]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-    light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_every_control_has_a_name(path, visit):
-    shown = visit(path)
-    begin(shown)
-    nameless = shown.evaluate(
-        """[...document.querySelectorAll("button, input, select, canvas[tabindex]")]
-        .filter((e) => e.checkVisibility())
-        .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length))
-        .map((e) => e.outerHTML)"""
-    )
-    assert nameless == []
-
-
-def test_what_it_is_not_is_said_on_page_and_in_files(path, visit):
-    shown = visit(path)
-    begin(shown)
-    assert "Not a medical device" in shown.inner_text("footer")
-    assert "Not a medical device" in reading(shown)["research"]
-    shown.click("summary")
-    assert "Made for tests. Many." in shown.inner_text("#trained")
