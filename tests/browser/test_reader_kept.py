@@ -66,14 +66,19 @@ def test_decisions_survive_a_crash_of_the_tab(path, visit):
     assert reading(beside)["decisions"][0]["verdict"] == "accept"
 
 
-def test_a_reading_that_is_open_twice_is_told(path, visit):
+def test_a_reading_goes_on_in_one_tab_at_a_time(path, visit):
     shown = visit(path)
     begin(shown)
     beside = visit(path, beside=shown)
     go_on(beside)
-    press(beside, "a")
-    until(shown, "!document.getElementById('problem').hidden")
-    assert "open in another tab" in shown.inner_text("#problem")
+    until(shown, "document.getElementById('start').open")
+    assert "goes on in another tab" in shown.inner_text("#start-problem")
+    press(beside, "a", "r")
+    shown.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    go_on(shown)
+    assert len(reading(shown)["decisions"]) == 2
+    until(beside, "document.getElementById('start').open")
+    assert reading(beside) is None and "goes on in another tab" in beside.inner_text("#start")
 
 
 def test_files_hold_the_reading_and_another_browser_goes_on_with_it(path, visit, tmp_path):

@@ -29,7 +29,7 @@ work list, and keeps readings in DIR/readings.
 The page saves decisions in the browser as they are made, and as files: a reading (JSON), which the
 page can load again, and a submission (CSV), which `luna16 score` reads. --summary reads such files:
 verdicts and time of each reader, agreement of each pair; --submissions writes each reader's marks
-on all scans, and those of the first reads alone, for a paired comparison.
+on the scans that all readers finished, and those of the first reads alone, for a paired comparison.
 
 Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
 """

@@ -173,6 +173,14 @@ export class App {
     this.changed();
   }
 
+  /** Let go of the reading, which is kept. */
+  leave() {
+    this.reading = null;
+    this.history = [];
+    this.selected = null;
+    this.changed();
+  }
+
   /** Keep the reading as it is now. @param {boolean} sent whether the server gets it, too */
   keep(sent = true) {
     if (!this.reading) return;

@@ -35,24 +35,28 @@ export function start(app) {
   whoReads(app);
 }
 
-/** @param {App} app */
-export function whoReads(app) {
+/** @param {App} app @param {string} [why] a sentence on why this is asked */
+export function whoReads(app, why = "") {
+  for (const open of document.querySelectorAll("dialog[open]")) {
+    if (open.id !== "start") /** @type {HTMLDialogElement} */ (open).close();
+  }
   const box = dialog("start");
   if (!box.open) box.showModal();
   byId("reader").focus(); // not a button: who types a name would press it
-  known(app);
+  known(app, why);
 }
 
 /**
  * The readings that can be continued now, which the dialog then offers; null where that is unknown.
  * @param {App} app
+ * @param {string} [told] a sentence beside them
  */
-async function known(app) {
+async function known(app, told = "") {
   try {
     const begun = await app.store.all();
     byId("begun").replaceChildren(...begun.map((one) => made("li", "", "", [offered(app, one)])));
     byId("begun-title").hidden = begun.length === 0;
-    byId("start-problem").textContent = "";
+    byId("start-problem").textContent = told;
     return begun;
   } catch (error) {
     byId("start-problem").textContent = error instanceof Error ? error.message : String(error);

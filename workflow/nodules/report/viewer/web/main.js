@@ -172,9 +172,9 @@ async function open(shown) {
     if (app.reading) app.keep();
   });
   window.addEventListener("storage", (event) => {
-    if (app.reading && event.key === store.key(app.reading.reader)) {
-      complain("This reading is also open in another tab, and the two overwrite each other. Close one.");
-    }
+    if (!app.reading || event.key !== store.key(app.reading.reader)) return;
+    app.leave(); // of two tabs the older would overwrite what the newer has decided
+    dialogs.whoReads(app, "This reading goes on in another tab. Continue it to go on here.");
   });
   let beats = 0;
   setInterval(() => {
