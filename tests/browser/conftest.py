@@ -1,14 +1,28 @@
 """A headless browser, and pages in it, watched: no request, no error."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers import reader_pages
+from nodules.report.viewer import page
+
 OWN = ("file:", "data:", "blob:")
 READ_BACK = "Canvas2D: Multiple readback"  # what Chromium says to tests that look at pixels
 LAPTOP = {"width": 1280, "height": 720}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reader's page of the drawn scan with three findings and a contour of readers."""
+    shown = reader_pages.example()
+    shown = replace(shown, outlines=[("readers, nodule 1", shown.findings[0].mask)])
+    place = tmp_path_factory.mktemp("page") / "reader.html"
+    place.write_text(page.offline(shown))
+    return place
 
 
 @pytest.fixture

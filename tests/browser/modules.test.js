@@ -150,6 +150,22 @@ test("a submission holds what was accepted, added or left undecided", () => {
   assert.equal(readings.submission(reading, "final"), `${head}1.2.3,6,5,4,1\n1.2.3,1,2,3,0.5\n`);
 });
 
+test("what is removed after the marks were seen stays in the first read", () => {
+  let reading = readings.add(begun("second reader"), [9, 8, 7], 5, "t");
+  reading = readings.add(reading, [1, 1, 1], null, "t");
+  reading = readings.remove(reading, 2, "t");
+  assert.equal(reading.added.length, 1, "a first read may change while it lasts");
+  reading = readings.remove({ ...reading, first_read_finished: "t" }, 1, "later");
+  assert.equal(reading.added[0].removed, "later");
+  assert.deepEqual(readings.own(reading), []);
+  const head = "seriesuid,coordX,coordY,coordZ,probability\n";
+  assert.equal(readings.submission(reading, "final"), head);
+  assert.equal(readings.submission(reading, "first read"), `${head}1.2.3,9,8,7,1\n`);
+  assert.deepEqual(readings.fromText(readings.toText(reading), SHOWN), reading);
+  const own = readings.add(reading, [6, 5, 4], null, "t");
+  assert.deepEqual(readings.remove(own, 2, "t").added, reading.added);
+});
+
 test("a reading comes back as it was saved, and anything else is refused with a reason", () => {
   const reading = readings.add(readings.decide(begun(), FINDING, "accept", "t"), [1, 2, 3], null, "t");
   assert.deepEqual(readings.fromText(readings.toText(reading), SHOWN), reading);
@@ -165,7 +181,7 @@ test("a reading comes back as it was saved, and anything else is refused with a 
     { decisions: [{ ...reading.decisions[0], finding: 99 }] },
     { decisions: [reading.decisions[0], reading.decisions[0]] },
     { added: [{ ...reading.added[0], coordX: "1" }] },
-    { added: null }, { seconds: {} }, { mode: "other" }, { reader: 7 },
+    { added: [{ ...reading.added[0], removed: 7 }] }, { added: null }, { seconds: {} }, { mode: "other" }, { reader: 7 },
   ]) refused(change, /damaged/);
 });
 

@@ -52,7 +52,7 @@ def test_the_page_is_read_in_firefox(firefox, tmp_path):
     assert image.std() > 15 and (blue > 60).sum() > 50
     opened(firefox, path)
     wait(firefox, "document.querySelector('#begun button')")
-    firefox.press(ENTER)
+    firefox.value("document.querySelector('#begun button').click()")
     wait(firefox, "reader.app.reading")
     assert firefox.value("reader.app.reading.decisions.length") == 2
 

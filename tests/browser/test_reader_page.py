@@ -1,7 +1,5 @@
 """The page as a reader uses it: modes, verdicts, keys, mouse, files, and what may go wrong."""
 
-import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,22 +7,20 @@ import numpy as np
 import pytest
 
 from helpers import reader_pages
-from helpers.reader_acting import app, begin, press, prior_picture, reading, settle, status, until
-from nodules.cli import main as cli
+from helpers.reader_acting import (
+    app,
+    begin,
+    press,
+    prior_picture,
+    reading,
+    settle,
+    status,
+)
 from nodules.images.geometry import Geometry
 from nodules.report.viewer import levels, page
 from nodules.report.viewer.shown import Found, Link
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
-CONTRAST = 4.5  # WCAG 2.2, AA, 1.4.3
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory) -> Path:
-    """The page of the drawn scan with three findings and a contour of readers."""
-    shown = reader_pages.example()
-    shown = replace(shown, outlines=[("readers, nodule 1", shown.findings[0].mask)])
-    return written(shown, tmp_path_factory.mktemp("page"))
 
 
 def written(shown, folder: Path) -> Path:
@@ -99,6 +95,29 @@ def test_a_scan_is_read_by_keys_alone(path, visit):
     assert reading(shown)["finished"] and "finished" in status(shown).lower()
 
 
+def test_a_change_opens_a_finished_reading_again(path, visit):
+    shown = visit(path)
+    begin(shown)
+    press(shown, "a", "r", "u", "f", "Tab", "Enter")
+    assert reading(shown)["finished"] and shown.inner_text("#mode") == "Concurrent, finished"
+    press(shown, "e")
+    assert reading(shown)["finished"] == "" and shown.is_enabled("#finish-button")
+    press(shown, "z")
+    assert reading(shown)["finished"]
+
+
+def test_a_nodule_removed_after_the_first_read_is_gone_and_undone(path, visit):
+    shown = visit(path)
+    begin(shown, "second reader")
+    press(shown, "e", "f", "Tab", "Enter")
+    shown.click("#own .away")
+    settle(shown)
+    assert reading(shown)["added"][0]["removed"] and app(shown, "rings.length") == 0
+    assert shown.inner_text("#own-title") == "Your nodules (0)"
+    press(shown, "z")
+    assert shown.inner_text("#own-title") == "Your nodules (1)"
+
+
 KEYS = {
     "PageUp": ("at[0]", 1), "w": ("at[0]", 1), "PageDown": ("at[0]", -1), "x": ("at[0]", -1),
     "Shift+PageUp": ("at[0]", 5), "Shift+PageDown": ("at[0]", -5), "ArrowRight": ("at[2]", 1),
@@ -161,6 +180,16 @@ def test_keys_are_the_fields_where_one_writes(path, visit):
     assert len(reading(shown)["decisions"]) == 1
 
 
+def test_keys_work_again_after_a_list_was_used_with_the_mouse(path, visit):
+    shown = visit(path)
+    begin(shown)
+    shown.dispatch_event("#slab", "pointerdown")
+    shown.focus("#slab")
+    shown.select_option("#slab", "15")
+    press(shown, "a")
+    assert app(shown, "slabMm") == 15 and len(reading(shown)["decisions"]) == 1
+
+
 # By mouse
 
 
@@ -211,90 +240,6 @@ def dragged(page, start, end, key: str = "", button: str = "left") -> None:
     if key:
         page.keyboard.up(key)
     settle(page)
-
-
-# Decisions are kept
-
-
-def test_decisions_survive_a_reload(path, visit):
-    shown = visit(path)
-    begin(shown)
-    press(shown, "a", "r", "e")
-    before = reading(shown)
-    shown.reload()
-    shown.wait_for_selector("#begun button")
-    press(shown, "Enter")
-    after = reading(shown)
-    assert after["decisions"] == before["decisions"] and after["added"] == before["added"]
-    assert app(shown, "selected") == 3, "the first that is left to judge"
-
-
-def test_decisions_survive_a_crash_of_the_tab(path, visit):
-    shown = visit(path, allowed="chrome:")
-    begin(shown)
-    press(shown, "a")
-    beside = visit(path, beside=shown)
-    with pytest.raises(Exception, match="crash"):
-        shown.goto("chrome://crash", timeout=20_000)
-    beside.reload()
-    beside.wait_for_selector("#begun button")
-    press(beside, "Enter")
-    assert reading(beside)["decisions"][0]["verdict"] == "accept"
-
-
-def test_a_reading_that_is_open_twice_is_told(path, visit):
-    shown = visit(path)
-    begin(shown)
-    beside = visit(path, beside=shown)
-    beside.wait_for_selector("#begun button")
-    press(beside, "Enter", "a")
-    until(shown, "!document.getElementById('problem').hidden")
-    assert "open in another tab" in shown.inner_text("#problem")
-
-
-def test_files_hold_the_reading_and_another_browser_goes_on_with_it(path, visit, tmp_path):
-    shown = visit(path)
-    begin(shown, "second reader", "Dr. Ü/..")
-    press(shown, "e", "f", "Tab", "Enter", "a", "r", "u", "s")
-    files = {}
-    for name in ("json", "csv", "first"):
-        with shown.expect_download() as told:
-            shown.click(f"#save-{name}")
-        files[name] = tmp_path / told.value.suggested_filename
-        told.value.save_as(files[name])
-    assert len({path.name for path in files.values()}) == 3
-    other = visit(path)
-    with other.expect_file_chooser() as chooser:
-        other.click("#start-load")
-    chooser.value.set_files(files["json"])
-    until(other, "reader.app.reading")
-    verdicts = [(one["finding"], one["verdict"]) for one in reading(shown)["decisions"]]
-    assert [(one["finding"], one["verdict"]) for one in reading(other)["decisions"]] == verdicts
-    assert cli.main(["view", "--summary", str(files["json"])]) == 0
-    lists = {"annotations": "", "excluded": ""}
-    for name in lists:
-        (tmp_path / name).write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n")
-    (tmp_path / "scans").write_text(f"{reader_pages.UID}\n")
-    arguments = [f"--{name}={tmp_path / name}" for name in (*lists, "scans")]
-    assert cli.main(["score", str(files["csv"]), str(files["first"]), *arguments]) == 0
-
-
-def test_a_file_of_something_else_is_refused_in_words(path, visit, tmp_path):
-    shown = visit(path)
-    (tmp_path / "x.json").write_text(json.dumps(reader_pages.decided(uid="2.25.99")))
-    shown.set_input_files("#file", tmp_path / "x.json")
-    until(shown, "document.getElementById('start-problem').textContent")
-    assert "another scan" in shown.inner_text("#start-problem")
-
-
-def test_time_is_counted_for_what_is_looked_at(path, visit):
-    shown = visit(path)
-    begin(shown)
-    shown.wait_for_timeout(1200)
-    press(shown, "a")
-    (decision,) = reading(shown)["decisions"]
-    assert decision["seconds"] >= 1.1
-    assert reading(shown)["seconds"]["total"] >= decision["seconds"]
 
 
 # Whatever comes
@@ -393,81 +338,3 @@ def test_the_prior_scan_is_scrolled_along(visit, tmp_path):
     assert np.array_equal(prior_picture(opened), grey)
     press(opened, "PageUp", "PageUp")
     assert slices() == (here + 2, before + 2)
-
-
-# For everybody
-
-
-SIZES = [(1280, 720, 1), (1920, 1080, 1), (3840, 2160, 1), (1920, 1080, 2)]
-
-
-@pytest.mark.parametrize(("width", "height", "ratio"), SIZES)
-def test_all_is_on_the_screen(path, visit, width, height, ratio):
-    shown = visit(path, viewport={"width": width, "height": height}, device_scale_factor=ratio)
-    begin(shown)
-    outside = shown.evaluate(
-        """[...document.querySelectorAll("header *, .tools *, footer *, #views canvas, aside")]
-        .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width)
-        .filter((e) => { const { left, top, right, bottom } = e.getBoundingClientRect();
-            return Math.min(left, top, innerWidth - right, innerHeight - bottom) < -1; })
-        .map((e) => e.id || e.textContent)"""
-    )
-    assert outside == []
-    assert shown.evaluate("document.documentElement.scrollHeight <= innerHeight")
-    assert shown.evaluate("reader.views[0].canvas.width") >= 0.45 * width * ratio * 0.9
-
-
-def test_every_text_has_contrast(path, visit):
-    shown = visit(path)
-    begin(shown)
-    press(shown, "a", "r", "e")
-    texts = shown.evaluate(
-        """[..."header *,.tools *,aside *,footer *,figcaption,figure i".split(",")]
-        .flatMap((name) => [...document.querySelectorAll(name)])
-        .filter((e) => e.checkVisibility())
-        .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
-        .map((e) => {
-            let ground = e;
-            const clear = (c) => /rgba\\(.*, 0\\)/.test(c);
-            const behind = (one) => getComputedStyle(one).backgroundColor;
-            while (clear(behind(ground))) ground = ground.parentElement;
-            return [e.textContent.trim(), getComputedStyle(e).color, behind(ground)];
-        })"""
-    )
-    ratios = {text: contrast(ink, ground) for text, ink, ground in texts}
-    assert len(texts) > 30
-    assert {text: ratio for text, ratio in ratios.items() if ratio < CONTRAST} == {}
-
-
-def contrast(ink: str, ground: str) -> float:
-    """WCAG's contrast of two CSS colours; what is partly clear lies over a mid grey of a scan."""
-
-    def luminance(colour: str) -> float:
-        *rgb, alpha = [*(float(n) for n in re.findall(r"[\d.]+", colour)), 1.0][:4]
-        channels = [(alpha * value + (1 - alpha) * 128) / 255 for value in rgb]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-    light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_every_control_has_a_name(path, visit):
-    shown = visit(path)
-    begin(shown)
-    nameless = shown.evaluate(
-        """[...document.querySelectorAll("button, input, select, canvas[tabindex]")]
-        .filter((e) => e.checkVisibility())
-        .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length))
-        .map((e) => e.outerHTML)"""
-    )
-    assert nameless == []
-
-
-def test_what_it_is_not_is_said_on_page_and_in_files(path, visit):
-    shown = visit(path)
-    begin(shown)
-    assert "Not a medical device" in shown.inner_text("footer")
-    assert "Not a medical device" in reading(shown)["research"]
-    shown.click("summary")
-    assert "Made for tests. Many." in shown.inner_text("#trained")

@@ -168,6 +168,34 @@ def test_the_readout_is_the_scan_s_own(scan, opened):
     )
 
 
+def test_under_a_slab_the_readout_is_of_the_slice_that_is_seen(scan, opened):
+    voxels, low = scan[0].voxels, corner(opened)
+    press(opened, "m", "PageUp", "PageUp")
+    z, y, x = np.array(app(opened, "at")) + low
+    first, last = opened.evaluate("reader.views[0].slices(reader.app.scene)")
+    highest = int(voxels[low[0] + first : low[0] + last + 1, y, x].max())
+    told = opened.inner_text("#hu").replace("\N{MINUS SIGN}", "-").split()
+    within = float(told[2]) if told[1] == "±" else 1
+    assert abs(float(told[0]) - highest) <= within + 1
+    seen = int(opened.inner_text("#voxel").removeprefix("slice ")) - 1
+    assert low[0] + first <= seen <= low[0] + last
+    assert abs(int(voxels[seen, y, x]) - highest) <= 2 * within + 1, "of equal levels any"
+    nz, ny, nx = voxels.shape
+    assert opened.inner_text("#axial-told").startswith(f"{z + 1} / {nz} · max of")
+    assert opened.inner_text("#coronal-told") == f"{y + 1} / {ny}"
+    assert opened.inner_text("#sagittal-told") == f"{x + 1} / {nx}"
+
+
+def test_the_slice_is_the_one_under_the_pointer(scan, opened):
+    box = opened.locator("#coronal").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.mouse.move(middle[0], middle[1] - 20)
+    under = opened.evaluate(
+        f"reader.views[1].indexAt(reader.app.scene, 0, {box['height'] / 2 - 20})[0]"
+    )
+    assert opened.inner_text("#voxel") == f"slice {round(under) + corner(opened)[0] + 1}"
+
+
 def test_the_bar_and_a_measured_distance_are_millimetres(scan, opened):
     bar = opened.evaluate("reader.views[0].bar")
     assert bar["px"] == pytest.approx(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers import reader_pages
-from helpers.reader_acting import app, begin, picture, press, until
+from helpers.reader_acting import app, begin, go_on, picture, press, until
 from nodules.report.viewer import server
 
 
@@ -48,8 +48,7 @@ def test_another_browser_goes_on_where_one_stopped(place, visit):
     press(first, "a")
     first.evaluate("reader.app.store.waiting")
     other = visit(f"{place}scan/0/", allowed=place)
-    other.wait_for_selector("#begun button")
-    press(other, "Enter")
+    go_on(other)
     assert app(other, "reading.decisions[0].verdict") == "accept"
 
 
@@ -61,3 +60,74 @@ def test_a_server_that_is_gone_is_told_and_the_browser_keeps_all(place, visit):
     press(page, "a")
     until(page, "document.querySelector('#problem').innerText.includes('The browser still has it')")
     assert page.evaluate("localStorage.length") == 1
+
+
+def test_a_reading_of_earlier_findings_hides_no_other(place, visit, tmp_path):
+    first = visit(f"{place}scan/0/", allowed=place)
+    begin(first)
+    press(first, "a")
+    first.evaluate("reader.app.store.waiting")
+    earlier = reader_pages.decided(reader="Earlier")
+    (tmp_path / "readings" / "earlier.json").write_text(json.dumps(earlier))
+    other = visit(f"{place}scan/0/", allowed=place)
+    other.wait_for_selector("#begun button")
+    assert other.locator("#begun button").all_inner_texts() == [
+        "Continue as Dr Test: 1 decided, concurrent"
+    ]
+
+
+def test_whoever_has_begun_elsewhere_meanwhile_begins_nothing_anew(place, visit, tmp_path):
+    stale = visit(f"{place}scan/0/", allowed=place)
+    first = visit(f"{place}scan/0/", allowed=place)
+    begin(first)
+    press(first, "a", "r")
+    first.evaluate("reader.app.store.waiting")
+    stale.keyboard.type("Dr Test")
+    stale.keyboard.press("Enter")
+    until(stale, "document.getElementById('start-problem').textContent")
+    assert "already started" in stale.inner_text("#start-problem")
+    go_on(stale, "Dr Test")
+    assert len(app(stale, "reading.decisions")) == 2
+
+
+def test_a_stale_dialog_continues_what_is_kept_now(place, visit):
+    first = visit(f"{place}scan/0/", allowed=place)
+    begin(first)
+    stale = visit(f"{place}scan/0/", allowed=place)
+    stale.wait_for_selector("#begun button")
+    press(first, "a", "r")
+    first.evaluate("reader.app.store.waiting")
+    go_on(stale)
+    assert len(app(stale, "reading.decisions")) == 2
+
+
+def test_readings_that_the_server_does_not_tell_are_not_taken_for_none(place, visit):
+    page = visit(f"{place}scan/0/", allowed=place, expected="Failed to load resource")
+    page.evaluate("reader.app.shown.save = 'nowhere'")
+    page.keyboard.type("A")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('start-problem').textContent")
+    assert "did not tell which readings it keeps (it answered 404)" in page.inner_text(
+        "#start-problem"
+    )
+    assert app(page, "reading") is None
+
+
+def test_another_reading_of_the_same_reader_is_refused_in_words(place, visit):
+    first = visit(f"{place}scan/0/", allowed=place)
+    begin(first)
+    first.evaluate("reader.app.store.waiting")
+    page = visit(f"{place}scan/0/", allowed=place, expected="Failed to load resource")
+    begin(page, reader="B")
+    page.evaluate("reader.app.begin('Dr Test', 'concurrent')")
+    until(
+        page, "document.querySelector('#problem').innerText.includes('another reading of Dr Test')"
+    )
+
+
+def test_a_scan_leads_back_to_the_list(place, visit):
+    page = visit(f"{place}scan/0/", allowed=place)
+    begin(page)
+    page.click("#worklist")
+    page.wait_for_selector("body.worklist")
+    assert page.url == place

@@ -14,6 +14,14 @@ def begin(page: Any, mode: str = "concurrent", reader: str = "Dr Test") -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
+    until(page, "reader.app.reading")
+    settle(page)
+
+
+def go_on(page: Any, reader: str = "") -> None:
+    """Continue the reading of a reader, or the one that was saved last."""
+    page.locator("#begun button").filter(has_text=reader).first.click()
+    until(page, "reader.app.reading")
     settle(page)
 
 

@@ -5,6 +5,11 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import webbrowser
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -54,6 +59,34 @@ def test_a_server_shows_its_address_and_ends_at_ctrl_c(folder):
     process.stdout.close()
 
 
+def test_no_command_line_of_a_browser_holds_the_secret_address(folder, monkeypatch, capsys):
+    opened = []
+
+    def look(place):
+        path = Path(url2pathname(urlsplit(place).path))
+        modes = [oct(one.stat().st_mode & 0o777) for one in (path, path.parent)]
+        opened.append((place, path, path.read_text(), modes))
+        return True
+
+    def ended(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(webbrowser, "open", look)
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", ended)
+    assert cli.main(["view", str(folder), "--serve", "--open"]) == 0
+    address = capsys.readouterr().out.splitlines()[0]
+    ((place, path, text, modes),) = opened
+    assert place.startswith("file:") and address not in place and f"url={address}" in text
+    assert modes == ["0o600", "0o700"] and not path.parent.exists()
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "9" * 5000])
+def test_what_is_no_port_is_told(folder, capsys, port):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["view", str(folder), "--serve", "--port", port])
+    assert "is none of 0 to 65535" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -68,6 +101,11 @@ def test_a_mistake_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, rea
     assert cli.main(["view", *arguments]) == 2
     told = capsys.readouterr().err
     assert reason in told and told.count("\n") == 1
+
+
+def test_the_help_s_example_names_no_list_of_scans_as_marks():
+    (example,) = (part for part in cli_view.VIEW_EXAMPLES.split("\n  ") if "score" in part)
+    assert "*" not in example
 
 
 def test_two_readers_are_summed_up_and_scored(tmp_path, capsys):

@@ -46,7 +46,7 @@ def test_of_a_reader_s_decisions_what_was_accepted_and_added(tmp_path):
             entry(finding=2, verdict="reject", probability=0.8),
             entry(finding=3, verdict="undecided", probability=0.7),
         ],
-        "added": [entry(number=1, diameter_mm=None)],
+        "added": [entry(number=1, removed="2026-01-01"), entry(number=2, diameter_mm=None)],
     }
     path.write_text(json.dumps(told))
     assert lists.read([path])["1.2"] == [
@@ -102,7 +102,9 @@ def test_a_reader_s_decision_of_no_finite_number_is_refused(tmp_path, key, value
         lists.read([path])
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"seriesuid": "1", "decisions": [{}]}'])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "no JSON", '{"seriesuid": "1", "decisions": [{}]}', "[" * 9999]
+)
 def test_another_json_is_refused(tmp_path, text):
     path = tmp_path / "other.json"
     path.write_text(text)

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ work list, and keeps readings in DIR/readings.
 The page saves decisions in the browser as they are made, and as files: a reading (JSON), which the
 page can load again, and a submission (CSV), which `luna16 score` reads. --summary reads such files:
 verdicts and time of each reader, agreement of each pair; --submissions writes each reader's marks
-on all scans, and those of the first reads alone, for a paired comparison.
+on the scans that all readers finished, and those of the first reads alone, for a paired comparison.
 
 Research only. Not a medical device: not for diagnosis, treatment or any decision about a patient.
 """
@@ -40,8 +40,8 @@ examples:
   luna16 view results --part test --uid 2.25.494987211579193631925161722720693891
   luna16 view findings/2.25.8 --prior findings/2.25.7 --follow-up compared/follow_up.json
   luna16 view --summary ~/Downloads/*.json --submissions read
-  luna16 score read/*.csv findings/2.25.8/findings.csv --annotations annotations.csv \\
-      --excluded annotations_excluded.csv --scans read/seriesuids.csv
+  luna16 score read/A_559a.csv read/A_559a_first_read.csv computer.csv \\
+      --annotations annotations.csv --excluded annotations_excluded.csv --scans read/seriesuids.csv
 
 Exit status: 0 done, 2 the command line or a file is wrong, 130 interrupted.
 """
@@ -69,11 +69,18 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add("--uid", action="append", default=[], metavar="UID", help="only this scan of the part")
     add("--open", action="store_true", help="open the page in the browser")
     add("--serve", action="store_true", help="serve all scans on this machine until Ctrl-C")
-    add("--port", type=int, default=0, metavar="N", help="port of the server (default: a free one)")
+    add("--port", type=_port, default=0, metavar="N", help="port of the server (default: any)")
     add("--summary", action="store_true", help="DIR holds readings: verdicts, time, agreement")
     add("--submissions", type=Path, metavar="OUT", help="with --summary: write submissions here")
     add("--json", type=Path, metavar="OUT.json", help="with --summary: write the numbers here")
     parser.set_defaults(run=run_view)
+
+
+def _port(text: str) -> int:
+    """A port, for argparse; 0 for a free one."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{messages.shown(text)} is none of 0 to 65535")
+    return int(text)
 
 
 def run_view(arguments: argparse.Namespace) -> None:
@@ -116,7 +123,8 @@ def _items(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
         uid = str(details["seriesuid"])
         if not arguments.uid or uid in arguments.uid:
             load = partial(_predicted, folder, arguments)
-            made.append((Item(uid, str(details["headline"]), load), folder))
+            case = predicted.case(details)
+            made.append((Item(uid, str(details["headline"]), load, case), folder))
     if not made:
         raise UserError(f"{messages.escaped(str(place))}: no scan of this --uid in it.")
     return made
@@ -176,10 +184,29 @@ def _serve(arguments: argparse.Namespace, items: "list[tuple[Item, Path]]") -> N
         place = server.address(running, desk)
         say(f"{place}\n{len(items)} scans; readings are kept in {folder}. Ctrl-C ends.\n")
         sys.stdout.flush()
-        if arguments.open:
-            _open(place)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+            if arguments.open:
+                _open(stack.enter_context(_leading_to(place)).as_uri(), place)
             running.serve_forever()
+
+
+@contextlib.contextmanager
+def _leading_to(place: str) -> Iterator[Path]:
+    """A page that leads to a secret address, for no other user to read.
+
+    A browser's command line, which anybody on the machine sees, then names only the page.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
+        path = Path(folder) / "open.html"
+        path.touch(mode=0o600)
+        path.write_text(
+            '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+            f'<meta http-equiv="refresh" content="0; url={place}"><title>Second reader</title>'
+            f'<a href="{place}">All scans</a>\n'
+        )
+        yield path
 
 
 def _summary(arguments: argparse.Namespace) -> None:
@@ -194,13 +221,13 @@ def _summary(arguments: argparse.Namespace) -> None:
         write_json(arguments.json, told)
     if arguments.submissions:
         made = readings.write_submissions(found, arguments.submissions)
-        say("".join(f"{path}\n" for path in made))
+        say("".join(f"{line}\n" for line in (*made, *readings.left_out(found))))
 
 
-def _open(place: str) -> None:
-    """Open an address in the browser, or say that there is none."""
+def _open(place: str, told: str = "") -> None:
+    """Open an address in the browser, or say that there is none. told: the address to name then."""
     import webbrowser
 
     opened: Callable[[str], bool] = webbrowser.open
     if not opened(place):
-        print(f"luna16: no browser could be opened; open {place}", file=sys.stderr)
+        print(f"luna16: no browser could be opened; open {told or place}", file=sys.stderr)

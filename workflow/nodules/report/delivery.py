@@ -225,12 +225,17 @@ def _other(scan: Found) -> str:
     """Why something is no scan that could have findings, such as X-rays; "" for a CT."""
     if not scan.is_ct:
         return scan.problem
+    if is_mask(scan):
+        return "it is a mask, as LUNA16's layout names them, and no scan. Name the scan."
+    return ""
+
+
+def is_mask(scan: Found) -> bool:
+    """Whether LUNA16's layout names a file as a mask: of a scan beside it, or of lungs."""
     path = Path(scan.source)
     named = (path.with_name(f"{path.stem.removesuffix(end)}.mhd") for end in LABEL_SUFFIXES)
     beside = path.suffix == ".mhd" and any(own != path and own.is_file() for own in named)
-    if beside or LUNG_MASKS in path.parts:
-        return "it is a mask, as LUNA16's layout names them, and no scan. Name the scan."
-    return ""
+    return beside or LUNG_MASKS in path.parts
 
 
 def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> tuple[Row, bool]:

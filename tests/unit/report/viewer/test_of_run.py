@@ -125,7 +125,8 @@ def test_the_threshold_was_fitted_on_other_scans_than_those_that_are_shown():
 
 def test_what_is_no_run_or_no_part_is_told(results, tmp_path):
     assert of_run.part_of(tmp_path / "elsewhere") is None
-    with pytest.raises(UserError, match=r"no part 'fold_7'.* test"):
+    (results / "detection/unet/fold_0_training").mkdir()
+    with pytest.raises(UserError, match=r"no part 'fold_7'.*--part: test\."):
         of_run.part_of(results, "fold_7")
     with pytest.raises(UserError, match=f"no scan {OTHER} in part test"):
         of_run.shown(of_run.part_of(results, "test"), OTHER)

@@ -1,18 +1,20 @@
 """What `luna16 predict` wrote is shown as it is, and what does not belong is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from helpers import reader_pages
 from nodules.base import tables
-from nodules.base.files import UserError
-from nodules.images import dicom_writing, reading
+from nodules.base.files import FileDefect, UserError
+from nodules.images import dicom_writing, label_map, reading
 from nodules.images.metaimage_writing import write_volume
 from nodules.inference import export_froc
 from nodules.report import delivery
 from nodules.report.viewer import predicted
+from nodules.report.viewer.shown import case_of
 
 
 @pytest.fixture
@@ -51,6 +53,22 @@ def test_voxels_masks_and_numbers_are_the_folder_s_own(folder):
         "CPM" in shown.model["trained"] and "0.50 (0.40 to 0.60), 9 scans" in shown.model["trained"]
     )
     assert "not a diagnosis" in shown.malignancy
+
+
+def test_what_readings_belong_to_is_known_without_the_scan(folder):
+    assert predicted.case(predicted.read_details(folder)) == predicted.shown(folder).case
+
+
+def test_the_same_holds_of_axes_that_are_stored_in_another_order(folder, tmp_path):
+    voxels, geometry, _ = reader_pages.drawn()
+    turned = replace(geometry, direction=np.diag([-1.0, -1.0, 1.0]))
+    label_map.write(tmp_path / "turned.nii.gz", voxels, turned)
+    read = reading.read(tmp_path / "turned.nii.gz")
+    details = json.loads(
+        json.dumps(predicted.read_details(folder) | {"grid": read.stored.to_row()})
+    )
+    found = predicted.shown(folder).findings
+    assert predicted.case(details) == case_of(reader_pages.UID, read.geometry, found)
 
 
 def test_the_froc_descends_without_its_start(folder, tmp_path):
@@ -92,6 +110,19 @@ def test_the_scan_may_lie_elsewhere_and_must_be_the_same(folder, tmp_path):
         predicted.shown(folder, moved / "2.25.9.mhd")
 
 
+def test_a_scan_is_not_taken_for_its_lung_mask(folder, tmp_path):
+    """LUNA16's archive names the masks as the scans, and its folder comes first."""
+    voxels, geometry, _ = reader_pages.drawn()
+    mask = tmp_path / "scans" / "seg-lungs-LUNA16" / f"{reader_pages.UID}.mhd"
+    mask.parent.mkdir()
+    write_volume(mask, mask.with_suffix(".raw"), (voxels < -400).astype(np.int16), geometry)
+    (tmp_path / "scans" / "subset0").mkdir()
+    for suffix in (".mhd", ".raw"):
+        name = f"{reader_pages.UID}{suffix}"
+        (tmp_path / "scans" / name).rename(tmp_path / "scans" / "subset0" / name)
+    assert np.array_equal(predicted.shown(folder, tmp_path / "scans").voxels, voxels)
+
+
 def test_a_dicom_series_is_taken_also_where_another_would_be_chosen(folder, tmp_path):
     voxels, geometry, _ = reader_pages.drawn()
     both = tmp_path / "dicom"
@@ -115,11 +146,39 @@ def test_a_scan_of_any_name_is_found_among_others_by_its_voxels(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("{", "not JSON"), ("[]", "does not hold"), ('{"format": 9}', "does not")],
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "does not hold"),
+        ('{"format": 9}', "does not"),
+    ],
 )
 def test_a_damaged_folder_is_refused_in_a_sentence(folder, content, reason):
     (folder / delivery.DETAILS).write_text(content)
     with pytest.raises(UserError, match=reason):
+        predicted.shown(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"findings": {}},
+        {"findings": [3]},
+        {"findings": [{"finding": 1}]},
+        {"grid": []},
+        {"grid": {"origin": [0, 0]}},
+        {"model": "small"},
+        {"model": {"manifest": {"scores": [{"measure": "cpm", "value": "high"}]}}},
+        {"threshold": "0.4"},
+        {"headline": None},
+        {"seriesuid": 3},
+        {"notes": "none"},
+    ],
+)
+def test_findings_of_the_wrong_kind_are_refused_in_a_sentence(folder, change):
+    path = folder / delivery.DETAILS
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(FileDefect, match="of the wrong kind"):
         predicted.shown(folder)
 
 

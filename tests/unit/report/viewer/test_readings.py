@@ -22,6 +22,15 @@ def test_marks_are_what_was_accepted_added_or_left_undecided():
     assert reading.marks(first_read=True) == [(7, 8, 9, 1)]
 
 
+def test_what_was_removed_after_the_marks_were_seen_stays_in_the_first_read():
+    own = [(7, 8, 9, "first read"), (4, 5, 6, "first read")]
+    values = decided(verdicts="", added=own)
+    values["added"][0]["removed"] = "2026-01-01T00:00:00.000Z"
+    reading = readings.parse(json.dumps(values), "here")
+    assert reading.marks() == [(4, 5, 6, 1)]
+    assert reading.marks(first_read=True) == [(7, 8, 9, 1), (4, 5, 6, 1)]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -33,6 +42,7 @@ def test_marks_are_what_was_accepted_added_or_left_undecided():
         ({"decisions": [{}]}, "wrong kind"),
         ({"decisions": None}, "wrong kind"),
         ({"seconds": {"total": "1"}}, "wrong kind"),
+        ({"seconds": dict.fromkeys(("total", "first_read", "with_marks"), 10**400)}, "wrong kind"),
     ],
 )
 def test_what_is_no_whole_reading_is_refused(change, reason):
@@ -40,9 +50,15 @@ def test_what_is_no_whole_reading_is_refused(change, reason):
         made(**change)
 
 
+def test_json_within_json_without_end_is_refused():
+    with pytest.raises(UserError, match="not JSON"):
+        readings.parse("[" * 100_000, "here")
+
+
 def test_a_folder_s_readings_are_found_and_other_json_is_left(tmp_path):
     (tmp_path / "one.json").write_text(json.dumps(decided()))
     (tmp_path / "findings.json").write_text("{}")
+    (tmp_path / "folder.json").mkdir()
     assert [one.reader for one in readings.read([tmp_path])] == ["A"]
     with pytest.raises(UserError, match="no such file"):
         readings.read([tmp_path / "none"])
@@ -54,11 +70,32 @@ def test_a_folder_s_readings_are_found_and_other_json_is_left(tmp_path):
         readings.read([tmp_path])
 
 
+def test_submissions_hold_the_scans_that_all_have_finished(tmp_path):
+    found = [
+        made(reader="A", uid="2.25.1"),
+        made(reader="A", uid="2.25.2"),
+        made(reader="A", uid="2.25.3"),
+        made(reader="B", uid="2.25.1"),
+        made(reader="B", uid="2.25.2", finished=""),
+    ]
+    *paths, scans = readings.write_submissions(found, tmp_path)
+    uids = points_csv.read_scans(scans)
+    assert uids == ["2.25.1"]
+    assert {len(points_csv.read_submission(path, uids)["seriesuid"]) for path in paths} == {0, 1}
+    assert readings.left_out(found) == [
+        "2.25.2 is in no submission: B has not finished it.",
+        "2.25.3 is in no submission: B has not read it.",
+    ]
+    with pytest.raises(UserError, match="No scan was finished by every reader"):
+        readings.write_submissions(found[1:], tmp_path)
+
+
 def test_submissions_hold_all_scans_and_the_first_reads_apart(tmp_path):
     found = [
         made(reader="Dr. Ä/..", uid="2.25.1", added=[(1, 1, 1, "first read")]),
         made(reader="Dr. Ä/..", uid="2.25.2", verdicts="-"),
         made(reader="B", uid="2.25.1", verdicts="aa", mode="concurrent"),
+        made(reader="B", uid="2.25.2", verdicts="-", mode="concurrent"),
     ]
     paths = readings.write_submissions(found, tmp_path / "out")
     assert all(path.parent == tmp_path / "out" for path in paths)
@@ -89,7 +126,8 @@ def test_agreement_is_counted_on_what_both_judged():
     assert (pair["added_by_both"], pair["added_by_one"]) == (1, 1)
     # Agreed 5/6; by chance (4 * 3 + 2 * 3) / 36.
     assert pair["kappa"]["value"] == pytest.approx((5 / 6 - 0.5) / 0.5)
-    assert np.isnan(pair["kappa"]["low"])  # of fewer than five scans there is no interval
+    assert np.isnan(pair["kappa"]["low"])
+    assert "0.67 (no interval: fewer than five scans" in readings.describe(readings.summary(found))
 
 
 def test_agreement_has_an_interval_over_scans_where_there_are_five():

@@ -14,6 +14,11 @@ from nodules.images.foreign import decimal
 
 DIAMETER_MM = 6.4  # where a list has none: the median of LUNA16's nodules
 SMALLEST_MM = 1.0
+# What a JSON file that holds something else may raise.
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError),
+    *(OverflowError, RecursionError),
+)
 
 
 def read(paths: Iterable[Path]) -> dict[str, list[Spot]]:
@@ -95,8 +100,9 @@ def _of_json(path: Path) -> list[Row]:
         rows = [_decided(uid, entry, int(entry["finding"])) for entry in kept]
         # The viewer numbers what was added from 1 again: here they count on.
         last = max((int(d["finding"]) for d in told["decisions"]), default=0)
-        rows += [_decided(uid, e, last + k) for k, e in enumerate(told["added"], 1)]
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        own = [entry for entry in told["added"] if not entry.get("removed")]
+        rows += [_decided(uid, e, last + k) for k, e in enumerate(own, 1)]
+    except UNREADABLE as error:
         reason = f"it holds no decisions of a reader ({type(error).__name__}: {error})"
         raise FileDefect(str(path), reason, "Name what the viewer saved, or a CSV.") from error
     return rows

@@ -75,7 +75,8 @@ def part_of(place: Path, name: str = "", system: str = "") -> Part | None:
             own = name or place.name
             there = [key for key in SYSTEMS if Part(root, own, key).exists]
             if not there:
-                known = sorted({path.name for path in (root / "detection").glob("*/*")})
+                names = sorted({path.name for path in (root / "detection").glob("*/*")})
+                known = [n for n in names if any(Part(root, n, key).exists for key in SYSTEMS)]
                 raise UserError(
                     f"{root}: it has no part '{own}'. Name one with --part: {', '.join(known)}."
                 )

@@ -21,8 +21,8 @@ from nodules.images.geometry import Geometry
 from nodules.images.reading import Reading
 from nodules.images.volume import same_grid
 from nodules.inference import export_froc
-from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS
-from nodules.report.viewer.shown import Found, Link, Mask, Shown
+from nodules.report.delivery import DETAILS, DONE, LABELS, SCAN_COLUMNS, SCANS, is_mask
+from nodules.report.viewer.shown import NUMBERS, Found, Link, Mask, Shown, case_of
 
 FORMAT = 1
 AGAIN = "Run luna16 predict on the scan again."
@@ -89,12 +89,43 @@ def read_details(folder: Path) -> dict[str, Any]:
         details = read_json(path)
     except FileNotFoundError as error:
         raise FileDefect(str(folder), f"it has no {DETAILS}", "Name another folder.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileDefect(str(path), "it is not JSON", AGAIN) from error
     wanted = {"seriesuid", "source", "grid", "findings", "threshold", "headline", "model"}
     if not isinstance(details, dict) or details.get("format") != FORMAT or wanted - set(details):
         raise FileDefect(str(path), "it does not hold findings of luna16 predict", AGAIN)
-    return {"lungs": "", "notes": [], **details}
+    details = {"lungs": "", "notes": [], **details}
+    try:
+        whole = _is_whole(details)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError):
+        whole = False
+    if not whole:
+        raise FileDefect(str(path), "something in it is missing or of the wrong kind", AGAIN)
+    return details
+
+
+def _is_whole(details: Mapping[str, Any]) -> bool:
+    """Whether everything that is shown of findings is of its kind."""
+    Geometry.from_row(details["grid"]).reoriented()
+    about(details["model"])
+    _auc(details["model"].get("manifest", {}))
+    found = [_found(row, {}) for row in details["findings"]]
+    numbers = [f.numbers.get(key) for f in found for key in (*NUMBERS, "mean_hu", "malignancy")]
+    numbers += [value for f in found for value in f.world]
+    return (
+        all(isinstance(details[key], str) for key in ("seriesuid", "source", "headline", "lungs"))
+        and isinstance(details["findings"], list)
+        and isinstance(details["notes"], list)
+        and math.isfinite(details["threshold"])
+        and all(number is None or isinstance(number, int | float) for number in numbers)
+    )
+
+
+def case(details: Mapping[str, Any]) -> str:
+    """`Shown.case` of a scan, of its findings.json alone."""
+    grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
+    found = [_found(row, {}) for row in details["findings"]]
+    return case_of(str(details["seriesuid"]), grid, found)
 
 
 def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Reading:
@@ -121,7 +152,7 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
 
 def _may_be(one: reading.Found, uid: str) -> bool:
     """Whether a scan that is not read yet may be the one of a UID."""
-    if one.problem:
+    if one.problem or is_mask(one):
         return False
     if one.chosen is not None:
         return one.chosen.first.series == uid

@@ -46,14 +46,23 @@ class Reading:
         return str(self.values["seriesuid"])
 
     @property
+    def case(self) -> str:
+        """The scan with its findings."""
+        return str(self.values["case"])
+
+    @property
     def verdicts(self) -> dict[int, str]:
         """Verdict by the finding's number."""
         return {int(one["finding"]): str(one["verdict"]) for one in self.values["decisions"]}
 
     def added(self, phase: str = "") -> list[tuple[float, float, float]]:
-        """World points (mm, LPS) of nodules of the reader's own, of one phase or of both."""
+        """World points (mm, LPS) of nodules of the reader's own, of one phase or of both.
+
+        What was removed once the marks were seen still is the first read's, and no longer the
+        reader's.
+        """
         rows = [one for one in self.values["added"] if phase in ("", one["phase"])]
-        return [_point(one) for one in rows]
+        return [_point(one) for one in rows if phase == FIRST_READ or not one.get("removed")]
 
     def marks(self, first_read: bool = False) -> list[tuple[float, float, float, float]]:
         """Marks x, y, z, probability of a submission: as the page writes them."""
@@ -72,13 +81,13 @@ def parse(text: str, place: str) -> Reading:
     """A reading of its text. Raises FileDefect where it is none, or not whole."""
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileDefect(place, "it is not JSON", AGAIN) from error
     if not isinstance(values, dict) or values.get("kind") != KIND or values.get("format") != FORMAT:
         raise FileDefect(place, "it is no reading of luna16 view", AGAIN)
     try:
         whole = _is_whole(values)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         whole = False
     if not whole:
         raise FileDefect(place, "something in it is missing or of the wrong kind", AGAIN)
@@ -101,6 +110,7 @@ def _is_whole(values: Mapping[str, Any]) -> bool:
         and all(isinstance(one["finding"], int) and one["verdict"] in WORTH for one in decisions)
         and len({one["finding"] for one in decisions}) == len(decisions)
         and all(one["phase"] in (FIRST_READ, WITH_MARKS) for one in added)
+        and all(isinstance(one.get("removed", ""), str) for one in added)
     )
 
 
@@ -110,7 +120,8 @@ def read(places: Iterable[Path]) -> list[Reading]:
     for place in places:
         if not place.exists():
             raise UserError(f"{escaped(str(place))}: no such file or folder. Check the path.")
-        paths = sorted(place.rglob("*.json")) if place.is_dir() else [place]
+        paths = [path for path in sorted(place.rglob("*.json")) if path.is_file()]
+        paths = paths if place.is_dir() else [place]
         for path in paths:
             if path.stat().st_size > MOST_BYTES:
                 raise FileDefect(str(path), "it is too large for a reading", "Name another file.")
@@ -145,22 +156,49 @@ def file_name(reading: Reading) -> str:
 
 
 def write_submissions(found: Sequence[Reading], folder: Path) -> list[Path]:
-    """Each reader's marks on all scans as a submission, and those of the first reads alone.
+    """Each reader's marks as a submission, and those of the first reads alone, on the same scans.
 
-    The first reads are written where a reader has read as second reader: what the reader found
-    without the computer, for a paired comparison by `luna16 score`.
+    These are the scans that all readers have finished: on others, what nobody looked for would
+    count as missed. The first reads are written where a reader has read as second reader: what the
+    reader found without the computer, for a paired comparison by `luna16 score`. Raises UserError
+    where there is no such scan.
     """
+    uids = sorted({one.uid for one in found} - set(_unfinished(found)))
+    if not uids:
+        raise UserError(
+            "No scan was finished by every reader, so there is nothing to compare. Finish one, or "
+            "leave out the files of who has not."
+        )
     made = []
     for reader in dict.fromkeys(one.reader for one in found):
-        own = [one for one in found if one.reader == reader]
+        own = [one for one in found if one.reader == reader and one.uid in uids]
         plain = re.sub(r"[^0-9A-Za-z]+", "_", reader)[:40]
         stem = f"{plain}_{hashlib.sha256(reader.encode()).hexdigest()[:4]}"
         made.append(_submission(folder / f"{stem}.csv", own, first_read=False))
         if all(one.values["mode"] == "second reader" for one in own):
             made.append(_submission(folder / f"{stem}_first_read.csv", own, first_read=True))
-    listed = "".join(f"{uid}\n" for uid in sorted({one.uid for one in found}))
-    write_text(folder / "seriesuids.csv", listed)
+    write_text(folder / "seriesuids.csv", "".join(f"{uid}\n" for uid in uids))
     return [*made, folder / "seriesuids.csv"]
+
+
+def left_out(found: Sequence[Reading]) -> list[str]:
+    """A sentence on each scan that submissions leave out: who has not read or finished it."""
+    return [
+        f"{uid} is in no submission: {'; '.join(lacking)}."
+        for uid, lacking in _unfinished(found).items()
+    ]
+
+
+def _unfinished(found: Sequence[Reading]) -> dict[str, list[str]]:
+    """Scans that not all readers have finished, and in words who has not."""
+    finished = {(one.reader, one.uid): one.values["finished"] != "" for one in found}
+    lacking: dict[str, list[str]] = {}
+    for uid in sorted({one.uid for one in found}):
+        for reader in dict.fromkeys(one.reader for one in found):
+            if not finished.get((reader, uid)):
+                verb = "finished" if (reader, uid) in finished else "read"
+                lacking.setdefault(uid, []).append(f"{escaped(reader)} has not {verb} it")
+    return lacking
 
 
 def _submission(path: Path, own: Sequence[Reading], first_read: bool) -> Path:
@@ -300,5 +338,5 @@ def _estimate(found: Mapping[str, Any]) -> str:
     value, low, high = (found[key] for key in ("value", "low", "high"))
     if value != value:
         return f"undefined ({found['reason']})"
-    interval = f" ({low:.2f} to {high:.2f})" if low == low else " (no interval: one scan)"
+    interval = f" ({low:.2f} to {high:.2f})" if low == low else f" (no interval: {found['reason']})"
     return f"{value:.2f}{interval}"

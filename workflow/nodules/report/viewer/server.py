@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -18,16 +19,25 @@ from nodules.report.viewer.shown import Shown, spec, told, whole
 
 HOST = "127.0.0.1"
 KEPT = 2  # scans in memory
-HTML, BYTES, JSON = "text/html; charset=utf-8", "application/octet-stream", "application/json"
+HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+BYTES, JSON = "application/octet-stream", "application/json"
 
 
 @dataclass(frozen=True)
 class Item:
-    """A scan of the work list: its UID, a few words on it, and how it is read."""
+    """A scan of the work list: its UID, a few words on it, and how it is read.
+
+    case: what its readings belong to; "" where that is known once it is read.
+    """
 
     uid: str
     told: str
     load: Callable[[], Shown]
+    case: str = ""
+
+
+class Taken(UserError):
+    """The place of a reading holds another one."""
 
 
 @dataclass(eq=False)
@@ -43,6 +53,7 @@ class Desk:
     _held: OrderedDict[int, tuple[Shown, dict[str, list[bytes]]]] = field(
         default_factory=OrderedDict
     )
+    _cases: dict[int, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def scan(self, number: int) -> tuple[Shown, dict[str, list[bytes]]]:
@@ -60,6 +71,7 @@ class Desk:
                     for name, voxels in volumes.items()
                 }
                 self._held[number] = (shown, pieces)
+                self._cases[number] = shown.case
             self._held.move_to_end(number)
             return self._held[number]
 
@@ -76,39 +88,57 @@ class Desk:
 
     def worklist(self) -> str:
         """The page of all scans."""
-        by_uid: dict[str, list[str]] = {}
-        for one in self._readings():
-            state = "finished" if one.values["finished"] else "begun"
-            by_uid.setdefault(one.uid, []).append(f"{one.reader}: {state}")
+        begun = self._readings()
         return page.worklist(
-            {
-                "link": f"scan/{number}/",
-                "uid": item.uid,
-                "told": item.told,
-                "state": ", ".join(by_uid.get(item.uid, ["not begun"])),
-            }
+            self._row(number, [one for one in begun if one.uid == item.uid])
             for number, item in enumerate(self.items)
         )
 
+    def _row(self, number: int, begun: Sequence[readings.Reading]) -> dict[str, str]:
+        """A row of the work list, with the readings of its scan."""
+        item = self.items[number]
+        case = self._cases.get(number, item.case)
+        own = [one for one in begun if case in ("", one.case)]
+        seen = any(one.values["first_read_finished"] or one.values["finished"] for one in own)
+        states = [f"{one.reader}: {_state(one, case)}" for one in begun]
+        return {
+            "link": f"scan/{number}/",
+            "uid": item.uid,
+            "told": item.told if seen else "",  # a first read is without the computer
+            "state": ", ".join(states or ["not begun"]),
+        }
+
     def readings_of(self, number: int) -> list[str]:
-        """The texts of readings of a scan."""
-        uid = self.items[number].uid
-        return [json.dumps(one.values) for one in self._readings() if one.uid == uid]
+        """The texts of readings of a scan with its findings of now."""
+        case = self._case(number)
+        return [json.dumps(one.values) for one in self._readings() if one.case == case]
+
+    def _case(self, number: int) -> str:
+        """What readings of a scan belong to."""
+        if number not in self._cases:
+            self.scan(number)
+        return self._cases[number]
 
     def _readings(self) -> list[readings.Reading]:
         found = []
         for path in sorted(self.folder.glob("*.json")):
             try:
                 found.append(readings.parse(path.read_text(encoding="utf-8"), str(path)))
-            except (UserError, ValueError):
+            except (UserError, ValueError, OSError):
                 continue  # not one of ours; it stays as it is
         return found
 
     def keep(self, number: int, text: str) -> None:
-        """Write a reading and its submission. Raises UserError where it is none of this scan."""
+        """Write a reading and its submission.
+
+        Raises UserError where it is none of this scan and its findings, Taken where it would
+        replace one that was begun at another time.
+        """
         reading = readings.parse(text, "the reading")
         if reading.uid != self.items[number].uid:
             raise UserError("The reading is of another scan. Load the page again.")
+        if reading.case != self._case(number):
+            raise UserError("The reading is of other findings of this scan. Load the page again.")
         stem = self.folder / readings.file_name(reading)
         rows = [(reading.uid, *mark) for mark in reading.marks()]
         table = [
@@ -116,8 +146,36 @@ class Desk:
             *(",".join(map(str, r)) for r in rows),
         ]
         with self._lock:
+            _require_same(stem.with_name(f"{stem.name}.json"), reading)
             write_text(stem.with_name(f"{stem.name}.json"), f"{text.rstrip()}\n")
             write_text(stem.with_name(f"{stem.name}.csv"), "".join(f"{row}\n" for row in table))
+
+
+def _state(reading: readings.Reading, case: str) -> str:
+    """How far a reading is. case: of the scan's findings of now; "" for unknown."""
+    state = "finished" if reading.values["finished"] else "begun"
+    return state if case in ("", reading.case) else f"{state} (of earlier findings)"
+
+
+def _require_same(path: Path, reading: readings.Reading) -> None:
+    """Raise Taken where a file holds anything else than an earlier state of a reading."""
+    if not path.exists():
+        return
+    try:
+        begun = readings.parse(path.read_text(encoding="utf-8"), str(path)).values["begun"]
+    except (UserError, ValueError, OSError):
+        begun = ""
+    if begun != reading.values["begun"]:
+        told = f"another reading of {reading.reader}, begun {begun}" if begun else "something else"
+        raise Taken(
+            f"{path.name} holds {told}. Reload the page and continue that one, use another name, "
+            "or move the file away."
+        )
+
+
+def _is_count(text: str) -> bool:
+    """Whether a text is a number that can be meant: Python refuses one of thousands of digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 12
 
 
 def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
@@ -127,16 +185,24 @@ def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
         own = desk
 
     try:
-        server = ThreadingHTTPServer((HOST, port), Handler)
+        server = _Server((HOST, port), Handler)
     except OSError as error:
         raise UserError(f"--port {port}: {error.strerror}. Name another, or none.") from error
-    server.daemon_threads = True
     return server
 
 
 def address(server: ThreadingHTTPServer, desk: Desk) -> str:
     """Where the work list is."""
     return f"http://{HOST}:{server.server_address[1]}/{desk.token}/"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a tab that was closed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -160,13 +226,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _answered(self, answer: Callable[[list[str]], tuple[bytes, str] | None]) -> None:
         try:
             found = answer(self._place()) if self._is_ours() else None
-            content, kind = found or (b"There is nothing here.\n", "text/plain; charset=utf-8")
+            self.close_connection |= not found  # a body that was not read would be the next request
+            content, kind = found or (b"There is nothing here.\n", TEXT)
             self._send(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, content, kind)
         except UserError as error:
-            text = f"{escaped(str(error))}\n".encode()
-            self._send(HTTPStatus.UNPROCESSABLE_ENTITY, text, "text/plain; charset=utf-8")
-        except (BrokenPipeError, ConnectionResetError):
+            taken = isinstance(error, Taken)
+            status = HTTPStatus.CONFLICT if taken else HTTPStatus.UNPROCESSABLE_ENTITY
+            self._send(status, f"{escaped(str(error))}\n".encode(), TEXT)
+        except ConnectionError:
             self.close_connection = True  # the tab is gone
+        except Exception as error:  # a defect of ours, or a disk's: the page says it
+            self.close_connection = True
+            told = f"The server failed unexpectedly ({type(error).__name__}). Please report it.\n"
+            self._send(HTTPStatus.INTERNAL_SERVER_ERROR, told.encode(), TEXT)
 
     def _is_ours(self) -> bool:
         """Whether the request names this server: a page elsewhere may resolve its name to here."""
@@ -191,25 +263,27 @@ class _Handler(BaseHTTPRequestHandler):
                 return self.own.page(int(number)).encode(), HTML
             case ["scan", number, "readings"] if self._known(number):
                 return json.dumps(self.own.readings_of(int(number))).encode(), JSON
-            case ["scan", number, kind, piece] if self._known(number) and piece.isdecimal():
+            case ["scan", number, kind, piece] if self._known(number) and _is_count(piece):
                 pieces = self.own.scan(int(number))[1].get(kind, [])
                 return (pieces[int(piece)], BYTES) if int(piece) < len(pieces) else None
         return None
 
     def _put(self, place: list[str]) -> tuple[bytes, str] | None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > readings.MOST_BYTES:
+        if not place:
+            return None
+        if not _is_count(length) or int(length) > readings.MOST_BYTES:
             self.close_connection = True
             raise UserError("The reading is too large, or its length is not told.")
         body = self.rfile.read(int(length))
         match place:
             case ["scan", number, "readings"] if self._known(number):
                 self.own.keep(int(number), body.decode("utf-8", "replace"))
-                return b"kept\n", "text/plain; charset=utf-8"
+                return b"kept\n", TEXT
         return None
 
     def _known(self, number: str) -> bool:
-        return number.isdecimal() and int(number) < len(self.own.items)
+        return _is_count(number) and int(number) < len(self.own.items)
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str) -> None:
         self.send_response(status)

@@ -87,9 +87,16 @@ class Shown:
     @property
     def case(self) -> str:
         """What a reading belongs to: scan, grid and findings, however much of the scan is shown."""
-        rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in self.findings]
-        told = json.dumps([FORMAT, self.uid, self.geometry.to_row(), sorted(rows)])
-        return hashlib.sha256(told.encode()).hexdigest()[:24]
+        return case_of(self.uid, self.geometry, self.findings)
+
+
+def case_of(uid: str, geometry: Geometry, findings: Sequence[Found]) -> str:
+    """What a reading of a scan's findings belongs to."""
+    rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in findings]
+    grid = geometry.to_row()
+    grid["direction"] = [value + 0.0 for value in grid["direction"]]  # -0 is spelled otherwise
+    told = json.dumps([FORMAT, uid, grid, sorted(rows)])
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def whole(shape: tuple[int, ...]) -> Box:
@@ -186,6 +193,7 @@ def spec(
         "depth": depth,
         "pieces": math.ceil(grid.shape[0] / depth),
         "corner": [part.start for part in box],
+        "whole": list(geometry.shape),
         "url": url,
     }
 

@@ -4,6 +4,7 @@
 /** @import {Volume} from "./volume.js" */
 /** @import {Mark, Ring, Scene} from "./view.js" */
 /** @import {Store} from "./store.js" */
+import { actionsOf } from "./actions.js";
 import { unpack } from "./contours.js";
 import { contains, distance, nearest, toIndex, toWorld } from "./geometry.js";
 import * as readings from "./reading.js";
@@ -39,9 +40,8 @@ export class App {
     this.masks = new Map();
     for (const one of shown.findings) if (one.mask) this.masks.set(one.number, unpack(one.mask));
     this.outlines = shown.outlines.map((one) => ({ name: one.name, mask: unpack(one.mask) }));
-    const middle = /** @type {Triple} */ (volume.shape.map((n) => (n - 1) / 2));
-    this.at = nearest(volume.grid, middle);
-    this.centre = middle;
+    this.centre = /** @type {Triple} */ (volume.shape.map((n) => (n - 1) / 2));
+    this.at = nearest(volume.grid, this.centre);
     this.zoom = 1;
     this.closeUp = 1;
     /** @type {[Triple, Triple] | null} */
@@ -97,6 +97,11 @@ export class App {
     return this.reading ? readings.decisionOn(this.reading, number)?.verdict : undefined;
   }
 
+  /** The reader's own nodules. */
+  get own() {
+    return this.reading ? readings.own(this.reading) : [];
+  }
+
   /** Findings of the list that nobody has decided on. */
   get left() {
     return this.listed.filter((one) => this.verdict(one.number) === undefined);
@@ -133,7 +138,7 @@ export class App {
 
   /** @returns {Ring[]} */
   get rings() {
-    const added = (this.reading?.added ?? []).map((one) => ({
+    const added = this.own.map((one) => ({
       at: toIndex(this.volume.grid, [one.coordX, one.coordY, one.coordZ]),
       colour: OWN,
       mm: one.diameter_mm ?? 6,
@@ -168,6 +173,14 @@ export class App {
     this.changed();
   }
 
+  /** Let go of the reading, which is kept. */
+  leave() {
+    this.reading = null;
+    this.history = [];
+    this.selected = null;
+    this.changed();
+  }
+
   /** Keep the reading as it is now. @param {boolean} sent whether the server gets it, too */
   keep(sent = true) {
     if (!this.reading) return;
@@ -196,7 +209,7 @@ export class App {
     this.count();
     this.history.push({ reading: this.reading, selected: this.selected });
     this.history.splice(0, this.history.length - FAR);
-    this.reading = change(this.reading);
+    this.reading = change({ ...this.reading, finished: "" }); // who changes one reads again
     this.keep();
   }
 
@@ -232,13 +245,18 @@ export class App {
     this.changed();
   }
 
-  /** Where what is seen at the crosshair lies: of a slab, in the slice that its maximum is from. */
+  /** Where what is seen at the crosshair lies. */
   get seenAt() {
-    if (!this.slabMm) return this.at;
+    return this.seenIn(this.at);
+  }
+
+  /** Where what the axial plane shows at a voxel lies: of a slab, in the slice of its maximum.
+   * @param {Triple} index @returns {Triple} */
+  seenIn(index) {
+    if (!this.slabMm) return index;
     const { shape, spacing } = this.volume;
-    const [first, last] = slab(this.at[0], this.slabMm, spacing[0], shape[0]);
-    const [, y, x] = this.at;
-    return /** @type {Triple} */ ([brightest(this.volume, this.at, first, last), y, x]);
+    const [first, last] = slab(index[0], this.slabMm, spacing[0], shape[0]);
+    return [brightest(this.volume, index, first, last), index[1], index[2]];
   }
 
   /** Move the crosshair to the middle of what is bright at it. */
@@ -256,7 +274,7 @@ export class App {
   /** The reader's own nodule at a finding, if there is one. @param {Finding} finding */
   ownAt(finding) {
     const mm = Math.max((finding.diameter_mm ?? 0) / 2, SAME_MM);
-    return this.reading?.added.find(
+    return this.own.find(
       (one) => distance([finding.x, finding.y, finding.z], [one.coordX, one.coordY, one.coordZ]) <= mm,
     );
   }
@@ -273,7 +291,7 @@ export class App {
    * @param {number} [number] */
   remove(number) {
     const world = toWorld(this.volume.grid, this.at);
-    const near = (this.reading?.added ?? [])
+    const near = this.own
       .map((one) => ({ one, mm: distance(world, [one.coordX, one.coordY, one.coordZ]) }))
       .filter(({ one, mm }) => (number === undefined ? mm <= Math.max(one.diameter_mm ?? 0, 10) : one.number === number))
       .sort((one, other) => one.mm - other.mm)[0];
@@ -281,7 +299,7 @@ export class App {
       this.tell("None of your nodules is at the crosshair.");
       return;
     }
-    this.decide((reading) => readings.remove(reading, near.one.number));
+    this.decide((reading) => readings.remove(reading, near.one.number, new Date().toISOString()));
     this.tell(`Your nodule ${near.one.number} was removed; Z undoes this.`);
     this.changed();
   }
@@ -468,62 +486,7 @@ export class App {
 
   /** @param {string} action of keys.js; others are the page's own */
   act(action) {
-    const presets = PRESETS[Number(action.slice(-1)) - 1];
-    const planes = Object.keys(PLANES);
-    /** @type {Record<string, () => void>} */
-    const actions = {
-      next: () => this.step(1),
-      previous: () => this.step(-1),
-      accept: () => this.judge("accept"),
-      reject: () => this.judge("reject"),
-      undecided: () => this.judge("undecided"),
-      add: () => this.add(),
-      remove: () => this.remove(),
-      undo: () => this.undo(),
-      sliceUp: () => this.scroll(1),
-      sliceDown: () => this.scroll(-1),
-      sliceUp5: () => this.scroll(5),
-      sliceDown5: () => this.scroll(-5),
-      sliceFirst: () => this.scrollTo(0),
-      sliceLast: () => this.scrollTo(1),
-      left: () => this.nudge(-1, 0),
-      right: () => this.nudge(1, 0),
-      up: () => this.nudge(0, -1),
-      down: () => this.nudge(0, 1),
-      left5: () => this.nudge(-5, 0),
-      right5: () => this.nudge(5, 0),
-      up5: () => this.nudge(0, -5),
-      down5: () => this.nudge(0, 5),
-      left25: () => this.nudge(-25, 0),
-      right25: () => this.nudge(25, 0),
-      up25: () => this.nudge(0, -25),
-      down25: () => this.nudge(0, 25),
-      plane: () => this.toggle("plane", planes[(planes.indexOf(this.plane) + 1) % planes.length]),
-      zoomIn: () => this.magnify(1.25),
-      zoomOut: () => this.magnify(0.8),
-      centre: () => this.goTo(toWorld(this.volume.grid, this.at), false),
-      close: () => this.goTo(toWorld(this.volume.grid, this.at), true),
-      snap: () => this.snap(),
-      whole: () => this.whole(),
-      window1: () => this.setWindow(presets.level, presets.width),
-      window2: () => this.setWindow(presets.level, presets.width),
-      window3: () => this.setWindow(presets.level, presets.width),
-      window4: () => this.setWindow(presets.level, presets.width),
-      mip: () => this.setSlab(this.slabMm ? 0 : this.lastSlab),
-      thinner: () => this.thicken(-1),
-      thicker: () => this.thicken(1),
-      hide: () => this.toggle("hidden", !this.hidden),
-      all: () => this.toggle("all", !this.all),
-      seen: () => this.toggle("seen", !this.seen),
-      crosshair: () => this.toggle("crosshair", !this.crosshair),
-      smooth: () => this.toggle("smooth", !this.smooth),
-      measure: () => this.measure(),
-      clear: () => {
-        this.measuring = false;
-        this.toggle("measured", null);
-      },
-    };
-    actions[action]?.();
+    actionsOf(this)[action]?.();
   }
 
   /** @param {"plane" | "hidden" | "all" | "seen" | "crosshair" | "smooth" | "measured"} what @param {any} value */

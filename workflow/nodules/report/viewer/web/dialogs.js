@@ -4,7 +4,7 @@
 /** @import {App} from "./app.js" */
 import { byId, made } from "./elements.js";
 import { GROUPS } from "./keys.js";
-import { fromText, submission, toText } from "./reading.js";
+import { fromText, own, submission, toText } from "./reading.js";
 
 /** @param {string} id @returns {HTMLDialogElement} */
 const dialog = (id) => byId(id);
@@ -20,39 +20,76 @@ function closeStart() {
   byId("axial").focus();
 }
 
-/** @param {App} app @param {Reading[]} begun readings to go on with */
-export function start(app, begun) {
-  const readers = byId("begun");
-  readers.replaceChildren(
-    ...begun.slice(0, 6).map((reading) => {
-      const decided = reading.decisions.length;
-      const state = reading.finished ? "finished" : reading.first_read_finished ? `${decided} decided` : "first read";
-      const button = made("button", "", `Continue as ${reading.reader}: ${state}, ${reading.mode}`);
-      button.type = "button";
-      button.addEventListener("click", () => {
-        closeStart();
-        app.goOnWith(reading);
-      });
-      return made("li", "", "", [button]);
-    }),
-  );
-  byId("begun-title").hidden = begun.length === 0;
-  dialog("start").addEventListener("cancel", (event) => event.preventDefault());
+/** Ask who reads, until somebody does. @param {App} app */
+export function start(app) {
+  const box = dialog("start");
+  box.addEventListener("cancel", (event) => event.preventDefault());
+  // At a second Escape a browser closes a dialog all the same.
+  box.addEventListener("close", () => {
+    if (!app.reading) whoReads(app);
+  });
   byId("start-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const form = new FormData(/** @type {HTMLFormElement} */ (byId("start-form")));
-    const reader = String(form.get("reader")).trim();
-    if (!reader) return;
-    const same = begun.find((one) => one.reader === reader);
-    if (same) {
-      byId("start-problem").textContent = `${reader} has already started a reading of this scan: continue it above, or use another name.`;
-      return;
-    }
-    closeStart();
-    app.begin(reader, /** @type {Mode} */ (String(form.get("mode"))));
+    beginAs(app, new FormData(/** @type {HTMLFormElement} */ (byId("start-form"))));
   });
-  dialog("start").showModal();
-  /** @type {HTMLElement} */ (begun.length ? readers.querySelector("button") : byId("reader")).focus();
+  whoReads(app);
+}
+
+/** @param {App} app @param {string} [why] a sentence on why this is asked */
+export function whoReads(app, why = "") {
+  for (const open of document.querySelectorAll("dialog[open]")) {
+    if (open.id !== "start") /** @type {HTMLDialogElement} */ (open).close();
+  }
+  const box = dialog("start");
+  if (!box.open) box.showModal();
+  byId("reader").focus(); // not a button: who types a name would press it
+  known(app, why);
+}
+
+/**
+ * The readings that can be continued now, which the dialog then offers; null where that is unknown.
+ * @param {App} app
+ * @param {string} [told] a sentence beside them
+ */
+async function known(app, told = "") {
+  try {
+    const begun = await app.store.all();
+    byId("begun").replaceChildren(...begun.map((one) => made("li", "", "", [offered(app, one)])));
+    byId("begun-title").hidden = begun.length === 0;
+    byId("start-problem").textContent = told;
+    return begun;
+  } catch (error) {
+    byId("start-problem").textContent = error instanceof Error ? error.message : String(error);
+    return null;
+  }
+}
+
+/** The button that continues a reading. @param {App} app @param {Reading} reading */
+function offered(app, { reader, mode, decisions, finished, first_read_finished }) {
+  const state = finished ? "finished" : first_read_finished ? `${decisions.length} decided` : "first read";
+  const button = made("button", "", `Continue as ${reader}: ${state}, ${mode}`);
+  button.type = "button";
+  button.addEventListener("click", async () => {
+    // As it is kept now: another tab or browser may have gone on with it.
+    const latest = (await known(app))?.find((one) => one.reader === reader);
+    if (!latest || app.reading) return;
+    closeStart();
+    app.goOnWith(latest);
+  });
+  return button;
+}
+
+/** Begin a reading, unless the reader has begun one. @param {App} app @param {FormData} form */
+async function beginAs(app, form) {
+  const reader = String(form.get("reader")).trim();
+  const begun = reader ? await known(app) : null;
+  if (!begun || app.reading) return;
+  if (begun.some((one) => one.reader === reader)) {
+    byId("start-problem").textContent = `${reader} has already started a reading of this scan: continue it above, or use another name.`;
+    return;
+  }
+  closeStart();
+  app.begin(reader, /** @type {Mode} */ (String(form.get("mode"))));
 }
 
 export function help() {
@@ -76,7 +113,22 @@ export function help() {
   dialog("help").showModal();
 }
 
-/** Ask before something that cannot be taken back, or is not complete. @param {App} app */
+/**
+ * Ask before something that cannot be taken back, or is not complete.
+ * @param {{title: string, text: string, no: string, yes: string}} told
+ * @param {() => void} then what follows a yes
+ */
+function confirm(told, then) {
+  const box = dialog("finish");
+  for (const [name, words] of Object.entries(told)) byId(`finish-${name}`).textContent = words;
+  box.returnValue = "";
+  box.onclose = () => {
+    if (box.returnValue === "yes") then();
+  };
+  box.showModal();
+}
+
+/** @param {App} app */
 export function finish(app) {
   const { reading } = app;
   if (!reading || reading.finished) {
@@ -84,18 +136,13 @@ export function finish(app) {
     return;
   }
   const left = app.left.length;
-  byId("finish-title").textContent = app.revealed ? "Finish the reading?" : "Finish the first read?";
-  byId("finish-text").textContent = !app.revealed
+  const title = app.revealed ? "Finish the reading?" : "Finish the first read?";
+  const text = !app.revealed
     ? `The computer's marks are then shown, one at a time, and this cannot be undone. Your nodules so far: ${reading.added.length}.`
     : left
       ? `${left} of the ${app.listed.length} listed findings have no verdict: they count as not looked at.`
       : "Every listed finding has a verdict.";
-  const box = dialog("finish");
-  box.returnValue = "";
-  box.onclose = () => {
-    if (box.returnValue === "yes") app.finish();
-  };
-  box.showModal();
+  confirm({ title, text, no: "Not yet", yes: "Finish" }, () => app.finish());
 }
 
 /** @param {App} app */
@@ -114,6 +161,33 @@ function download(name, text, type) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+/** @param {Reading} reading */
+function counts(reading) {
+  const many = (/** @type {number} */ n, /** @type {string} */ what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  return `${many(reading.decisions.length, "verdict")} and ${many(own(reading).length, "added nodule")}`;
+}
+
+/**
+ * Go on with a reading of a file, after a question where a newer or another one is kept.
+ * @param {App} app
+ * @param {Reading} reading
+ * @param {Reading} [kept] of the same reader
+ */
+function takeUp(app, reading, kept) {
+  const load = () => {
+    closeStart();
+    app.goOnWith(reading);
+    app.tell(`Loaded the reading of ${reading.reader}.`);
+  };
+  if (!kept || (kept.begun === reading.begun && kept.saved <= reading.saved)) {
+    load();
+    return;
+  }
+  const told = kept.begun === reading.begun ? "a later state of this reading" : "another reading";
+  const text = `${told[0].toUpperCase()}${told.slice(1)} of ${reading.reader} is kept, with ${counts(kept)}. The file holds ${counts(reading)}.`;
+  confirm({ title: "Replace the reading that is kept?", text, no: "Keep it", yes: "Replace it" }, load);
 }
 
 /** Wire what saves and loads. @param {App} app */
@@ -140,9 +214,8 @@ export function wireFiles(app) {
     if (!file) return;
     try {
       const reading = fromText(await file.text(), app.shown);
-      closeStart();
-      app.goOnWith(reading);
-      app.tell(`Loaded the reading of ${reading.reader}.`);
+      const kept = (await app.store.all()).find((one) => one.reader === reading.reader);
+      takeUp(app, reading, kept);
     } catch (error) {
       const told = error instanceof Error ? error.message : String(error);
       byId("start-problem").textContent = told;

@@ -18,6 +18,7 @@ import { PRESETS, table } from "./windows.js";
 const BEAT_MS = 1000;
 const PRIOR_RING = "#56b4e9";
 const NEAR_MM = 10; // within which the crosshair is at a finding
+const READERS = ["accept", "reject", "undecided", "add", "remove", "undo", "finish", "save"]; // actions
 
 /**
  * The stored bytes of a piece of a volume: from the page, or from the server it came from.
@@ -67,7 +68,7 @@ async function open(shown) {
     (plane) => new View(/** @type {HTMLCanvasElement} */ (byId(plane.name)), plane, volume),
   );
   const priorView = prior && new View(/** @type {HTMLCanvasElement} */ (byId("prior")), PLANES.axial, prior);
-  let pointer = /** @type {Triple | null} */ (null);
+  let pointer = /** @type {{index: Triple, view: View} | null} */ (null);
   // A finding fills a good part of a plane when it is gone to.
   app.closeUp = Math.max(views[0].canvas.height / views[0].fitted / 110, 1);
 
@@ -135,33 +136,34 @@ async function open(shown) {
     }
     for (const name of Object.keys(PLANES)) byId(name).parentElement?.classList.toggle("active", name === app.plane);
     byId("who").textContent = reading ? reading.reader : "";
-    byId("mode").textContent = !reading
-      ? ""
-      : reading.mode === "concurrent" ? "Concurrent" : app.revealed ? "Second reader: marks shown" : "Second reader: first read, marks hidden";
+    const mode = reading?.mode === "concurrent" ? "Concurrent" : app.revealed ? "Second reader: marks shown" : "Second reader: first read, marks hidden";
+    byId("mode").textContent = reading ? `${mode}${reading.finished ? ", finished" : ""}` : "";
     byId("finish-button").textContent = app.revealed ? "Finish (F)" : "Finish first read (F)";
     /** @type {HTMLButtonElement} */ (byId("finish-button")).disabled = !reading || reading.finished !== "";
   }
 
   function readout() {
-    const index = pointer ? nearest(volume.grid, pointer) : app.at;
-    const inside = !pointer || contains(volume.grid, pointer);
+    const pointed = pointer ? nearest(volume.grid, pointer.index) : app.at;
+    const index = !pointer || pointer.view.plane === PLANES.axial ? app.seenIn(pointed) : pointed;
+    const inside = !pointer || contains(volume.grid, pointer.index);
     const value = inside ? volume.hu(index) : null;
     const world = toWorld(volume.grid, index);
+    const { corner, whole } = shown.volume; // slices are counted in the scan, not in what is shown of it
     const within = value && value.within > 1 ? ` ± ${value.within}` : "";
     byId("hu").textContent = value ? `${shownNumber(value.hu, 0)}${within} HU` : "outside";
     byId("world").textContent = `${world.map((mm) => shownNumber(mm, 1)).join(", ")} mm`;
-    byId("voxel").textContent = `slice ${app.at[0] + shown.volume.corner[0] + 1}`;
+    byId("voxel").textContent = `slice ${index[0] + corner[0] + 1}`;
     for (const view of views) {
       const [first, last] = view.slices(app.scene);
-      const count = volume.shape[view.plane.axis];
+      const { axis } = view.plane;
       const slab = last > first ? ` · max of ${last - first + 1}, ${shownNumber((last - first + 1) * volume.spacing[0], 1)} mm` : "";
-      byId(`${view.plane.name}-told`).textContent = `${app.at[view.plane.axis] + 1} / ${count}${slab}`;
+      byId(`${view.plane.name}-told`).textContent = `${app.at[axis] + corner[axis] + 1} / ${whole[axis]}${slab}`;
     }
   }
 
   wireControls(app);
   dialogs.wireFiles(app);
-  for (const view of views) listen(app, view, (index) => ((pointer = index), readout()));
+  for (const view of views) listen(app, view, (index) => ((pointer = index && { index, view }), readout()));
   document.addEventListener("keydown", (event) => pressed(app, event));
   for (const name of ["pointermove", "keydown", "wheel"]) document.addEventListener(name, () => app.stir(), { passive: true });
   new ResizeObserver(changed).observe(byId("views"));
@@ -170,9 +172,9 @@ async function open(shown) {
     if (app.reading) app.keep();
   });
   window.addEventListener("storage", (event) => {
-    if (app.reading && event.key === store.key(app.reading.reader)) {
-      complain("This reading is also open in another tab, and the two overwrite each other. Close one.");
-    }
+    if (!app.reading || event.key !== store.key(app.reading.reader)) return;
+    app.leave(); // of two tabs the older would overwrite what the newer has decided
+    dialogs.whoReads(app, "This reading goes on in another tab. Continue it to go on here.");
   });
   let beats = 0;
   setInterval(() => {
@@ -188,11 +190,7 @@ async function open(shown) {
   Object.assign(window, { reader: { app, views, volume, prior: priorView, at, priorAt } }); // for whoever looks from outside
   document.body.dataset.ready = String(Math.round(performance.now()));
   if (shown.headline && !app.revealed) status.textContent = "Ready. ? shows all keys.";
-  const served = await store.served();
-  const begun = store.begun();
-  const newer = (/** @type {import("./types.js").Reading} */ one) => begun.some((own) => own.reader === one.reader && own.saved >= one.saved);
-  const kept = begun.filter((own) => !served.some((one) => one.reader === own.reader && one.saved > own.saved));
-  dialogs.start(app, [...kept, ...served.filter((one) => !newer(one))]);
+  dialogs.start(app);
 }
 
 /** @param {App} app @param {KeyboardEvent} event */
@@ -213,6 +211,11 @@ function pressed(app, event) {
 
 /** @param {App} app @param {string} action */
 function run(app, action) {
+  if (!app.reading && READERS.includes(action)) {
+    app.tell("Nobody is reading yet.");
+    dialogs.whoReads(app);
+    return;
+  }
   /** @type {Record<string, () => void>} */
   const own = {
     help: () => dialogs.help(),
@@ -256,6 +259,11 @@ function wireControls(app) {
   on("level", free);
   on("width", free);
   on("slab", (input) => app.setSlab(Number(input.value)));
+  // A list that the mouse has opened would keep the keys; who came by keys is still choosing.
+  let byMouse = false;
+  byId("slab").addEventListener("pointerdown", () => (byMouse = true));
+  byId("slab").addEventListener("keydown", () => (byMouse = false));
+  on("slab", () => byMouse && byId(app.plane).focus(), "change");
   on("opacity", (input) => {
     app.opacity = Number(input.value);
     app.changed();
@@ -279,6 +287,11 @@ function wireControls(app) {
 
 const shown = /** @type {Case} */ (JSON.parse(byId("case").textContent ?? ""));
 byId("uid").textContent = byId("uid").title = shown.seriesuid;
+if (shown.save) {
+  const link = /** @type {HTMLAnchorElement} */ (byId("worklist"));
+  link.href = "../../"; // as server.py lays it out
+  link.hidden = false;
+}
 byId("research").textContent = shown.research;
 byId("trained").textContent = [shown.model.trained, shown.model.limits].filter(Boolean).join(" ");
 byId("notes").replaceChildren(...shown.notes.map((note) => made("li", "", note)));

@@ -182,7 +182,7 @@ export class Panel {
 
   refreshOwn() {
     const { app } = this;
-    const added = app.reading?.added ?? [];
+    const added = app.own;
     const key = JSON.stringify(added);
     if (key === this.own) return;
     this.own = key;

@@ -67,7 +67,7 @@ export function decide(reading, finding, verdict, now) {
   const earlier = decisionOn(reading, finding.number);
   const others = reading.decisions.filter((one) => one !== earlier);
   if (earlier?.verdict === verdict) return { ...reading, decisions: others };
-  const own = {
+  const decision = {
     finding: finding.number,
     seriesuid: reading.seriesuid,
     coordX: finding.x,
@@ -79,7 +79,7 @@ export function decide(reading, finding, verdict, now) {
     seconds: looked(reading, String(finding.number)),
     at: now,
   };
-  const decisions = [...others, own].sort((one, other) => one.finding - other.finding);
+  const decisions = [...others, decision].sort((one, other) => one.finding - other.finding);
   return { ...reading, decisions };
 }
 
@@ -97,18 +97,32 @@ export function add(reading, [coordX, coordY, coordZ], diameter_mm, now) {
   const spent = reading.added.reduce((sum, one) => sum + (one.phase === phase ? one.seconds : 0), 0);
   const searching = looked(reading, phase === "first read" ? "first read" : "searching");
   const seconds = Math.max(rounded(searching - spent), 0);
-  const own = { number, coordX, coordY, coordZ, diameter_mm, phase, seconds, at: now };
-  return { ...reading, added: [...reading.added, /** @type {Added} */ (own)] };
+  const found = { number, coordX, coordY, coordZ, diameter_mm, phase, seconds, at: now };
+  return { ...reading, added: [...reading.added, /** @type {Added} */ (found)] };
 }
 
 /**
- * The reading without one of the reader's own nodules.
+ * The reading without one of the reader's own nodules. One of a finished first read is only marked
+ * as removed: what the reader saw alone stays as it was.
  * @param {Reading} reading
  * @param {number} number
+ * @param {string} now
  * @returns {Reading}
  */
-export function remove(reading, number) {
-  return { ...reading, added: reading.added.filter((one) => one.number !== number) };
+export function remove(reading, number, now) {
+  const added = reading.added.flatMap((one) => {
+    if (one.number !== number) return [one];
+    return revealed(reading) && one.phase === "first read" ? [{ ...one, removed: now }] : [];
+  });
+  return { ...reading, added };
+}
+
+/**
+ * The reader's own nodules that were not removed.
+ * @param {Reading} reading
+ */
+export function own(reading) {
+  return reading.added.filter((one) => !one.removed);
 }
 
 /**
@@ -121,14 +135,14 @@ export function remove(reading, number) {
 export function spend(reading, seconds, finding) {
   const phase = revealed(reading) ? "with_marks" : "first_read";
   const what = phase === "first_read" ? "first read" : finding === null ? "searching" : String(finding);
-  const own = { ...reading.seconds, looked: { ...reading.seconds.looked } };
-  own.total = rounded(own.total + seconds);
-  own[phase] = rounded(own[phase] + seconds);
-  own.looked[what] = rounded((own.looked[what] ?? 0) + seconds);
+  const times = { ...reading.seconds, looked: { ...reading.seconds.looked } };
+  times.total = rounded(times.total + seconds);
+  times[phase] = rounded(times[phase] + seconds);
+  times.looked[what] = rounded((times.looked[what] ?? 0) + seconds);
   const decisions = reading.decisions.map((one) =>
-    one.finding === finding ? { ...one, seconds: own.looked[what] } : one,
+    one.finding === finding ? { ...one, seconds: times.looked[what] } : one,
   );
-  return { ...reading, seconds: own, decisions };
+  return { ...reading, seconds: times, decisions };
 }
 
 /** @param {Reading} reading @param {string} what */
@@ -148,8 +162,8 @@ function rounded(seconds) {
  * @param {"final" | "first read"} which
  */
 export function submission(reading, which) {
-  const rows = reading.added
-    .filter((one) => which === "final" || one.phase === "first read")
+  const added = which === "final" ? own(reading) : reading.added.filter((one) => one.phase === "first read");
+  const rows = added
     .map((one) => [reading.seriesuid, one.coordX, one.coordY, one.coordZ, 1]);
   for (const one of which === "final" ? reading.decisions : []) {
     const worth = WORTH[one.verdict];
@@ -216,7 +230,8 @@ function isWhole(given, shown) {
     given.added.every(
       (/** @type {any} */ one) =>
         placed(one) && Number.isInteger(one.number) && size(one.diameter_mm) &&
-        ["first read", "with marks"].includes(one.phase),
+        ["first read", "with marks"].includes(one.phase) &&
+        typeof (one.removed ?? "") === "string",
     )
   );
 }

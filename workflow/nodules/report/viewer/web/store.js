@@ -48,7 +48,7 @@ export class Store {
         this.complain("");
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        this.complain(`The server did not save this reading (${reason}). The browser still has it.`);
+        this.complain(`The server did not save this reading: ${reason.trim().replace(/\.$/, "")}. The browser still has it.`);
       }
     });
     return this.waiting;
@@ -77,16 +77,40 @@ export class Store {
   }
 
   /**
-   * Readings that the server has of this case.
+   * Readings that the server has of this case. Throws an Error with a sentence where it fails.
    * @returns {Promise<Reading[]>}
    */
   async served() {
     if (!this.shown.save) return [];
+    let texts;
     try {
-      const texts = await (await fetch(this.shown.save)).json();
-      return texts.map((/** @type {string} */ text) => fromText(text, this.shown));
-    } catch {
-      return [];
+      const answer = await fetch(this.shown.save);
+      if (!answer.ok) throw new Error(`it answered ${answer.status}`);
+      texts = await answer.json();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`The server did not tell which readings it keeps (${reason}). Try again, or start luna16 view anew.`, { cause: error });
     }
+    return texts.flatMap((/** @type {string} */ text) => {
+      try {
+        return [fromText(text, this.shown)];
+      } catch {
+        return []; // one that is damaged hides no other
+      }
+    });
+  }
+
+  /**
+   * Readings of this case, of each reader the one that was saved last, here or on the server.
+   * @returns {Promise<Reading[]>}
+   */
+  async all() {
+    /** @type {Map<string, Reading>} */
+    const latest = new Map();
+    for (const one of [...this.begun(), ...(await this.served())]) {
+      const known = latest.get(one.reader);
+      if (!known || known.saved < one.saved) latest.set(one.reader, one);
+    }
+    return [...latest.values()].sort((one, other) => (one.saved < other.saved ? 1 : -1));
   }
 }

@@ -23,9 +23,9 @@
 /** A contour that is not the computer's: of a reader, of the reference.
  * @typedef {{name: string, mask: PackedMask}} Outline */
 
-/** Voxels: how they are coded, and where their pieces are.
+/** Voxels: how they are coded, where their pieces are, and of how large a scan they are.
  * @typedef {{name: string, grid: Grid, spacing: Triple, levels: number[], coding: string,
- *   depth: number, pieces: number, corner: Triple, url: string}} VolumeSpec */
+ *   depth: number, pieces: number, corner: Triple, whole: Triple, url: string}} VolumeSpec */
 
 /** @typedef {{told: string, points: [number, number, number][]}} Froc */
 
@@ -46,7 +46,7 @@
 
 /** @typedef {{number: number, coordX: number, coordY: number, coordZ: number,
  *   diameter_mm: number | null, phase: "first read" | "with marks", seconds: number,
- *   at: string}} Added */
+ *   at: string, removed?: string}} Added */
 
 /** @typedef {"second reader" | "concurrent"} Mode */
 
