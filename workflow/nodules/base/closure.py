@@ -7,7 +7,7 @@ decide nothing about a result's content (a wrong schema or path raises).
 
 import ast
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,12 +28,13 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-@cache
-def modules_in(path: Path) -> frozenset[Path]:
+def modules_in(path: Path) -> Iterator[Path]:
     """Files of the library that a file imports itself."""
-    own = [name.split(".")[1:] for name in imported(path) if name.startswith("nodules.")]
-    modules = (LIBRARY.joinpath(*parts).with_suffix(".py") for parts in own)
-    return frozenset(module for module in modules if module.is_file())
+    for name in imported(path):
+        first, *parts = name.split(".")
+        module = LIBRARY.joinpath(*parts).with_suffix(".py") if parts else LIBRARY
+        if first == "nodules" and module.is_file():
+            yield module
 
 
 def library_closure(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
