@@ -24,7 +24,8 @@ class Names(dict):
 def run(rule: str, log: Path, **job: Any) -> None:
     """Run a rule's script; `job` holds input, output, params, wildcards."""
     job |= {"rule": rule, "threads": 1, "log": [str(log)]}
-    runpy.run_path(str(ROOT / f"workflow/scripts/{rule}.py"), {"snakemake": Names(job)}, "__main__")
+    # Not as "__main__": such a script ends its process (base/jobs.py), which here is the tests'.
+    runpy.run_path(str(ROOT / f"workflow/scripts/{rule}.py"), {"snakemake": Names(job)}, "job")
 
 
 def check(folder: Path, results: Path) -> None:
