@@ -273,6 +273,14 @@ def test_folders_are_found_through_links_and_once(clinic, tmp_path):
     assert row["status"] == "written" and "slices" not in row["notes"]
 
 
+def test_a_folder_with_a_hidden_name_and_a_link_to_it_is_found_by_the_link(clinic, tmp_path):
+    scans = tmp_path / "in"
+    shutil.copytree(clinic / "one", scans / ".store")
+    (scans / "shown").symlink_to(scans / ".store")
+    run(scans, "--out", tmp_path / "out", expect=0)
+    assert list(statuses(tmp_path / "out").values()) == ["written"]
+
+
 def test_a_list_of_a_bad_source_says_so(tmp_path):
     text, status = conversion_text.listed([tmp_path / "absent"])
     assert status == 1 and "no such file or folder" in text

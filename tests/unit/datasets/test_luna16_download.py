@@ -127,6 +127,21 @@ def test_an_empty_folder_is_no_subset(server, tmp_path):
     assert files_of(tmp_path) == WHOLE
 
 
+def test_what_somebody_put_there_meanwhile_is_never_removed(server, tmp_path, monkeypatch):
+    """A subset takes an hour to come."""
+    copied, own = luna16_download._copied, tmp_path / "subset0/1.2.0.mhd"
+
+    def meanwhile(*arguments):
+        own.parent.mkdir(exist_ok=True)
+        own.write_text("of somebody")
+        return copied(*arguments)
+
+    monkeypatch.setattr(luna16_download, "_copied", meanwhile)
+    with pytest.raises(OSError, match="not empty"):
+        download(server, tmp_path, [0])
+    assert own.read_text() == "of somebody"
+
+
 def test_scans_are_on_the_disk_before_their_folder_has_its_name(server, tmp_path, monkeypatch):
     """What a power cut could halve after that would be taken for whole ever after."""
     safe = []

@@ -219,7 +219,8 @@ def _unpack_scans(archive: Path, folder: Path, draft: Path) -> None:
     if not any(draft.iterdir()):
         raise UserError(f"{archive}: it holds no scan. {BY_HAND}")
     files.fsync(draft)
-    shutil.rmtree(folder, ignore_errors=True)  # one of hidden files alone: see _is_there
+    if not _is_there(folder):  # unless somebody has filled it meanwhile
+        shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
     files.fsync(folder.parent)
 

@@ -190,7 +190,8 @@ def walk(
     """As os.walk, by name and through links to folders, but into no folder twice."""
     seen = {folder.resolve()}
     for place, folders, names in os.walk(folder, onerror=onerror, followlinks=True):
-        first = {Path(place, name).resolve(): name for name in sorted(folders, reverse=True)}
+        order = sorted(folders, key=lambda name: (name.startswith("."), name), reverse=True)
+        first = {Path(place, name).resolve(): name for name in order}  # hidden names give way
         folders[:] = sorted(name for path, name in first.items() if path not in seen)
         seen |= set(first)
         yield place, folders, sorted(names)
