@@ -81,6 +81,29 @@ def test_a_reading_goes_on_in_one_tab_at_a_time(path, visit):
     assert reading(beside) is None and "goes on in another tab" in beside.inner_text("#start")
 
 
+def test_what_the_older_tab_wrote_before_does_not_end_the_newer(path, visit):
+    """Tabs write every second, and are told of it a moment later: then both would be asked."""
+    shown = visit(path)
+    begin(shown)
+    shown.evaluate(
+        """document.dispatchEvent(new Event("visibilitychange")); // writes
+        reader.key = Object.keys(localStorage).find(key => key.endsWith("/Dr Test"));
+        reader.before = localStorage.getItem(reader.key)"""
+    )
+    press(shown, "a")
+
+    def tell(text):
+        event = f"new StorageEvent('storage', {{ key: reader.key, newValue: {text} }})"
+        shown.evaluate(f"dispatchEvent({event})")
+
+    tell("reader.before")
+    assert len(reading(shown)["decisions"]) == 1
+    for text in ("JSON.stringify({...reader.app.reading, saved: '2999'})", "null", "'damaged'"):
+        tell(text)
+        assert reading(shown) is None
+        go_on(shown)
+
+
 def test_files_hold_the_reading_and_another_browser_goes_on_with_it(path, visit, tmp_path):
     shown = visit(path)
     begin(shown, "second reader", "Dr. Ü/..")

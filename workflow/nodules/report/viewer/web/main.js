@@ -173,6 +173,7 @@ async function open(shown) {
   });
   window.addEventListener("storage", (event) => {
     if (!app.reading || event.key !== store.key(app.reading.reader)) return;
+    if (store.isOlder(event.newValue, app.reading)) return; // it was on its way when this tab took over
     app.leave(); // of two tabs the older would overwrite what the newer has decided
     dialogs.whoReads(app, "This reading goes on in another tab. Continue it to go on here.");
   });

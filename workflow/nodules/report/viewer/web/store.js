@@ -34,6 +34,19 @@ export class Store {
   }
 
   /**
+   * Whether what another tab has kept was saved before a reading of this tab.
+   * @param {string | null} kept null where it was removed
+   * @param {Reading} reading
+   */
+  isOlder(kept, reading) {
+    try {
+      return fromText(kept ?? "", this.shown).saved < reading.saved;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
    * Hand a reading to the server, one after another.
    * @param {Reading} reading
    */
