@@ -1,4 +1,4 @@
-# Raw LUNA16 chest CT in; slices, folds, networks, candidates, official scores, figures, report out.
+# From raw LUNA16 chest CT to slices, folds, networks, candidates, official scores and a report.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -15,7 +15,7 @@ rule all:
 include: "workflow/rules/common.smk"
 
 
-# Each stage is a file of workflow/rules, in the order in which data flows.
+# Each stage is a file in workflow/rules, listed in the order of the data flow.
 COMPUTED = """
     adoption data lungs slices weights
     segmentation segmenters unet3d reduction maskrcnn presence malignancy yardsticks

@@ -1,7 +1,7 @@
-"""Data sets of another layout than LUNA16's: each scan is read, checked and stored in that layout.
+"""Data sets in other layouts: each scan is read, checked and stored in LUNA16's layout.
 
-Behind the scan sheet nothing knows of the difference. A scan that cannot be used is told by the
-check of all scans, with every other defect.
+After the scan sheet, no stage knows the difference. The check of all scans reports a scan that
+cannot be used, together with every other defect.
 
 Requires: the scans and label volumes of dataset.dir; nothing for the phantom organ.
 Produces: results/dataset/{uid}/{uid}.{mhd,zraw}, {uid}_lesions.*, {uid}_organ.* (region.method
@@ -9,11 +9,11 @@ Produces: results/dataset/{uid}/{uid}.{mhd,zraw}, {uid}_lesions.*, {uid}_organ.*
           of the phantom organ.
 """
 
-# Tables of each scan, which the check joins, and what decides how a scan is read.
+# Tables of each scan, which the check joins; and the settings that decide how a scan is read.
 ADOPTED = ("scans", "defects", "nodules", "excluded")
 READ_BY = keys("dataset", "units", "channel", "lesion_labels", "organ_labels", "least_mm")
-# What lists the cases of a data set, for what the check says of those that no job may take. No
-# more: a word of the report must not make the check, and all behind it, anew.
+# Settings that list a data set's cases, so that the check can report those that no job can read.
+# Only these: a change of the report's terms must not rerun the check and all that follows.
 DATA_SET = {
     "source": config["data"]["source"],
     "config": {

@@ -1,12 +1,12 @@
-"""Networks trained on all scans, held-out ones too, for a model of them (export.networks: all).
+"""Networks trained on all scans, including held-out ones, to be exported (export.networks: all).
 
-Nothing of the run is scored with them: there is no scan that they have not seen.
+The run scores nothing with them, since no scan is left that they were not trained on.
 
 Requires: slice stacks and masks of all scans, results/folds/folds.parquet, candidates of every part,
           results/malignancy/labels.parquet.
 Produces: results/models/all_scans/{unet,presence}/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/models/all_scans/malignancy/fold_{fold}/member_{member}/; the fold's number is the
-          next after the folds', which their seeds need.
+          results/models/all_scans/malignancy/fold_{fold}/member_{member}/; {fold} is one more than
+          the last fold, because seeds are derived from it.
 """
 
 

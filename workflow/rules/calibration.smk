@@ -1,4 +1,4 @@
-"""How far the scores of all detecting systems are probabilities, and by size.
+"""Calibration of every detection system's scores, by candidate size.
 
 Requires: candidates of every system, results/scans/{nodules,excluded}.parquet, folds.
 Produces: results/evaluation/calibration.parquet.

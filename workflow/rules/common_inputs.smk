@@ -1,11 +1,11 @@
-# What rules take in: slices, volumes and networks of a part, and what networks are told of them.
+# Input functions: slices, volumes and networks of a part; and the facts in a network's manifest.
 from nodules.base.files import UserError
 
 
 def stacks(part, truth=True):
-    """Input function: slices, their tables and masks of the scans that a part's jobs may touch.
+    """Input function: slices, slice tables and masks of the scans that a part's jobs may read.
 
-    truth: False for what runs on scans alone, without masks.
+    truth: False for rules that need no masks.
     """
     own = ["results/slices/{uid}.npy", "results/slices/{uid}.parquet"]
     own += ["results/masks/{uid}.parquet"] if truth else []
@@ -17,7 +17,7 @@ def stacks(part, truth=True):
 
 
 def all_stacks(wildcards):
-    """Slices, their tables and masks of every scan, whatever part it is of."""
+    """Slices, slice tables and masks of every scan, in all parts."""
     own = [
         "results/slices/{uid}.npy",
         "results/slices/{uid}.parquet",
@@ -27,10 +27,10 @@ def all_stacks(wildcards):
 
 
 def networks_unseen(model, part="{part}", members=("",)):
-    """Input functions `models` and `weights`: the networks that have not seen a part's scans.
+    """Input functions `models` and `weights`: the networks that were not trained on a part's scans.
 
-    For the scans that a fold leaves out: its own; for the held-out subset: every fold's.
-    members: folders of a fold, where it has several networks.
+    For a fold's left-out scans, that fold's networks; for the held-out subset, those of every fold.
+    members: subfolders of a fold, if it has an ensemble.
     """
 
     def files(name):
@@ -47,25 +47,25 @@ def networks_unseen(model, part="{part}", members=("",)):
 
 
 def start_weights(section):
-    """Weights that a network starts from: none, ImageNet's or a checked copy of the user's file."""
+    """Initial weights of a network: none, ImageNet's, or the checked copy of the user's file."""
     kept = {"random": [], "imagenet": "results/weights/resnet50_imagenet.pth"}
     return kept.get(config[section].get("weights", "random"), f"results/weights/{section}.pth")
 
 
 def facts(**fed):
-    """What a network's manifest says of the data and of how its input is prepared."""
+    """Facts for a 2-D network's manifest: the data, and how its input is prepared."""
     prepared = {"lungs": LUNGS_BY, "slices": all_but("slices", "png")}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
 def volume_facts(**fed):
-    """What the manifest of a network in 3-D says of the data and of how its input is prepared."""
+    """Facts for a 3-D network's manifest: the data, and how its input is prepared."""
     prepared = {"lungs": LUNGS_BY, "volumes": config["volumes"]}
     return {"data": config["data"]["source"], "folds": len(FOLDS), "input": prepared | fed}
 
 
 def overlap_files(wildcards):
-    """Where overlap makes a hit: the sheet, the first detector's regions, then grids and masks."""
+    """If hits are overlaps: scan sheet, the first detector's regions, slice tables and masks."""
     if not OVERLAP:
         return []
     regions = f"results/detection/{FIRST}/{wildcards.part}/regions.parquet"
@@ -75,29 +75,29 @@ def overlap_files(wildcards):
 
 
 def adopted(uid, name):
-    """A file of a scan that was brought into LUNA16's layout, by the end of its name."""
+    """A file of a scan that was converted to LUNA16's layout; `name` ends its file name."""
     return f"{source.case.FOLDER}/{uid}/{uid}_{name}"
 
 
 def volumes(part):
-    """Input function: volumes of the scans that a part's jobs may touch."""
+    """Input function: volumes of the scans that a part's jobs may read."""
     own = [f"results/volumes/{{uid}}{end}" for end in (".npy", "_lung.npy", ".parquet")]
     return lambda wildcards: expand(own, uid=part_scans(part.format(**wildcards)))
 
 
 def taught(wildcards):
-    """What is true of the scans that a fold's networks in 3-D may touch."""
+    """Reference masks of the scans that a fold's 3-D networks may be trained on."""
     return expand("results/masks/{uid}.parquet", uid=part_scans(f"fold_{wildcards.fold}"))
 
 
 def judged_elsewhere(wildcards):
-    """What the second stage in 3-D says of the parts of all other folds."""
+    """The second 3-D stage's scores on the parts of all other folds."""
     others = [part for part in FOLD_PARTS if part != wildcards.part]
     return expand("results/reduction/{part}/judged.parquet", part=others)
 
 
 def predicted():
-    """Folders of findings of all scans of the sheet."""
+    """Folders with the findings of all scans in the sheet predict.scans."""
     if not SHEET:
         raise UserError(f"predict.scans names no sheet of scans. {scan_sheet.EXPLAINED}")
     return expand("results/predictions/{scan}", scan=SHEET)

@@ -1,31 +1,31 @@
-# Where lungs come from: shared by the rules that find them and those that need them.
+# The lung masks' sources, shared by the rules that make lung masks and those that use them.
 from nodules.datasets import lung_files
 
-# How lungs are found, or what stands in their place for another organ, and by which network.
+# The lung U-Net's settings, the region for another organ, and the method that makes the mask.
 LUNG_UNET, REGION = config["lungs"]["unet"], config["region"]["method"]
 LUNGS_BY = {"lungs": config["lungs"]["method"], "none": "whole"}.get(REGION, REGION)
-# Header and voxels of the lung masks that lie beside the scans, by UID.
+# Header and voxel file of the lung masks that came with the scans, by UID.
 LUNG_MASKS = {} if FIGURES_ONLY else lung_files.at_hand(DATA, config, FOUND)
-# For the check: the folder of the masks, where they are used, and whether each scan needs one.
+# For the check, if given masks are used: their folder, and whether every scan needs one.
 MASKS_CHECKED = (
     [str(lung_files.folder(DATA, config["lungs"]["masks_dir"])), LUNGS_BY == "given"]
     if LUNGS_BY in lung_files.USED_BY
     else []
 )
-# How far the lungs used agree with those by other methods, where there are lungs.
+# Whether lung masks are compared with those of the other methods.
 COMPARED = config["lungs"]["compare"] and REGION == "lungs"
 AGREEMENT = "results/evaluation/lung_agreement.parquet"
 
 
 def lung_mask(wildcards):
-    """Header and voxels of a scan's given lung mask, where there is one."""
+    """Header and voxel file of a scan's given lung mask, if there is one."""
     return list(LUNG_MASKS.get(wildcards.uid, []))
 
 
 def lung_source(wildcards):
-    """What a scan's lungs are made of beside it: a given mask, a network's answer, or nothing.
+    """Files beside the scan that its lung mask is made from: a given mask, a prediction, or none.
 
-    A script hands it on to `lung_masks.of_scan`, with the method.
+    Scripts pass them to `lung_masks.of_scan`, together with the method.
     """
     if LUNGS_BY == "unet":
         return [f"results/lungs/unet/answers/{wildcards.uid}.npy"]
@@ -35,12 +35,12 @@ def lung_source(wildcards):
 
 
 def lung_stacks(wildcards):
-    """Coarse slices and lung masks of the scans that a fold's jobs may touch."""
+    """Coarse slices and lung masks of the scans that a fold's jobs may read."""
     own = ["slices/{uid}.npy", "slices/{uid}.parquet", "masks/{uid}.parquet"]
     return expand([f"results/lungs/unet/{name}" for name in own], uid=part_scans("fold"))
 
 
 def lung_answers(wildcards):
-    """What the lung U-Nets say of every scan, where there are any."""
+    """The lung U-Nets' predictions for every scan, if lungs.method is `unet`."""
     asked = scans() if LUNGS_BY == "unet" else []
     return expand("results/lungs/unet/answers/{uid}.npy", uid=asked)

@@ -1,8 +1,8 @@
-# What the report shows, and how: shared by the rules that draw and write for people.
+# Contents and style of the report, shared by the rules that draw figures and write pages.
 from nodules.report import data_set, words
 from nodules.report.catalogue import TITLES, figures_of
 
-# Where captions lie; in a data set's own words they are written elsewhere (build_report.py).
+# The captions' folder; build_report.py writes them elsewhere in a data set's own terms.
 CAPTIONS = os.environ.get("NODULES_CAPTIONS", "../report")
 
 
@@ -17,11 +17,11 @@ FIGURES = figures_of(
     test=HELD_OUT is not None,
     follow_up=FOLLOW_UP,
 )
-# Of these, what compares systems.
+# Those among them that compare systems.
 BESIDE_FIGURES = [name for name in ("confidence_by_system", "system_costs") if name in FIGURES]
 MAPS = {"explanations": EXPLAINABLE, "gates": "attention_unet" in DETECTORS}
-# (Those of the detector in 3-D are judged by the official distance.)
 LOOKED_AT = ["hits", "misses", "false_alarms"]
+# The 3-D gallery judges hits by the official distance, so it is left out where hits are overlaps.
 GALLERY = [
     *LOOKED_AT,
     *(name for name, run in MAPS.items() if run),
@@ -29,19 +29,19 @@ GALLERY = [
 ]
 FURTHER_PAGES = {"malignancy": MALIGNANCY, "follow_up": FOLLOW_UP}
 PAGES = ["metrics", "scans", "run"] + [page for page, run in FURTHER_PAGES.items() if run]
-# The comparison of systems: its table, and what it states.
+# The comparison of systems: its table and its statements.
 COMPARISON = [f"results/evaluation/comparison.{form}" for form in ("parquet", "json")]
-# What the page of numbers says in sentences, of what was run.
+# Which parts of the run the page of numbers describes in sentences.
 TOLD = dict(detection=True, trends=PRESENCE, explanations=EXPLAINABLE, reduction_track=TRACK)
-# Submissions to LUNA16's false-positive-reduction track: all locations, a file for each set.
+# Submissions to LUNA16's false-positive-reduction track: all locations, one file per set.
 TRACK_MARKS = expand(
     "results/submissions/reduction_track_{system}_{set}.csv", system=names.REDUCERS, set=SETS
 )
-# Whether Mask R-CNN is no measure of the method, and is called a small baseline.
+# Whether Mask R-CNN is smaller than published; the report then calls it a small baseline.
 SMALL_BASELINE = MASKRCNN and runs.is_small(config["maskrcnn"])
-# What a data set calls its lesions and organ; nothing where the texts hold as they are.
+# A data set's own terms for lesion and organ; empty for lung nodules.
 WORDS = data_set.words(config)
-# What captions say beside n.
+# What captions state besides n.
 CAPTIONED = {
     "resamples": config["scoring"]["bootstrap"],
     "small": SMALL_BASELINE,
@@ -52,18 +52,18 @@ RESULTS_AND_RUN = "1 Results and run"
 
 
 def figure_files():
-    """Every figure in all forms, with its caption."""
+    """Every figure in all formats, with its caption."""
     return expand("results/figures/{name}.{form}", name=FIGURES, form=FORMS)
 
 
 def shown(path, category, **label):
-    """A file as an output that goes into the report, with the caption of its name."""
+    """Mark an output for the report, with the caption file of the same name."""
     caption = f"{CAPTIONS}/{Path(path).stem}.rst"
     return report(path, caption=caption, category=category, labels=label)
 
 
 def drawn(name):
-    """One figure as an output: its SVG goes into the report, numbered in the figures' order."""
+    """Output files of one figure; its SVG goes into the report, numbered in the figures' order."""
     place = FIGURES.index(name) + 1 if name in FIGURES else 0
     title = f"{place:02d} {words.in_text(words.of(WORDS), TITLES[name])}"
     svg = shown(f"results/figures/{name}.svg", "2 Figures", figure=title)
@@ -71,7 +71,7 @@ def drawn(name):
 
 
 def reported_files():
-    """Everything that the report shows."""
+    """All files that the report shows."""
     return [
         *expand("results/figures/{name}.svg", name=FIGURES),
         *expand("results/gallery/{kind}.png", kind=GALLERY),
@@ -80,7 +80,7 @@ def reported_files():
 
 
 def linked_pages():
-    """Pages and pictures that the first page links to, below the results' folder."""
+    """Pages and pictures that the first page links to, relative to the results folder."""
     predicted = expand(
         "results/predicted/{page}.html", page=["report", "reader"] if EXAMPLE else []
     )
@@ -89,7 +89,7 @@ def linked_pages():
 
 
 def track_files():
-    """All that LUNA16's false-positive-reduction track gives, whether the report tells it or not."""
+    """All files of LUNA16's false-positive-reduction track, whether or not the report covers it."""
     return [
         "results/evaluation/reduction_track.json",
         *TRACK_MARKS,
@@ -98,7 +98,7 @@ def track_files():
 
 
 def pngs(wildcards):
-    """Folders of slices as PNG files, where the config asks for them."""
+    """Folders of slices as PNG files, if the config asks for them."""
     if config["slices"]["png"] == "none":
         return []
     return expand("results/slices/png/{uid}", uid=scans())

@@ -1,4 +1,4 @@
-# What a run says on the terminal.
+# Terminal output of a run.
 from collections import Counter
 
 from snakemake.logging import logger
@@ -12,16 +12,16 @@ if not sys.stderr.isatty():
 
 
 def outstanding():
-    """How many jobs of each rule are left to do."""
+    """Number of remaining jobs by rule."""
     return Counter(job.rule.name for job in workflow.dag.needrun_jobs())
 
 
 def scans_are_real():
-    """Whether the run takes as long as real scans do."""
+    """Whether the scans are real, and so take longer than a phantom's."""
     return config["data"]["source"] not in ("phantom", "ellipsoid")
 
 
-# --verbose and --quiet, and what only looks (--dry-run and the like), leave Snakemake its own words.
+# With --verbose, --quiet or --dry-run, Snakemake's own output is left unchanged.
 TERMINAL = None
 asked_for = workflow.output_settings
 if workflow.is_main_process and not (asked_for.verbose or asked_for.quiet or asked_for.dryrun):

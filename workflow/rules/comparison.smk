@@ -1,7 +1,7 @@
-"""Trends: loss and confidence over epochs of training, and over the slices of frozen networks.
+"""Trends: loss and confidence over training epochs, and over the slices of left-out scans.
 
 Requires: tables of results/models, detection, classification, segmentation.
-Produces: results/evaluation/epochs.parquet, and of the presence task trend_*.parquet,
+Produces: results/evaluation/epochs.parquet and, with the presence task, trend_*.parquet,
           proxy_nodules, certainty_bins, risk_coverage.parquet, trends.json.
 """
 
@@ -15,7 +15,7 @@ NETWORKS = [
         f"{JUDGE_MODELS}/{{fold}}/{{member}}", fold=FOLD_PARTS, member=MEMBERS if MALIGNANCY else []
     ),
 ]
-# The two systems that give a confidence for each slice, where the run has two.
+# The two systems that give a confidence per slice, if the run has both.
 BESIDE = pair.keys if (pair := runs.beside(SYSTEMS)) else ()
 
 

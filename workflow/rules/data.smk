@@ -1,4 +1,4 @@
-"""Data: the built-in phantom scans, the check of every scan before hours of work, and the folds.
+"""Data: the built-in phantom scans, the check of every scan and list, and the folds.
 
 Requires: nothing for the phantom; LUNA16's subsets and CSV files for real scans, or for those of
           another layout results/dataset/ (adoption.smk).
@@ -39,11 +39,11 @@ if PHANTOM:
             "../scripts/make_phantom.py"
 
 
-# Paths of LUNA16's lists by name; archives unpack some into a folder of their own. Data sets of
-# other layouts have tables of each scan instead.
+# Paths of LUNA16's lists by name; some archives unpack them into a folder of their own. Data sets
+# in other layouts have a table per scan instead.
 LISTS = {} if CASES else luna16.list_files(DATA)
 
-# A voxel file that is missing stops the plan, unless bad scans are skipped: then it is a defect.
+# A missing voxel file stops the run before it starts or, if bad scans are skipped, is a defect.
 MUST_EXIST = PHANTOM or bool(CASES) or config["data"]["on_bad_scan"] == "stop"
 
 
@@ -81,7 +81,7 @@ checkpoint check_scans:
     params:
         folder=lambda wildcards: DATA,
         on_bad_scan=config["data"]["on_bad_scan"],
-        # Headers that may not be named here, and are checked all the same.
+        # Headers whose file names cannot be wildcards; the check reads them all the same.
         misfits=len(luna16.misfits(DATA)) if LISTS and not PHANTOM else 0,
         masks=MASKS_CHECKED,
         listed=DATA_SET if CASES else {},

@@ -1,4 +1,4 @@
-"""Scores of all answers; docs/evaluation.md defines each.
+"""Scores of every system; docs/evaluation.md defines each.
 
 Requires: tables of scans, folds, detection, classification, slices, masks and models in results.
 Produces: results/evaluation/*.parquet and *.json, results/submissions/{system}_{set}.csv.

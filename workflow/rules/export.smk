@@ -1,15 +1,15 @@
-"""The models that leave the run: all networks in one file; on the phantom, tried on a DICOM scan.
+"""Exported models: all networks in one file; a phantom run also applies it to a DICOM scan.
 
 Requires: results/models/*/fold_*/model.{json,pt}, results/evaluation/{metrics,froc}.parquet, presence.json,
-          results/scans/scans.parquet, results/folds/folds.parquet; of the detector in 3-D
+          results/scans/scans.parquet, results/folds/folds.parquet; for the 3-D detector
           results/reduction/fold_*/{judged,candidates}.parquet, results/scans/{nodules,excluded}.parquet.
 Produces: results/models/{name}.luna16, {name}_3d.luna16; results/predicted/ with the phantom;
-          results/predictions/{scan}/ of each scan that the sheet predict.scans names.
+          results/predictions/{scan}/ for each scan in the sheet predict.scans.
 """
 
-# Folders of results/models whose networks the models are made of.
+# Subfolders of results/models with the networks to export.
 OF_LUNGS = [f"lungs/{fold}" for fold in FOLD_PARTS if LUNGS_BY == "unet"]
-# One network of each kind where these are trained on all scans, else those of every fold.
+# One network of each kind if trained on all scans, otherwise those of every fold.
 WHOLE = config["export"]["networks"] == "all"
 OWN = [f"fold_{max(FOLDS, default=0) + 1}"] if WHOLE else FOLD_PARTS
 HOME = "all_scans/" if WHOLE else ""
@@ -94,7 +94,7 @@ rule export_volumes:
         "../scripts/export_volumes.py"
 
 
-# What a person does with a model, tried in every run: DICOM in, findings out.
+# A user's way with a model, part of every phantom run: DICOM in, findings out.
 rule predict_phantom:
     input:
         model=MODEL,
@@ -123,7 +123,7 @@ rule predict_phantom:
         "../scripts/predict_phantom.py"
 
 
-# On a cluster: findings in the scans of a sheet (predict.scans), a job each.
+# Findings in the scans of the sheet predict.scans, one job per scan; for clusters.
 rule predict_scan:
     input:
         scan=lambda wildcards: SHEET[wildcards.scan].files,

@@ -1,7 +1,7 @@
-"""Figures, drawn from the stored tables alone; their titles are in nodules/report/catalogue.py.
+"""Figures, drawn from stored tables only; nodules/report/catalogue.py has their titles.
 
 Requires: tables of results/evaluation.
-Produces: results/figures/{name}.{svg,png,pdf}, and each one's caption, {name}.md.
+Produces: results/figures/{name}.{svg,png,pdf}, and its caption, {name}.md.
 """
 
 

@@ -1,7 +1,7 @@
-"""Figures of the two ResNet50s' answers, drawn from the stored tables alone.
+"""Figures of the two ResNet50s, drawn from stored tables only.
 
 Requires: tables of results/evaluation.
-Produces: results/figures/{name}.{svg,png,pdf}, and each one's caption, {name}.md.
+Produces: results/figures/{name}.{svg,png,pdf}, and its caption, {name}.md.
 """
 
 

@@ -1,4 +1,4 @@
-"""Snakemake's report in one HTML file, and the first page: the answer, and links to everything.
+"""Snakemake's report as one HTML file, and the first page: main result and links.
 
 Requires: figures, gallery and pages, and the tables that the first page quotes.
 Produces: results/report.html; results/index.html, beside the files that it links to.
@@ -35,7 +35,7 @@ rule build_report:
         "../scripts/build_report.py"
 
 
-# The report comes last of all else, so that with it every file has been made that is linked to.
+# The report is made after everything else, so once it exists, every linked file does too.
 rule write_first_page:
     input:
         report="results/report.html",

@@ -1,4 +1,4 @@
-"""Patients scanned twice: which nodule is which, and has it grown.
+"""Follow-up of patients scanned twice: matched nodules and their growth.
 
 Requires: results/scans/nodules.parquet, scans of both times (the phantom's second ones are made).
 Produces: results/follow_up/pairs.{csv,parquet}, follow_up.json, results/report/follow_up.html, results/figures/growth.{svg,png};
@@ -7,7 +7,7 @@ Produces: results/follow_up/pairs.{csv,parquet}, follow_up.json, results/report/
 
 if not FIGURES_ONLY:
 
-    # Apart from make_phantom, whose data set and all that is trained on it stay as they are.
+    # Not part of make_phantom, so that its data set does not change and nothing is retrained.
     rule make_second_times:
         input:
             headers=[SCANS[time.prior].header for time in SECOND],

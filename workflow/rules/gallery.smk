@@ -1,17 +1,15 @@
-"""Pictures: hits, misses and false alarms of the first detector and of the one in 3-D, and maps of the
-malignancy ResNet50.
+"""Pictures: hits, misses and false positives of the first detector and the 3-D one, and maps.
 
 Requires: scans, masks, candidates, their regions, matches and overlaps; results/malignancy/
           explained.npz, results/evaluation/explanations.json.
 Produces: results/gallery/{hits,misses,false_alarms,explanations,gates}.png,
-          results/gallery/{hits,misses,false_alarms}_3d.png, and of both trios strips for the
-          first page.
+          results/gallery/{hits,misses,false_alarms}_3d.png; of both, strips for the first page.
 """
 
-# Whose confidence is shown: the ResNet50's, or the first detector's where the other decides
-# malignancy alone.
+# Whose confidence the pictures show: the ResNet50's, or without the presence task the first
+# detector's.
 STAGE = "presence" if PRESENCE else f"detection/{FIRST}"
-# What cases are drawn on, and looked up in.
+# Files that the pictures are drawn from.
 DRAWN_ON = dict(
     checked=CHECKED,
     scans="results/scans/scans.parquet",

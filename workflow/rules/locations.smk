@@ -1,4 +1,4 @@
-"""LUNA16's false-positive-reduction track: a probability for every location that it lists.
+"""LUNA16's false-positive-reduction track: a probability for every listed location.
 
 Requires: slice stacks, results/folds/folds.parquet, results/scans/*.parquet, presence networks.
 Produces: results/locations/presence/{part}/scores.parquet,
@@ -9,7 +9,7 @@ Produces: results/locations/presence/{part}/scores.parquet,
 
 if not FIGURES_ONLY:
 
-    # The list is optional for everything else; without it this ends before anything is trained.
+    # Only this track needs the list; without it the run stops before anything is trained.
     rule classify_locations:
         input:
             **networks_unseen("presence"),

@@ -1,7 +1,7 @@
-"""Lungs by a network of their own, where the config asks for it, and how far all methods agree.
+"""The lung U-Net (lungs.method: unet), and the agreement of all lung segmentation methods.
 
-A scan's lungs are found by networks that have not seen its patient: folds are made of the check,
-before any slice is cut. Lung masks are all that passes from a left-out scan to others' slices.
+A scan's lungs are segmented by networks that were not trained on its patient: folds are made right
+after the check, before any slice is cut.
 
 Requires: each scan's header and voxel file, lung masks, results/folds/folds.parquet,
           results/lungs/{uid}.parquet.
@@ -73,7 +73,7 @@ rule train_lungs:
         "../scripts/train_lungs.py"
 
 
-# On the CPU: a small network on coarse slices, seconds a scan, and no job waits for a GPU.
+# Runs on the CPU: the network is small and takes seconds per scan, so no job waits for a GPU.
 rule find_lungs:
     input:
         models=expand("results/models/lungs/{part}/model.json", part=FOLD_PARTS),

@@ -1,21 +1,21 @@
-"""Benign or malignant: the readers' labels, what the ResNet50 says of them, and where it looks.
+"""Benign or malignant: labels from the readers, the network's scores, and explanation maps.
 
 Requires: results/scans/{scans,nodules}.parquet, readers' ratings (LIDC's database, or the
           phantom's tables), slice stacks and masks, results/folds/folds.parquet.
 Produces: results/malignancy/labels.parquet,
           results/models/malignancy/fold_{fold}/member_{member}/{model.*,history.parquet},
-          results/malignancy/resnet/{part}/scores.parquet (of a network in 3-D:
+          results/malignancy/resnet/{part}/scores.parquet (for a 3-D network:
           malignancy_cubes, cubes), results/malignancy/explained.npz,
           results/evaluation/explanations.{parquet,json}.
 """
 
-# Which of the label rule's keys decide what is learned.
+# Keys of the label rule that decide the training labels.
 LABEL_RULE = keys("malignancy", "least_readers", "combine", "benign", "malignant", "shuffle_labels")
 LEARNED = (
     *("network", "epochs", "batch", "learning_rate", "schedule"),
     *("crops_per_nodule", "repeat", "balance"),
 )
-# What a network in 3-D is shown in place of crops, and its shape.
+# A 3-D network's input, cubes instead of crops, and its shape.
 CUBES = {"px": config["malignancy"]["cube"], "view": "cubes"} if JUDGE == "cubes" else {}
 SHAPED = CUBES and CUBES | keys("malignancy", "widths")
 

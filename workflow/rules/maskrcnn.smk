@@ -1,4 +1,4 @@
-"""Mask R-CNN: one network per fold on the U-Net's own slices, and candidates as the U-Net's.
+"""Mask R-CNN: one network per fold, on the U-Net's slices, with candidates in the same form.
 
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet, start weights.
 Produces: results/models/maskrcnn/fold_{fold}/{model.pt,model.json,history.parquet},
@@ -30,7 +30,7 @@ rule train_maskrcnn:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        # An edited threshold of pixels repeats detection, but no training.
+        # Not pixel_threshold: editing it repeats detection, but no training.
         settings=all_but("maskrcnn", "enabled", "pixel_threshold"),
         kind=config["masks"]["kind"],
         seed=config["seed"],

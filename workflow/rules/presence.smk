@@ -1,4 +1,4 @@
-"""ResNet50: nodule or not, for the regions that the first detector found and for every slice.
+"""ResNet50: nodule or not, for the first detector's candidates and for every slice.
 
 Requires: slice stacks and masks, results/folds/folds.parquet, candidates of every fold,
           results/scans/locations.parquet.
@@ -6,7 +6,7 @@ Produces: results/models/presence/fold_{fold}/{model.pt,model.json,history.parqu
           results/presence/{part}/{candidates,slices}.parquet.
 """
 
-# What the presence network is shown of a place. How many planes counts only where it is planes.
+# The presence network's input. The number of planes matters only if the view is planes.
 VIEW = config["presence"]["view"]
 SEEN = {"view": VIEW, "planes": config["presence"]["planes"] if VIEW == "planes" else 0}
 

@@ -1,4 +1,4 @@
-"""The reader's page of the phantom scan in which the exported model was tried.
+"""The reader's page for the phantom scan that the exported model was applied to.
 
 Requires: results/predicted/findings.{json,nii.gz}, the scan.
 Produces: results/predicted/reader.html.

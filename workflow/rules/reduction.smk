@@ -1,6 +1,6 @@
-"""False-positive reduction in 3-D: one network per fold judges the 3-D U-Net's candidates.
+"""False-positive reduction in 3-D: one network per fold classifies the 3-D U-Net's candidates.
 
-It learns from nodules and from the false alarms of its own fold's U-Net in training scans alone.
+It is trained on nodules and on false positives of its own fold's U-Net, both in training scans.
 
 Requires: results/volumes and results/masks of the scans, results/detection/unet3d.
 Produces: results/models/reduction/fold_{fold}/{model.pt,model.json,history.parquet},
@@ -70,7 +70,7 @@ rule reduce_candidates:
         "../scripts/reduce_candidates.py"
 
 
-# How much each stage counts is fitted on what other folds' networks said of scans unseen by them.
+# The weights of the two stages are fitted on the other folds' scores of their left-out scans.
 rule combine_stages:
     input:
         judged="results/reduction/{part}/judged.parquet",

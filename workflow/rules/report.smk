@@ -1,4 +1,4 @@
-"""The report's pages: tables, this run's config and costs; first_page.smk puts them together.
+"""The report's pages: tables, this run's config and costs; first_page.smk collects them.
 
 Requires: tables of results/evaluation and results/scans, figures, gallery.
 Produces: results/config.yaml, results/report/{metrics,scans,run,costs}.html.
@@ -104,7 +104,7 @@ rule write_run:
         "../scripts/write_run.py"
 
 
-# All other jobs are inputs, directly or not, so that all have been measured.
+# Every other job is an input, directly or indirectly, so that all have been measured.
 rule write_costs:
     input:
         figures=figure_files(),

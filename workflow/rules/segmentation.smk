@@ -1,13 +1,13 @@
-"""U-Net: one network per fold, and candidates in the scans that it has not seen.
+"""U-Net: one network per fold, and candidates in its left-out scans.
 
-Detection knows no truth; what the first detector of the config finds, which is the U-Net unless the
-config says otherwise, is held against the reference by rules of its own.
+Detection does not read the reference; separate rules match the first detector's candidates to it
+(the U-Net's, unless the config lists another detector first).
 
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet,
           results/scans/{nodules,excluded}.parquet.
 Produces: results/models/unet/fold_{fold}/{model.pt,model.json,history.parquet},
-          results/detection/unet/{part}/{candidates,regions,peaks}.parquet, of the first detector
-          matches.parquet beside them, and results/evaluation/slices/{part}.parquet.
+          results/detection/unet/{part}/{candidates,regions,peaks}.parquet, for the first
+          detector also matches.parquet, and results/evaluation/slices/{part}.parquet.
 """
 
 
@@ -93,7 +93,7 @@ rule match_candidates:
         "../scripts/match_candidates.py"
 
 
-# Slices with a nodule are shown to the networks again; masks may change without a new detection.
+# Networks predict slices with a nodule again, so that new masks need no new detection.
 rule score_slices:
     input:
         **networks_unseen(FIRST),

@@ -1,7 +1,7 @@
-"""Networks beside the U-Net: the same slices in the same draws, loop, candidates and scores.
+"""Further 2-D networks: same slices, sampling, training loop, candidates and scores as the U-Net.
 
-Which of them a run has, `detectors` of the config says; what they do not say of themselves in
-their own section is as in section `unet`.
+`detectors` in the config says which of them a run has; settings that their own section lacks are
+taken from section `unet`.
 
 Requires: slice stacks and masks of the scans, results/folds/folds.parquet, start weights.
 Produces: results/models/{segmenter}/fold_{fold}/{model.pt,model.json,history.parquet},
@@ -9,7 +9,7 @@ Produces: results/models/{segmenter}/fold_{fold}/{model.pt,model.json,history.pa
           results/detection/attention_unet/gates.npz.
 """
 
-# What networks are compared at: the same slices, and the same number of steps.
+# Equal budget for all compared networks: the same slices and the same number of steps.
 BUDGET = all_but("unet", "network", "filters", "depth", "learning_rate")
 
 

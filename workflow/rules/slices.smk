@@ -1,10 +1,10 @@
-"""Slices, volumes and masks: what networks see of each scan, and its nodules' reference masks.
+"""Slices, volumes and masks: the networks' inputs, and the nodules' reference masks.
 
 Requires: results/scans/{scans,nodules}.parquet, each scan's header and voxel file.
 Produces: results/slices/{uid}.npy, results/slices/{uid}.parquet, results/lungs/{uid}.parquet,
           results/volumes/{uid}.npy, results/volumes/{uid}_lung.npy, results/volumes/{uid}.parquet
-          where a network in 3-D runs, results/masks/{uid}.parquet;
-          results/slices/png/{uid} where PNGs are asked for.
+          if a 3-D network runs, results/masks/{uid}.parquet;
+          results/slices/png/{uid} if the config asks for PNGs.
 """
 
 
@@ -27,7 +27,7 @@ rule prepare_slices:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        # 1.2 GB for the longest scan, and what Snakemake takes beside it on a node.
+        # 1.2 GB for the longest scan, plus Snakemake's own memory on a cluster node.
         mem_mb=memory(3000),
         runtime=minutes(20),
     params:
@@ -67,7 +67,7 @@ rule prepare_volumes:
 
 rule draw_masks:
     input:
-        # A scan's own row stays the same when scans are added to the sheet.
+        # Only this scan's row is read, so scans added to the sheet need no new masks.
         scans=CHECKED,
         nodules="results/scans/nodules.parquet",
         slices="results/slices/{uid}.parquet",
@@ -88,7 +88,7 @@ rule draw_masks:
         runtime=minutes(10),
     params:
         agreement=config["masks"]["agreement"],
-        # Labels that were numbered when their scan was adopted are the nodules' own.
+        # Converted scans come with label volumes whose numbers are the nodules' own.
         numbered=bool(CASES),
     script:
         "../scripts/draw_masks.py"

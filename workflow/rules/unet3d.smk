@@ -1,6 +1,6 @@
-"""3-D U-Net: one network per fold, and candidates in the scans that it has not seen.
+"""3-D U-Net: one network per fold, and candidates in its left-out scans.
 
-Its false alarms in training scans are what the second stage in 3-D learns from.
+The second 3-D stage is trained on its false positives in training scans.
 
 Requires: results/volumes and results/masks of the scans, results/folds/folds.parquet,
           results/scans/{nodules,excluded}.parquet.
@@ -38,7 +38,7 @@ rule train_unet3d:
         runtime=hours(24),
         slurm_extra=NOTICE,
     params:
-        # An edited window or threshold repeats detection and the second stage, but not this.
+        # Not windows or thresholds: editing them repeats detection and the second stage only.
         settings=all_but("unet3d", *WINDOWS),
         kind=config["masks"]["kind"],
         seed=config["seed"],

@@ -1,12 +1,12 @@
-"""Weights that networks start from: downloaded, or a checked copy of the user's file.
+"""Initial weights of networks: downloaded, or a checked copy of the user's file.
 
 Requires: nothing, or the file that the config names.
 Produces: results/weights/*.pth.
 """
 
 
-# Weights are fetched or checked before anything else: what is wrong with them is not found out
-# after hours of training U-Nets.
+# Weights are fetched or checked before anything else, so that a defect does not show up only after
+# hours of training.
 rule fetch_weights:
     input:
         code=code("fetch_weights"),
@@ -45,7 +45,7 @@ rule check_weights:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
-        # Of the transformer's shape the context stands with the slices that it is shown.
+        # The transformer's shape includes the context, which section `unet` sets for all.
         settings=lambda wildcards: config[wildcards.section]
         | (keys("unet", "context") if wildcards.section == "transformer" else {}),
     script:

@@ -1,4 +1,4 @@
-"""Benign or malignant: radiomics and diameter, the yardsticks of the ResNet50.
+"""Benign or malignant: radiomics and diameter, the baselines for the network.
 
 Requires: scans, native masks, results/folds/folds.parquet, results/malignancy/labels.parquet.
 Produces: results/malignancy/radiomics/{part}.parquet,

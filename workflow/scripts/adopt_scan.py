@@ -1,4 +1,4 @@
-"""Bring one scan of another layout into LUNA16's: voxels, numbered lesions, tables of both."""
+"""Convert one scan of another layout to LUNA16's: voxels, numbered lesions and table rows."""
 
 from nodules.base import jobs
 from nodules.datasets import adopted, adoption

@@ -1,4 +1,4 @@
-"""Follow loss and confidence over slices, and hold confidence against quality."""
+"""Follow loss and confidence across slices, and relate confidence to quality."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import write_json

@@ -1,4 +1,4 @@
-"""Have Snakemake collect the report into one HTML file."""
+"""Let Snakemake collect the report into one HTML file."""
 
 import logging
 import os

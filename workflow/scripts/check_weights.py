@@ -1,4 +1,4 @@
-"""Check that a network can start from a file of the user's, and keep a copy of the file."""
+"""Check that a network can start from the user's weights file, and keep a copy of it."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Ask the ResNet50s that have not seen a part's scans about its candidates and slices."""
+"""Classify a part's candidates and slices with ResNet50s that were not trained on them."""
 
 from tqdm import tqdm
 

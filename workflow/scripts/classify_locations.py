@@ -1,4 +1,4 @@
-"""Ask the ResNet50s that have not seen a part's scans about the locations that LUNA16 lists."""
+"""Classify LUNA16's listed locations with ResNet50s that were not trained on their scans."""
 
 import logging
 

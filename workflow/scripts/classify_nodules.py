@@ -1,4 +1,4 @@
-"""Ask the malignancy ResNet50s that have not seen a part's scans about its reference nodules."""
+"""Classify reference nodules with malignancy networks that were not trained on their scans."""
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds

@@ -1,4 +1,4 @@
-"""Make one confidence of the two stages in 3-D, by what other folds' candidates teach."""
+"""Combine the scores of the two 3-D stages, with weights fitted on the other folds."""
 
 from nodules.base import jobs, tables
 from nodules.evaluation import stages

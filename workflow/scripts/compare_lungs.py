@@ -1,4 +1,4 @@
-"""Hold the lungs of every scan against those that other methods find in it."""
+"""Compare every scan's lung mask with those of the other methods."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

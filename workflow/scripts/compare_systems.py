@@ -1,4 +1,4 @@
-"""Compare systems: differences, confidences by slice, costs."""
+"""Compare systems: differences, confidence by slice, time and memory."""
 
 from pathlib import Path
 

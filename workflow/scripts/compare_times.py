@@ -1,4 +1,4 @@
-"""Compare each patient's two scans: which nodule is which, and has it grown."""
+"""Compare two scans of each patient: match the nodules and measure their growth."""
 
 from datetime import date
 from pathlib import Path

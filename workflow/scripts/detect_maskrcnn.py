@@ -1,4 +1,4 @@
-"""Find candidates in the scans of one part with the Mask R-CNNs that have not seen them."""
+"""Detect candidates in a part's scans with Mask R-CNNs that were not trained on them."""
 
 from tqdm import tqdm
 

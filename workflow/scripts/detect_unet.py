@@ -1,4 +1,4 @@
-"""Find candidates in the scans of one part with the U-Nets that have not seen them."""
+"""Detect candidates in a part's scans with U-Nets that were not trained on them."""
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds

@@ -1,4 +1,4 @@
-"""Find candidates in the scans of one part with the 3-D U-Nets that have not seen them."""
+"""Detect candidates in a part's scans with 3-D U-Nets that were not trained on them."""
 
 from tqdm import tqdm
 

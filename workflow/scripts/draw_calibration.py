@@ -1,4 +1,4 @@
-"""Draw how far each system's scores are probabilities, by the candidates' size."""
+"""Draw the calibration of each system's scores, by candidate size."""
 
 from nodules.base import jobs, tables
 from nodules.report import lookup, plotting

@@ -1,4 +1,4 @@
-"""Draw systems side by side: confidence over slices, time and memory."""
+"""Draw the systems side by side: confidence across slices, time and memory."""
 
 from nodules.base import jobs, tables
 from nodules.report import lookup, plotting

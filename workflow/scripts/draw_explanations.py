@@ -1,4 +1,4 @@
-"""Draw where the malignancy ResNet50s look."""
+"""Draw the explanation maps of the malignancy ResNet50s."""
 
 from nodules.base import jobs
 from nodules.base.files import read_json

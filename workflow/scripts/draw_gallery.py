@@ -1,4 +1,4 @@
-"""Draw pictures of hits, misses and false alarms on the CT, in three planes."""
+"""Draw hits, misses and false positives on the CT, in three planes."""
 
 from pathlib import Path
 

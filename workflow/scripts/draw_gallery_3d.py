@@ -1,4 +1,4 @@
-"""Draw pictures of the hits, misses and false alarms of the detector in 3-D, in three planes."""
+"""Draw hits, misses and false positives of the 3-D detector on the CT, in three planes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Draw what the attention U-Net's gates let through."""
+"""Draw the gate maps of the attention U-Net."""
 
 from nodules.base import jobs
 from nodules.inference import gates

@@ -1,4 +1,4 @@
-"""Draw how well malignant nodules are told from benign ones."""
+"""Draw how well malignant nodules are separated from benign ones."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json

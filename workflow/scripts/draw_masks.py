@@ -1,4 +1,4 @@
-"""Draw the masks of one scan's reference nodules: spheres, readers and their consensus."""
+"""Draw one scan's reference masks: spheres, single readers and their consensus."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Draw how the ResNet50 tells candidates apart, and how its confidence is calibrated."""
+"""Draw how well the ResNet50 separates candidates, and how well it is calibrated."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json

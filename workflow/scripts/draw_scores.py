@@ -1,4 +1,4 @@
-"""Draw the scores of detection and segmentation."""
+"""Draw the detection and segmentation scores."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json

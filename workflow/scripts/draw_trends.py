@@ -1,4 +1,4 @@
-"""Draw loss and confidence over slices, as published, and what confidence says of quality."""
+"""Draw loss and confidence across slices, as published, and confidence against quality."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json

@@ -1,4 +1,4 @@
-"""Measure how far each system's scores are probabilities, by the candidates' size."""
+"""Measure the calibration of each system's scores, by candidate size."""
 
 from nodules.base import jobs, tables
 from nodules.evaluation import calibration, names

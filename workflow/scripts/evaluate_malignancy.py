@@ -1,4 +1,4 @@
-"""Compare ResNet50, radiomics and diameter in telling malignant from benign nodules."""
+"""Compare networks, radiomics and diameter at separating malignant from benign nodules."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import write_json

@@ -1,4 +1,4 @@
-"""Measure and calibrate the ResNet50 on the U-Net's candidates."""
+"""Evaluate and calibrate the ResNet50 on the U-Net's candidates."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import write_json

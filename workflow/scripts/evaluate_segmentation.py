@@ -1,4 +1,4 @@
-"""Measure each nodule's segmentation against the readers: networks, single readers, spheres."""
+"""Compare each nodule's segmentation with the readers': networks, single readers, spheres."""
 
 from pathlib import Path
 

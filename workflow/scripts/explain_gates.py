@@ -1,4 +1,4 @@
-"""Ask what the attention U-Net's gates let through, in scans that it has not seen."""
+"""Compute the attention U-Net's gate maps in scans that it was not trained on."""
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds

@@ -1,4 +1,4 @@
-"""Ask where the malignancy ResNet50s look, and whether it depends on what they learned."""
+"""Compute explanation maps of the malignancy ResNet50s, and check them with random weights."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import write_json

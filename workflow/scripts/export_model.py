@@ -1,4 +1,4 @@
-"""Gather the networks of all folds, or of all scans, and what is known of them in one file."""
+"""Export the networks of all folds, or those trained on all scans, as one model file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Gather the 3-D networks of all folds, and what is known of them, into one model file."""
+"""Export the 3-D networks of all folds as one model file."""
 
 from pathlib import Path
 

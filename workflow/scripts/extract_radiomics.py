@@ -1,4 +1,4 @@
-"""Measure shape, intensity and texture of every reference nodule of a part's scans."""
+"""Measure shape, intensity and texture of every reference nodule in a part's scans."""
 
 from pathlib import Path
 

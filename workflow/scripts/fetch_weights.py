@@ -1,4 +1,4 @@
-"""Download torchvision's ImageNet weights of the ResNet50 and check them."""
+"""Download torchvision's ImageNet weights for the ResNet50 and verify them."""
 
 from nodules.base import jobs
 from nodules.learning.networks import weights

@@ -1,4 +1,4 @@
-"""Find the lungs of one scan with the lung U-Nets that have not seen its patient."""
+"""Segment one scan's lungs with lung U-Nets that were not trained on its patient."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Score a part's nodules by their diameter alone and by their radiomic features."""
+"""Score a part's nodules by diameter alone and by their radiomic features."""
 
 from nodules.base import jobs, tables
 from nodules.findings import yardsticks

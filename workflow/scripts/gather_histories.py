@@ -1,4 +1,4 @@
-"""Gather the histories of all trainings in one table."""
+"""Collect the histories of all trainings in one table."""
 
 from nodules.base import jobs, tables
 

@@ -1,4 +1,4 @@
-"""Join the readers' malignancy ratings to the reference nodules, and label them by the rule."""
+"""Attach the readers' malignancy ratings to the reference nodules, and label these."""
 
 from nodules.base import jobs, tables
 from nodules.findings import ratings

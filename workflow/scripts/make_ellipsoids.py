@@ -1,4 +1,4 @@
-"""Write the scans of the phantom organ, and their labels, as NIfTI files."""
+"""Write the phantom organ's scans and labels as NIfTI files."""
 
 from nodules.base import jobs
 from nodules.datasets.phantom import ellipsoid

@@ -1,4 +1,4 @@
-"""Divide the checked scans into folds."""
+"""Split the checked scans into folds."""
 
 from nodules.base import jobs, tables
 from nodules.datasets import folds

@@ -1,4 +1,4 @@
-"""Write the built-in scans in LUNA16's layout."""
+"""Write the built-in phantom scans in LUNA16's layout."""
 
 from pathlib import Path
 

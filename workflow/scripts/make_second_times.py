@@ -1,4 +1,4 @@
-"""Scan some of the phantom's patients a second time: nodules grown, gone and new."""
+"""Simulate a second scan of some phantom patients: nodules grown, gone and new."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Hold the U-Net's candidates of a part against the reference nodules and excluded findings."""
+"""Match a part's U-Net candidates to reference nodules and excluded findings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a fold's 3-D U-Net takes for nodules in its training scans: the second stage's lesson."""
+"""Mine a fold's 3-D U-Net for false positives in its training scans, for the second stage."""
 
 from tqdm import tqdm
 

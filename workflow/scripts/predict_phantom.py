@@ -1,4 +1,4 @@
-"""Find nodules in DICOM made of a phantom scan with the exported model, as a person would."""
+"""Run the exported model on a phantom scan written as DICOM, as a user would."""
 
 import tempfile
 from dataclasses import replace

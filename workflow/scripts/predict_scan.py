@@ -1,4 +1,4 @@
-"""Find nodules in one scan of a sheet with an exported model."""
+"""Run an exported model on one scan of a sheet."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Make one scan's coarse slices for the lung U-Net, and its given lung mask on the same grid."""
+"""Make one scan's coarse slices for the lung U-Net, and its given mask on the same grid."""
 
 import cv2
 import numpy as np

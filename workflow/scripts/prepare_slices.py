@@ -1,4 +1,4 @@
-"""Cut one scan into its stack of lung-isolated slices, with a row for each."""
+"""Cut one scan into a stack of lung-isolated slices, with one table row per slice."""
 
 import cv2
 

@@ -1,4 +1,4 @@
-"""Resample one scan's lungs to a volume of equal steps."""
+"""Resample one scan's lung box to isotropic voxels."""
 
 import cv2
 

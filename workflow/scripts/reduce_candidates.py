@@ -1,4 +1,4 @@
-"""Ask the second stage in 3-D about a part's candidates, with networks that have not seen it."""
+"""Classify a part's candidates with second-stage networks that were not trained on them."""
 
 from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Score the candidates of every system officially, by fold, out of fold and on the test."""
+"""Score every system's candidates officially: by fold, out of fold and on the test subset."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Score the probabilities of the listed locations officially, and tell what the list can reach."""
+"""Score the listed locations' probabilities officially, and report the list's ceiling."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import write_json

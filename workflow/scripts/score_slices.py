@@ -1,4 +1,4 @@
-"""Hold the U-Net's pixels of a part's slices against the masks: loss and overlap of each slice."""
+"""Compare the U-Net's pixels with the masks, slice by slice: loss and overlap."""
 
 from tqdm import tqdm
 

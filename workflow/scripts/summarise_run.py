@@ -1,4 +1,4 @@
-"""Gather the run's numbers: a short summary, and every number with interval and definition."""
+"""Collect the run's numbers: a summary, and each number with interval and definition."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json, write_json

@@ -1,4 +1,4 @@
-"""Train the lung U-Net of one fold."""
+"""Train one fold's lung U-Net."""
 
 from nodules.base import jobs
 from nodules.learning import loop

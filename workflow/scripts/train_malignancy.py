@@ -1,4 +1,4 @@
-"""Train a ResNet50 of one fold to tell malignant from benign nodules."""
+"""Train one fold's network to separate malignant from benign nodules."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Train a ResNet50 on all scans of the run to tell malignant from benign nodules."""
+"""Train a network on all scans of the run to separate malignant from benign nodules."""
 
 from functools import partial
 

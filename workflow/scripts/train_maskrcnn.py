@@ -1,4 +1,4 @@
-"""Train the Mask R-CNN of one fold on the slices that the U-Net is trained on."""
+"""Train one fold's Mask R-CNN on the slices that the U-Net is trained on."""
 
 from nodules.base import jobs
 from nodules.learning import loop

@@ -1,4 +1,4 @@
-"""Train the ResNet50 of one fold on nodules, false alarms and other places without a nodule."""
+"""Train one fold's ResNet50 on nodules, false positives and other nodule-free places."""
 
 from functools import partial
 

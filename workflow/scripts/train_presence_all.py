@@ -1,4 +1,4 @@
-"""Train the ResNet50 on all scans of the run, on what U-Nets that had not seen them found."""
+"""Train the ResNet50 on all scans, with candidates of U-Nets not trained on those scans."""
 
 from functools import partial
 

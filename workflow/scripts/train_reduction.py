@@ -1,4 +1,4 @@
-"""Train the second stage in 3-D of one fold."""
+"""Train one fold's second stage in 3-D."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Train a network beside the U-Net, on the slices that the U-Net is trained on."""
+"""Train another 2-D network on the slices that the U-Net is trained on."""
 
 from nodules.base import jobs
 from nodules.learning import loop

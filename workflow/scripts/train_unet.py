@@ -1,4 +1,4 @@
-"""Train the U-Net of one fold."""
+"""Train one fold's U-Net."""
 
 from nodules.base import jobs
 from nodules.learning import loop

@@ -1,4 +1,4 @@
-"""Train the 3-D U-Net of one fold."""
+"""Train one fold's 3-D U-Net."""
 
 from nodules.base import jobs
 from nodules.learning import loop

@@ -1,4 +1,4 @@
-"""Write down the configuration that this run was started with, all keys filled in."""
+"""Save the complete configuration of this run."""
 
 import yaml
 

@@ -1,4 +1,4 @@
-"""Write the page of time and memory that each rule has taken."""
+"""Write the page with each rule's time and memory."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the first page of the results: the answer, and links to everything."""
+"""Write the first page of the results: the main result, and links to everything else."""
 
 from pathlib import Path
 

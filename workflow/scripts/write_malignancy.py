@@ -1,4 +1,4 @@
-"""Write the page on benign or malignant: labels, scores, differences, three label rules."""
+"""Write the malignancy page: labels, scores, differences, and three labelling rules."""
 
 from nodules.base import jobs
 from nodules.base.files import read_json

@@ -1,4 +1,4 @@
-"""Write the page of numbers, each with its interval, its denominator and its definition."""
+"""Write the page of numbers, each with its interval, denominator and definition."""
 
 from nodules.base import jobs, tables
 from nodules.base.files import read_json

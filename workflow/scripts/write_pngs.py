@@ -1,4 +1,4 @@
-"""Write one scan's stored slices as PNG files: all of them, or those with a nodule."""
+"""Write one scan's slices as PNG files: all of them, or those with a nodule."""
 
 from pathlib import Path
 

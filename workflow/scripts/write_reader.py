@@ -1,4 +1,4 @@
-"""The page on which a reader judges what the model found in a phantom scan."""
+"""Write the page on which a reader judges the model's findings in a phantom scan."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the pages of scans used and skipped, and of the run's config and versions."""
+"""Write the pages on the scans used and skipped, and on the run's config and versions."""
 
 from pathlib import Path
 
