@@ -1,1 +1,1 @@
-"""Which scans there are and what is true of them; folds."""
+"""Data sets: which scans exist, what is known about them, and their division into folds."""

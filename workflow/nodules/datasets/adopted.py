@@ -1,4 +1,4 @@
-"""The scan sheet of a data set whose scans were brought into LUNA16's layout one by one."""
+"""The scan sheet of a data set whose cases were adopted into LUNA16's layout one by one."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,10 +21,10 @@ Paths = Mapping[str, str | Path]
 
 
 def write(found: Adopted, paths: Paths) -> None:
-    """Write a scan with its rows of TABLES; of one that is not usable, empty files for its voxels.
+    """Write a scan and its rows of TABLES; if it is not usable, its volumes are empty files.
 
-    paths: header, data, and those of lesions_header, lesions, organ_header, organ that are wanted;
-    a path for each of TABLES.
+    paths: header and data, lesions_header and lesions, organ_header and organ, as far as wanted,
+    and one path for each of TABLES.
     """
     wanted = {
         "data": ("header", found.voxels),
@@ -55,7 +55,7 @@ def _rows(found: Adopted) -> dict[str, list[dict[str, Any]]]:
 
 
 def gather(rows: Mapping[str, pd.DataFrame], told: Iterable[Oddity] = ()) -> Checked:
-    """All scans' tables as one sheet. told: what the data set's own listing says of it."""
+    """The tables of all scans as one. told: oddities found when the data set was listed."""
     sheet = rows["scans"].to_dict("records")
     defects = rows["defects"].to_dict("records")
     defects += [
@@ -78,7 +78,7 @@ def gather(rows: Mapping[str, pd.DataFrame], told: Iterable[Oddity] = ()) -> Che
 
 
 def _twice(sheet: Iterable[Mapping[str, Any]]) -> list[Defect]:
-    """Scans of two names and the same content: one would answer for the other."""
+    """Defects of scans with different names and the same voxels: one would give away the other."""
     seen: dict[str, str] = {}
     told = []
     for row in sheet:
@@ -91,7 +91,7 @@ def _twice(sheet: Iterable[Mapping[str, Any]]) -> list[Defect]:
 
 
 def of_memory(scans: Iterable[Adopted], told: Iterable[Oddity] = ()) -> Checked:
-    """As `gather`, of scans that were not written."""
+    """Like `gather`, for scans that were not written."""
     found = list(scans)
     rows = {
         name: tables.frame(name, [row for one in found for row in _rows(one)[name]])

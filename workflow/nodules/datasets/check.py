@@ -36,19 +36,19 @@ from nodules.images.geometry import Geometry
 from nodules.images.metaimage_header import Header, examine
 
 AIR_HU = -500  # every chest CT holds air, at -1000 HU
-LOWEST_HU = -4096  # scanners pad with -2000 to -3024
-HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale reach some more
-MASKED = 0.1  # share of 0 in the slices with lungs, where all else was set to 0; of a CT, some 0.01
-MOST_TOLD = 20  # defects of a file, each in a sentence
+LOWEST_HU = -4096  # scanners pad with -2000 to -3024 HU
+HIGHEST_HU = 20_000  # metal seldom exceeds 3071; scanners with an extended scale go higher
+MASKED = 0.1  # share of 0 in slices with lungs if all else was set to 0; in a CT, about 0.01
+MOST_TOLD = 20  # defects of one file that are printed in full
 SHORT = "Store Hounsfield units as LUNA16 does: MET_SHORT."
 
-# What a look at a thinned scan, in the patient's order, says of it: "no lung was found", say.
+# Verdicts on a thinned scan (z, y, x) that lies nearest to LPS, such as "no lung was found".
 Further = Callable[[NDArray[np.int16], Geometry], Iterable[Verdict]]
-THINNED_MM = (4.0, 1.6, 1.6)  # z, y, x as stored, between the voxels that it is given
+THINNED_MM = (4.0, 1.6, 1.6)  # z, y, x as stored: largest distance between the voxels kept
 
 
 class Scanned(NamedTuple):
-    """One scan's row of table `scans`, its defects, and what its voxels are known by."""
+    """One scan's row of table `scans`, its defects, and its voxels' identity."""
 
     row: dict[str, Any]
     defects: list[Defect]
@@ -77,13 +77,12 @@ def check_folder(
 ) -> Checked:
     """Check scans (paths of their headers) and LUNA16's lists in `folder`; raises for no defect.
 
-    Headers in the folder that no run may take, which `luna16.found` leaves out, are checked too.
-    Reads every voxel once: some four seconds per GB and thread beside the disk's time, and 200 MB
-    a thread.
-    A scan with a fatal defect has the status `skipped`.
-    of_lidc: whose each scan of LIDC-IDRI is, by UID (`lidc.patients`); None: LIDC is not known.
-    further: what else is to be known of a scan that can be read, such as where its lungs are.
-    masks: where the lung masks lie, if they are used.
+    Also checks headers in the folder that no run may take, which `luna16.found` leaves out. Reads
+    every voxel once: about four seconds per GB and thread beside the disk's time, and 200 MB per
+    thread. A scan with a fatal defect gets the status `skipped`.
+    of_lidc: LIDC-IDRI's patients by series UID (`lidc.patients`); None if LIDC is not available.
+    further: a further check of every scan that can be read, such as whether its lungs are found.
+    masks: the folder of lung masks, if they are used.
     """
     root, paths = Path(folder), [Path(header) for header in headers]
     paths += [odd.path for odd in luna16.misfits(root) if odd.path not in paths]
@@ -136,8 +135,8 @@ def check_scan(
 ) -> Scanned:
     """Check one scan: its row of table `scans`, as stored on disk, and its defects.
 
-    Where the header cannot be used the grid is missing, where the voxels cannot, HU and hash.
-    nodules: the annotated ones, which a label volume beside the scan should fit.
+    The row lacks the grid if the header cannot be used, and HU and hash if the voxels cannot.
+    nodules: the annotated nodules, which a label volume beside the scan should fit.
     """
     path = Path(header_path)
     uid = shown(path.stem)
@@ -174,13 +173,13 @@ def check_scan(
 
 
 def judge_grid(header: Header) -> list[Verdict]:
-    """What is odd about the grid: what an array gets whose header was lost, or mixed up."""
+    """Note on a grid that looks as if the header was lost or the order of its axes mixed up."""
     spacing = header.spacing
     if (spacing == 1).all() and (header.origin == 0).all():
         reason = "ElementSpacing = 1 1 1 and Offset = 0 0 0, as where a scan's header was lost"
         remedy = "Compare the spacing with the scan's own; nothing to do where it was resampled so."
         return [Verdict(reason, remedy, False)]
-    # A CT's pixels are square; the axis nearest to the body's is the one across the slices.
+    # A CT's pixels are square; the grid axis nearest to world z runs across the slices.
     across = int(np.abs(header.direction[2]).argmax())
     one, other = np.delete(spacing, across)
     if one != other and spacing[across] in (one, other):
@@ -192,7 +191,7 @@ def judge_grid(header: Header) -> list[Verdict]:
 
 
 def judge_values(header: Header, voxels: Voxels) -> list[Verdict]:
-    """What is wrong with the voxels' type, range and heaps; the first thing alone."""
+    """At most one verdict on the voxels' data type, range and distribution; a fatal one first."""
     low, high = voxels.low, voxels.high
     if not (math.isfinite(low) and math.isfinite(high)):
         return [Verdict("there are voxels that are not finite", "Replace the file.", True)]
@@ -216,9 +215,10 @@ def judge_values(header: Header, voxels: Voxels) -> list[Verdict]:
 
 
 def _planes(voxels: Voxels) -> Verdict | None:
-    """What is wrong with planes that are 0 throughout, or the one before again.
+    """Verdict on slices that are 0 throughout or repeat the one before; None if there are none.
 
-    Lungs cut out of a scan whose rest is 0 have such planes, too, and much of 0 in the others.
+    A scan in which all but the lungs was set to 0 has such slices too, and is not refused: its
+    other slices also contain many zeros.
     """
     planes = voxels.planes
     others = (planes.total - planes.empty) * planes.size
@@ -235,7 +235,7 @@ def _planes(voxels: Voxels) -> Verdict | None:
 
 
 def _range(low: float, high: float) -> Verdict | None:
-    """What is wrong with the lowest and highest value; padding is as low as -3024, metal high."""
+    """Verdict on the lowest and highest value; padding is as low as -3024 HU, metal is high."""
     if low > AIR_HU:
         reason = f"no air: the lowest voxel is {low:g}, so these are not HU"
         return Verdict(reason, hounsfield.RESCALE, True)
@@ -243,13 +243,13 @@ def _range(low: float, high: float) -> Verdict | None:
         return None
     remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
     if high > HIGHEST_HU:
-        # Padding alone is only low, metal alone only high; swapped bytes go all the way.
+        # Padding only lowers the range and metal only raises it; swapped bytes do both.
         return Verdict(f"voxels from {low:g} to {high:g}, so these are not HU", remedy, True)
     return Verdict(f"unusually low: the lowest voxel is {low:g} HU", remedy, False)
 
 
 def _missing(root: Path, paths: Iterable[Path]) -> list[Defect]:
-    """One defect, not fatal, that names the subsets without a scan."""
+    """One note that names the subsets without a scan, if any."""
     there = {layout.subset_of(path) for path in paths}
     names = [f"subset{k}" for k in SUBSETS if k not in there]
     remedy = "Unpack them to use their scans."
@@ -259,7 +259,7 @@ def _missing(root: Path, paths: Iterable[Path]) -> list[Defect]:
 def _unnamed(
     files: Mapping[str, Path], rows: Mapping[str, pd.DataFrame], found: set[str]
 ) -> list[Defect]:
-    """Defects of seriesuids.csv, where there is one, and of scans that it or no list names."""
+    """Defects of seriesuids.csv, if it exists, and of scans missing from it or from all lists."""
     path, nodules = files["seriesuids.csv"], files[LISTS["nodules"].file]
     named = {uid for own in rows.values() for uid in own["seriesuid"]}
     if not os.path.lexists(path):
@@ -290,7 +290,7 @@ def _unnamed(
 def _misplaced(
     files: Mapping[str, Path], rows: Mapping[str, pd.DataFrame], sheet: list[dict[str, Any]]
 ) -> list[Defect]:
-    """Defects of the lists against the scans: nodules outside or twice, scans not there."""
+    """Defects of the lists: nodules outside their scan or listed twice, rows without a scan."""
     found = [row["seriesuid"] for row in sheet]
     geometries = {row["seriesuid"]: Geometry.from_row(row) for row in sheet if row["shape"]}
     told = luna16_lists.repeated(files[LISTS["nodules"].file], rows["nodules"])
@@ -308,7 +308,7 @@ def _give_patients(
     found: set[str],
     of_lidc: Mapping[str, str] | None,
 ) -> list[Defect]:
-    """Set column patient: by patients.csv, else LIDC's, else the scan itself; defects of it."""
+    """Set column patient from patients.csv, else LIDC, else the UID; return the defects found."""
     given, told = patients.read(path, found)
     for row in sheet:
         uid = row["seriesuid"]
@@ -317,7 +317,7 @@ def _give_patients(
 
 
 def _complete(sheet: list[dict[str, Any]], nodules: pd.DataFrame, defects: list[Defect]) -> None:
-    """Set n_nodules and status of every row of the sheet."""
+    """Set n_nodules and status in every row of the sheet."""
     counts = nodules["seriesuid"].value_counts()
     bad = {d["seriesuid"] for d in defects if d["fatal"]}
     for row in sheet:
@@ -326,9 +326,10 @@ def _complete(sheet: list[dict[str, Any]], nodules: pd.DataFrame, defects: list[
 
 
 def messages(checked: Checked) -> list[str]:
-    """One sentence a defect, the fatal ones last, where they are seen.
+    """One line per defect, notes first, so that the errors at the end are seen.
 
-    Of a file with many, such as a list in another's place, the first MOST_TOLD and their number.
+    If a file has many defects, such as a list mistaken for another, only the first MOST_TOLD are
+    given in full, followed by the number of the rest.
     """
     told = []
     for fatal, level in ((False, "note"), (True, "error")):
@@ -343,9 +344,10 @@ def messages(checked: Checked) -> list[str]:
 
 
 def require_usable(checked: Checked, on_bad_scan: str) -> None:
-    """Raise UserError where the input cannot be used: `stop` at any bad scan, `skip` at none left.
+    """Raise UserError for any unusable scan (`stop`), or only if no scan is usable (`skip`).
 
-    A defect that is fatal to all scans, such as a missing annotations.csv, stops both.
+    on_bad_scan: stop or skip. A defect that is fatal to all scans, such as a missing
+    annotations.csv, raises with both.
     """
     fatal = checked.defects[checked.defects["fatal"]]
     skipped = int((checked.scans["status"] == "skipped").sum())
@@ -366,7 +368,7 @@ def require_usable(checked: Checked, on_bad_scan: str) -> None:
 
 
 def describe(checked: Checked) -> str:
-    """What was found, in a few lines: scans by subset, sizes, spacing, nodules."""
+    """Summary in a few lines: scans by subset, sizes, spacing, nodules."""
     good = checked.scans[checked.scans["status"] == "ok"]
     by_subset = ", ".join(
         f"{k}: {n}" for k, n in checked.scans["subset"].value_counts().sort_index().items()

@@ -1,4 +1,4 @@
-"""Scans of any form in LUNA16's layout: read, checked, written whole, and told in two tables."""
+"""Conversion of scans of any format to LUNA16's layout, checked and recorded in two tables."""
 
 import contextlib
 import filecmp
@@ -32,16 +32,17 @@ SERIES_COLUMNS = (
     *("rows", "columns", "pixel_mm", "step_mm", "thickness_mm"),
 )
 WRITTEN, FAILED, LEFT_OUT = "written", "failed", "left out"
-UNFINISHED = ".converting"  # a folder in which scans are written and checked first
+UNFINISHED = ".converting"  # folder in which scans are written and checked first
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where scans are written to, and how: see `convert`.
+    """Where and how `convert` writes scans.
 
-    subset:  0 to 9, into which scans go, also those that lie in another; None for where they are,
-             and 0 for new ones.
-    further: what else is asked of a scan, such as where its lungs are.
+    subset:  0 to 9: all scans are written, or moved, there. None: scans stay where they are, and
+             new ones go to subset 0.
+    wanted:  UIDs of the DICOM series to take instead of the best ones.
+    further: a further check of each scan, such as whether its lungs are found.
     """
 
     out: Path
@@ -51,22 +52,22 @@ class Job:
 
     @property
     def unfinished(self) -> Path:
-        """The folder in which scans are written and checked before they are put in place."""
+        """The folder in which scans are written and checked before they are moved into place."""
         return self.out / UNFINISHED
 
 
 class UnusableScan(Exception):
-    """What `luna16 check` would say against a scan, or a scan of its UID that is there."""
+    """Refusal of a scan: a fatal defect by `luna16 check`, or another scan with its UID exists."""
 
 
 def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], object]) -> list[Row]:
     """Write the scans of files, folders and zips as `out/subset<k>/<uid>.mhd` and `.raw`.
 
-    Every scan found is a row of `out/converted.csv`, every DICOM series one of `out/series.csv`;
-    rows of earlier calls stay. A scan that was written before from the same files is left as it
-    is; one that cannot be read is a row with the reason, and the next is gone on with.
-    tell: is given each row as soon as it is known, and whether it is new.
-    Returns the rows of these sources. Raises UserError where nothing can be written.
+    Every scan found becomes a row of `out/converted.csv`, every DICOM series one of
+    `out/series.csv`; rows of earlier calls stay. A scan already written from the same, unchanged
+    files is left as it is; one that cannot be read becomes a row with the reason, and the next one
+    follows. tell: called with each row as soon as it is known, and whether it is new. Returns the
+    rows of these sources. Raises UserError if nothing can be written.
     """
     sources = list(sources)
     for source in sources:
@@ -89,7 +90,7 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
 
 
 def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
-    """A row for each scan of a source, and whether anything was done for it."""
+    """Yield a row for each scan of a source, and whether anything was done for it."""
     place = str(source)
     table = [row for row in read_table(job.out / SCANS) if row["source"] == place]
     old = {row["name"]: row for row in table}
@@ -107,7 +108,7 @@ def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
 
 
 def expanded(sources: Iterable[Path]) -> Iterator[Path]:
-    """Each source, and each zip below a folder; a folder that holds nothing but zips is not one."""
+    """Each source and each zip below a folder, but not a folder that contains only zips."""
     for source in sources:
         inside = [Path(place, n) for place, _, names in reading.walk(source) for n in names]
         zips = sorted(path for path in inside if reading.is_zip(path))
@@ -117,7 +118,7 @@ def expanded(sources: Iterable[Path]) -> Iterator[Path]:
 
 
 def distinct(sources: Iterable[Path]) -> list[Path]:
-    """Absolute paths, each place once, however often and by whichever links it is named."""
+    """Absolute paths, each place once, however often and through whichever links it is named."""
     places: dict[Path, Path] = {}
     for source in sources:
         places.setdefault(source.resolve(), source.absolute())
@@ -125,7 +126,7 @@ def distinct(sources: Iterable[Path]) -> list[Path]:
 
 
 def write_empty_lists(out: Path) -> list[Path]:
-    """Write the lists that a run cannot do without, without rows, where there are none."""
+    """Write the lists that a run requires, with only their header, where they are missing."""
     written = []
     for source in LISTS.values():
         path = out / source.file
@@ -200,9 +201,9 @@ def _converted(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[
 
 
 def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[str]]:
-    """The header of a scan that was written, checked and put in place; what the check remarks.
+    """Write a scan, check it and move it into place; return its header and the check's notes.
 
-    Raises UnusableScan where the check refuses it, or another scan of this UID is there.
+    Raises UnusableScan if the check refuses it, or another scan with this UID is there.
     """
     draft = job.unfinished / f"{found.uid}.mhd"
     write_volume(draft, draft.with_suffix(".raw"), found.voxels, found.geometry)
@@ -220,11 +221,11 @@ def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[
             f"another scan of the UID {found.uid} is at {there}. Remove the wrong one of the two."
         )
     if there is not None:
-        there.unlink()  # never the old header with new voxels
+        there.unlink()  # so that the old header never describes new voxels
     home = job.out / f"subset{job.subset or 0}" / draft.name
     header = there if there is not None and job.subset is None else home
     header.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".raw", ".mhd"):  # the header last: it makes a scan
+    for suffix in (".raw", ".mhd"):  # the header last: it makes the scan visible
         draft.with_suffix(suffix).replace(header.with_suffix(suffix))
     if there is not None and there != header:
         there.with_suffix(".raw").unlink(missing_ok=True)
@@ -232,19 +233,19 @@ def _written(found: Reading, earlier: Row | None, job: Job) -> tuple[Path, list[
 
 
 def _is_own(there: Path, earlier: Row | None, job: Job) -> bool:
-    """Whether a header was written for the scan of an earlier row, and for no other."""
+    """True if converted.csv names this header for the scan of an earlier row and for no other."""
     rows = [row for row in read_table(job.out / SCANS) if row["status"] == WRITTEN]
     makers = {(row["source"], row["name"]) for row in rows if job.out / row["file"] == there}
     return earlier is not None and makers == {(earlier["source"], earlier["name"])}
 
 
 def _moved(there: Path, job: Job) -> Path:
-    """The header of a scan that is there, in the subset that was asked for."""
+    """Move a scan to the subset asked for, if it lies elsewhere; return its header."""
     header = job.out / f"subset{job.subset}" / there.name
     if job.subset is None or header == there:
         return there
     header.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".raw", ".mhd"):  # the header last: where it is, the scan is whole
+    for suffix in (".raw", ".mhd"):  # the header last: where it is, the scan is complete
         there.with_suffix(suffix).replace(header.with_suffix(suffix))
     return header
 
@@ -256,7 +257,7 @@ def _same(draft: Path, there: Path) -> bool:
 
 
 def stamp_of(scan: Found, source: Path) -> str:
-    """A short text that changes when a file that a scan is read from does."""
+    """A short hash that changes when a file from which a scan is read changes."""
     paths = [source] if source.is_file() else list(scan.files)
     paths += [file for path in paths for file in beside(path)]
     digest = hashlib.sha256(scan.name.encode())
@@ -264,23 +265,23 @@ def stamp_of(scan: Found, source: Path) -> str:
         try:
             known = path.stat()
         except OSError:
-            continue  # what is missing is told by whoever reads it
+            continue  # reading the scan will report a missing file
         digest.update(f"{path} {known.st_size} {known.st_mtime_ns}\n".encode(errors="replace"))
     return digest.hexdigest()[:16]
 
 
 def _row(place: str, name: str, status: str, uid: str = "", **known: str) -> Row:
-    """A row of the table of scans; what is not known is empty."""
+    """A row of the table of scans; what is not given is empty."""
     row = dict.fromkeys(SCAN_COLUMNS, "")
     row |= {"source": place, "name": name, "status": status, "seriesuid": uid}
     return row | {key: escaped(value) for key, value in known.items()}
 
 
 def _shown(value: float | None) -> str:
-    """A number for a table; nothing for one that is not known."""
+    """A number as text for a table; empty for None and NaN."""
     return "" if value is None or value != value else f"{value:.6g}"
 
 
 def read_table(path: Path) -> list[Row]:
-    """The rows of one of the two tables; none where it is not there or of another kind."""
+    """The rows of one of the two tables; none if it is missing or lacks columns."""
     return row_tables.read(path, SCAN_COLUMNS if path.name == SCANS else SERIES_COLUMNS)

@@ -1,4 +1,4 @@
-"""What `luna16 convert` prints: the series of scans, a line a scan, and the sum of all."""
+"""Output of `luna16 convert`: the series of scans, one line per scan, and totals."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ Lines = list[str]
 
 
 def listed(sources: Iterable[Path], wanted: Sequence[str] = ()) -> tuple[str, int]:
-    """The scans and series of files, folders and zips as text; 1 where a scan has a problem."""
+    """The scans and series of files, folders and zips as text; status 1 if a CT has a problem."""
     lines: Lines = []
     status = 0
     for source in expanded(sources):
@@ -43,7 +43,7 @@ def _scan(scan: Found) -> Lines:
 
 
 def _series(row: Row) -> str:
-    """A series in a line: UID, what it is, and the reason for or against it."""
+    """One line on a series: UID, description, and the reason for or against it."""
     step = f", every {row['step_mm']} mm" if row["step_mm"] else ""
     parts = [row["modality"] or "no modality", row["kernel"], row["description"]]
     size = f"{row['slices']} x {row['rows']} x {row['columns']}{step}"
@@ -51,7 +51,7 @@ def _series(row: Row) -> str:
 
 
 def line(row: Row, new: bool) -> str:
-    """A scan in a line."""
+    """One line on a scan."""
     if row["status"] == FAILED:
         return row["notes"]
     if row["status"] == LEFT_OUT:
@@ -64,9 +64,9 @@ def line(row: Row, new: bool) -> str:
 
 
 def describe(rows: Sequence[Row]) -> str:
-    """How many scans there are now, failed and were left out."""
+    """Numbers of scans there now, failed and left out."""
     count = Counter(row["status"] for row in rows)
-    # Two sources may hold the same scan.
+    # Two sources may contain the same scan.
     written = {row["file"] for row in rows if row["status"] == WRITTEN}
     return (
         f"scans in LUNA16's layout: {len(written)}, failed: {count[FAILED]}, "

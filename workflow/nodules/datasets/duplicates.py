@@ -1,4 +1,4 @@
-"""The same scan twice: under one UID, or under two with the same voxels."""
+"""Duplicate scans: two of the same UID, or the same voxels under two UIDs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from nodules.datasets.luna16_lists import Defect, defect
 from nodules.datasets.voxels import Identity
 from nodules.images.foreign import is_luna16
 
-ENOUGH = 10_000  # voxels: the values of fewer may agree by chance
+ENOUGH = 10_000  # voxels: in smaller scans, value counts may agree by chance
 
 
 def same_uid(paths: Sequence[Path]) -> list[Defect]:
-    """A defect for every header whose UID another one has too."""
+    """One defect per header whose UID another header shares."""
     number = Counter(path.stem for path in paths)
     return [
         defect(path, "another subset holds a scan of this UID", "Keep one of them.", path.stem)
@@ -25,10 +25,10 @@ def same_uid(paths: Sequence[Path]) -> list[Defect]:
 def same_voxels(
     sheet: Sequence[Mapping[str, Any]], seen: Mapping[str, Identity | None]
 ) -> list[Defect]:
-    """A defect for every scan whose voxels are those of a scan with another UID.
+    """One defect per scan that has the same voxels as a scan with another UID.
 
-    seen: identity of each scan's voxels, by header. Compression, byte order, type and
-    the order of the axes don't matter.
+    seen: identity of each scan's voxels, by header. Differences in compression, byte order, data
+    type or axis order do not hide a duplicate.
     """
     told = []
     owners: dict[str, list[str]] = {}

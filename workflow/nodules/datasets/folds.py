@@ -1,7 +1,7 @@
-"""Which scans are trained on, left out and held out: made once, saved, asserted at every stage.
+"""The scans to train on, leave out and hold out: assigned once, saved, asserted at every stage.
 
 A fold is a set of scans, never of slices, and all scans of a patient stay together: two scans of
-one chest show the same nodules, so one in training would answer for the other in testing.
+one chest show the same nodules, so one in training would give away the other in testing.
 """
 
 import logging
@@ -16,22 +16,22 @@ from nodules.base.files import UserError
 from nodules.stats.seeds import generator
 
 TEST_FOLD = -1  # the held-out test subset
-UNUSED = -2  # another subset's scan of a patient in the test subset: neither trained nor tested on
+UNUSED = -2  # a patient of the test subset, scan in another subset: neither trained nor tested on
 
-FEWEST_FOLDS = 2  # each network learns from the others
+FEWEST_FOLDS = 2  # each fold's network learns from the other folds
 
 log = logging.getLogger("nodules")
 
 
 def planned(settings: Mapping[str, Any], subsets: Iterable[int]) -> list[int]:
-    """Numbers of the folds that `assign` will make of scans, given the subset of each.
+    """Numbers of the folds that `assign` will make of scans with these subsets.
 
-    Raises UserError where it is plain before any scan is read that they cannot be divided so.
+    Raises UserError if it is clear before any scan is read that they cannot be divided so.
     """
     found, n, test_subset = list(subsets), settings["n"], settings["test_subset"]
     if settings["scheme"] == "official":
         return sorted(set(found))
-    if found:  # none is looked for where only figures are drawn
+    if found:  # no scans are looked for if only figures are drawn
         _require_held_out(test_subset, found)
         rest = sum(subset != test_subset for subset in found)
         if rest < n:
@@ -46,7 +46,7 @@ def planned(settings: Mapping[str, Any], subsets: Iterable[int]) -> list[int]:
 
 
 def held_out(settings: Mapping[str, Any]) -> int | None:
-    """The subset that no network is trained on; None where the scheme holds out none."""
+    """The subset that no network is trained on; None if the scheme holds out none."""
     return None if settings["scheme"] == "official" else settings["test_subset"]
 
 
@@ -55,10 +55,10 @@ def assign(
 ) -> pd.DataFrame:
     """Divide the usable scans of a sheet (table `scans`) into folds (table `folds`).
 
-    scheme: kfold (n folds over patients, alike in nodules and scans; one subset held out) or
-    official (LUNA16's own: each subset there is one fold, nothing is held out).
+    scheme: kfold (n folds over patients, balanced in nodules and scans; one subset held out) or
+    official (LUNA16's own: each subset present is one fold, nothing is held out).
     The same seed gives the same folds, in whatever order the scans come.
-    Raises UserError where the scans cannot be divided so.
+    Raises UserError if the scans cannot be divided so.
     """
     usable = sheet.loc[sheet["status"] == "ok", ["seriesuid", "patient", "subset", "n_nodules"]]
     if usable.empty:
@@ -74,9 +74,9 @@ def assign(
 
 
 def require_planned(table: pd.DataFrame, numbers: Iterable[int]) -> None:
-    """Raise UserError where a fold that was planned has no scan, before anything is trained.
+    """Raise UserError if a planned fold has no scan, before anything is trained.
 
-    Folds are planned of the scans that were found; those that cannot be used are in none.
+    Folds are planned from the scans found; those that turn out to be unusable are in no fold.
     """
     empty = sorted(set(numbers) - set(table["fold"]))
     if empty:
@@ -89,7 +89,7 @@ def require_planned(table: pd.DataFrame, numbers: Iterable[int]) -> None:
 
 
 def assert_disjoint(table: pd.DataFrame) -> None:
-    """Raise UserError unless each scan stands once and no patient is on both sides of a split.
+    """Raise UserError unless each scan is listed once and no patient is on both sides of a split.
 
     In LUNA16's own folds one patient is in two subsets; `split` keeps it out of training there.
     """
@@ -110,7 +110,7 @@ _REMAKE = "Delete results/folds/folds.parquet and run snakemake again."
 def split(table: pd.DataFrame, fold: int) -> tuple[list[str], list[str]]:
     """UIDs that a fold's networks are trained on, and UIDs that they leave out.
 
-    No patient is on both sides. Raises UserError where a side is empty or scans are mixed up.
+    No patient is on both sides. Raises UserError if a side is empty or the table is inconsistent.
     """
     left_out = part(table, f"fold_{fold}")
     patients = set(table.loc[table["seriesuid"].isin(left_out), "patient"])
@@ -122,9 +122,9 @@ def split(table: pd.DataFrame, fold: int) -> tuple[list[str], list[str]]:
 
 
 def part(table: pd.DataFrame, name: str) -> list[str]:
-    """UIDs of a part: `fold_<k>`, the scans that fold k leaves out, or `test`, the held-out ones.
+    """UIDs of `fold_<k>`, the scans that fold k leaves out, or of `test`, the held-out scans.
 
-    Raises UserError where there are none or scans are mixed up.
+    Raises UserError if there are none or the table is inconsistent.
     """
     assert_disjoint(table)
     number = TEST_FOLD if name == "test" else int(name.removeprefix("fold_"))
@@ -151,7 +151,7 @@ def _official(scans: pd.DataFrame) -> pd.DataFrame:
 
 
 def _crossing(scans: pd.DataFrame, subsets: Iterable[int]) -> list[tuple[str, list[int]]]:
-    """Patients with scans in one of `subsets` and in another subset too, and their subsets."""
+    """Patients with scans both in one of `subsets` and in another subset, and their subsets."""
     wanted = set(subsets)
     found = scans.groupby("patient")["subset"].agg(lambda s: sorted(set(s)))
     return [(str(p), s) for p, s in found.items() if len(s) > 1 and wanted & set(s)]
@@ -177,12 +177,12 @@ def _kfold(
 
 
 def _balanced(scans: pd.DataFrame, n: int, random: np.random.Generator) -> np.ndarray:
-    """Fold of each scan: patients with most nodules first, each to the fold with fewest.
+    """Fold of each scan: patients with most nodules first, each to the fold with fewest nodules.
 
-    Patients without nodules come last and go to the fold with fewest scans, which evens these out.
+    Patients without nodules come last and go to the fold with fewest scans, to even these out.
     """
     patients = scans.groupby("patient")["n_nodules"].agg(["sum", "size"])
-    patients = patients.iloc[random.permutation(len(patients))]  # settles who comes first of equals
+    patients = patients.iloc[random.permutation(len(patients))]  # decides the order of equals
     patients = patients.sort_values(["sum", "size"], ascending=False, kind="stable")
     nodules, sizes, chosen = np.zeros(n, int), np.zeros(n, int), {}
     for patient, count, size in patients.itertuples():
@@ -195,7 +195,7 @@ def _balanced(scans: pd.DataFrame, n: int, random: np.random.Generator) -> np.nd
 
 
 def _require_held_out(test_subset: int | None, subsets: Iterable[int]) -> None:
-    """Raise UserError where no scan lies in the subset that is to be held out."""
+    """Raise UserError if no scan lies in the subset to be held out."""
     found = sorted(set(subsets))
     if test_subset is not None and test_subset not in found:
         raise UserError(

@@ -1,4 +1,4 @@
-"""A label volume beside a scan, as a file and against what is annotated."""
+"""Check of a label volume beside a scan: the file itself, and its fit to the annotated nodules."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from nodules.images.geometry import Geometry
 from nodules.images.metaimage_header import examine
 from nodules.images.volume import same_grid
 
-SAME_MM = 0.01  # how far a voxel may lie from its like
+SAME_MM = 0.01  # largest distance between corresponding voxels
 
 
 def check_labels(
@@ -21,8 +21,8 @@ def check_labels(
 ) -> list[Defect]:
     """Defects of a label volume beside a scan with this stored grid.
 
-    nodules: the scan's annotated ones (nodule, x, y, z, diameter_mm), which its labels should fit;
-    None where nobody knows them.
+    nodules: the scan's annotated nodules (nodule, x, y, z, diameter_mm), which the labels should
+    fit; None if they are unknown.
     """
     labels, problems = examine(path)
     remedy = "Store the labels on the scan's own grid, or remove them."
@@ -49,10 +49,10 @@ def check_labels(
 
 
 def _numbers(low: float, high: float) -> Iterator[tuple[str, str]]:
-    """What is wrong with the lowest and the highest label, and what to do."""
+    """Reason and remedy for each bound that the lowest or highest label violates."""
     remedy = "Number the nodules from 1 on; 0 is what is none."
     if not low >= 0:
         yield f"the label {low:g} is below 0", remedy
     if high > INT16.max:
-        # Stored labels are read as int16, which would make all of these one.
+        # Labels are read as int16, clipped: all of these would become the same label.
         yield f"the label {high:g} is above {INT16.max}", remedy

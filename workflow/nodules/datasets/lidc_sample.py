@@ -1,8 +1,8 @@
 """Ten public LIDC-IDRI series of LUNA16, from TCIA, in LUNA16's layout with lists of their nodules.
 
-`lidc_sample.csv` names them: one of each of LUNA16's ten subsets, two without a nodule. Each comes
-as a zip of DICOM files with an MD5 of each (NBIA's public interface, without an account).
-Data: LIDC-IDRI, CC BY 3.0, 10.7937/K9/TCIA.2015.LO9QL9SX.
+`lidc_sample.csv` names them: one from each of LUNA16's ten subsets, two without a nodule. Each is a
+zip of DICOM files with their MD5 sums (NBIA's public interface, without an account). Data:
+LIDC-IDRI, CC BY 3.0, 10.7937/K9/TCIA.2015.LO9QL9SX.
 """
 
 import csv
@@ -25,9 +25,9 @@ from nodules.images.metaimage_header import read_header
 
 SERVER = "https://services.cancerimagingarchive.net/nbia-api/services/v1"
 LIST = Path(__file__).with_name("lidc_sample.csv")
-DICOM = "dicom"  # folder of the zips as they came
-HASHES = "md5hashes.csv"  # the member of a zip that lists the others' MD5
-NEEDED_BYTES = 2 << 30  # of disk, for zips and scans
+DICOM = "dicom"  # folder of the zips as downloaded
+HASHES = "md5hashes.csv"  # member of each zip that lists the MD5 of the others
+NEEDED_BYTES = 2 << 30  # of disk space, for zips and scans
 ATTRIBUTION = """\
 These scans and the readers' outlines behind the lists are LIDC-IDRI data of The Cancer Imaging
 Archive, under the licence CC BY 3.0 (https://creativecommons.org/licenses/by/3.0/). Please cite:
@@ -38,12 +38,12 @@ Initiative (IDRI). Medical Physics 38, 915-931. https://doi.org/10.1118/1.352820
 The scans were converted from DICOM to MetaImage; the lists were made of the outlines.
 """
 
-Tell = Callable[[str, int, int], object]  # name, bytes there, bytes in all or 0
+Tell = Callable[[str, int, int], object]  # name, bytes so far, bytes in all or 0
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A series of the list."""
+    """A series of the list, with its numbers of slices and nodules."""
 
     subset: int
     patient: str
@@ -53,15 +53,15 @@ class Listed:
 
     @property
     def header(self) -> Path:
-        """Where its scan lies below the folder of the sample."""
+        """Path of its scan's header, relative to the sample's folder."""
         return Path(f"subset{self.subset}", f"{self.uid}.mhd")
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where the sample goes, and from where.
+    """Where to download the sample to, and from which server.
 
-    further: what else is asked of a scan, such as where its lungs are.
+    further: a further check of each scan, such as whether its lungs are found.
     """
 
     folder: Path
@@ -84,12 +84,12 @@ def listed() -> list[Listed]:
 def download(
     job: Job, ended: Callable[[Row, bool], object], wanted: Sequence[Listed] | None = None
 ) -> list[Row]:
-    """Fetch, check and convert the series, and write the lists of those that are there.
+    """Download, check and convert the series, and write the lists for the scans that are there.
 
-    What is there is left as it is. A series that does not come, or is not right, is a row with the
-    reason, and the next is gone on with. ended: is given each row, and whether it is new.
-    Returns rows as of `conversion.convert`. Raises UserError where the server cannot be reached,
-    or nothing can be written.
+    Series already there are left untouched. A series that cannot be downloaded or is defective
+    becomes a row with the reason, and the next one follows. ended: called with each row, and
+    whether it is new. Returns rows as `conversion.convert` does. Raises UserError if the server
+    cannot be reached or nothing can be written.
     """
     files.check_target(job.folder / reader_lists.SCANS)
     wanted = listed() if wanted is None else wanted
@@ -106,7 +106,7 @@ def download(
 
 
 def write_lists(folder: Path, wanted: Sequence[Listed]) -> None:
-    """Write the lists of nodules of the scans that are there, and whose data they are."""
+    """Write the nodule lists of the scans that are there, and the data's attribution."""
     there = [s.uid for s in wanted if (folder / s.header).is_file()]
     headers = {s.uid: folder / s.header for s in wanted if s.uid in there}
     if not headers:
@@ -117,7 +117,7 @@ def write_lists(folder: Path, wanted: Sequence[Listed]) -> None:
 
 
 def _require_space(folder: Path, missing: int) -> None:
-    """UserError where the disk has too little room for what is missing."""
+    """Raise UserError if the disk has too little room for the missing scans."""
     above = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     state = os.statvfs(above)
     needed, free = NEEDED_BYTES * missing // len(listed()), state.f_bavail * state.f_frsize
@@ -156,9 +156,9 @@ def _series(series: Listed, job: Job) -> tuple[Row, bool]:
 
 
 def complaint(archive: Path, series: Listed) -> str:
-    """What is wrong with a zip of a series, "" for nothing: every file has the MD5 it should have.
+    """Defect of a series' zip; "" if every file has the MD5 that it should have.
 
-    A zip whose own list of MD5 is missing, or that lacks slices, is not right either.
+    A zip that lacks slices, or its own list of MD5 sums, is defective too.
     """
     with archive.open("rb") as stream:
         begins = stream.read(200)
@@ -174,7 +174,7 @@ def complaint(archive: Path, series: Listed) -> str:
 
 
 def _wrong(packed: zipfile.ZipFile, series: Listed) -> str:
-    """What is wrong with an opened zip of a series."""
+    """Defect of an opened zip of a series, or ""."""
     members = {PurePosixPath(m.filename).name: m for m in packed.infolist() if not m.is_dir()}
     slices = {name: m for name, m in members.items() if name.lower().endswith(".dcm")}
     if HASHES not in members:
@@ -196,5 +196,5 @@ def _wrong(packed: zipfile.ZipFile, series: Listed) -> str:
 
 
 def is_done(row: Row) -> bool:
-    """Whether a row is that of a series that is there."""
+    """Whether a row says that its series is there."""
     return row["status"] == WRITTEN

@@ -1,8 +1,8 @@
-"""LUNA16's own files from Zenodo, unpacked as the workflow reads them.
+"""Download of LUNA16's own files from Zenodo, unpacked into the layout that the workflow reads.
 
-What a file is to be (size, MD5) is what Zenodo's record says when it is asked. LUNA16 is published
-under CC BY 4.0 in two records: 10.5281/zenodo.3723295 (lists, subsets 0 to 6) and
-10.5281/zenodo.4121926 (subsets 7 to 9).
+Sizes and MD5 sums are those that Zenodo's records state at the time. LUNA16 is published under CC
+BY 4.0 in two records: 10.5281/zenodo.3723295 (lists, subsets 0 to 6) and 10.5281/zenodo.4121926
+(subsets 7 to 9).
 """
 
 import os
@@ -21,25 +21,25 @@ from nodules.datasets.scan import LUNG_MASKS
 
 SERVER = "https://zenodo.org/api"
 FIRST, SECOND = 3723295, 4121926  # records
-UNFINISHED = ".download"  # folder of what is not whole or not unpacked yet
-# Lists by the file of the first record that holds them.
+UNFINISHED = ".download"  # folder of files that are incomplete or not unpacked yet
+# Files of the first record, and the lists that each contains.
 LISTS = {
     "annotations.csv": ("annotations.csv",),
     "evaluationScript.zip": ("annotations_excluded.csv", "seriesuids.csv"),
     "candidates_V2.zip": ("candidates_V2.csv",),
 }
 SCAN_SUFFIXES = (".mhd", ".raw", ".zraw")
-UNPACKED = 2.2  # times the size of a subset's zip: what is in it
+UNPACKED = 2.2  # size of a zip's content, as a multiple of the zip's own
 BY_HAND = "Unpack it yourself, by 7z for example, and start again."
 
-Tell = Callable[[str, int, int], object]  # name, bytes there, bytes in all or 0
+Tell = Callable[[str, int, int], object]  # name, bytes so far, bytes in all or 0
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file of a record, and what is to come of it.
+    """A file of a record, and the files or folders that result from it.
 
-    folder: that its scans are unpacked into; "" for a file of lists.
+    folder: the folder into which its scans are unpacked; "" for a file of lists.
     """
 
     record: int
@@ -50,7 +50,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Published:
-    """What a record says of a file."""
+    """A file's URL, size in bytes and MD5 according to its record."""
 
     url: str
     size: int
@@ -59,7 +59,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Job:
-    """Where LUNA16 goes, and from where."""
+    """Where to download LUNA16 to, and from which server."""
 
     folder: Path
     server: str = SERVER
@@ -68,12 +68,12 @@ class Job:
 
     @property
     def unfinished(self) -> Path:
-        """The folder of what is not whole yet."""
+        """The folder of incomplete files."""
         return self.folder / UNFINISHED
 
 
 def sources(subsets: Sequence[int], lungs: bool = False) -> list[Source]:
-    """The files to fetch: the lists first, which are small."""
+    """The files to fetch, beginning with the lists, which are small."""
     found = [Source(FIRST, name, results) for name, results in LISTS.items()]
     for number in subsets:
         record, folder = (FIRST if number < 7 else SECOND), f"subset{number}"
@@ -86,11 +86,11 @@ def sources(subsets: Sequence[int], lungs: bool = False) -> list[Source]:
 def download(
     job: Job, wanted: Sequence[Source], ended: Callable[[str, str, bool], object]
 ) -> list[str]:
-    """Fetch files, check them and put what they hold in its place; what is there is left as it is.
+    """Fetch files, check them and put their contents in place; what is already there stays.
 
-    ended: is given each file's name, what is wrong ("" for nothing), and whether it is new. A file
-    that does not come does not stop the others. Returns the names of those. Raises UserError where
-    the server cannot be reached, or the folder cannot be written.
+    ended: called with each file's name, what is wrong ("" for nothing), and whether it is new. A
+    file that cannot be fetched does not stop the others. Returns the names of those that failed.
+    Raises UserError if the server cannot be reached or the folder cannot be written.
     """
     files.check_target(job.folder / wanted[0].results[0])
     missing = [s for s in wanted if not all(_is_there(job.folder / name) for name in s.results)]
@@ -116,14 +116,14 @@ def download(
 
 
 def _is_there(path: Path) -> bool:
-    """Whether a file, or a folder that holds something that is not hidden."""
+    """Whether a path is a file, or a folder with at least one entry that is not hidden."""
     if path.is_dir():
         return any(not inside.name.startswith(".") for inside in path.iterdir())
     return path.exists()
 
 
 def published(record: int, job: Job) -> dict[str, Published]:
-    """The files of a record by name. UserError where the server does not tell as Zenodo does."""
+    """The files of a record by name. UserError if the answer does not have Zenodo's form."""
     url = f"{job.server}/records/{record}"
     told: Any = downloads.get_json(url, job.patience)
     try:
@@ -141,7 +141,7 @@ def published(record: int, job: Job) -> dict[str, Published]:
 
 
 def _require_space(job: Job, sizes: Sequence[Published | None]) -> None:
-    """UserError where the disk has too little room for the zips' contents and one zip."""
+    """Raise UserError if the disk has too little room for the zips' contents and one zip."""
     known = [one.size for one in sizes if one is not None]
     needed = sum(known) * UNPACKED + max(known, default=0)
     above = next(place for place in (job.folder, *job.folder.absolute().parents) if place.is_dir())
@@ -155,7 +155,7 @@ def _require_space(job: Job, sizes: Sequence[Published | None]) -> None:
 
 
 def _fetched(source: Source, said: dict[str, Published], job: Job) -> None:
-    """Fetch one file and put what it holds in its place."""
+    """Fetch one file and put its contents in place."""
     known = said.get(source.name)
     if known is None:
         held = ", ".join(said)[:200]
@@ -179,7 +179,7 @@ def _fetched(source: Source, said: dict[str, Published], job: Job) -> None:
 
 
 def complaint(path: Path, known: Published) -> str:
-    """What is wrong with a file that came, "" for nothing."""
+    """Defect of a downloaded file, "" for none."""
     size = path.stat().st_size
     if size != known.size:
         with path.open("rb") as stream:
@@ -193,7 +193,7 @@ def complaint(path: Path, known: Published) -> str:
 
 
 def _unpack_lists(archive: Path, source: Source, folder: Path) -> None:
-    """Write the lists that a zip holds, wherever in it they lie."""
+    """Write the lists that a zip contains, in whatever folder of it they lie."""
     with _opened(archive) as packed:
         members = {PurePosixPath(m.filename).name: m for m in packed.infolist()}
         for name in source.results:
@@ -203,9 +203,10 @@ def _unpack_lists(archive: Path, source: Source, folder: Path) -> None:
 
 
 def _unpack_scans(archive: Path, folder: Path, draft: Path) -> None:
-    """Unpack a zip's scans into a folder, which is there whole or not at all.
+    """Unpack a zip's scans into a folder, which then exists completely or not at all.
 
-    A member's own path is never followed. What was unpacked before a stop is unpacked again.
+    Paths inside the zip are ignored, so a member cannot be written elsewhere. After an
+    interruption, everything is unpacked again.
     """
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -219,7 +220,7 @@ def _unpack_scans(archive: Path, folder: Path, draft: Path) -> None:
     if not any(draft.iterdir()):
         raise UserError(f"{archive}: it holds no scan. {BY_HAND}")
     files.fsync(draft)
-    if not _is_there(folder):  # unless somebody has filled it meanwhile
+    if not _is_there(folder):  # never remove a folder that was filled in the meantime
         shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
     files.fsync(folder.parent)

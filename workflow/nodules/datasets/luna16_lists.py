@@ -17,7 +17,7 @@ from nodules.datasets.luna16 import missing_list
 from nodules.images.foreign import is_luna16, is_uid
 from nodules.images.geometry import Geometry
 
-MAX_DIAMETER_MM = 100.0  # LUNA16's largest has 32 mm, its largest excluded finding 38 mm
+MAX_DIAMETER_MM = 100.0  # LUNA16's largest nodule has 32 mm, its largest excluded finding 38 mm
 CORRECT = "Correct or remove the line."
 
 Defect = dict[str, Any]  # a row of table `defects`
@@ -25,7 +25,7 @@ Defect = dict[str, Any]  # a row of table `defects`
 
 @dataclass(frozen=True)
 class List:
-    """One of LUNA16's CSV files: its name, its fifth column, and whether it must be there."""
+    """One of LUNA16's CSV files: its name, its fifth column, and whether it is required."""
 
     file: str
     value: str
@@ -40,7 +40,7 @@ LISTS = {
 
 
 def defect(place: object, reason: str, remedy: str, uid: str = "", fatal: bool = True) -> Defect:
-    """A row of table `defects`; fatal without a UID means that no scan can be used."""
+    """A row of table `defects`; if fatal and without a UID, no scan can be used."""
     return {
         "file": escaped(str(place)),
         "seriesuid": shown(uid),
@@ -53,14 +53,14 @@ def defect(place: object, reason: str, remedy: str, uid: str = "", fatal: bool =
 def read_list(folder: Path, name: str, found: Collection[str]) -> tuple[pd.DataFrame, list[Defect]]:
     """Read one of `LISTS`: its good rows, and a defect for every other row.
 
-    Returns seriesuid, x, y, z (world mm), diameter_mm or class, and line; all scans of the file.
-    A bad row of a scan in `found` is fatal to it, since its truth is incomplete; candidates are
-    no truth, so theirs are not.
+    Returns seriesuid, x, y, z (world mm), diameter_mm or class, and line, for all scans of the
+    file. A bad row of a scan in `found` is fatal to the scan, since its truth is incomplete;
+    candidates are not part of the truth, so a bad candidate is not.
     """
     source = LISTS[name]
     path = list_file(folder, source.file)
     empty = pd.DataFrame(columns=["seriesuid", "x", "y", "z", source.value, "line"])
-    if not os.path.lexists(path):  # a link to nothing is told, and not taken for absent
+    if not os.path.lexists(path):  # a broken link is reported when read, not taken for absent
         remedy = missing_list(source.file, any(map(is_luna16, found)))
         return empty, [defect(path, "the file is missing", remedy)] if source.required else []
     bad: list[points_csv.BadRow] = []
@@ -86,7 +86,7 @@ def read_list(folder: Path, name: str, found: Collection[str]) -> tuple[pd.DataF
 
 
 def require_readable(path: Path) -> None:
-    """Raise FileDefect for what is no regular file, such as a pipe, before anybody opens it."""
+    """Raise FileDefect unless a path is a regular file (not a pipe, say), before it is opened."""
     try:
         require_regular(path)
     except OSError as error:
@@ -99,12 +99,12 @@ def _impossible(name: str, rows: pd.DataFrame) -> pd.Series:
     if name == "locations":
         return ~rows["class"].isin([0, 1])
     too_large = rows["diameter_mm"] > MAX_DIAMETER_MM
-    # An excluded finding's diameter is -1 where nobody measured it.
+    # An excluded finding's diameter is -1 if it was not measured.
     return too_large | (rows["diameter_mm"] <= 0) if name == "nodules" else too_large
 
 
 def absent(path: Path, rows: pd.DataFrame, found: Collection[str]) -> list[Defect]:
-    """One defect, not fatal, that counts a list's rows for scans that are not there."""
+    """One note with the number of a list's rows whose scans are not there, if any."""
     others = rows.loc[~rows["seriesuid"].isin(list(found)), "seriesuid"]
     if others.empty:
         return []
@@ -117,10 +117,11 @@ def absent(path: Path, rows: pd.DataFrame, found: Collection[str]) -> list[Defec
 def unfitting(
     path: Path, nodules: pd.DataFrame, found: Collection[str], named: Collection[str]
 ) -> list[Defect]:
-    """What to say of scans that no list names although there are nodules: all, most, or some.
+    """Defect or note on scans that no list names although nodules are listed.
 
-    named: UIDs in any of the lists, seriesuids.csv too. Of LUNA16 each scan is in one, also
-    without nodules; so scans of which none is named are other scans, or renamed ones.
+    named: UIDs in any of the lists, including seriesuids.csv. Every scan of LUNA16 is in one of its
+    lists, even without nodules; so if none is named, these are other scans or renamed ones, and the
+    defect is fatal.
     """
     unknown = sorted(set(found) - set(named))
     if nodules.empty or not unknown:
@@ -146,7 +147,7 @@ def unfitting(
 
 
 def _likely(nodules: pd.DataFrame, unknown: Collection[str]) -> str:
-    """Why the lists name other scans, as far as the names tell."""
+    """Why the lists name other scans, as far as the names reveal it."""
     listed = sorted(set(nodules["seriesuid"]))
     plain = {_plain(uid): uid for uid in listed}
     near = next((uid for uid in unknown if _plain(uid) in plain), None)
@@ -165,7 +166,7 @@ def _likely(nodules: pd.DataFrame, unknown: Collection[str]) -> str:
 
 
 def _plain(uid: str) -> str:
-    """A UID without what spreadsheets and scripts add or drop: zeros in front, suffixes, quotes."""
+    """A UID without what spreadsheets and scripts add or drop: leading zeros, suffixes, quotes."""
     name = uid.strip().strip("'\"").lower()
     for suffix in (".mhd", ".raw", ".zraw", ".0"):
         name = name.removesuffix(suffix)
@@ -173,10 +174,10 @@ def _plain(uid: str) -> str:
 
 
 def nameless(source: List, path: Path, rows: pd.DataFrame) -> list[Defect]:
-    """A defect for a list with rows of which some name no series UID, such as `2.25.1.mhd`.
+    """A defect of a list with rows that name no series UID, such as `2.25.1.mhd`.
 
-    Fatal where no row of a list of findings names one: then no scan has its truth. A list of
-    other scans alone is right: LUNA16's own lists serve any part of its subsets.
+    Fatal if no row of a required list names one: then no scan has its truth. A list of other scans
+    only is fine: LUNA16's own lists serve any selection of its subsets.
     """
     uids = rows["seriesuid"].map(is_uid)
     if uids.all():
@@ -191,7 +192,7 @@ def nameless(source: List, path: Path, rows: pd.DataFrame) -> list[Defect]:
 
 
 def repeated(path: Path, nodules: pd.DataFrame) -> list[Defect]:
-    """A defect, not fatal, for every reference nodule that is listed before, or nearly so."""
+    """A note on every reference nodule that repeats an earlier one, exactly or within 1 mm."""
     told = []
     columns = ["x", "y", "z", "diameter_mm"]
     for row, before in points_csv.twins(nodules):
@@ -209,7 +210,7 @@ def repeated(path: Path, nodules: pd.DataFrame) -> list[Defect]:
 def outside(
     path: Path, rows: pd.DataFrame, geometries: Mapping[str, Geometry], fatal: bool
 ) -> list[Defect]:
-    """A defect for every row whose point lies outside its scan; scans not given are passed over."""
+    """A defect for every row whose point lies outside its scan; scans not given are ignored."""
     return [
         defect(
             f"{path}, line {row.line}",
@@ -226,8 +227,8 @@ def outside(
 def as_table(name: str, rows: pd.DataFrame, found: Iterable[str]) -> pd.DataFrame:
     """Rows of `read_list` as table `nodules`, `excluded` or `locations`.
 
-    All nodules and excluded findings stay, also of scans that are not there, so that a subset
-    added later changes nothing; of the many candidates only those of the scans found.
+    All nodules and excluded findings stay, including those of scans that are not there, so that
+    adding a subset later changes nothing; of the many candidates, only those of the scans found.
     """
     if name == "nodules":
         rows = rows.assign(nodule=rows.groupby("seriesuid").cumcount() + 1)

@@ -1,4 +1,4 @@
-"""Where lung masks lie: in LUNA16's own folder of them, a header and voxels for each scan.
+"""Paths of lung masks: one folder, as in LUNA16, with a header and a voxel file per scan.
 
 Runs while the Snakefile is read, so it imports nothing heavy and reads no voxel.
 """
@@ -24,25 +24,25 @@ Files = tuple[str, str]  # header and voxels of a mask
 
 
 def folder(data: str, masks_dir: str) -> Path:
-    """Folder of the masks: the one that the config names, else LUNG_MASKS beside the scans.
+    """Folder of the masks: the one named in the config, else LUNG_MASKS beside the scans.
 
-    The archive holds a folder of its own name, which may have been unpacked into another.
+    The archive contains a folder of its own name, and may have been unpacked into one of that name.
     """
     root = Path(masks_dir) if masks_dir else Path(data) / LUNG_MASKS
     return root / LUNG_MASKS if (root / LUNG_MASKS).is_dir() else root
 
 
 def of_scan(root: Path, uid: str) -> Files | None:
-    """Header and voxels of a scan's mask, or None where there is no such file."""
+    """Header and voxels of a scan's mask, or None if there is no header."""
     header = root / f"{uid}.mhd"
     return (str(header), str(data_file(header))) if header.is_file() else None
 
 
 def at_hand(data: str, config: Mapping[str, Any], scans: Iterable[Scan]) -> dict[str, Files]:
-    """The masks of a run's scans, by UID: the phantom's, or those of which both files are there.
+    """Lung masks of a run's scans, by UID: the phantom's, or those of which both files exist.
 
-    Raises UserError where `lungs.method` needs masks and the folder has none, and with
-    `data.on_bad_scan: stop` for the first scan without one, where each is to have its own.
+    Raises UserError if `lungs.method` needs masks and the folder has none of these scans and, with
+    `data.on_bad_scan: stop`, for the first scan without one if every scan must have its own.
     """
     settings, found = config["lungs"], list(scans)
     if config["data"]["source"] == "phantom" and not settings["masks_dir"]:

@@ -1,4 +1,4 @@
-"""The check of a lung mask beside a scan, before hours of work."""
+"""Check of a lung mask beside a scan, before hours of work."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,16 +16,16 @@ from nodules.images.metaimage_header import examine
 
 
 class Masks(NamedTuple):
-    """The folder of lung masks, and whether each scan needs one."""
+    """The folder of lung masks, and whether every scan needs one."""
 
     folder: Path
     needed: bool
 
 
 def check_mask(masks: Masks, uid: str, stored: Geometry) -> list[Defect]:
-    """Defects of a scan's mask, told without keeping its voxels in memory.
+    """Defects of a scan's lung mask, found without holding all its voxels in memory.
 
-    stored: grid of the scan as stored.
+    stored: the scan's grid as stored.
     """
     header = masks.folder / f"{uid}.mhd"
     if of_scan(masks.folder, uid) is None:

@@ -1,4 +1,4 @@
-"""Lung masks given beside the scans, as LUNA16 has them: labels on the scan's own grid."""
+"""Lung masks supplied with the scans, in LUNA16's form: label volumes on the scan's own grid."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -11,8 +11,8 @@ from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
 from nodules.images.volume import same_grid
 
-LEFT, RIGHT = 3, 4  # labels of the lungs; 5 is the trachea with the main bronchi, 0 all else
-SAME_MM = 0.1  # how far a voxel may lie from its like: headers are rounded to some digits
+LEFT, RIGHT = 3, 4  # LUNA16's labels; 5 is the trachea with the main bronchi, 0 everything else
+SAME_MM = 0.1  # largest distance between corresponding voxels: headers are rounded
 GRID = (
     "Name the masks of these very scans in lungs.masks_dir, or write the mask anew on the scan's"
     " own grid."
@@ -21,10 +21,11 @@ LABELS = f"Store the left lung as {LEFT} and the right one as {RIGHT}, as LUNA16
 
 
 def read_mask(header: str | Path, grid: Geometry) -> NDArray[np.uint8]:
-    """Both lungs of a mask: uint8 (z, y, x) of 0 and 1 on `grid`, the scan's in patient's order.
+    """Both lungs of a mask, as uint8 (z, y, x) of 0 and 1 on `grid`.
 
-    The mask may be stored with other axes or flips than its scan. Raises UserError that names the
-    file where it cannot be read, has another grid or holds no lung.
+    grid: the scan's grid, reoriented to lie nearest to LPS. The mask may be stored with other axes
+    or flips than its scan. Raises UserError that names the file if it cannot be read, has another
+    grid or contains no lung.
     """
     labels, own = read_volume(header)
     if reason := misplaced(own, grid):
@@ -36,7 +37,7 @@ def read_mask(header: str | Path, grid: Geometry) -> NDArray[np.uint8]:
 
 
 def misplaced(own: Geometry, grid: Geometry) -> str:
-    """How a mask's grid differs from its scan's, both in patient's order; "" where it does not."""
+    """How a mask's grid differs from its scan's (both nearest to LPS); "" if it does not."""
     if own.shape != grid.shape:
         sizes = (" x ".join(str(n) for n in g.shape[::-1]) for g in (own, grid))
         return "the lung mask has {} voxels and its scan {}, in x, y, z".format(*sizes)
@@ -46,7 +47,7 @@ def misplaced(own: Geometry, grid: Geometry) -> str:
 
 
 def without_lung(values: Collection[int]) -> str:
-    """What is wrong with a mask of such values, none of which is a lung."""
+    """Defect of a mask with these values, none of which is a lung label."""
     few = ", ".join(str(value) for value in sorted(values)[:6])
     more = ", .." if len(values) > 6 else ""
     return f"no voxel of the lung mask is {LEFT} or {RIGHT}; its values are {few}{more}"

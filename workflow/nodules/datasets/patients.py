@@ -1,7 +1,7 @@
-"""Whose scan is whose: LIDC's patients, and `patients.csv` beside the scans for all others.
+"""The patient of each scan: from LIDC, or from `patients.csv` beside the scans for all others.
 
-Scans of one patient belong on one side of every split, and nobody but the owner of the data knows
-which those are: a series UID does not tell.
+All scans of a patient must be on the same side of every split. Only the owner of the data knows
+which scans these are: a series UID does not say.
 """
 
 import os
@@ -18,9 +18,9 @@ FILE = "patients.csv"
 
 
 def read(path: Path, found: Collection[str]) -> tuple[dict[str, str], list[Defect]]:
-    """Patient of each scan by `patients.csv`, and what is wrong with it; empty without the file.
+    """Patient of each scan in `patients.csv`, and the file's defects; empty without the file.
 
-    A bad row is fatal to its scan where that is in `found`; a file that cannot be read to all.
+    A bad row is fatal to its scan if that is in `found`; an unreadable file is fatal to all scans.
     """
     if not os.path.lexists(path):
         return {}, []
@@ -56,9 +56,9 @@ def read(path: Path, found: Collection[str]) -> tuple[dict[str, str], list[Defec
 def remarks(
     path: Path, found: Collection[str], given: Mapping[str, str], of_lidc: Mapping[str, str] | None
 ) -> list[Defect]:
-    """Notes on the scans whose patient nobody gave, and where the list and LIDC disagree.
+    """Notes on scans whose patient is not stated, and on contradictions between the list and LIDC.
 
-    of_lidc: LIDC's patients by scan; None where they are not known, and so nothing can be said.
+    of_lidc: LIDC's patients by scan; None if unknown, in which case there are no notes.
     """
     told: list[Defect] = []
     if of_lidc is None:
@@ -82,14 +82,14 @@ def remarks(
 
 
 def _parted(uid: str, given: Mapping[str, str], of_lidc: Mapping[str, str]) -> bool:
-    """Whether the list puts a scan together with others than LIDC does, of scans in both."""
+    """Whether, among scans in both, the list groups this scan with others than LIDC does."""
     both = [other for other in given if other in of_lidc]
     by_list = {other for other in both if given[other] == given[uid]}
     return by_list != {other for other in both if of_lidc[other] == of_lidc[uid]}
 
 
 def _rows(path: Path) -> list[tuple[int, str, str]]:
-    """Line, seriesuid and patient of each row."""
+    """Line number, seriesuid and patient of each row."""
     require_readable(path)
     sheet = read_sheet(path)
     uids, patients = (map(str.strip, sheet.column(name)) for name in COLUMNS)

@@ -1,7 +1,7 @@
-"""LUNA16's CSV files at the edge: read, checked line by line, and written.
+"""Reading, line-by-line checking and writing of LUNA16's CSV files.
 
-The usual dialects are read (`csv_text`), further columns and any order of columns are fine.
-Whatever else is wrong raises FileDefect with the file and the line, or is listed row by row.
+The usual dialects are read (`csv_text`); columns may be in any order, and further ones are ignored.
+Any other defect raises FileDefect with file and line, or is collected row by row.
 """
 
 import csv
@@ -19,16 +19,16 @@ import numpy as np
 from nodules.base.files import FileDefect, write_text
 from nodules.base.messages import shown
 from nodules.datasets import spellings
-from nodules.datasets.csv_text import BadRow as BadRow  # handed on: callers keep lists of them
+from nodules.datasets.csv_text import BadRow as BadRow  # re-exported: callers keep lists of them
 from nodules.datasets.csv_text import Sheet, read_sheet
 from nodules.images.foreign import decimal
 
 PathLike = str | os.PathLike[str]
 Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (float64), equally long
 
-MAX_DIAMETER_MM = 100.0  # as in nodules.lists, which is too heavy to import here
+MAX_DIAMETER_MM = 100.0  # as in luna16_lists, which is too heavy to import here
 COORDINATES = {"coordX": "x", "coordY": "y", "coordZ": "z"}  # world mm, as in the table 'nodules'
-SAME_MM = 1.0  # no two nodules of LUNA16 lie closer than 5.9 mm; no voxel of it is finer than 0.4
+SAME_MM = 1.0  # LUNA16's nodules are at least 5.9 mm apart, its voxels at least 0.4 mm wide
 LINE = "Correct or remove the line."
 PLAIN_NUMBERS = "Write plain numbers with a decimal point, such as -1234.5."
 
@@ -36,8 +36,8 @@ PLAIN_NUMBERS = "Write plain numbers with a decimal point, such as -1234.5."
 def read_submission(path: PathLike, scans: Collection[str]) -> Columns:
     """Read marks: columns seriesuid, coordX, coordY, coordZ (world mm) and probability.
 
-    Returns seriesuid, x, y, z, probability. A file with a header and no marks is valid.
-    Raises UserError also for a mark whose UID is not in `scans`.
+    Returns seriesuid, x, y, z, probability. A file with a header and no marks is valid. Raises
+    UserError also for a mark whose UID is not in `scans`.
     """
     marks, lines = read_points(path, "probability")
     spellings.require_listed(path, marks["seriesuid"], lines, scans)
@@ -47,15 +47,15 @@ def read_submission(path: PathLike, scans: Collection[str]) -> Columns:
 def read_findings(path: PathLike) -> Columns:
     """Read annotations.csv or annotations_excluded.csv: seriesuid, coordX .. coordZ, diameter_mm.
 
-    Returns seriesuid, x, y, z, diameter_mm, all rows; a diameter of -1 (not measured) stays.
+    Returns seriesuid, x, y, z, diameter_mm of all rows, including diameters of -1 (not measured).
     """
     return read_points(path, "diameter_mm")[0]
 
 
 def require_measured(path: PathLike, findings: Columns, lines: Collection[int], zero: bool) -> None:
-    """Raise FileDefect for a diameter that no nodule has, as `luna16 check` tells it.
+    """Raise FileDefect for a diameter that no nodule has, in the words of `luna16 check`.
 
-    zero: whether 0 mm is taken. Negative ones are, and count as 10 mm by the official rules.
+    zero: whether 0 mm is accepted. Negative ones are; by the official rules they count as 10 mm.
     """
     for value, line in zip(findings["diameter_mm"], lines, strict=True):
         if value > MAX_DIAMETER_MM or (value == 0 and not zero):
@@ -63,12 +63,12 @@ def require_measured(path: PathLike, findings: Columns, lines: Collection[int], 
 
 
 def twins(findings: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Rows that lie, along each axis, within a millimetre of an earlier row of their scan, with it.
+    """Pairs (row, earlier row of the same scan) that lie within a millimetre along each axis.
 
-    findings: columns seriesuid, x, y, z; the nodules of a list, not its excluded findings, which
-    several readers marked and which do lie so close.
+    findings: columns seriesuid, x, y, z; reference nodules only, since excluded findings, marked by
+    several readers, do lie so close together.
     """
-    first: dict[tuple[Any, ...], int] = {}  # by scan and cube of a millimetre
+    first: dict[tuple[Any, ...], int] = {}  # first row in each cubic millimetre of each scan
     found = []
     xyz = np.stack([np.asarray(findings[axis], np.float64) for axis in "xyz"], axis=1)
     for row, uid in enumerate(findings["seriesuid"]):
@@ -86,10 +86,10 @@ def _is_uid(text: str) -> bool:
 
 
 def read_scans(path: PathLike) -> list[str]:
-    """Read series UIDs, one a line (seriesuids.csv), or the column seriesuid of a headed file.
+    """Read series UIDs, one per line (seriesuids.csv), or a headed file's column seriesuid.
 
     The column's name may be in capitals. A first line that is neither UID nor header is an error,
-    as a scan more would change the score; so is a further field on a line without header.
+    since an additional scan would change the score; so is a further field on a line without header.
     """
     found = read_sheet(path)
     sheet = replace(found, header=[name.lower() for name in found.header])
@@ -128,8 +128,8 @@ def read_points(
 ) -> tuple[Columns, list[int]]:
     """Read seriesuid, coordX, coordY, coordZ (world mm) and one more number, named `value`.
 
-    Returns seriesuid, x, y, z, `value`, and the line of each row. Where `bad_rows` is given, rows
-    that cannot be used are left out and appended to it; else the first of them raises UserError.
+    Returns seriesuid, x, y, z, `value`, and the line of each row. Rows that cannot be used are left
+    out and appended to `bad_rows` if that is given; else the first of them raises UserError.
     """
     names = (*COORDINATES, value)
     sheet = _pointed(read_sheet(path, bad_rows), names)
@@ -157,7 +157,7 @@ def write_submission(path: PathLike, marks: Any) -> None:
 
 
 def _numbers(sheet: Sheet, name: str) -> np.ndarray:
-    """One column as finite float64."""
+    """One column as finite float64; FileDefect for the first cell that is not a finite number."""
     cells = sheet.column(name)
     try:
         numbers = np.array(list(map(decimal, cells)), dtype=np.float64)
@@ -194,9 +194,9 @@ def _usable(sheet: Sheet, names: Collection[str], bad_rows: list[BadRow]) -> She
 
 
 def _pointed(sheet: Sheet, names: Collection[str]) -> Sheet:
-    """A sheet with decimal commas read as points, where commas separate no columns.
+    """The sheet with decimal commas replaced by points, unless commas separate its columns.
 
-    FileDefect where one number has a comma and another a point: then 1,234 may be a thousand.
+    FileDefect if one number has a comma and another a point: then 1,234 may mean a thousand.
     """
     header = [name.lower() for name in sheet.header]
     places = [header.index(name.lower()) for name in names if name.lower() in header]

@@ -1,4 +1,4 @@
-"""Small CSV tables of a command that is started again and again: what was done, row by row."""
+"""Small CSV tables in which a restartable command records, row by row, what it has done."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ Row = dict[str, str]
 
 
 def read(path: Path, columns: Sequence[str]) -> list[Row]:
-    """The rows of a table; none where it is not there or lacks one of the columns."""
+    """The complete rows of a table; none if the file or one of the columns is missing."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
@@ -20,20 +20,20 @@ def read(path: Path, columns: Sequence[str]) -> list[Row]:
 
 
 def keep(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Put rows into a table, in place of those with the same first two columns."""
+    """Add rows to a table, replacing those with the same values in the first two columns."""
     key = columns[:2]
     kept = {tuple(row[name] for name in key): row for row in [*read(path, columns), *rows]}
     write(path, columns, kept.values())
 
 
 def forget(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Take rows out of a table."""
+    """Remove rows from a table."""
     if rows:
         write(path, columns, [row for row in read(path, columns) if row not in rows])
 
 
 def write(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write a table, whole or not at all."""
+    """Write a table, atomically."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

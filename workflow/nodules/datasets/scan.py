@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 SUBSETS = range(10)
-LUNG_MASKS = "seg-lungs-LUNA16"  # LUNA16's archive of lung masks, and the folder in it
+LUNG_MASKS = "seg-lungs-LUNA16"  # name of LUNA16's lung mask archive and of the folder in it
 
 
 class Scan(NamedTuple):
-    """One scan's UID, LUNA16 subset, and paths of its header, voxels and nodule label volume.
+    """One scan: UID, LUNA16 subset, and paths of its header, voxels and nodule label volume.
 
-    labels: header and voxels of a label volume beside the scan; empty where there is none.
+    labels: header and voxels of the label volume beside the scan; empty if there is none.
     """
 
     uid: str
@@ -21,9 +21,9 @@ class Scan(NamedTuple):
 
 
 class Oddity(NamedTuple):
-    """A file or folder that looks as if it belonged to the scans: what it is, what to do.
+    """A file or folder that resembles part of a data set but is unusual: why, and the remedy.
 
-    uid: of the scan that cannot be used because of it; "" where it harms none.
+    uid: the scan that cannot be used because of it; "" if every scan is still usable.
     """
 
     path: Path

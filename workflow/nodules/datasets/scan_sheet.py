@@ -1,4 +1,4 @@
-"""A sheet of scans to find nodules in: a CSV with their paths, for one job a scan.
+"""A sheet of scans to find nodules in: a CSV file of paths, one job per scan.
 
 Runs while the Snakefile is read, so it imports nothing heavy and opens no scan.
 """
@@ -23,7 +23,7 @@ EXPLAINED = (
 
 
 class Listed(NamedTuple):
-    """A scan of a sheet: its name, its path, and the series to take; "" for the best."""
+    """A row of a sheet: the scan's name, path, and DICOM series to use ("" for the best)."""
 
     name: str
     path: Path
@@ -31,14 +31,15 @@ class Listed(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """The path, and of a header its voxels."""
+        """The path itself and, if it is a header, its voxel file."""
         return [str(path) for path in (self.path, *beside(self.path))]
 
 
 def read(sheet: str | Path) -> list[Listed]:
-    """The scans of a sheet; paths are relative to the sheet's own folder, names are unique.
+    """Read a sheet's scans; paths are relative to the sheet's folder, and names must be unique.
 
-    A scan without a name has that of its file or folder. Raises UserError that names the line.
+    A scan without a name is named after its file or folder. Raises UserError; for a bad row it
+    names the line.
     """
     path = Path(sheet)
     try:
@@ -60,7 +61,7 @@ def read(sheet: str | Path) -> list[Listed]:
 
 
 def _scans(sheet: Path, rows: "csv.DictReader[str]") -> Iterator[Listed]:
-    """Each row as a scan; a row that cannot be one is told with its line."""
+    """Yield each row as a scan; FileDefect with the line number for a row that cannot be one."""
     before: dict[str, int] = {}
     for row in rows:
         scan, name, series = ((row.get(column) or "").strip() for column in COLUMNS)
@@ -84,7 +85,7 @@ def _scans(sheet: Path, rows: "csv.DictReader[str]") -> Iterator[Listed]:
 
 
 def _named(path: Path) -> str:
-    """A scan's name by its file or folder, without what no folder's name should hold."""
+    """Name from a scan's file or folder: up to 128 characters, unsafe ones replaced."""
     stem = path.name.removesuffix(".gz")
     stem = Path(stem).stem if path.is_file() else stem
     return re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-")[:128]

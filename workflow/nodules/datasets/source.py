@@ -1,7 +1,8 @@
-"""Where a run's scans come from, and what there is beside them: one entry for `data.source` each.
+"""Sources of a run's scans: one entry of `SOURCES` for each value of `data.source`.
 
-A new layout is a function that lists its cases, and a line below. Everything behind the scan sheet
-is the same for all. Runs while the Snakefile is read, so it imports nothing heavy.
+To add a layout, write a function that lists its cases, and add a line below. Everything after the
+scan sheet is the same for all sources. Runs while the Snakefile is read, so it imports nothing
+heavy.
 """
 
 import os
@@ -26,10 +27,10 @@ Config = Mapping[str, Any]
 class Source:
     """A kind of data set.
 
-    folder: of the data set, by the config.
-    scans:  of one in LUNA16's layout, with its lists, readers' contours and ratings.
-    listed: cases of one in another layout, which are brought into LUNA16's first, one by one.
-    made:   whether its scans are phantoms, which say nothing about patients.
+    folder: the data set's folder, from the config.
+    scans:  lists the scans of a data set in LUNA16's layout, with lists, contours and ratings.
+    listed: lists the cases of another layout, each of which is first converted to LUNA16's.
+    made:   whether the scans are phantoms, whose results say nothing about patients.
     """
 
     folder: Callable[[Config], str]
@@ -39,14 +40,14 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Pattern of its scans' names, for wildcards."""
+        """Pattern of the scans' names, for wildcards."""
         return UID if self.scans else case.NAME
 
     def cases(self, config: Config) -> list[Case]:
-        """What is to be brought into LUNA16's layout; nothing where it is in that already.
+        """The cases to convert to LUNA16's layout; none if the data set already has it.
 
-        Raises UserError where the folder cannot be used, with data.on_bad_scan `stop` also for
-        the first scan that cannot.
+        Raises UserError if the folder cannot be used and, with `data.on_bad_scan: stop`, for the
+        first scan that cannot.
         """
         if self.listed is None:
             return []
@@ -59,7 +60,7 @@ class Source:
         return case.usable(self.listed(folder, config), config["data"]["on_bad_scan"])
 
     def found(self, config: Config, cases: list[Case]) -> list[Scan]:
-        """The run's scans. cases: what `cases` has listed."""
+        """The run's scans. cases: the result of `cases`."""
         if self.scans is None:
             return [one.scan() for one in cases]
         return self.scans(self.folder(config), config)

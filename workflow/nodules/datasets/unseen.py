@@ -1,4 +1,4 @@
-"""Which folds' networks have not seen a patient."""
+"""The folds whose networks have not seen a patient."""
 
 import pandas as pd
 
@@ -7,10 +7,10 @@ from nodules.datasets import folds
 
 
 def unseen_by(table: pd.DataFrame, uid: str) -> list[int]:
-    """Folds whose networks were trained on no scan of this scan's patient; table `folds`.
+    """Folds (of table `folds`) whose networks were trained on no scan of this scan's patient.
 
-    For a scan that a fold leaves out its own; for one that no fold trains on, every fold.
-    Raises UserError where there is none, or no such scan.
+    For a scan that a fold leaves out, that fold; for a scan in no fold's training set, every fold.
+    Raises UserError if there is no such fold, or no such scan.
     """
     own = table.loc[table["seriesuid"] == uid, "patient"]
     if own.empty:
