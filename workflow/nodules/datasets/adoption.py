@@ -1,7 +1,7 @@
-"""A scan of another layout brought into LUNA16's: read, held against its labels, lesions listed.
+"""Adoption of a case into LUNA16's layout: read it, check it against its labels, list lesions.
 
-Whatever is wrong is told with the data set's own file, and no number is made up: a scan with a
-fatal defect gives no voxels.
+Every defect names the data set's own file. Nothing is made up: a scan with a fatal defect gets no
+voxels.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from nodules.images import values
 from nodules.images.geometry import Geometry
 from nodules.images.volume import as_hu, same_grid
 
-SAME_MM = 0.1  # how far a voxel may lie from its like: headers are rounded to some digits
-PERCENTILES = (0.5, 99.5)  # of the voxels above the lowest value, which are 0 and SCALE
+SAME_MM = 0.1  # largest distance between corresponding voxels: headers are rounded
+PERCENTILES = (0.5, 99.5)  # of the voxels above the lowest value: these become 0 and SCALE
 SCALE, FLOOR, CEILING = 1000, -1000, 3000
 HU, BY_PERCENTILES = "hu", "percentiles"
 MOST_SHOWN = 6
@@ -33,11 +33,11 @@ VALUES = "Correct the labels, or name what they mean in the data set's own descr
 
 @dataclass(frozen=True)
 class Settings:
-    """What the config's section `dataset` says of its files.
+    """The config's section `dataset`, as far as it concerns the files.
 
-    units: hu, or percentiles. channel: of 4-D images. lesion_labels: values that are a lesion,
-    none for all but 0 and the organ's. organ_labels: values that are the organ around them.
-    least_mm: smaller parts of a lesion's label are excluded findings.
+    units: hu, or percentiles. channel: of 4-D images. lesion_labels: values that mean a lesion; if
+    empty, all but 0 and the organ's. organ_labels: values that mean the organ around them.
+    least_mm: smaller components of a lesion's label are excluded findings.
     """
 
     units: str
@@ -49,10 +49,10 @@ class Settings:
 
 @dataclass
 class Adopted:
-    """A scan, its row of table `scans` and defects; without a fatal one also its arrays.
+    """A scan's row of table `scans` and defects; without a fatal one, also its arrays.
 
-    voxels: int16 (z, y, x), HU or percentiles' units, on `grid`, nearest to LPS. lesions: int16,
-    k for row k of `nodules`; None where there are no labels. organ: uint8.
+    voxels: int16 (z, y, x), HU or percentiles' units, on `grid`, which lies nearest to LPS.
+    lesions: int16, k for nodule k of `nodules`; None without labels. organ: uint8.
     """
 
     row: dict[str, Any]
@@ -70,18 +70,18 @@ class Adopted:
         return not any(told["fatal"] for told in self.defects)
 
     def without_voxels(self) -> "Adopted":
-        """The same without what takes memory."""
+        """The same without the arrays, which take memory."""
         return replace(self, voxels=None, lesions=None, organ=None)
 
 
 class _Lesion(NamedTuple):
-    number: int  # of its connected part
+    number: int  # of its connected component
     centre: NDArray[np.float64]
     diameter: float
 
 
 def adopt(case: Case, settings: Settings, with_organ: bool = False) -> Adopted:
-    """Read a case, check it, and list its lesions; raises for no defect of it.
+    """Read a case, check it, and list its lesions; its defects are returned, not raised.
 
     with_organ: whether the organ's mask is needed.
     """
@@ -107,10 +107,10 @@ def adopt(case: Case, settings: Settings, with_organ: bool = False) -> Adopted:
 
 
 def by_percentiles(seen: NDArray[Any], place: str) -> NDArray[np.int16]:
-    """Values of no fixed unit, such as MR's, so that percentiles of what is seen are 0 and 1000.
+    """Scale values without a fixed unit, such as MR's, so that their percentiles become 0 and 1000.
 
-    The lowest value, which is the background of scans cut free, does not count. Linear, cut off
-    at -1000 and 3000. Raises FileDefect where there is nothing to tell apart.
+    The lowest value, the background of masked scans, does not count. Linear, clipped to -1000 to
+    3000. Raises FileDefect if there is no contrast.
     """
     flat = seen[seen > seen.min()].astype(np.float64)
     if not flat.size or not np.isfinite(flat).all():
@@ -124,7 +124,7 @@ def by_percentiles(seen: NDArray[Any], place: str) -> NDArray[np.int16]:
 
 
 def _row(case: Case) -> dict[str, Any]:
-    """A scan's row of table `scans`, as far as it is known before its files are read."""
+    """A scan's row of table `scans`, as far as known before its files are read."""
     scan = case.scan()
     row: dict[str, Any] = dict.fromkeys(tables.columns("scans"))
     row |= {"seriesuid": case.name, "patient": case.patient or case.name, "subset": case.subset}
@@ -134,7 +134,7 @@ def _row(case: Case) -> dict[str, Any]:
 
 
 def _scan(case: Case, settings: Settings) -> tuple[NDArray[np.int16], Geometry]:
-    """The image in the config's units."""
+    """The image in the config's units, and its grid."""
     seen, grid = values.read(case.image, settings.channel)
     if settings.units == BY_PERCENTILES:
         return by_percentiles(seen, case.image), grid
@@ -145,7 +145,7 @@ def _scan(case: Case, settings: Settings) -> tuple[NDArray[np.int16], Geometry]:
 
 
 def _describe(found: Adopted, case: Case) -> None:
-    """Fill the scan's row with its grid, range, size and hash, which is that of its voxels."""
+    """Fill the scan's row with its grid, range, size, and the hash of its voxels."""
     assert found.voxels is not None and found.grid is not None
     found.row |= found.grid.to_row()
     found.row |= {"hu_min": int(found.voxels.min()), "hu_max": int(found.voxels.max())}
@@ -157,7 +157,7 @@ def _describe(found: Adopted, case: Case) -> None:
 
 
 def labels_of(path: str, grid: Geometry) -> NDArray[np.int16]:
-    """A label volume on its scan's grid: whole numbers from 0 on; FileDefect where it is none."""
+    """Read a label volume of a scan on `grid`; FileDefect unless it fits and has labels from 0."""
     seen, own = values.read(path)
     if own.shape != grid.shape:
         sizes = (" x ".join(str(n) for n in g.shape[::-1]) for g in (own, grid))
@@ -175,7 +175,7 @@ def labels_of(path: str, grid: Geometry) -> NDArray[np.int16]:
 
 
 def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
-    """List the connected parts of a scan's lesion labels, and number them in a volume."""
+    """List the connected components of a scan's lesion labels, and number them in a volume."""
     assert found.grid is not None
     labels = labels_of(case.labels, found.grid)
     present = np.flatnonzero(np.bincount(labels.ravel())).tolist()
@@ -187,7 +187,7 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
         raise FileDefect(case.labels, reason, VALUES)
     lesion = _meant(labels, present, settings)
     parts = cc3d.connected_components(lesion, connectivity=26)
-    numbers = np.zeros(int(parts.max()) + 1, np.int16)  # of each part; 0: no nodule
+    numbers = np.zeros(int(parts.max()) + 1, np.int16)  # nodule of each component; 0: none
     for part in _parts(parts, found.grid):
         point = dict(zip("xyz", part.centre.tolist(), strict=True)) | {"diameter_mm": part.diameter}
         if part.diameter < settings.least_mm:
@@ -204,7 +204,7 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
 
 
 def _meant(labels: NDArray[np.int16], present: list[int], settings: Settings) -> NDArray[np.bool_]:
-    """Where a lesion is."""
+    """Mask of the voxels that a lesion label marks."""
     wanted = list(settings.lesion_labels)
     if not wanted:
         wanted = [v for v in present if v and v not in settings.organ_labels]
@@ -212,7 +212,7 @@ def _meant(labels: NDArray[np.int16], present: list[int], settings: Settings) ->
 
 
 def _parts(parts: NDArray[Any], grid: Geometry) -> list[_Lesion]:
-    """Connected parts with the centre of their voxels and the diameter of a sphere as large."""
+    """Connected components with their centroid and the diameter of a sphere of equal volume."""
     told = cc3d.statistics(parts)
     sizes = [(k, int(n)) for k, n in enumerate(told["voxel_counts"]) if k and n]
     return [
@@ -226,7 +226,7 @@ def _parts(parts: NDArray[Any], grid: Geometry) -> list[_Lesion]:
 
 
 def _take_points(found: Adopted, case: Case) -> None:
-    """List the lesions that the data set gives as places with diameters."""
+    """List the lesions that the data set gives as points with diameters."""
     assert found.grid is not None
     for number, (x, y, z, diameter) in enumerate(case.points, 1):
         if not found.grid.encloses((x, y, z)):
@@ -237,7 +237,7 @@ def _take_points(found: Adopted, case: Case) -> None:
 
 
 def _organ(found: Adopted, case: Case, settings: Settings) -> NDArray[np.uint8]:
-    """The organ's mask: the case's own, else its label volume's organ with the lesions in it."""
+    """The organ's mask: the case's own, else all organ and lesion labels that the config names."""
     assert found.grid is not None
     place = case.region or case.labels
     if not place or not (case.region or settings.organ_labels):

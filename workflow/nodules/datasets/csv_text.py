@@ -1,8 +1,8 @@
-"""The cells of a CSV file, in whichever of the usual dialects it was written.
+"""The cells of a CSV file, in any of the usual dialects.
 
-Read as they are meant: gzip, byte-order marks and UTF-16, semicolons, tabs or bars between the
-columns, a line `sep=;`, comment lines, blank lines, any line ends, a header that stands again where
-files were joined. What is no CSV (JSON, a spreadsheet, an archive, a web page) is named.
+Accepted: gzip, byte-order marks and UTF-16; semicolons, tabs or bars between the columns; a line
+`sep=;`, comment lines, blank lines, any line ends, and a header repeated where files were joined.
+Files that are no CSV (JSON, a spreadsheet, an archive, a web page) are refused by name.
 """
 
 import codecs
@@ -23,14 +23,14 @@ from nodules.base.messages import shown
 PathLike = str | os.PathLike[str]
 
 SEPARATORS = ",;\t|"
-KEY = "seriesuid"  # every list has this column, or no header
+KEY = "seriesuid"  # a list either has this column or no header
 
 UNPACK = "Unpack it, and give the CSV file that it holds."
 SAVE_AS_CSV = "Save the table as CSV, and give that file."
 EXPORT = "Export it again."
 PLAIN = "Write a table with one row per line, the first line naming the columns."
 
-# What files begin with that were given in a CSV's place: (bytes, what it is, remedy).
+# First bytes of files given instead of a CSV: (bytes, what it is, remedy).
 KINDS = (
     (b"PK\x03\x04", "is a zip archive", UNPACK),
     (b"\xd0\xcf\x11\xe0", "is an old Excel spreadsheet (.xls), no CSV text", SAVE_AS_CSV),
@@ -52,7 +52,7 @@ KINDS = (
     (b"\x80\x04", "is a Python pickle, no CSV text", SAVE_AS_CSV),
     (b"\x80\x05", "is a Python pickle, no CSV text", SAVE_AS_CSV),
 )
-# The same for text, in lower case and without blanks before it.
+# The same for text, in lower case and without leading blanks.
 TEXTS = (
     (("{", "["), "is JSON, no CSV", PLAIN),
     (
@@ -67,7 +67,7 @@ TEXTS = (
         "Fetch the file with `git lfs pull`.",
     ),
 )
-# UTF-32 first: its mark begins with that of UTF-16.
+# UTF-32 before UTF-16, whose mark begins that of UTF-32.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -79,7 +79,7 @@ MARKS = (
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be used; seriesuid is "" where it cannot be read."""
+    """A row that cannot be used; seriesuid is "" if it cannot be read."""
 
     line: int
     seriesuid: str
@@ -88,7 +88,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A CSV file's cells, with the line that each row ends on."""
+    """A CSV file's cells, with the line on which each row ends."""
 
     path: PathLike
     separator: str
@@ -98,7 +98,7 @@ class Sheet:
     lines: list[int]
 
     def column(self, name: str) -> list[str]:
-        """Cells of one column; its name may be written in capitals or not."""
+        """Cells of one column; capitals in its name don't matter."""
         names = [found.lower() for found in self.header]
         if name.lower() not in names:
             found = ", ".join(self.header)
@@ -126,9 +126,10 @@ class Sheet:
 
 
 def read_sheet(path: PathLike, bad_rows: list[BadRow] | None = None) -> Sheet:
-    """Read a CSV file's rows; those without any content are left out.
+    """Read a CSV file's rows, except those in which every cell is empty.
 
-    Where `bad_rows` is given, rows with too few or too many fields are appended to it.
+    Rows with too few or too many fields are appended to `bad_rows` if that is given; else the first
+    of them raises FileDefect.
     """
     text = _text(path)
     declared, text = _declared(text)
@@ -152,7 +153,7 @@ def read_sheet(path: PathLike, bad_rows: list[BadRow] | None = None) -> Sheet:
 
 
 def _text(path: PathLike) -> str:
-    """A file's text, unpacked and decoded; FileDefect where it is something else."""
+    """A file's text, unpacked and decoded; FileDefect if it is something else."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -179,7 +180,7 @@ def _text(path: PathLike) -> str:
 
 
 def _refuse_other_kinds(path: PathLike, content: bytes) -> None:
-    """Raise FileDefect for bytes that are known to be no text."""
+    """Raise FileDefect for content that is known not to be text."""
     if content and not content.strip(b"\0"):
         raise FileDefect(str(path), "holds zeros alone, as a broken copy does", "Copy it again.")
     is_zip = content.startswith(b"PK\x03\x04")
@@ -193,7 +194,7 @@ def _refuse_other_kinds(path: PathLike, content: bytes) -> None:
 
 
 def _encoding(content: bytes) -> str:
-    """By the byte-order mark; without one, UTF-16 shows in every second byte being zero."""
+    """Encoding by the byte-order mark; without one, UTF-16 if every second byte is zero."""
     for mark, name in MARKS:
         if content.startswith(mark):
             return name
@@ -215,7 +216,7 @@ def _declared(text: str) -> tuple[str | None, str]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Lines with their ends; joined files may have a byte-order mark each."""
+    """Lines with their ends, without byte-order marks: joined files may have one each."""
     return (line.lstrip("\ufeff") for line in StringIO(text, newline=""))
 
 
@@ -224,14 +225,14 @@ def _is_comment(line: str) -> bool:
 
 
 def _first_line(text: str) -> str:
-    """The first line with content that is no comment; "" where there is none."""
+    """The first line that is neither blank nor a comment; "" if there is none."""
     return next((ln for ln in _lines(text) if ln.strip() and not _is_comment(ln)), "").strip()
 
 
 def _header_in_comment(text: str) -> tuple[int, str] | None:
-    """Number and text of a header behind #, as NumPy's savetxt writes it, where it is the only one.
+    """Line number and text of a header behind #, as NumPy's savetxt writes it; else None.
 
-    It has as many columns as the first row.
+    It must be the only header, and have as many columns as the first row.
     """
     if not _is_comment(text.lstrip("\ufeff \r\n")) or _names_key(first := _first_line(text)):
         return None
@@ -247,7 +248,7 @@ def _header_in_comment(text: str) -> tuple[int, str] | None:
 
 
 def _names_key(line: str) -> bool:
-    """Whether a line names the column that every list has, and more."""
+    """Whether a line names the column that every list has, and at least one more."""
     return any(KEY in _split(line, s) and len(_split(line, s)) > 1 for s in SEPARATORS)
 
 
@@ -256,24 +257,24 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 def _separator(header: str, declared: str | None = None) -> str:
-    """What separates the columns that a header names; else what is declared; else a comma."""
+    """The separator of the columns that a header names; else the declared one; else a comma."""
     found = max(SEPARATORS, key=lambda s: (KEY in _split(header, s), header.count(s)))
     return found if KEY in _split(header, found) else declared or found
 
 
 def _uncommented(text: str) -> Iterator[str]:
-    """The lines of a text; comment lines are blank, so that the others keep their numbers."""
+    """The lines of a text; comment lines become blank, so that the others keep their numbers."""
     return ("\n" if _is_comment(line) else line for line in _lines(text))
 
 
 def _refuse_commented_rows(sheet: Sheet, text: str, bad_rows: list[BadRow] | None) -> None:
-    """A comment with as many fields as a row may be one whose id begins with #: told."""
+    """Refuse comments with as many fields as a row: they may be rows whose id begins with #."""
     if "#" not in text or len(sheet.header) < 2:
         return
     width = len(sheet.header)
     for number, line in enumerate(_lines(text), 1):
         is_row = _is_comment(line) and line.count(sheet.separator) == width - 1
-        # Joined files may have a header in a comment each.
+        # Joined files may each have a header in a comment.
         if is_row and number > sheet.header_line and not _names_key(line.strip().lstrip("# ")):
             reason = f"begins with #, as a comment does, and has {width} fields, as a row has"
             if bad_rows is None:
@@ -282,9 +283,9 @@ def _refuse_commented_rows(sheet: Sheet, text: str, bad_rows: list[BadRow] | Non
 
 
 def _filled(sheet: Sheet, body: list[tuple[int, list[str]]], bad: list[BadRow] | None) -> Sheet:
-    """A sheet with those rows that have a cell for every column; a header that stands again goes.
+    """Add the rows with one cell per column to the sheet, without repeated headers.
 
-    Files that were joined (`cat fold*.csv`) have one for each.
+    Files that were joined (`cat fold*.csv`) have a header each.
     """
     width = len(sheet.header)
     is_headed = KEY in (name.lower() for name in sheet.header)

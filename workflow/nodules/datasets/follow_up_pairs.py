@@ -1,4 +1,4 @@
-"""Which scans are of one patient at two times: a table of pairs."""
+"""A table of pairs: which two scans show the same patient at two times."""
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ DAY = "Write days as 2024-05-31, or leave both cells empty."
 
 @dataclass(frozen=True)
 class PairOf:
-    """Two scans of a patient by series UID; days as text (YYYY-MM-DD), "" for unknown."""
+    """Two scans of a patient by series UID; dates as text (YYYY-MM-DD), "" if unknown."""
 
     patient: str
     prior: str
@@ -24,12 +24,12 @@ class PairOf:
     current_date: str = ""
 
     def to_dict(self) -> dict[str, str]:
-        """For a rule's params."""
+        """The pair as a dictionary, for a rule's params."""
         return asdict(self)
 
 
 def read(path: str | Path) -> list[PairOf]:
-    """Pairs of a CSV file with the columns COLUMNS; FileDefect for what cannot be used."""
+    """Read pairs from a CSV file with the columns COLUMNS; FileDefect if they cannot be used."""
     sheet = read_sheet(path)
     rows = zip(*(sheet.column(name) for name in COLUMNS), strict=True)
     pairs = [PairOf(*(cell.strip() for cell in row)) for row in rows]
@@ -41,7 +41,7 @@ def read(path: str | Path) -> list[PairOf]:
 
 
 def require_scans(path: str | Path, pairs: Iterable[PairOf], scans: Container[str]) -> None:
-    """Raise FileDefect where a scan of a pair is not among the run's."""
+    """Raise FileDefect if a scan of a pair is not among the run's."""
     for uid in (uid for pair in pairs for uid in (pair.prior, pair.current)):
         if uid not in scans:
             reason = f"the scan {shown(uid, 80)} is not among the scans of this run"
@@ -49,7 +49,7 @@ def require_scans(path: str | Path, pairs: Iterable[PairOf], scans: Container[st
 
 
 def _defects(pair: PairOf) -> Iterator[tuple[str, str]]:
-    """What is wrong with a row, and what to do."""
+    """Yield reason and remedy of each defect of a row."""
     if not pair.prior or not pair.current:
         yield "a series UID is missing", "Name the scan of each time."
     if pair.prior == pair.current:
@@ -69,7 +69,7 @@ def _day(text: str) -> date | None:
 
 
 def _require_different(sheet: Sheet, pairs: list[PairOf]) -> None:
-    """FileDefect where a pair stands twice."""
+    """Raise FileDefect if a pair is listed twice."""
     seen: set[tuple[str, str]] = set()
     for pair, line in zip(pairs, sheet.lines, strict=True):
         if (pair.prior, pair.current) in seen:

@@ -1,9 +1,9 @@
-"""Whether a scan's voxels are Hounsfield units, judged from how often each value occurs.
+"""Test whether a scan's voxels are Hounsfield units, from how often each value occurs.
 
-A chest CT has two heaps: air and lung from -1024 to about -700, and fat and soft tissue from about
--120 to 80; bone and contrast lie above, padding far below. That holds for a child, a single lung,
-noise, metal, and a crop to the lungs alike. Values that are something else show the same two
-heaps elsewhere: where they lie says what was done to them.
+The values of a chest CT form two heaps: air and lung from -1024 to about -700, and fat and soft
+tissue from about -120 to 80; bone and contrast lie above, padding far below. That holds for a
+child, a single lung, noise, metal, and a crop to the lungs alike. Values in other units form the
+same two heaps elsewhere: their place reveals what was done to the values.
 """
 
 from collections.abc import Iterator
@@ -17,26 +17,26 @@ Counts = NDArray[np.int64]  # of each value from -32768 to 32767
 LOWEST = np.iinfo(np.int16).min
 VALUES = 1 << 16
 
-FEWEST = 10_000  # voxels: of fewer the heaps say nothing
+FEWEST = 10_000  # voxels: the heaps of fewer say nothing
 AIR, TISSUE = (-1150, -550), (-250, 300)  # wide: noise, emphysema, fat, contrast
-AIR_CORE, TISSUE_CORE = (-1060, -680), (-150, 120)  # where the heaps' middles are
-VALLEY = (-500, -300)  # between them, where a single heap would be highest
-BELOW, ABOVE = -1200, 3100  # beyond lie padding and metal alone
-LEAST = 0.02  # of the voxels in either heap, for values to pass as HU
-MOST_BELOW = 0.1  # noise that nobody cut off at -1024 reaches below -1200
-CLEAR = 0.1  # of the voxels in either heap: then what lies below is padding, however blurred
-# What another reading of the values must show: either heap, both together, what lies beyond, and
-# how deep the valley is, as a share of the lower heap's mean height.
+AIR_CORE, TISSUE_CORE = (-1060, -680), (-150, 120)  # where the heaps' middles lie
+VALLEY = (-500, -300)  # between them, where a single wide heap would be highest
+BELOW, ABOVE = -1200, 3100  # only padding and metal lie beyond these
+LEAST = 0.02  # share of the voxels in each heap for values to pass as HU
+MOST_BELOW = 0.1  # share below -1200 that noise not clipped at -1024 may have
+CLEAR = 0.1  # share in each heap from which on all that lies below is padding, even if blurred
+# Another reading of the values must have: this share in each heap, in both together, at most this
+# share beyond, and a valley below this fraction of the lower heap's mean height.
 EXPLAINED, TOGETHER, BEYOND, SHALLOW = 0.05, 0.5, 0.03, 0.7
 
 FACTORS = (1.0, -1.0, 10.0, 0.1, 2.0, 0.5)
-HEAPS_APART = 930.0  # HU from the mean of air and lung to that of all else
+HEAPS_APART = 930.0  # HU from the mean of air and lung to the mean of all else
 DICOM = 1024  # CT scanners' usual intercept is -1024, some have -1000
-NEAR = 160  # HU: heaps are no closer to their places than this
+NEAR = 160  # HU: tolerance of the heaps' places
 SHIFT_TOLD = 250
 GAIN_TOLD = 0.15
 FAR_BETTER = 0.3
-CUT = 0.3  # share of the voxels at the lowest value, where a window has cut off what lay below
+CUT = 0.3  # share of the voxels at the lowest value, if a window has clipped what lay below
 
 RESCALE = (
     "Store Hounsfield units: apply DICOM's RescaleSlope and RescaleIntercept once, and save "
@@ -46,7 +46,7 @@ AGAIN = "Store Hounsfield units: convert the scan again from its source, without
 
 
 class Verdict(NamedTuple):
-    """What is wrong with a scan's values, what to do, and whether they are of no use."""
+    """What is wrong with a scan's values, the remedy, and whether the scan is unusable."""
 
     reason: str
     remedy: str
@@ -55,19 +55,19 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class _Reading:
-    """Values read as factor * HU + shift, and how well the heaps then lie where they should."""
+    """Values read as factor * HU + shift, and how well the heaps then lie in their places."""
 
     factor: float
     shift: float
-    core: float  # share of the voxels in the middle of either heap
-    merit: float  # the same, less what lies lower than any air: there is bone, but nothing there
+    core: float  # share of the voxels in the middles of the heaps
+    merit: float  # core, less a penalty for voxels below any air: bone lies above it, nothing below
 
 
 def judge(counts: Counts) -> Verdict | None:
-    """What is wrong with a scan that holds each value so many times; None where nothing is.
+    """The defect that a scan's histogram shows, or None.
 
-    A scan is refused only where its values lie as no chest's do in HU, and another reading of
-    them explains why; where none does, that is told as a note.
+    A scan is refused only if its values fit no chest in HU, or barely, and another reading of them
+    explains why; if none does, that is a note.
     """
     body = without_padding(counts)
     if body.sum() < FEWEST:
@@ -80,7 +80,7 @@ def judge(counts: Counts) -> Verdict | None:
     reading = None if _is_lung_alone(body) else _best(counts)
     if reading is not None:
         return Verdict(f"{NOT_HU}: {_told(reading)}", _remedy(reading), fatal=True)
-    if _is_hu(counts):  # a drawing in which all air has one value, which looks like padding
+    if _is_hu(counts):  # a drawing: all its air has one value, which looks like padding
         return None
     air, tissue = (_share(body, *heap) for heap in (AIR, TISSUE))
     return Verdict(
@@ -95,7 +95,7 @@ NOT_HU = "these are not Hounsfield units"
 
 
 def of_range(low: float, high: float) -> Verdict | None:
-    """What is wrong with values that span too little for any CT: grey levels, shares, scores."""
+    """Verdict on a range of values too small for a CT (grey levels, shares, scores), or None."""
     if not np.isfinite([low, high]).all() or low == high:
         return None
     ways = (
@@ -110,7 +110,7 @@ def of_range(low: float, high: float) -> Verdict | None:
 
 
 def of_unsigned(counts: Counts) -> str:
-    """What unsigned 16-bit values look like, as a part of a sentence; "" where nobody can say.
+    """What unsigned 16-bit values look like, as part of a sentence; "" if unclear.
 
     counts: of the values' bits read as signed ones.
     """
@@ -126,10 +126,10 @@ def of_unsigned(counts: Counts) -> str:
 
 
 def without_padding(counts: Counts) -> Counts:
-    """The counts without the lowest values that stand alone: what scanners put round a scan.
+    """The counts without isolated lowest values, with which scanners pad a scan.
 
-    A value is padding where it is frequent and nearly nothing follows it for a third of the way
-    up to the bright ones, or where it is very frequent and no tissue has it.
+    A value is padding if it is frequent and hardly any voxels follow in the next third of the way
+    up to the bright ones, or if it is very frequent and below any tissue.
     """
     body = counts.copy()
     frequent = counts > 0.05 * max(int(counts.sum()), 1)
@@ -154,33 +154,33 @@ def _share(body: Counts, low: float, high: float) -> float:
 
 
 def _is_hu(body: Counts) -> bool:
-    """Whether both heaps are where a chest has them in HU."""
+    """Whether both heaps lie where a chest has them in HU."""
     smaller = min(_share(body, *AIR), _share(body, *TISSUE))
     return smaller >= (CLEAR if _share(body, LOWEST, BELOW) > MOST_BELOW else LEAST)
 
 
 def _is_doubtful(body: Counts) -> bool:
-    """Whether one of the heaps is so small that dense bone, say, may only look like one."""
+    """Whether one heap is so small that, say, dense bone may only look like one."""
     return min(_share(body, *AIR), _share(body, *TISSUE)) < CLEAR
 
 
 def _is_better(reading: "_Reading | None", body: Counts) -> bool:
-    """Whether another reading of the values puts far more of them where a chest's are."""
+    """Whether another reading puts far more of the values into the middles of a chest's heaps."""
     return reading is not None and reading.core > _core(body) + FAR_BETTER
 
 
 def _core(body: Counts) -> float:
-    """Share of the voxels in the middle of either heap, as the values stand."""
+    """Share of the voxels in the middles of the heaps, for the values as they are."""
     return _share(body, *AIR_CORE) + _share(body, *TISSUE_CORE)
 
 
 def _is_lung_alone(body: Counts) -> bool:
-    """Whether there is air and lung in HU and next to nothing else: all else was painted over."""
+    """Whether there is air and lung in HU and hardly anything else: the rest was painted over."""
     return _share(body, *AIR) >= 1 - MOST_BELOW
 
 
 def _off_centre(body: Counts) -> Verdict | None:
-    """A note where the heaps of values that pass as HU lie rather far from their places."""
+    """A note if the heaps of values that pass as HU lie rather far from their places."""
     reading = _fitted(body, 1.0)
     if reading is None or abs(reading.shift) < SHIFT_TOLD or reading.core < _core(body) + GAIN_TOLD:
         return None
@@ -189,7 +189,7 @@ def _off_centre(body: Counts) -> Verdict | None:
 
 
 def _bits(counts: Counts) -> Iterator[tuple[str, str, Counts]]:
-    """The same voxels with their bits read in other ways: what is said of each, and its counts."""
+    """Yield other readings of the voxels' bits: description, remedy and counts of each."""
     yield (
         "they look shifted by 32768, as unsigned values read as signed ones are",
         "Subtract 32768 from the values as they were written, and save MET_SHORT.",
@@ -205,14 +205,14 @@ def _bits(counts: Counts) -> Iterator[tuple[str, str, Counts]]:
 
 
 def _best(counts: Counts) -> _Reading | None:
-    """The reading of the values that best makes a chest's heaps of them; None where none does.
+    """The reading of the values that fits a chest's heaps best; None if none does.
 
-    Known factors come before one that is fitted, and of nearly equal ones the first counts.
+    Known factors are tried before fitted ones, and the first of nearly equal readings is taken.
     """
     bodies = {sign: without_padding(c) for sign, c in ((1, counts), (-1, _negated(counts)))}
     cut = counts[np.argmax(counts > 0)] > CUT * counts.sum()
     for factors in (FACTORS, tuple(sign * _stretch(body) for sign, body in bodies.items())):
-        # What a window has cut has a heap at its edge, which small factors take for air.
+        # Values clipped by a window have a heap at its edge, which small factors take for air.
         tried = [factor for factor in factors if abs(factor) >= 1 or not cut]
         tier = [_fitted(bodies[1 if factor > 0 else -1], factor) for factor in tried]
         found = [reading for reading in tier if reading is not None]
@@ -231,12 +231,12 @@ def _negated(counts: Counts) -> Counts:
 
 
 def _stretch(body: Counts) -> float:
-    """How far apart the two heaps lie, as a multiple of what they do in HU."""
+    """Distance of the two heaps, as a multiple of that in HU."""
     if not body.any():
         return 1.0
     values = np.arange(VALUES, dtype=np.float64) + LOWEST
     weight, moment = np.cumsum(body), np.cumsum(body * values)
-    # Two means, by turns: the cut halfway between the means of what lies on either side.
+    # 2-means: the cut lies halfway between the means of the values on either side of it.
     cut = moment[-1] / weight[-1]
     for _ in range(50):
         at = int(np.clip(cut - LOWEST, 0, VALUES - 1))
@@ -251,9 +251,9 @@ def _stretch(body: Counts) -> float:
 
 
 def _fitted(body: Counts, factor: float) -> _Reading | None:
-    """The shift under which values that are `factor` times HU show a chest's heaps; None: none.
+    """The shift under which values of `factor` times HU show a chest's heaps; None if none does.
 
-    body: of the values themselves, for a factor below 0 of the negated ones.
+    body: counts of the values; for a factor below 0, of the negated values.
     """
     total = int(body.sum())
     if not total:
@@ -284,7 +284,7 @@ def _fitted(body: Counts, factor: float) -> _Reading | None:
 
 
 def _told(reading: _Reading) -> str:
-    """What a reading says was done to the values."""
+    """What was done to the values according to a reading."""
     factor, shift = reading.factor, reading.shift
     if factor == 1 and abs(shift - DICOM) < NEAR:
         return "they look shifted by about +1024, as unrescaled DICOM values are"

@@ -1,8 +1,8 @@
-"""A label volume beside a scan, held against the annotated centres and diameters.
+"""Matching of a label volume's labels to the annotated centres and diameters of nodules.
 
-A person's masks come numbered in any way: one number a nodule, several, or one number for all.
-Which nodule a label means is read off its place alone; a label that lies where no nodule is, or
-has another size than annotated, is not used, and that is told.
+Masks drawn by hand are numbered in any way: one number per nodule, several, or one for all. The
+nodule that a label means is therefore decided by its place alone. A label that lies on no nodule,
+or differs in size from the annotation, is not used, and this is reported.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ from nodules.images.spheres import Box, corner_of, sphere
 
 Ints = NDArray[np.int64]
 
-COVERED = 0.5  # share of a nodule's sphere from which on a label lies over it
-SIZES = (0.5, 2.0)  # of a label's diameter to the annotated one; LIDC's own are 0.9 to 1.2
-MOST = 0.1  # share of the volume: more is a picture, or what is left when nodules are cut out
-TURNS = {  # of the array's axes z, y, x
+COVERED = 0.5  # share of a nodule's sphere that a label must fill to lie over the nodule
+SIZES = (0.5, 2.0)  # bounds of a label's diameter over the annotated one; LIDC's own are 0.9 to 1.2
+MOST = 0.1  # share of the volume: more is a picture, or nodules cut out of a filled volume
+TURNS = {  # which of the array's axes z, y, x are reversed
     (True, False, False): "the slices are in reverse order",
     (False, True, False): "the rows are in reverse order",
     (False, False, True): "the columns are in reverse order",
@@ -35,7 +35,7 @@ INSTEAD = "its readers' contours count instead, or without any its sphere"
 
 
 class Told(NamedTuple):
-    """Something to say of a label volume; fatal where the masks are not what they should be."""
+    """A remark on a label volume; fatal if the masks cannot be right."""
 
     reason: str
     remedy: str
@@ -44,7 +44,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Labelled:
-    """The labelled voxels of a volume: index (n, 3) z, y, x and label (n,), 1 or more."""
+    """The labelled voxels of a volume: indices (n, 3) as z, y, x and labels (n,), 1 or more."""
 
     index: Ints
     label: Ints
@@ -52,14 +52,14 @@ class Labelled:
 
     @classmethod
     def of_volume(cls, volume: NDArray[np.integer]) -> "Labelled":
-        """Of an array (z, y, x)."""
+        """The labelled voxels of an array (z, y, x)."""
         flat = np.flatnonzero(volume > 0)
         nz, ny, nx = volume.shape
         return cls.of_flat(flat, volume.ravel()[flat], (nz, ny, nx))
 
     @classmethod
     def of_flat(cls, flat: Ints, label: NDArray, shape: tuple[int, int, int]) -> "Labelled":
-        """Of places in the flattened array."""
+        """The labelled voxels, given by their places in the flattened array."""
         index = np.column_stack(np.unravel_index(flat, shape)).astype(np.int64)
         return cls(index.reshape(-1, 3), np.asarray(label).astype(np.int64), shape)
 
@@ -71,9 +71,9 @@ class Labelled:
 
 @dataclass
 class Fit:
-    """Which nodule has which mask, and what is to be said: of single nodules, and of all.
+    """Mask of each nodule, by its number, and remarks on single nodules and on the whole.
 
-    single: whether each mask is also that of the one reader there is.
+    single: whether each mask also stands for the only reader.
     """
 
     boxes: dict[int, Box] = field(default_factory=dict)
@@ -92,9 +92,9 @@ class _Nodule:
 def fit(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
     """Give each annotated nodule (columns nodule, x, y, z, diameter_mm) its labelled voxels.
 
-    grid: of the label volume. A label is the nodule's whose sphere holds most of its voxels; one
-    that lies over several nodules is taken apart into its connected parts first. A nodule without
-    a label that fits is not in `boxes`.
+    grid: of the label volume. A label belongs to the nodule whose sphere contains most of its
+    voxels; one that lies over several nodules is first split into its connected components. A
+    nodule without a fitting label is not in `boxes`.
     """
     if not len(labels.label):
         return Fit()
@@ -115,7 +115,7 @@ def fit(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
 
 
 def numbered(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
-    """The same of labels that are known to carry the nodules' own numbers: nothing is judged."""
+    """Like `fit`, for labels known to carry the nodules' own numbers: nothing is checked."""
     del grid
     order = np.argsort(labels.label, kind="stable")
     values, starts = np.unique(labels.label[order], return_index=True)
@@ -139,7 +139,7 @@ def _spheres(grid: Geometry, nodules: pd.DataFrame) -> Iterator[_Nodule]:
 
 
 def _fit(labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule]) -> Fit:
-    """As `fit`, without a look at other orders of the axes."""
+    """Like `fit`, without trying other orders of the axes."""
     units, told = _apart(labels, nodules)
     result = Fit(told=told)
     owned: dict[int, list[Ints]] = {}
@@ -174,7 +174,7 @@ def _fit(labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule]) -> Fit:
 def _apart(
     labels: Labelled, nodules: Sequence[_Nodule]
 ) -> tuple[list[tuple[str, Ints]], list[Told]]:
-    """Each label's name and voxels, those over several nodules in their connected parts."""
+    """Name and voxels of each label; one over several nodules is split into its components."""
     units: list[tuple[str, Ints]] = []
     told: list[Told] = []
     order = np.argsort(labels.label, kind="stable")
@@ -200,7 +200,7 @@ def _apart(
 
 
 def _over(index: Ints, nodules: Sequence[_Nodule]) -> list[int]:
-    """Numbers of the nodules of whose spheres these voxels cover at least half."""
+    """Numbers of the nodules whose spheres these voxels fill to at least COVERED."""
     return [
         one.number
         for one in nodules
@@ -209,7 +209,7 @@ def _over(index: Ints, nodules: Sequence[_Nodule]) -> list[int]:
 
 
 def _within(index: Ints, ball: Box) -> NDArray[np.bool_]:
-    """Whether voxels belong to a mask."""
+    """Whether each voxel belongs to a mask."""
     mask, corner = ball
     local = index - np.array(corner)
     inside = ((local >= 0) & (local < np.array(mask.shape))).all(axis=1)
@@ -218,7 +218,7 @@ def _within(index: Ints, ball: Box) -> NDArray[np.bool_]:
 
 
 def _connected(index: Ints) -> list[Ints]:
-    """Voxels in their connected parts, corners counting as contact."""
+    """Voxels of each connected component (26 neighbours)."""
     mask, corner = _box(index)
     parts = cc3d.connected_components(mask, connectivity=26)
     number = parts[tuple((index - np.array(corner)).T)]
@@ -226,7 +226,7 @@ def _connected(index: Ints) -> list[Ints]:
 
 
 def _misfit(index: Ints, grid: Geometry, one: _Nodule) -> str:
-    """How a nodule's voxels contradict its annotation; "" where they don't."""
+    """How a nodule's voxels contradict its annotation; "" if they don't."""
     slack = float(grid.spacing.max())
     centre = grid.to_world(index.mean(axis=0))
     away = float(np.linalg.norm(centre - one.centre))
@@ -244,7 +244,7 @@ def _misfit(index: Ints, grid: Geometry, one: _Nodule) -> str:
 def _turned_order(
     labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule], fitting: int
 ) -> Told | None:
-    """What to say where more labels would fit with some of the axes in reverse order."""
+    """Remark if more labels would fit with some of the axes in reverse order; else None."""
     best, named = fitting, ""
     for axes, name in TURNS.items():
         fits = len(_fit(labels.turned(axes), grid, nodules).boxes)

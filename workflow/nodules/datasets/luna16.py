@@ -1,4 +1,4 @@
-"""Which scans a run is about: from the config for the phantom, from the folder for real scans.
+"""Scans in LUNA16's layout, as found in a folder.
 
 Runs while the Snakefile is read, so it imports nothing heavy and reads no voxel.
 """
@@ -17,7 +17,7 @@ from nodules.images import remedies
 from nodules.images.foreign import is_luna16, is_path, is_uid, is_voxel_name
 
 LABEL_SUFFIXES = ("_nodules", "_nodule_labels")
-# Of scans and masks, as other tools write them.
+# Formats of scans and masks that other tools write.
 OTHER_FORMATS = (
     ".nii.gz",
     ".nii",
@@ -31,8 +31,8 @@ OTHER_FORMATS = (
     ".mhd.gz",
 )
 HEADER_BYTES = 65_536  # a longer header is refused
-AHEAD_S = 5  # clocks of a network's machines differ by less
-LISTS = ("annotations.csv", "annotations_excluded.csv")  # those that no run can do without
+AHEAD_S = 5  # seconds; clocks of machines in one network differ by less
+LISTS = ("annotations.csv", "annotations_excluded.csv")  # those that every run requires
 NAME = "Name the header as LUNA16 does: <seriesuid>.mhd."
 LABEL_NAME = "Name labels <seriesuid>_nodules.mhd, and the header of a scan <seriesuid>.mhd."
 
@@ -40,10 +40,10 @@ LABEL_NAME = "Name labels <seriesuid>_nodules.mhd, and the header of a scan <ser
 def found(folder: str | os.PathLike[str]) -> list[Scan]:
     """Real scans below `folder`: every subset0..9/<uid>.mhd, by subset and UID.
 
-    Any part of the ten subsets will do, wherever `layout.subset_folders` finds it. `data` is the
-    file that the header names, or the header itself where it names none in its own folder. Left
-    out are `misfits` and what `remarks` tells.
-    Raises UserError where there is no folder or no scan in it.
+    Any selection of the ten subsets will do, wherever `layout.subset_folders` finds them. `data` is
+    the file that the header names, or the header itself if it names none in its own folder. Without
+    `misfits` and what `remarks` reports as left out. Raises UserError if the folder does not exist
+    or contains no scan.
     """
     root = Path(folder)
     if not os.fspath(folder):
@@ -67,11 +67,11 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
 
 
 def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
-    """The scans that Snakemake may be told of: their files' names mean what they say.
+    """The scans that can be passed to Snakemake: their file names cannot be misread.
 
-    Raises UserError where the folder or the lists of nodules cannot be used, or a file's time lies
-    in the future; with data.on_bad_scan `stop` also for the first header that no run may take or
-    file that is missing.
+    Raises UserError if the folder or the lists of nodules cannot be used, or a file's modification
+    time lies in the future; with `data.on_bad_scan: stop`, also for the first header that no run
+    may take or file that is missing.
     """
     if not is_path(folder):
         raise UserError(
@@ -85,7 +85,7 @@ def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
         except OSError as error:
             remedy = missing_list(path.name, any(is_luna16(scan.uid) for scan in scans))
             raise FileDefect(str(path), f"cannot be read ({error.strerror})", remedy) from error
-    for odd in ahead(folder, scans):  # Snakemake would delete what is made of it, skipped or not
+    for odd in ahead(folder, scans):  # Snakemake would delete results made from it, skipped or not
         raise FileDefect(str(odd.path), odd.reason, odd.remedy)
     if config["data"]["on_bad_scan"] == "stop":
         bad = [*misfits(folder), *_missing(scans)]
@@ -97,7 +97,7 @@ def ready(folder: str, config: Mapping[str, Any]) -> list[Scan]:
 
 
 def ahead(folder: str | os.PathLike[str], scans: Iterable[Scan]) -> list[Oddity]:
-    """Files whose time lies in the future, told as one: Snakemake deletes older results."""
+    """One oddity for all files modified in the future, if any: Snakemake deletes older results."""
     files = [Path(name) for s in scans for name in (s.header, s.data, *s.labels)]
     files += list_files(folder).values()
     latest = time.time() + AHEAD_S
@@ -111,12 +111,12 @@ def ahead(folder: str | os.PathLike[str], scans: Iterable[Scan]) -> list[Oddity]
 
 
 def list_files(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """Where each list is, or would be, by its name: annotations.csv, patients.csv, ..."""
+    """Path of each list, whether it exists or not, by name: annotations.csv, patients.csv, ..."""
     return {name: layout.list_file(Path(folder), name) for name in layout.FILES}
 
 
 def missing_list(name: str, of_luna16: bool) -> str:
-    """What to do about a list that is not there, for LUNA16's scans and for others."""
+    """Remedy for a missing list, for LUNA16's scans and for others."""
     if of_luna16:
         return f"Copy LUNA16's {name} there."
     return (
@@ -126,9 +126,9 @@ def missing_list(name: str, of_luna16: bool) -> str:
 
 
 def misfit(header: Path) -> Oddity | None:
-    """Why a header below a subset is one that no run may take, or None.
+    """Why no run may take a header below a subset, or None.
 
-    Its name becomes the name of results, and Snakemake would wait for a pipe to be written to.
+    Its name becomes the name of results, and Snakemake would wait forever for data from a pipe.
     """
     if not is_uid(header.stem):
         remedy = LABEL_NAME if is_uid(header.stem.partition("_")[0]) else NAME
@@ -142,13 +142,13 @@ def misfit(header: Path) -> Oddity | None:
 
 
 def misfits(folder: str | os.PathLike[str]) -> list[Oddity]:
-    """Headers that are no scans because of what `misfit` says; each is a scan that is lost."""
+    """Headers that no run may take because of `misfit`; each is a scan lost."""
     found = (misfit(header) for _, header in _headers(Path(folder)))
     return [odd for odd in found if odd is not None]
 
 
 def remarks(folder: str | os.PathLike[str]) -> list[Oddity]:
-    """What looks like a scan, labels, a list or a subset, and is left out or taken all the same."""
+    """Notes on what resembles a scan, labels, a list or a subset, and is left out or still used."""
     told = layout.remarks(Path(folder)) + ahead(folder, _scans(Path(folder)))
     for subset in _folders(Path(folder)):
         try:
@@ -171,15 +171,15 @@ def remarks(folder: str | os.PathLike[str]) -> list[Oddity]:
 
 
 def label_volume(header: Path) -> Path | None:
-    """Header of the nodule label volume beside a scan, or None; a broken link is one."""
+    """Header of the nodule label volume beside a scan, or None; a broken link counts as one."""
     beside = (header.with_name(header.stem + suffix + ".mhd") for suffix in LABEL_SUFFIXES)
     return next((path for path in beside if os.path.lexists(path)), None)
 
 
 def label_files(header: Path) -> tuple[str, ...]:
-    """Header and voxels of the label volume beside a scan; empty where there is none.
+    """Header and voxels of the label volume beside a scan; empty if there is none.
 
-    What is there and no regular file is left to the check: nobody else may open it.
+    Empty also if the header is no regular file: only the check may open it.
     """
     labels = label_volume(header)
     if labels is None or _is_special(labels):
@@ -188,11 +188,11 @@ def label_files(header: Path) -> tuple[str, ...]:
 
 
 def beside(path: Path) -> list[Path]:
-    """The file of voxels that a volume's header names, where it is one of its own."""
+    """The voxel file that a header names, if any; for .mhd without one, the header itself."""
     if path.suffix.lower() == ".mhd":
         return [data_file(path)]
     if path.suffix.lower() in (".nhdr", ".nrrd"):
-        from nodules.images import nrrd  # which the Snakefile seldom needs
+        from nodules.images import nrrd  # the Snakefile seldom needs it
 
         found = nrrd.data_file(path)
         return [found] if found else []
@@ -202,8 +202,8 @@ def beside(path: Path) -> list[Path]:
 def data_file(header: Path) -> Path:
     """The file in a header's own folder that its ElementDataFile names; else the header itself.
 
-    So for LOCAL, a path, a name that Snakemake reads otherwise, or something that is no file:
-    the check says what is wrong, and nobody looks for a name that a header made up.
+    The latter for LOCAL, a path, a name that Snakemake would misread, or something that is no
+    regular file: the check reports what is wrong, and no such name reaches Snakemake.
     """
     try:
         require_regular(header)
@@ -221,17 +221,17 @@ def data_file(header: Path) -> Path:
 
 
 def _folders(root: Path) -> list[Path]:
-    """Folders that hold scans, by subset."""
+    """Folders that contain scans, by subset."""
     return [folder for folders in layout.subset_folders(root).values() for folder in folders]
 
 
 def _headers(root: Path) -> Iterator[tuple[int, Path]]:
-    """Subset and path of each header that is no label volume, by subset and name."""
+    """Subset and path of each header that is not a label volume's, by subset and name."""
     for subset, folders in layout.subset_folders(root).items():
         for folder in folders:
             try:
                 names = sorted(filter(layout.is_header, (p.name for p in folder.iterdir())))
-            except OSError:  # `remarks` tells it
+            except OSError:  # `remarks` reports it
                 continue
             for path in (folder / name for name in names):
                 if _labelled(path) is None:
@@ -248,7 +248,7 @@ def _scans(root: Path) -> list[Scan]:
 
 
 def _other_formats(paths: Iterable[Path]) -> list[Oddity]:
-    """Files in formats that nobody here reads: labels of a scan harm it, others are left out."""
+    """Oddities for files in other formats: labels make their scan unusable, others are left out."""
     told, others = [], []
     for path in paths:
         suffix = next((s for s in OTHER_FORMATS if path.name.lower().endswith(s)), None)
@@ -271,7 +271,7 @@ def _other_formats(paths: Iterable[Path]) -> list[Oddity]:
 
 
 def _without_header(paths: Iterable[Path]) -> list[Oddity]:
-    """Voxel files of which no header knows, as one remark."""
+    """One oddity for all voxel files that no header names, if any."""
     known = {data_file(path) for path in paths if path.name.endswith(".mhd")}
     lost = [p for p in paths if p.suffix in (".raw", ".zraw") and p not in known]
     lost = [p for p in lost if not os.path.lexists(p.with_suffix(".mhd"))]
@@ -283,7 +283,7 @@ def _without_header(paths: Iterable[Path]) -> list[Oddity]:
 
 
 def _labelled(header: Path) -> Path | None:
-    """Header of the scan that a label volume belongs to, by its name; None for a scan's own."""
+    """Header of the scan to which a label volume belongs by its name; None for other names."""
     suffix = next((s for s in LABEL_SUFFIXES if header.stem.endswith(s)), None)
     if suffix is None:
         return None
@@ -291,12 +291,12 @@ def _labelled(header: Path) -> Path | None:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether something is there that is no regular file; a link to nothing is nothing."""
+    """Whether a path exists but is no regular file; a broken link does not exist."""
     return path.exists() and not path.is_file()
 
 
 def _missing(scans: Iterable[Scan]) -> Iterator[Oddity]:
-    """Voxel and label files that are named and not there."""
+    """Yield voxel and label files that are named but missing."""
     for scan in scans:
         for path in (Path(name) for name in (scan.data, *scan.labels)):
             if not path.exists():

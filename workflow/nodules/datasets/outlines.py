@@ -1,31 +1,32 @@
-"""Which readers' outlines mean the same nodule, and which reference nodule that is."""
+"""Matching of readers' outlines to each other and to reference nodules."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import scipy  # not its parts, which take a quarter of a second: no job needs them all
+import scipy  # its submodules load on first use: no job needs them all, and they take 0.25 s
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 READERS = 4  # radiologists who read each LIDC scan
 # Two readers' outlines of one nodule come this close. pylidc takes the slice thickness, 2.5 mm in
-# most scans; where that joins more than four outlines, it is lowered step by step.
+# most scans; if that joins more than four outlines, it is lowered step by step.
 TOLERANCE_MM, SHRINK, LEAST_MM = 2.5, 0.9, 0.1
-# LUNA16 places a nodule at the mean of its readers; this is well above their scatter.
+# LUNA16 places a nodule at the mean of its readers' centres; this is well above their scatter.
 NEAR_MM = 3.0
-LUNA16_READERS = 3  # of four, for a reference nodule
+LUNA16_READERS = 3  # of four, to make a reference nodule
 MISSED = 20.0  # cost, in mm, of leaving a reference nodule without readers
 
 
 def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDArray[np.intp]:
-    """Which outlines of one scan mean the same nodule: a number from 0 per reader outline.
+    """Number from 0 of the nodule that each reader outline of one scan means.
 
-    points: for each reader outline its corners (n, 3) in mm.
+    points: for each reader outline, its corners (n, 3) in mm.
     Outlines whose corners come within the tolerance are joined; a group of more than four (the
-    number of readers) is split by an ever smaller one. Rule: pylidc's `Scan.cluster_annotations`;
-    where outlines of neighbouring nodules cross, which it leaves to the user, centres decide.
+    number of readers) is split with an ever smaller tolerance. Rule: pylidc's
+    `Scan.cluster_annotations`; where outlines of neighbouring nodules cross, which it leaves to the
+    user, centres decide.
     """
     distances = _closest(points, tolerance_mm)
     labels = np.arange(len(points))
@@ -48,7 +49,7 @@ def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDA
 
 
 def _by_centre(group: NDArray[np.intp], points: Sequence[Floats]) -> list[NDArray[np.intp]]:
-    """A group in as many parts as four readers need to have drawn it, by the outlines' centres."""
+    """Split a group of n outlines by their centres into at most ceil(n / 4) nodules."""
     centres = np.array([points[i].mean(axis=0) for i in group.tolist()])
     parts = -(-len(group) // READERS)
     tree = scipy.cluster.hierarchy.linkage(centres, "average")
@@ -57,7 +58,7 @@ def _by_centre(group: NDArray[np.intp], points: Sequence[Floats]) -> list[NDArra
 
 
 def _closest(points: Sequence[Floats], tolerance: float) -> Floats:
-    """(n, n) least distance between the corners of two outlines; inf where it is over tolerance."""
+    """(n, n) smallest distance between the corners of two outlines; inf if above the tolerance."""
     distances = np.full((len(points), len(points)), np.inf)
     np.fill_diagonal(distances, 0)
     low = np.array([p.min(axis=0) for p in points]).reshape(-1, 3)
@@ -77,10 +78,10 @@ def _closest(points: Sequence[Floats], tolerance: float) -> Floats:
 def link(points: Sequence[Floats], centres: Floats, nodules: pd.DataFrame) -> NDArray[np.int64]:
     """Reference nodule (column `nodule`) that each reader outline of a scan means, 0 for none.
 
-    points: corners (n, 3) in world mm of each outline; centres: (outlines, 3) world mm.
-    A reference nodule takes the cluster of outlines with the centre nearest to its own, if it
-    lies within its radius (at least `NEAR_MM`). Nodules that take one cluster share its outlines,
-    each going to the nearest.
+    points: corners (n, 3) of each outline in world mm; centres: (outlines, 3) in world mm. A
+    reference nodule takes the cluster of the outline whose centre is nearest to its own, if that
+    lies within its radius (at least `NEAR_MM`). If several nodules take one cluster, each of its
+    outlines goes to the nearest.
     """
     owner = np.zeros(len(points), np.int64)
     if not len(points) or nodules.empty:
@@ -102,11 +103,11 @@ def link(points: Sequence[Floats], centres: Floats, nodules: pd.DataFrame) -> ND
 def match(found: pd.DataFrame, nodules: pd.DataFrame) -> "pd.Series[int]":
     """The LIDC nodule of each reference nodule, from the tables alone, without any header.
 
-    found: `lidc.nodule_positions`. nodules: seriesuid, x, y, z, diameter_mm (world).
-    Returns the row label in `found` for each row of `nodules`, -1 where none fits.
-    The database lacks the images' origins, so a scan's offset in the plane (and whether the image
-    is turned by half, as in prone scans) is the one under which its nodules fit best: within
-    `NEAR_MM` in place, and by z, diameter and number of readers.
+    found: `lidc.nodule_positions`. nodules: seriesuid, x, y, z, diameter_mm (world). Returns the
+    row label in `found` for each row of `nodules`, -1 if none fits.
+    The database lacks the images' origins. A scan's in-plane offset (and whether the image is
+    rotated by 180 degrees, as in prone scans) is therefore the one under which its nodules fit
+    best: within `NEAR_MM` in place, and by z, diameter and number of readers.
     """
     result = pd.Series(-1, index=nodules.index, dtype="int64")
     by_scan = dict(list(found.groupby("seriesuid")))
@@ -119,10 +120,10 @@ def match(found: pd.DataFrame, nodules: pd.DataFrame) -> "pd.Series[int]":
 
 
 def _best_offset(found: pd.DataFrame, wanted: pd.DataFrame) -> NDArray[np.intp]:
-    """Position in `found` of each row of `wanted` under the best offset in the plane; -1 none."""
+    """Position in `found` of each row of `wanted` under the best in-plane offset; -1 for none."""
     depth = np.abs(wanted["z"].to_numpy()[:, None] - found["z"].to_numpy())
     sizes = wanted["diameter_mm"].to_numpy()[:, None] - found["diameter_mm"].to_numpy()
-    # LUNA16 takes what at least three readers marked; a nodule of fewer is the last resort.
+    # LUNA16 takes nodules that at least three readers marked; one of fewer is the last resort.
     unlikely = depth + np.abs(sizes) + 2 * (found["readers"].to_numpy() < LUNA16_READERS)
     unlikely[depth > np.maximum(found["slice_mm"].to_numpy(), NEAR_MM)] = np.inf
     places = wanted[["x", "y"]].to_numpy()[:, None]

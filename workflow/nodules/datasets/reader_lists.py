@@ -1,15 +1,16 @@
-"""LUNA16's lists of nodules and excluded findings, made of the LIDC readers' own outlines.
+"""LUNA16's lists of nodules and excluded findings, made from the LIDC readers' own outlines.
 
-The rule is LUNA16's, as its lists themselves show it. A reader's nodule is a sphere: its volume is
-that of the pixels within the outlines, its centre theirs. Outlines that meet (`outlines.cluster`)
-and lie closer than the sum of their radii are one nodule, taken together one after the other, the
-last reader's first, each time as the mean of two: so the first of four readers counts half, the
-second a quarter, the others an eighth each. What at least three readers outlined, and is 3 mm or
-larger, is a nodule; every other sphere on the way to it is an excluded finding. Over all of LUNA16
-this gives 1187 nodules of 1186, of which 1164 have the official diameter to 1 %.
+The rule is LUNA16's, as inferred from its lists. Each reader's nodule becomes a sphere with the
+volume and centroid of the pixels within the outlines. Outlines that meet (`outlines.cluster`), with
+centres closer than the sum of their radii, are one nodule. They are averaged one after the other,
+from the last reader to the first, each time as the mean of two spheres: so the first of four
+readers counts half, the second a quarter, the others an eighth each. What at least three readers
+outlined, and is 3 mm or larger, is a nodule; every other sphere, including those on the way to the
+average, is an excluded finding. Over all of LUNA16 this gives 1187 nodules; of the 1186 official
+ones, 1164 come out with the official diameter to 1 %.
 
-What is not there: LUNA16 also excludes what readers marked by a point (nodules below 3 mm and
-non-nodules, diameter -1), which the database of outlines does not hold.
+Missing: LUNA16 also excludes findings that readers marked with a point (nodules below 3 mm and
+non-nodules, diameter -1), which the database of outlines does not contain.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,13 +34,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sphere:
-    """A nodule as one or more readers saw it: world x, y, z and diameter, mm."""
+    """A nodule as seen by one or more readers: world x, y, z and diameter, mm."""
 
     centre: tuple[float, float, float]
     diameter_mm: float
 
     def far(self, other: "Sphere") -> float:
-        """Distance of the two centres, mm."""
+        """Distance between the two centres, mm."""
         return float(np.linalg.norm(np.subtract(self.centre, other.centre)))
 
     def touches(self, other: "Sphere") -> bool:
@@ -54,7 +55,7 @@ class Sphere:
 
 @dataclass(frozen=True)
 class Lists:
-    """What LUNA16's two lists say of a scan."""
+    """The entries of LUNA16's two lists for a scan."""
 
     nodules: tuple[Sphere, ...]
     excluded: tuple[Sphere, ...]
@@ -63,8 +64,8 @@ class Lists:
 def of_scans(geometries: Mapping[str, Geometry]) -> dict[str, Lists]:
     """The lists of some LIDC scans, by series UID.
 
-    geometries: grid of each scan, its rows and columns in DICOM's order, in which the outlines'
-    pixels are counted. Raises UserError where an outline lies beside the scan's slices.
+    geometries: grid of each scan, with rows and columns in DICOM's order, in which the outlines'
+    pixels are counted. Raises UserError if an outline does not lie on one of the scan's slices.
     """
     contours, _ = lidc.read_contours(geometries)
     by_scan = dict(list(contours.groupby("seriesuid")))
@@ -81,7 +82,7 @@ def _of_scan(contours: pd.DataFrame, geometry: Geometry) -> Lists:
 
 
 def _corners(contours: pd.DataFrame, geometry: Geometry) -> Floats:
-    """World points (n, 3) of all corners of a reader's outlines."""
+    """World points (n, 3) of all corners of a reader's outlines, mm."""
     parts = [
         np.column_stack([np.full(len(row.xs), row.z_index), row.ys, row.xs])
         for row in contours.itertuples()
@@ -90,7 +91,7 @@ def _corners(contours: pd.DataFrame, geometry: Geometry) -> Floats:
 
 
 def sphere(contours: pd.DataFrame, geometry: Geometry) -> Sphere:
-    """One reader's nodule, of rows of table `contours`: the sphere of its volume, at its middle."""
+    """One reader's nodule, from rows of table `contours`: sphere of its volume at its centroid."""
     areas, places = [], []
     for row in contours.itertuples():
         area, x, y = polygon(np.column_stack([row.xs, row.ys]))
@@ -104,7 +105,7 @@ def sphere(contours: pd.DataFrame, geometry: Geometry) -> Sphere:
 
 
 def polygon(corners: Floats) -> tuple[float, float, float]:
-    """Pixels strictly within a polygon of whole pixels (n, 2), and its centroid's x and y.
+    """Number of pixels strictly inside a polygon of pixels (n, 2), and its centroid's x and y.
 
     A - B / 2 + 1 (Pick's theorem), A from the shoelace formula, B the pixels on its sides.
     """
@@ -120,10 +121,10 @@ def polygon(corners: Floats) -> tuple[float, float, float]:
 
 
 def merged(readers: Sequence[Sphere], together: Sequence[int]) -> list[list[Sphere]]:
-    """Readers' nodules of a scan taken together: of each nodule its spheres, the last of all.
+    """Successive spheres of each nodule of a scan; the last one averages all its readers.
 
-    together: a number for each reader's nodule, the same for outlines that meet. Each sphere of a
-    nodule is the mean of a reader's and of the one before it.
+    together: a number for each reader's nodule, equal for outlines that meet. Each sphere of a
+    nodule after the first is the mean of the one before it and the next reader's.
     """
     found: list[tuple[int, list[Sphere]]] = []
     for own, number in list(zip(readers, together, strict=True))[::-1]:
@@ -137,7 +138,7 @@ def merged(readers: Sequence[Sphere], together: Sequence[int]) -> list[list[Sphe
 
 
 def judged(found: Iterable[Sequence[Sphere]]) -> Lists:
-    """Which spheres are nodules, and which are excluded."""
+    """Divide the spheres into nodules and excluded findings."""
     nodules: list[Sphere] = []
     excluded: list[Sphere] = []
     for *before, last in found:
@@ -148,7 +149,7 @@ def judged(found: Iterable[Sequence[Sphere]]) -> Lists:
 
 
 def write(folder: Path, lists: Mapping[str, Lists]) -> None:
-    """Write annotations.csv, annotations_excluded.csv and seriesuids.csv, each whole or not."""
+    """Write annotations.csv, annotations_excluded.csv and seriesuids.csv, each atomically."""
     for name in ("nodules", "excluded"):
         rows = [
             f"{uid},{','.join(f'{value:.10g}' for value in (*s.centre, s.diameter_mm))}"

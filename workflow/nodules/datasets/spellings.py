@@ -1,7 +1,8 @@
-"""Ids that name one scan in two spellings: recognised and told, never corrected.
+"""Ids that name one scan in two spellings: recognised and reported, never corrected.
 
-Lists pass through spreadsheets, file names and scripts, which pad with zeros, add `.mhd` or `.0`,
-write long numbers as 1.04E+02. An id that no list knows may be such a spelling of one it knows.
+Lists pass through spreadsheets, file names and scripts, which pad with zeros, append `.mhd` or
+`.0`, or write long numbers as 1.04E+02. An id missing from a list may be such a spelling of one in
+it.
 """
 
 import os
@@ -16,7 +17,7 @@ from nodules.base.messages import shown
 
 PathLike = str | os.PathLike[str]
 
-SHOWN = 80  # characters: a whole UID and what was added to it
+SHOWN = 80  # characters: a whole UID and what may have been added to it
 QUOTES = "\"'`´“”„‘’«»"
 ENDINGS = "mhd|mha|raw|zraw|nii|nrrd|nhdr|npy|npz|dcm|h5|hdf5|csv|json|txt|zip|gz|tar"
 _QUOTED = re.compile(rf"^(?:=|b)?[{QUOTES}]+|[{QUOTES}]+$")
@@ -29,14 +30,14 @@ _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d{1,2}")
 
 @dataclass(frozen=True)
 class Form:
-    """A way in which spellings differ: what the one has and the other lacks."""
+    """A way in which spellings differ: something that one has and the other lacks."""
 
     name: str
     without: Callable[[str], str]
 
 
 CAPITALS = Form("capitals", str.casefold)
-# In the order in which they are taken off.
+# In the order in which they are removed.
 FORMS = (
     Form("folders", lambda text: re.split(r"[\\/]", text)[-1]),
     Form("quotes", lambda text: _QUOTED.sub("", text)),
@@ -58,16 +59,16 @@ _SETS = [*((form,) for form in FORMS), *combinations(FORMS, 2), *combinations(FO
 
 @dataclass(frozen=True)
 class NearMiss:
-    """An unlisted id, the listed one that it seems to mean, and in what the two differ."""
+    """An unlisted id, the listed one that it seems to mean, and how the two differ."""
 
     unlisted: str
     listed: str
     forms: tuple[Form, ...]
-    fitting: int = 1  # listed ids that it may mean; above 1 where digits are lost
+    fitting: int = 1  # number of listed ids that it may mean; above 1 if digits are lost
 
 
 def near_misses(unlisted: Iterable[str], listed: Iterable[str]) -> list[NearMiss]:
-    """The unlisted ids that differ from a listed one in their form alone, in their order."""
+    """The unlisted ids that differ from a listed one only in their form, in their order."""
     others, known = list(dict.fromkeys(unlisted)), list(dict.fromkeys(listed))
     if not others:
         return []
@@ -91,7 +92,7 @@ def near_misses(unlisted: Iterable[str], listed: Iterable[str]) -> list[NearMiss
 
 
 def _needed(one: str, other: str, forms: Sequence[Form]) -> tuple[Form, ...]:
-    """Those of the forms without which two spellings would still differ."""
+    """The forms without which two spellings would still differ."""
     needed = list(forms)
     for form in forms:
         rest = [kept for kept in needed if kept is not form]
@@ -101,7 +102,7 @@ def _needed(one: str, other: str, forms: Sequence[Form]) -> tuple[Form, ...]:
 
 
 def plain(uid: str, forms: Sequence[Form] = FORMS) -> str:
-    """An id without what spellings differ in; as it is, where nothing would be left."""
+    """An id stripped of the given forms; a form that would leave nothing is skipped."""
     text = uid
     for form in forms:
         text = form.without(text) or text
@@ -109,7 +110,7 @@ def plain(uid: str, forms: Sequence[Form] = FORMS) -> str:
 
 
 def alike(uids: Iterable[str]) -> list[list[str]]:
-    """Groups of ids that differ in their form alone."""
+    """Groups of ids that differ only in their form."""
     return [group for group in _by_key(uids, FORMS).values() if len(group) > 1]
 
 
@@ -121,7 +122,7 @@ def _by_key(uids: Iterable[str], forms: Sequence[Form]) -> dict[str, list[str]]:
 
 
 def _rounded(others: Sequence[str], known: Sequence[str]) -> dict[str, NearMiss]:
-    """Near misses of ids that a spreadsheet took for numbers, on either side."""
+    """Near misses of ids, listed or unlisted, that a spreadsheet took for numbers."""
     found: dict[str, NearMiss] = {}
     for short, whole in ((others, known), (known, others)):
         places = {uid: digits for uid in short if (digits := _digits_kept(uid)) is not None}
@@ -139,12 +140,12 @@ def _rounded(others: Sequence[str], known: Sequence[str]) -> dict[str, NearMiss]
 
 
 def _spreadsheet(digits: int) -> Form:
-    """A number with so many digits behind its first, as spreadsheets shorten long ones."""
+    """Form of a number with this many digits after the first, as spreadsheets shorten long ones."""
     return Form("digits", lambda text: f"{float(text):.{digits}e}")
 
 
 def _digits_kept(uid: str) -> int | None:
-    """Digits behind the first that a number in scientific notation has; None for other ids."""
+    """Digits after the first of a number in scientific notation; None for other ids."""
     if not _SCIENTIFIC.fullmatch(uid):
         return None
     return max(len(re.split("[eE]", uid)[0]) - 2, 0)
@@ -153,7 +154,7 @@ def _digits_kept(uid: str) -> int | None:
 def require_listed(
     path: PathLike, uids: Iterable[str], lines: Iterable[int], scans: Collection[str]
 ) -> None:
-    """Raise FileDefect where a submission has marks of scans that are not in the list of scans."""
+    """Raise FileDefect if a submission has marks of scans that are not in the list of scans."""
     first, counts = _unlisted(uids, lines, scans)
     if not first:
         return
@@ -181,7 +182,7 @@ def require_listed(
 def require_one_spelling(
     path: PathLike, uids: Iterable[str], lines: Iterable[int], scans: Collection[str]
 ) -> None:
-    """Raise FileDefect where ids differ from listed ones in their form; other scans are fine."""
+    """Raise FileDefect if ids differ from listed ones only in their form; other scans are fine."""
     first, counts = _unlisted(uids, lines, scans)
     _refuse_near_misses(path, first, counts, scans)
 
@@ -189,7 +190,7 @@ def require_one_spelling(
 def _refuse_near_misses(
     path: PathLike, first: dict[str, int], counts: Counter[str], scans: Collection[str]
 ) -> None:
-    """Raise FileDefect where unlisted ids (with their first lines) seem to mean listed ones."""
+    """Raise FileDefect if unlisted ids (given with their first lines) seem to mean listed ones."""
     near = near_misses(first, scans)
     if not near:
         return
@@ -208,7 +209,7 @@ def _refuse_near_misses(
 def _unlisted(
     uids: Iterable[str], lines: Iterable[int], scans: Collection[str]
 ) -> tuple[dict[str, int], Counter[str]]:
-    """The first line of each unlisted id, and the number of rows of all."""
+    """First line of each unlisted id, and the number of rows of every id."""
     known = set(scans)
     counts: Counter[str] = Counter()
     first: dict[str, int] = {}
@@ -220,7 +221,7 @@ def _unlisted(
 
 
 def _mend(miss: NearMiss, many: int) -> str:
-    """What to do about a group of near misses, in one sentence with an example."""
+    """Remedy for a group of near misses, in one sentence with an example."""
     one, other = shown(miss.unlisted, SHOWN), shown(miss.listed, SHOWN)
     if miss.forms == (SCIENTIFIC,) and miss.fitting > 1:
         return (

@@ -1,7 +1,7 @@
-"""What `luna16 score` reads: the lists of a data set, and submissions that belong to them.
+"""Input of `luna16 score`: the lists of a data set, and submissions that belong to them.
 
-Before anything is scored, what would give a wrong number without a word is refused: lists that are
-swapped, ids that differ in their spelling, scans whose marks stand in two files.
+Anything that would silently give a wrong score is refused first: swapped lists, ids that differ in
+their spelling, scans with marks in two files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ OFFICIAL = (
 
 @dataclass(frozen=True)
 class Lists:
-    """The scans to score, their reference nodules and the findings that don't count."""
+    """The scans to score, their reference nodules, and the findings that count neither way."""
 
     scans: list[str]
     nodules: Columns
@@ -32,7 +32,7 @@ class Lists:
 
 
 def read_lists(annotations: Path, excluded: Path, scans: Path) -> Lists:
-    """Read the three lists; FileDefect where they are swapped or spell one scan in two ways."""
+    """Read the three lists; FileDefect if they are swapped or spell one scan in two ways."""
     listed = points_csv.read_scans(scans)
     nodules, nodule_lines = points_csv.read_points(annotations, "diameter_mm")
     others, other_lines = points_csv.read_points(excluded, "diameter_mm")
@@ -47,7 +47,7 @@ def read_lists(annotations: Path, excluded: Path, scans: Path) -> Lists:
 def _require_own_places(
     annotations: Path, nodules: Columns, excluded: Path, others: Columns
 ) -> None:
-    """FileDefect where the excluded findings are given as reference nodules."""
+    """Raise FileDefect if the excluded findings are given as reference nodules."""
     unmeasured = int((nodules["diameter_mm"] < 0).sum())
     rows = len(nodules["x"])
     if rows and all(np.array_equal(nodules[name], others[name]) for name in nodules):
@@ -64,10 +64,10 @@ def _require_own_places(
 def read_marks(
     paths: Sequence[Path], lists: Lists, *, together: bool = False, ignore_unlisted: bool = False
 ) -> tuple[dict[str, Columns], list[str]]:
-    """Read submissions: marks by name, and what has to be told about them.
+    """Read submissions: marks by name, and notes about them.
 
     together: all files are parts of one submission, and no scan has marks in two of them.
-    ignore_unlisted: leave out marks of scans that are not listed, which are an error otherwise.
+    ignore_unlisted: leave out marks of scans that are not listed, which are otherwise an error.
     """
     names, notes = names_of(paths), []
     marks: dict[str, Columns] = {}
@@ -87,7 +87,7 @@ def read_marks(
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """Short names of the submissions: the files' stems, or whole paths where stems repeat."""
+    """Short names of the submissions: the files' stems, or whole paths if stems repeat."""
     stems = [escaped(Path(path.name.removesuffix(".gz")).stem) for path in paths]
     names = stems if len(set(stems)) == len(stems) else [escaped(str(path)) for path in paths]
     if len(set(names)) < len(names):
@@ -96,7 +96,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 
 def _listed(marks: Columns, scans: Sequence[str]) -> tuple[Columns, str]:
-    """The marks of listed scans, and what is left out in words."""
+    """The marks of listed scans, and a note on those left out."""
     known = set(scans)
     kept = np.array([uid in known for uid in marks["seriesuid"]], dtype=bool)
     if kept.all():
@@ -107,7 +107,7 @@ def _listed(marks: Columns, scans: Sequence[str]) -> tuple[Columns, str]:
 
 
 def _require_one_listing(paths: Sequence[Path], marks: Mapping[str, Columns], lists: Lists) -> None:
-    """UserError where a scan is listed in two spellings: one has the marks, the other the truth."""
+    """Raise FileDefect if one spelling of a scan has its marks and another its truth."""
     truth = set(lists.nodules["seriesuid"]) | set(lists.excluded["seriesuid"])
     for group in spellings.alike(lists.scans):
         for path, own in zip(paths, marks.values(), strict=True):
@@ -142,14 +142,14 @@ def _joined(paths: Sequence[Path], parts: Sequence[Columns]) -> Columns:
 
 
 def _common_name(names: Sequence[str]) -> str:
-    """A name for the files scored together: what their names begin with."""
+    """A name for files scored together: the common beginning of their names."""
     alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
     common = "".join(letters[0] for letters in alike).rstrip("0123456789_-. ")
     return common or f"{len(names)} files together"
 
 
 def apart(marks: Mapping[str, Mapping[str, Any]]) -> str:
-    """A note where no two submissions have a scan in common, else "": parts of one, perhaps."""
+    """A note if no two submissions share a scan, as parts of one would not; else ""."""
     scans = {name: set(own["seriesuid"]) for name, own in marks.items() if len(own["x"])}
     if len(scans) < 2 or any(one & other for one, other in combinations(scans.values(), 2)):
         return ""

@@ -1,4 +1,4 @@
-"""A scan's voxels, seen once: hashes, range, and how often each value occurs."""
+"""One pass over a scan's voxels: hashes, range, and the count of each value."""
 
 import hashlib
 import math
@@ -22,11 +22,11 @@ INT16 = np.iinfo(np.int16)
 
 
 class Identity(NamedTuple):
-    """What makes two scans the same, whatever their files' type, byte order and compression.
+    """A scan's fingerprint, independent of the files' data type, byte order and compression.
 
-    content: names how often each value occurs; order: also the values in their order on the
-    stored grid. Equal only for equal voxels, but for chance: 16 bytes of a hash of all counts, and
-    a CRC-32 of the values. number: of voxels.
+    content: of how often each value occurs; order: also of the values' order on the stored grid.
+    Equal only for equal voxels, except by chance: 16 bytes of a hash of all counts, and a CRC-32 of
+    the values. number: of voxels.
     """
 
     content: str
@@ -36,10 +36,10 @@ class Identity(NamedTuple):
 
 @dataclass
 class Planes:
-    """The planes of the stored grid, looked at while the voxels pass by in pieces of any length.
+    """Planes of the stored grid, examined while the voxels pass by in pieces of any length.
 
-    size: voxels of a plane. total, empty, again: planes seen; those that are 0 throughout, as no
-    CT is; those with the voxels of the plane before, unless these are one value throughout.
+    size: voxels of a plane. total: planes seen. empty: planes that are 0 throughout, as no CT's
+    are. again: planes equal to the one before, unless they hold a single value.
     """
 
     size: int
@@ -48,16 +48,16 @@ class Planes:
     again: int = 0
     _place: int = 0
     _crc: int = 0
-    _value: int | None = None  # the one value of the plane so far, if it has but one
+    _value: int | None = None  # the value of the plane so far, if there is only one
     _before: int | None = None
 
     def add(self, shorts: NDArray[np.int16]) -> None:
-        """Look at the next voxels."""
+        """Examine the next voxels."""
         while len(shorts):
             part, shorts = np.split(shorts, [self.size - self._place])
             if self._place == 0:
                 self._crc, self._value = 0, int(part[0])
-            # The middle is asked first: it rules out nearly every plane at once.
+            # The middle voxel first: it rules out nearly every plane at once.
             if self._value is not None and (
                 part[len(part) // 2] != self._value or (part != self._value).any()
             ):
@@ -75,10 +75,10 @@ class Planes:
 
 
 class Thinned:
-    """A voxel of every few along each axis of the stored grid, kept while all of them pass by.
+    """Every n-th voxel along each axis of the stored grid, kept while all of them pass by.
 
-    mm: (z, y, x) kept voxels are no further apart than this, unless the grid's own are. Memory is
-    taken for these and for one plane.
+    mm: (z, y, x) upper bound of the distance between kept voxels, unless the grid's own is larger.
+    Memory is used for these and for one plane.
     """
 
     def __init__(self, grid: Geometry, mm: Sequence[float]) -> None:
@@ -89,7 +89,7 @@ class Thinned:
         self._seen = 0  # voxels
 
     def add(self, shorts: NDArray[np.int16]) -> None:
-        """Take the next voxels, of which there may be any number."""
+        """Take the next voxels, any number of them."""
         size = self._plane.size
         while len(shorts):
             z, place = divmod(self._seen, size)
@@ -103,19 +103,19 @@ class Thinned:
                 self._kept[z // self.steps[0]] = self._plane[::rows, ::columns]
 
     def volume(self) -> tuple[NDArray[np.int16], Geometry]:
-        """The kept voxels (z, y, x) in the order of the patient, and their grid."""
+        """The kept voxels (z, y, x), reoriented to lie nearest to LPS, and their grid."""
         return in_patient_order(self._kept, self.grid)
 
 
 @dataclass(frozen=True)
 class Voxels:
-    """What one pass over a voxel file tells.
+    """Results of one pass over a voxel file.
 
     sha256:  of the file as it is stored.
-    low, high: lowest and highest value; not a number where one of the values is none.
-    counts:  of the values as int16, clipped; of unsigned 16-bit ones, of their bits.
-    identity: of values that are HU, for finding the same scan twice.
-    planes:  how many there are, are 0 throughout, are the one before again.
+    low, high: lowest and highest value; NaN if any value is NaN.
+    counts:  of the values clipped to int16; of unsigned 16-bit values, read as signed ones.
+    identity: of values that are HU, for finding duplicate scans.
+    planes:  numbers of all planes, of empty ones and of repetitions.
     """
 
     sha256: str
@@ -127,11 +127,11 @@ class Voxels:
 
     @property
     def is_int16(self) -> bool:
-        """Whether all values fit 16 bits, as HU do; not a number does not."""
+        """Whether all values fit into int16, as HU do; NaN does not."""
         return self.low >= INT16.min and self.high <= INT16.max
 
     def columns(self) -> dict[str, Any]:
-        """Columns sha256, hu_min and hu_max of table `scans`; no HU where a value is none."""
+        """Columns sha256, hu_min and hu_max of table `scans`; no HU unless `is_int16`."""
         return {
             "sha256": self.sha256,
             "hu_min": math.floor(self.low) if self.is_int16 else None,
@@ -140,9 +140,9 @@ class Voxels:
 
 
 def survey(header: Header, thinned: Thinned | None = None) -> Voxels:
-    """Read the voxels once; FileDefect where the file is missing, short, long or damaged.
+    """Read the voxels once; FileDefect if the file is missing, short, long or damaged.
 
-    thinned: is given the voxels, too.
+    thinned: also receives the voxels.
     """
     digest = hashlib.sha256()
     by_bits = np.zeros(VALUES, np.int64)  # index 0 is the value 0, 65535 is -1
@@ -152,7 +152,7 @@ def survey(header: Header, thinned: Thinned | None = None) -> Voxels:
         if values.dtype.kind in "iu" and values.dtype.itemsize == 2:
             shorts = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
         else:
-            # Not a number stays so through NumPy's minimum and maximum, not through Python's.
+            # NumPy's minimum and maximum pass NaN on; Python's do not.
             low, high = (
                 float(f(edge, now))
                 for f, edge, now in (
@@ -179,7 +179,8 @@ def survey(header: Header, thinned: Thinned | None = None) -> Voxels:
 def labelled(header: Header) -> tuple[float, float, Labelled | None]:
     """Lowest and highest value of a label volume, and its labelled voxels on the stored grid.
 
-    None for these where there are more than `labels.MOST` of all. FileDefect as in `survey`.
+    None instead of the voxels if more than `labels.MOST` of the volume is labelled. FileDefect as
+    in `survey`.
     """
     low, high, seen, kept = np.inf, -np.inf, 0, 0
     places: list[NDArray[np.int64]] = []
@@ -199,19 +200,19 @@ def labelled(header: Header) -> tuple[float, float, Labelled | None]:
 
 
 def as_int16(values: NDArray) -> NDArray[np.int16]:
-    """Values of any type rounded and clipped to int16; 0 for what is no number."""
+    """Values of any type rounded and clipped to int16; 0 for NaN."""
     if values.dtype.kind == "f":
         values = np.rint(np.nan_to_num(values, nan=0.0))
     return np.clip(values, INT16.min, INT16.max).astype(np.int16)
 
 
 def _counted(shorts: NDArray) -> NDArray[np.int64]:
-    """How often each of 65536 patterns of 16 bits occurs."""
+    """Count of each of the 65536 patterns of 16 bits."""
     return np.bincount(shorts.view(np.uint16), minlength=VALUES)
 
 
 def _values(header: Header, seen: Callable[[bytes], object] | None) -> Iterator[NDArray]:
-    """The voxels of a scan, a few million at a time; blocks need not end at a whole voxel."""
+    """The voxels of a scan, a few million at a time; file blocks need not end at a whole voxel."""
     size, rest = header.element.itemsize, b""
     for block in voxel_blocks(header, seen):
         joined = rest + block if rest else block

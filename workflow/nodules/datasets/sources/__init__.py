@@ -1,1 +1,1 @@
-"""Where a run's scans come from: LUNA16's layout, other data sets' layouts, and phantoms."""
+"""Layouts of data sets other than LUNA16's, and how their cases are listed."""

@@ -1,4 +1,4 @@
-"""A scan of a data set in another layout than LUNA16's, before it is brought into that one.
+"""A case: a scan of a data set in another layout, before it is converted to LUNA16's.
 
 Runs while the Snakefile is read, so it imports nothing heavy and reads no voxel.
 """
@@ -14,21 +14,21 @@ from nodules.datasets.luna16 import beside
 from nodules.datasets.scan import SUBSETS, Oddity, Scan
 from nodules.images.foreign import is_path
 
-# Names become names of files and wildcards: `<name>_lung.npy` must not be another scan's.
+# Names become file names and wildcards: `<name>_lung.npy` must not belong to another scan.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*(?<!_lung)"
 LONGEST = 100  # characters
-MISREAD = {"na", "nan", "null", "none", "true", "false", "inf"}  # by readers of CSV files
-FOLDER = "results/dataset"  # where scans lie once they are in LUNA16's layout
+MISREAD = {"na", "nan", "null", "none", "true", "false", "inf"}  # by programs that read CSV files
+FOLDER = "results/dataset"  # folder of the scans once they are in LUNA16's layout
 
 Point = tuple[float, float, float, float]  # world x, y, z and diameter, mm
 
 
 class Case(NamedTuple):
-    """One scan: its safe name, its files, and what is known of it beside them.
+    """One scan: its safe name, its files, and what else the data set says about it.
 
-    labels, region: label volumes of its lesions and of the organ; "" where there is none.
-    subset: -1 where the data set does not say.
-    values: labels that the data set declares, where it does. points: lesions as listed.
+    labels, region: label volumes of its lesions and of the organ; "" if there is none.
+    subset: -1 if the data set does not say.
+    values: labels that the data set declares, if it does. points: lesions listed in a table.
     """
 
     name: str
@@ -42,34 +42,34 @@ class Case(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """All files that it is read from; of a header its voxels, too."""
+        """All files from which it is read, including the voxel files that headers name."""
         named = [Path(name) for name in (self.image, self.labels, self.region) if name]
         voxels = [file for path in named if path.is_file() for file in beside(path)]
         return [str(path) for path in dict.fromkeys([*named, *voxels])]
 
     def scan(self) -> Scan:
-        """The same scan in LUNA16's layout, once it has been brought there."""
+        """The scan in LUNA16's layout, once it has been converted."""
         stem = f"{FOLDER}/{self.name}/{self.name}"
         drawn = (f"{stem}_lesions.mhd", f"{stem}_lesions.zraw") if self.labels else ()
         return Scan(self.name, self.subset, f"{stem}.mhd", f"{stem}.zraw", drawn)
 
 
 class Listing(NamedTuple):
-    """The cases of a data set that can be used, and what is to be said of the others, or of all."""
+    """The usable cases of a data set, and oddities of the others or of the whole."""
 
     cases: list[Case]
     told: list[Oddity]
 
 
 def safe(said: str) -> str:
-    """A name for files, wildcards and CSV files of any text that a data set calls a scan by."""
+    """A name for files, wildcards and CSV files, from any text that a data set uses for a scan."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", said).strip("._-")[:LONGEST]
     name = re.sub(r"_lung$", "-lung", name)
     return f"scan_{name}" if not name or name.lower() in MISREAD else name
 
 
 def usable(listing: Listing, on_bad_scan: str) -> list[Case]:
-    """The cases of a listing; with `stop` FileDefect for the first one that cannot be used."""
+    """The cases of a listing; with `stop`, FileDefect for the first one that cannot be used."""
     bad = [odd for odd in listing.told if odd.uid]
     if bad and on_bad_scan == "stop":
         more = f" `luna16 check` names all {len(bad)} such scans." if len(bad) > 1 else ""
@@ -79,10 +79,10 @@ def usable(listing: Listing, on_bad_scan: str) -> list[Case]:
 
 
 def settled(root: Path, cases: Iterable[Case], told: Iterable[Oddity] = ()) -> Listing:
-    """A listing of cases whose files are there and whose names are their own, with their subsets.
+    """List the cases whose files exist and whose names are unique, with their subsets.
 
-    Subsets where none is given: patient after patient, so that all scans of one are in the same.
-    Raises FileDefect where no case is left.
+    If no subset is given, patients are assigned to the subsets in turn, so that all scans of a
+    patient are in the same one. Raises FileDefect if no case is left.
     """
     said, kept, taken = list(told), list[Case](), dict[str, str]()
     for case in cases:
@@ -133,9 +133,9 @@ def _unusable(case: Case) -> Oddity | None:
 
 
 def gaps(root: Path, names: Iterable[str]) -> list[Oddity]:
-    """One note on numbers that are missing in the row of a data set's names, such as case_7.
+    """One note on numbers missing from the sequence of a data set's names, such as case_7.
 
-    Harmless in itself, and how an unfinished copy shows.
+    Harmless in itself, but typical of an unfinished copy.
     """
     numbers: dict[str, set[int]] = {}
     for name in names:
@@ -158,7 +158,7 @@ def gaps(root: Path, names: Iterable[str]) -> list[Oddity]:
 
 
 def require_values(path: Path, declared: Mapping[int, str], wanted: Iterable[int]) -> None:
-    """FileDefect where a label that the config names is not among those that a data set has."""
+    """Raise FileDefect if the data set does not declare a label that the config names."""
     for value in wanted:
         if value not in declared:
             known = ", ".join(f"{k} {name}" for k, name in sorted(declared.items()))
@@ -169,9 +169,9 @@ def require_values(path: Path, declared: Mapping[int, str], wanted: Iterable[int
 
 
 def require_channel(path: Path, channels: Any, channel: int) -> None:
-    """FileDefect where the channel that the config names is not among those that a data set has.
+    """Raise FileDefect if the data set does not have the channel that the config names.
 
-    channels: their names by their numbers as text, where the data set says them.
+    channels: names by number (as text), if the data set states them.
     """
     if isinstance(channels, dict) and channels and str(channel) not in channels:
         known = ", ".join(f"{key} {name}" for key, name in channels.items())
@@ -180,7 +180,7 @@ def require_channel(path: Path, channels: Any, channel: int) -> None:
 
 
 def counted(path: Path, number: Any, holds: str, found: int) -> list[Oddity]:
-    """A note where a data set says another number of training scans than there are."""
+    """A note if a data set states another number of training scans than there are."""
     if not isinstance(number, int) or number == found:
         return []
     reason = f"it says numTraining {number}, and {holds} {found}"

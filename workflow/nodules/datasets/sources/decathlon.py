@@ -30,7 +30,8 @@ BESIDE = "Name labels and images as the data set's own dataset.json does."
 def cases(folder: str, config: Mapping[str, Any]) -> Listing:
     """The training cases of a task, in the order of its dataset.json.
 
-    Its test images have no labels and are not used. Raises FileDefect where it cannot be used.
+    The test images have no labels and are not used. Raises FileDefect if the data set cannot be
+    used.
     """
     root = Path(folder)
     said, path = described(root), root / FILE
@@ -47,7 +48,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
 
 
 def described(root: Path) -> dict[str, Any]:
-    """The content of a folder's dataset.json; FileDefect where it cannot be used."""
+    """The content of a folder's dataset.json; FileDefect if it cannot be used."""
     path = root / FILE
     try:
         require_regular(path)
@@ -74,7 +75,7 @@ def _cases(root: Path, entries: list[Any], values: tuple[int, ...]) -> Iterator[
 
 
 def _labels(path: Path, said: Mapping[str, Any]) -> dict[int, str]:
-    """Names of the labels by their values."""
+    """Names of the labels by value."""
     labels = said.get("labels")
     if not isinstance(labels, dict) or not labels:
         raise FileDefect(str(path), "it does not say what its labels mean", BESIDE)

@@ -26,9 +26,9 @@ IMAGES, LABELS = "imagesTr", "labelsTr"
 
 
 def cases(folder: str, config: Mapping[str, Any]) -> Listing:
-    """The training cases, by name; those of imagesTs have no labels and are not used.
+    """The training cases, by name; the images of imagesTs have no labels and are not used.
 
-    Raises FileDefect where the folder cannot be used.
+    Raises FileDefect if the folder cannot be used.
     """
     root, told = Path(folder), list[Oddity]()
     said, path = described(root), root / FILE
@@ -62,7 +62,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
 
 
 def _files(folder: Path, ending: str) -> list[Path]:
-    """Files of a folder with an ending, but hidden ones; FileDefect where there is no folder."""
+    """Files of a folder with this ending, except hidden ones; FileDefect if there is no folder."""
     try:
         names = sorted(folder.iterdir())
     except OSError as error:
@@ -73,7 +73,7 @@ def _files(folder: Path, ending: str) -> list[Path]:
 
 
 def _labels(path: Path, said: Mapping[str, Any]) -> dict[int, str]:
-    """Names of the labels by their values; a region's values are those of its labels."""
+    """Names of the labels by value; a region counts as each of its labels."""
     labels = said.get("labels")
     remedy = "Write labels by name, such as tumour: 1."
     if not isinstance(labels, dict) or not labels:

@@ -1,6 +1,6 @@
-"""A plain table of scans: scans.csv, and lesions.csv where there are no label volumes.
+"""A plain table of scans: scans.csv, and lesions.csv for scans without label volumes.
 
-scans.csv has a row for each scan: `scan` (any text), `image`, and perhaps `labels`, `region`,
+scans.csv has one row per scan: `scan` (any text), `image`, and optionally `labels`, `region`,
 `patient` and `split` (train, test, or the number of a subset). Paths are relative to its folder.
 lesions.csv lists lesions of scans without labels: `scan`, `x`, `y`, `z` (world mm, LPS) and
 `diameter_mm`. Runs while the Snakefile is read.
@@ -31,8 +31,8 @@ Row = tuple[int, dict[str, str]]  # line and cells
 def cases(folder: str, config: Mapping[str, Any]) -> Listing:
     """The scans of a table, in its order.
 
-    Scans of the split `test` are in the subset that folds.test_subset names, those of `train` in
-    the others, patient after patient. Raises FileDefect, which names the line.
+    Scans of the split `test` are in the subset that folds.test_subset names; the patients of
+    `train` are assigned to the other subsets in turn. Raises FileDefect that names the line.
     """
     root = Path(folder)
     rows = _read(root / SCANS, COLUMNS, ("scan", "image"), EXPLAINED)
@@ -56,7 +56,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
 
 
 class _Places:
-    """Which subset a scan is in, by its split; a patient's scans are all in one."""
+    """Subset of each scan by its split; all scans of a patient are in the same one."""
 
     def __init__(self, path: Path, test_subset: int | None) -> None:
         self._path, self._test = path, test_subset
@@ -64,7 +64,7 @@ class _Places:
         self._seen: dict[str, tuple[str, int]] = {}
 
     def of(self, line: int, patient: str, split: str) -> int:
-        """The subset of a scan; -1 where the table does not say. FileDefect for no split."""
+        """The subset of a scan; -1 if the table does not say. FileDefect for an invalid split."""
         place = f"{self._path}, line {line}"
         known = (TRAIN, TEST, "", *map(str, SUBSETS))
         if split not in known:
@@ -86,7 +86,7 @@ class _Places:
 
 
 def _lesions(root: Path, scans: set[str]) -> dict[str, list[Point]] | None:
-    """Listed lesions by scan; None where there is no list."""
+    """Lesions by scan; None if there is no lesions.csv."""
     path = root / LESIONS
     if not path.exists():
         return None
@@ -110,9 +110,9 @@ def _lesions(root: Path, scans: set[str]) -> dict[str, list[Point]] | None:
 def _read(
     path: Path, columns: Sequence[str], needed: Sequence[str], help_: str, empty: bool = False
 ) -> list[Row]:
-    """Rows of a CSV file with their lines; FileDefect where it is not what it should be.
+    """Rows of a CSV file with their lines; FileDefect if its columns or rows are wrong.
 
-    empty: whether a header alone will do.
+    empty: whether a header alone is allowed.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -140,7 +140,7 @@ def _rows(
     needed: Sequence[str],
     help_: str,
 ) -> Iterator[Row]:
-    """Each row with its line, whose needed cells are filled."""
+    """Yield each row with its line; FileDefect if a required cell is empty."""
     for cells in read:
         row = {name: (cells.get(name) or "").strip() for name in columns}
         for name in needed:
@@ -150,5 +150,5 @@ def _rows(
 
 
 def _path(root: Path, cell: str) -> str:
-    """A path as Snakemake is told it, relative to the table's folder."""
+    """Path of a file that a cell names relative to the table's folder; "" for an empty cell."""
     return str(root / cell) if cell else ""
