@@ -1,1 +1,1 @@
-"""Built-in chest CT scans in the shape of LUNA16, with nodules of real readers' outlines."""
+"""Built-in chest CT scans in LUNA16's form, with nodules shaped by real readers' outlines."""

@@ -1,7 +1,7 @@
 """A chest without vessels and nodules: body wall, bones, organs, two lungs, airways, table.
 
-Distances are mm from the middle of the chest: x to the patient's left, y to the back, z from the
-lungs' base to their apex. Shapes and HU were chosen by eye beside real scans.
+Distances are in mm from the middle of the chest: x to the patient's left, y to the back, z from the
+lungs' base to their apex. Shapes and HU were chosen by eye, by comparison with real scans.
 """
 
 from dataclasses import dataclass, replace
@@ -30,15 +30,15 @@ AIR, LUNG, FAT, MUSCLE, BLOOD = -1000.0, -850.0, -100.0, 50.0, 45.0
 
 @dataclass(frozen=True)
 class Build:
-    """One person: sizes in mm, HU of blood, and the smooth irregularities of the surfaces."""
+    """One person: sizes in mm, HU of blood, position of the ribs, and whether fissures show."""
 
     height: float  # of the lungs
-    width: float  # half the body
+    width: float  # half the body's width
     depth: float
-    chest: tuple[float, float]  # half width and depth of the chest cavity
+    chest: tuple[float, float]  # half the width and half the depth of the chest cavity
     fat: float
     blood: float  # HU; high with contrast medium
-    dome: tuple[float, float]  # height of the right and left diaphragm as a share of the lungs'
+    dome: tuple[float, float]  # height of the right and left diaphragm, as a share of the lungs'
     heart: float  # size, 1 is average
     rib_gap: float
     rib_phase: float
@@ -54,15 +54,15 @@ class Space:
     z: Field
     t: Field  # z as a share of the lungs' height
     edge: float
-    origin: NDArray[np.float64]  # world x, y, z of the middle of the chest at the lungs' base
+    origin: NDArray[np.float64]  # world x, y, z in mm of the middle of the chest at the lungs' base
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Size z, y, x."""
+        """Size (z, y, x)."""
         return (self.z.size, self.y.size, self.x.size)
 
     def slab(self, slices: slice) -> "Space":
-        """Some of its slices."""
+        """The same coordinates for some of the slices."""
         return replace(self, z=self.z[slices], t=self.t[slices])
 
 
@@ -77,7 +77,7 @@ class Chest:
 
 
 def draw_build(rng: np.random.Generator, geometry: Geometry) -> Build:
-    """A person who fits into the grid."""
+    """Draw a person who fits into the grid."""
     nz, _, nx = geometry.shape
     width = nx * float(geometry.spacing[0]) / 2 * rng.uniform(0.86, 0.95)
     depth = width * rng.uniform(0.64, 0.72)
@@ -100,7 +100,7 @@ def draw_build(rng: np.random.Generator, geometry: Geometry) -> Build:
 
 
 def space(geometry: Geometry, build: Build) -> Space:
-    """Coordinates of an axial LPS grid's voxels around the middle of the chest."""
+    """Coordinates of an axial LPS grid's voxels, relative to the middle of the chest."""
     nz, ny, nx = geometry.shape
     middle = geometry.to_world((np.array(geometry.shape) - 1) / 2)
     # The chest lies a little in front of the middle, to leave room for the table.
@@ -120,7 +120,7 @@ def space(geometry: Geometry, build: Build) -> Space:
 
 
 def draw_chest(rng: np.random.Generator, geometry: Geometry) -> Chest:
-    """A chest that fills an axial LPS grid; vessels, nodules and noise come later."""
+    """Draw a chest that fills an axial LPS grid; vessels, nodules and noise are added later."""
     build = draw_build(rng, geometry)
     whole = space(geometry, build)
     wobble = smooth_noise(rng, whole.shape, (5, 7, 7))
@@ -128,7 +128,7 @@ def draw_chest(rng: np.random.Generator, geometry: Geometry) -> Chest:
     lung_hu = _lung_hu(rng, whole, build)
     hu = np.full(whole.shape, AIR, np.float32)
     depth = np.empty_like(hu)
-    # A few slices at a time: the many fields of a slab stay in the processor's cache.
+    # A few slices at a time: the many fields of a slab then fit into the processor's cache.
     for first in range(0, len(hu), SLAB):
         part = slice(first, first + SLAB)
         s = whole.slab(part)
@@ -145,7 +145,7 @@ def draw_chest(rng: np.random.Generator, geometry: Geometry) -> Chest:
 
 
 def hilum(build: Build, side: int) -> tuple[float, float, float]:
-    """x, y, z in mm where vessels and bronchi enter the lung of a side (-1 right, 1 left)."""
+    """x, y, z in mm where vessels and bronchi enter the lung on a side (-1 right, 1 left)."""
     return (side * 0.24 * build.chest[0], 0.12 * build.chest[1], 0.55 * build.height)
 
 
@@ -201,7 +201,7 @@ def _mediastinum(s: Space, b: Build) -> Field:
 
 def _lungs(s: Space, b: Build, cavity: Field, mediastinum: Field) -> Field:
     a, d = b.chest
-    # Towards the apex each lung is a cone of its own, beside the spine.
+    # Towards the apex each lung is a separate cone beside the spine.
     inner = a * (-0.4 + 0.5 * np.clip((s.t - 0.55) / 0.45, 0, 1))
     outer = a * (1.05 - 0.38 * np.clip((s.t - 0.35) / 0.65, 0, 1) ** 2)
     narrow = np.sqrt(np.clip(1 - np.clip((s.t - 0.6) / 0.4, 0, 1) ** 2.2, 0.004, 1))
@@ -212,7 +212,7 @@ def _lungs(s: Space, b: Build, cavity: Field, mediastinum: Field) -> Field:
 
 
 def _diaphragm(s: Space, b: Build) -> Field:
-    """Height in mm of the diaphragm, (1, y, x)."""
+    """Height of the diaphragm in mm, (1, y, x)."""
     a, d = b.chest
     peak = np.where(s.x < 0, b.dome[0], b.dome[1])
     round_ = np.square((np.abs(s.x) - 0.42 * a) / (0.66 * a)) + np.square((s.y + 0.22 * d) / d)
@@ -220,7 +220,7 @@ def _diaphragm(s: Space, b: Build) -> Field:
 
 
 def _lung_hu(rng: np.random.Generator, s: Space, b: Build) -> Field:
-    """Denser towards the back, where blood pools, with a patchy texture."""
+    """Lung HU (z, y, x): denser towards the back, where blood pools, with a patchy texture."""
     lobules = tuple(max(2, n // 5) for n in s.shape)
     texture = 12 * smooth_noise(rng, s.shape, (4, 6, 6)) + 14 * smooth_noise(
         rng, s.shape, (lobules[0], lobules[1], lobules[2])
@@ -240,7 +240,7 @@ def _paint_table(hu: Field, s: Space, b: Build) -> None:
 
 
 def _paint_wall(hu: Field, s: Space, b: Build, body: Field, patches: Field) -> None:
-    """Skin, fat under it, muscle with fat between its layers."""
+    """Paint skin, the fat under it, and muscle with fat between its layers."""
     # Thicker in front and at the sides than along the back.
     fat = b.fat * (0.75 - 0.35 * s.y / b.depth) + 2 * patches
     shell(hu, body, FAT, (20.0, 2.5), s.edge)

@@ -25,7 +25,7 @@ from nodules.stats import seeds
 
 Floats = NDArray[np.float64]
 Flips = tuple[int, int, int]
-# What one scan adds to each table and CSV file, by its name.
+# One scan's rows of each table and CSV file, by its name.
 Rows = dict[str, list[Any]]
 
 POINT = ["seriesuid", "coordX", "coordY", "coordZ"]
@@ -35,8 +35,8 @@ CSV_COLUMNS = {
     "candidates_V2": [*POINT, "class"],
     "findings": [*POINT, "diameter_mm", "readers", "place", "architecture"],
 }
-# How scan i is stored: order and direction of the axes z, y, x. Two in five are not as LPS has
-# them; slices stay axial, since outlines are drawn on stored slices.
+# How scan i is stored: order and direction of the axes z, y, x. Three in seven differ from LPS;
+# slices stay axial, since outlines are drawn on stored slices.
 PLAIN: tuple[Flips, Flips] = ((0, 1, 2), (1, 1, 1))
 STORED: dict[int, tuple[Flips, Flips]] = {
     2: ((0, 1, 2), (1, -1, -1)),  # patient prone in the file: direction -1 -1 1
@@ -58,12 +58,12 @@ class ScanOrder:
 
 
 def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], processes: int) -> None:
-    """Write every scan that `discovery.planned` names, and the set's tables, into a folder.
+    """Write every scan that `plan.planned` names, and the data set's tables, into a folder.
 
     Written: headers and voxels; lung masks, annotations.csv, annotations_excluded.csv,
     candidates_V2.csv and seriesuids.csv in LUNA16's formats; patients.csv; contours.parquet and
-    ratings.parquet (tables `contours`, `ratings`); findings.csv, which tells how each nodule was
-    made. The files depend on the config's seed and section `phantom` alone, not on the number of
+    ratings.parquet (tables `contours`, `ratings`); findings.csv, which says how each nodule was
+    made. The files depend only on the config's seed and section `phantom`, not on the number of
     processes.
     """
     library = lidc.nodule_library()
@@ -74,7 +74,7 @@ def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], proc
         rng = seeds.generator(seed, "phantom shapes", i)
         tasks.append(ScanOrder(i, scan, seed, settings, choose_shapes(rng, library, i, settings)))
     if processes > 1:
-        # Fresh processes: forks of one that has started threads may hang.
+        # New processes: forks of one that has started threads may hang.
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             made = list(pool.map(make_scan, tasks))
     else:
@@ -83,7 +83,7 @@ def make_phantom(folder: str | os.PathLike[str], config: Mapping[str, Any], proc
 
 
 def make_scan(order: ScanOrder) -> Rows:
-    """Draw and write one scan; its rows of the set's tables."""
+    """Draw and write one scan; return its rows of the data set's tables."""
     cv2.setNumThreads(1)
     rng = seeds.generator(order.seed, "phantom", order.index)
     phantom = draw_phantom(rng, order.request, order.config)
@@ -97,16 +97,16 @@ def make_scan(order: ScanOrder) -> Rows:
 
 
 def stored_array(array: NDArray, permutation: Flips, flips: Flips) -> NDArray:
-    """An LPS array with its axes flipped, then permuted."""
+    """An LPS array (z, y, x) with its axes flipped, then permuted."""
     fz, fy, fx = flips
     return np.ascontiguousarray(array[::fz, ::fy, ::fx].transpose(permutation))
 
 
 def stored_grid(geometry: Geometry, permutation: Flips, flips: Flips) -> Geometry:
-    """The grid of `stored_array`: every voxel keeps its place in the world."""
+    """The grid of `stored_array`, on which every voxel keeps its world position."""
     shape = np.array(geometry.shape)
     first = np.where(np.array(flips) < 0, shape - 1, 0)
-    # Array axes are z, y, x, a geometry's own x, y, z.
+    # An array's axes are z, y, x, a geometry's x, y, z.
     axes = [2 - permutation[2 - k] for k in range(3)]
     turned = geometry.direction * np.array(flips[::-1])
     return Geometry.build(
@@ -118,7 +118,7 @@ def stored_grid(geometry: Geometry, permutation: Flips, flips: Flips) -> Geometr
 
 
 def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geometry) -> Rows:
-    """A scan's rows of every table: what LUNA16 and its readers would tell about it."""
+    """A scan's rows of every table: what LUNA16 and its readers would state about it."""
     rows: Rows = {name: [] for name in (*CSV_COLUMNS, "contours", "ratings")}
     grid = phantom.geometry
     annotation = 0
@@ -129,7 +129,7 @@ def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geome
         if readers >= AGREEING:
             rows["annotations"].append(truth)
         rows["findings"].append([*truth, readers, nodule.place, nodule.architecture])
-        # The excluded list names every finding once more, as another reader measured it.
+        # The excluded list repeats every finding, as another reader might have measured it.
         rows["annotations_excluded"].append(
             [uid, *(centre + rng.normal(0, 0.05, 3) * diameter), diameter * rng.uniform(0.9, 1.1)]
         )
@@ -142,7 +142,7 @@ def describe(rng: np.random.Generator, uid: str, phantom: Phantom, stored: Geome
 
 
 def write_tables(folder: Path, uids: Iterable[str], made: list[Rows]) -> None:
-    """Write the set's tables from its scans' rows, sorted by UID as LUNA16's are."""
+    """Write the data set's tables from its scans' rows, sorted by UID as LUNA16's are."""
     for name, columns in CSV_COLUMNS.items():
         frame = pd.DataFrame([row for rows in made for row in rows[name]], columns=columns)
         text = frame.sort_values("seriesuid", kind="stable").to_csv(
@@ -150,7 +150,7 @@ def write_tables(folder: Path, uids: Iterable[str], made: list[Rows]) -> None:
         )
         files.write_text(folder / f"{name}.csv", text)
     files.write_text(folder / "seriesuids.csv", "".join(f"{uid}\n" for uid in sorted(uids)))
-    # Nobody is scanned twice here.
+    # Each scan is of another patient.
     whose = "".join(f"{uid},{uid}\n" for uid in sorted(uids))
     files.write_text(folder / "patients.csv", f"seriesuid,patient\n{whose}")
     for name in ("contours", "ratings"):
@@ -181,7 +181,7 @@ def _contours(
 
 
 def _add_irrelevant(rng: np.random.Generator, rows: Rows, uid: str, phantom: Phantom) -> None:
-    """Excluded findings without a diameter, some listed twice, and candidates of both classes."""
+    """Add excluded findings without diameter, some listed twice, and candidates of both classes."""
     grid = phantom.geometry
     spots = phantom.junctions[rng.permutation(len(phantom.junctions))]
     for nodule in phantom.nodules + phantom.findings:

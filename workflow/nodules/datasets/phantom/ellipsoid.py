@@ -1,7 +1,7 @@
-"""A phantom organ: an ellipsoid with lesions, cysts and vessels in a body, as CT or as if by MR.
+"""A phantom organ: an ellipsoid with lesions, cysts and vessels in a body, CT or MR-like.
 
-It shows that the path of another organ runs, not how well it does on patients. Cysts are no
-lesions. The MR-like one has no unit: a scale of its own in every scan, a bias field, Rician noise.
+It shows that the workflow runs for another organ, not how well it does on patients. Cysts are no
+lesions. An MR-like scan has no unit: each has its own scale, a bias field and Rician noise.
 """
 
 import os
@@ -18,19 +18,19 @@ from nodules.images.geometry import Geometry
 from nodules.stats import seeds
 
 ORGAN, LESION = 1, 2  # labels
-SIDE_MM, HEIGHT_MM = 320.0, 150.0  # of the whole scan
+SIDE_MM, HEIGHT_MM = 320.0, 150.0  # field of view of the scan
 STEP_MM = (2.0, 10.0)  # between slices
-BODY_MM = (140.0, 105.0, 1000.0)  # half axes x, y, z: the body goes on beyond the scan
+BODY_MM = (140.0, 105.0, 1000.0)  # half axes x, y, z: the body extends beyond the scan
 ORGAN_MM = ((62.0, 78.0), (48.0, 58.0), (48.0, 62.0))  # half axes x, y, z
-LESION_MM = (7.0, 32.0)  # diameters, even in their logarithm
-CONTRAST = (0.35, 1.1)  # of a lesion, as a share of that between the looks of lesion and organ
-CYSTS, VESSELS = 2, 7  # in the organ; of cysts at most so many
+LESION_MM = (7.0, 32.0)  # diameters, uniform in their logarithm
+CONTRAST = (0.35, 1.1)  # of a lesion, as a share of the contrast of lesion and organ in LOOKS
+CYSTS, VESSELS = 2, 7  # most cysts, and number of vessels, in the organ
 SCALES = (0.4, 3.0)  # of an MR-like scan's values
 DESCRIPTION = b"built-in phantom, no patient"
 
 
 class Look(NamedTuple):
-    """Value of each tissue; spread: of the lesions' and the organ's own."""
+    """Value of each tissue. spread: standard deviation between scans of organ and lesions alike."""
 
     air: float
     fat: float
@@ -52,7 +52,7 @@ LOOKS = {
 
 @dataclass(frozen=True)
 class Space:
-    """Coordinates in mm around the middle of the scan, x to the left, y to the back, z up."""
+    """Coordinates in mm from the middle of the scan, x to the left, y to the back, z up."""
 
     x: Field
     y: Field
@@ -61,17 +61,17 @@ class Space:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Voxels (z, y, x)."""
+        """Size in voxels (z, y, x)."""
         return self.grid.shape
 
     def ball(self, centre: tuple[float, float, float], axes: tuple[float, float, float]) -> Field:
-        """An ellipsoid anywhere."""
+        """An ellipsoid with this centre and these half axes (x, y, z), in mm."""
         x, y, z = centre
         return ellipsoid(self.x - x, self.y - y, self.z - z, axes)
 
 
 class Place(NamedTuple):
-    """Where a lesion or cyst is, and its half axes, mm."""
+    """Centre and half axes (x, y, z) of a lesion or cyst, mm."""
 
     centre: tuple[float, float, float]
     axes: tuple[float, float, float]
@@ -86,8 +86,8 @@ def make(
 ) -> None:
     """Write image and labels of scan `index` as .nii.gz.
 
-    settings: section `phantom` of the config; units: key of LOOKS. Every second scan is stored from
-    right to left and from front to back, as NIfTI files mostly are.
+    settings: section `phantom` of the config; units: key of LOOKS. Scans of even index are stored
+    with rows and columns reversed (RAS), like most NIfTI files.
     """
     rng = seeds.generator(seed, "ellipsoid", index)
     voxels, labels, grid = draw(rng, settings, units)
@@ -103,7 +103,7 @@ def make(
 def draw(
     rng: np.random.Generator, settings: Mapping[str, Any], units: str
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16], Geometry]:
-    """A scan (z, y, x), its labels 0, ORGAN and LESION, and their grid, which lies as LPS."""
+    """Draw a scan (z, y, x), its labels 0, ORGAN and LESION, and their LPS grid."""
     look = LOOKS[units]
     space = _space(rng, settings)
     axes = (rng.uniform(*ORGAN_MM[0]), rng.uniform(*ORGAN_MM[1]), rng.uniform(*ORGAN_MM[2]))
@@ -129,14 +129,14 @@ def draw(
 
 
 def _number(rng: np.random.Generator, settings: Mapping[str, Any]) -> int:
-    """Lesions of a scan: none in the share of empty scans, else one to the most there are."""
+    """Number of lesions: none in the share of empty scans, else one to `max_nodules`."""
     if rng.random() < settings["empty_scans"]:
         return 0
     return int(rng.integers(1, settings["max_nodules"] + 1))
 
 
 def _space(rng: np.random.Generator, settings: Mapping[str, Any]) -> Space:
-    """The scan's grid, somewhere in the world, and its coordinates."""
+    """The scan's grid, at a random place in the world, and its coordinates."""
     fewest, most = settings["slices"]
     n, count = settings["matrix"], int(rng.integers(fewest, most + 1))
     pixel, step = SIDE_MM / n, float(np.clip(HEIGHT_MM / count, *STEP_MM))
@@ -157,7 +157,7 @@ def _places(
     middle: tuple[float, float, float],
     axes: tuple[float, float, float],
 ) -> list[Place]:
-    """Lesions and cysts within the organ, none near another."""
+    """Places of lesions and cysts in the organ, clear of each other; fewer if there is no room."""
     found: list[Place] = []
     for _ in range(200 * number):
         if len(found) == number:
@@ -179,7 +179,7 @@ def _places(
 
 
 def _body(rng: np.random.Generator, space: Space, look: Look) -> Field:
-    """Air, a body with its fat, spine and a cyst outside the organ, which looks like a lesion."""
+    """Air, a body with fat and spine, and a cyst outside the organ that looks like a lesion."""
     values = np.full(space.shape, look.air, np.float32)
     body = space.ball((0, 0, 0), BODY_MM)
     paint(values, body, look.fat, 2.0)
@@ -207,7 +207,7 @@ def _vessels(
 
 
 def _measured(rng: np.random.Generator, values: Field, look: Look, units: str) -> NDArray[np.int16]:
-    """What a scanner makes of it: noise, and of MR a bias field and a scale of no meaning."""
+    """A scanner's values: noise, and for MR-like scans a bias field and an arbitrary scale."""
     noise = rng.normal(0, look.noise, values.shape).astype(np.float32)
     if units == "hu":
         return np.rint(np.maximum(values + noise, -1024)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Scans of the phantom organ by name, known before any is made; read by the Snakefile, so light."""
+"""The phantom organ's scans by name, before any is made; read by the Snakefile, so light."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ VALUES = {0: "background", 1: "organ", 2: "lesion"}
 
 
 def cases(folder: str, config: Mapping[str, Any]) -> Listing:
-    """Scan i of the set, a patient of its own, in subset i % 10, in the Decathlon's layout."""
+    """Scan i of the set, each of another patient, in subset i % 10, in the Decathlon's layout."""
     named = [f"phantom_{i:03d}" for i in range(config["phantom"]["scans"])]
     return Listing(
         [

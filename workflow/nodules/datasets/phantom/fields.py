@@ -1,7 +1,7 @@
-"""Solids as distance fields, painted with the soft edges that a voxel's partial volume has.
+"""Solids as distance fields, painted with soft edges like a voxel's partial volume.
 
-A field is a float32 array that broadcasts to (z, y, x): about the distance in mm to a surface,
-negative inside.
+A field is a float32 array that broadcasts to (z, y, x): the approximate distance in mm to a
+surface, negative inside.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ FAR = np.float32(200.0)  # mm; farther than any edge's width
 
 
 def ellipse(x: Field, y: Field, rx: float | Field, ry: float | Field, power: float = 2) -> Field:
-    """Superellipse of half axes rx, ry in mm around the origin of x, y."""
+    """Superellipse with half axes rx, ry in mm around the origin of x, y."""
     u, v = np.abs(x / rx), np.abs(y / ry)
     radius = np.sqrt(u * u + v * v) if power == 2 else (u**power + v**power) ** (1 / power)
     return _along_ray(radius, x * x + y * y)
 
 
 def ellipsoid(x: Field, y: Field, z: Field, axes: tuple[float, float, float]) -> Field:
-    """Ellipsoid of half axes x, y, z in mm around the origin."""
+    """Ellipsoid with half axes (x, y, z) in mm around the origin."""
     u, v, w = (np.square(c / r) for c, r in zip((x, y, z), axes, strict=True))
     return _along_ray(np.sqrt(u + v + w), x * x + y * y + z * z)
 
@@ -55,17 +55,17 @@ def meet(*solids: Field, smooth: float = 6.0) -> Field:
 
 
 def where(condition: NDArray[np.bool_]) -> Field:
-    """A solid that is everything within a condition; its edge is as sharp as a voxel."""
+    """Solid of all voxels that meet a condition, with a sharp edge."""
     return np.where(condition, -FAR, FAR)
 
 
 def coverage(solid: Field, width: float) -> Field:
-    """Share 0-1 of each voxel inside a solid, its edge `width` mm wide."""
+    """Share 0-1 of each voxel inside a solid whose edge is `width` mm wide."""
     return np.clip(0.5 - solid / np.float32(width), 0, 1)
 
 
 def paint(hu: Field, solid: Field, value: float | Field, width: float) -> None:
-    """Fill a solid with `value` HU, in place; edges `width` mm wide mix with what is there."""
+    """Fill a solid with `value` HU, in place; edges `width` mm wide blend with what is there."""
     hu += coverage(solid, width) * (value - hu)
 
 
@@ -76,7 +76,7 @@ def shell(
     wall: tuple[float | Field, float],
     width: float,
 ) -> None:
-    """Fill a solid with `inside` HU under a wall of (HU, thickness in mm), in place."""
+    """Fill a solid with `inside` HU, and its wall of (HU, thickness in mm), in place."""
     paint(hu, solid, wall[0], width)
     paint(hu, solid + np.float32(wall[1]), inside, width)
 
@@ -84,7 +84,7 @@ def shell(
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, ...], cells: tuple[int, int, int]
 ) -> Field:
-    """Smooth noise of unit variance at its knots, `cells` knots along z, y, x."""
+    """Smooth noise from knots of unit variance, `cells` of them along z, y, x."""
     knots = rng.standard_normal(cells, dtype=np.float32)
     planes = np.stack([_resize(knot, (shape[2], shape[1])) for knot in knots])
     flat = _resize(planes.reshape(cells[0], -1), (shape[1] * shape[2], shape[0]), along_z=True)
@@ -92,7 +92,7 @@ def smooth_noise(
 
 
 def blur(hu: Field, sigma_px: float, across: float) -> Field:
-    """Gaussian in the slice, and a share `across` of either neighbouring slice mixed in."""
+    """Gaussian blur in-plane, then a share `across` of each neighbouring slice is mixed in."""
     sharp = np.stack([cv2.GaussianBlur(plane, (0, 0), sigma_px) for plane in hu])
     result = sharp * np.float32(1 - 2 * across)
     result[1:] += np.float32(across) * sharp[:-1]
@@ -105,7 +105,7 @@ def blur(hu: Field, sigma_px: float, across: float) -> Field:
 def _resize(image: Field, size: tuple[int, int], along_z: bool = False) -> Field:
     if not along_z:
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.float32)
-    # OpenCV cannot resize images as wide as a flattened slice, so interpolate rows here.
+    # OpenCV cannot resize images as wide as a flattened slice, so rows are interpolated here.
     at = np.linspace(0, len(image) - 1, size[1])
     low = np.minimum(at.astype(int), max(len(image) - 2, 0))
     high = np.minimum(low + 1, len(image) - 1)
@@ -114,5 +114,5 @@ def _resize(image: Field, size: tuple[int, int], along_z: bool = False) -> Field
 
 
 def _along_ray(radius: Field, square: Field) -> Field:
-    """Distance to the surface along the ray from the centre: radius 1 is the surface."""
+    """Distance to the surface along the ray from the centre; the surface is at radius 1."""
     return np.sqrt(square) * (1 - 1 / np.maximum(radius, np.float32(0.02)))

@@ -1,7 +1,7 @@
-"""Nodules with real readers' shapes: drawn on a scan's grid, placed in a lung, painted.
+"""Nodules in the shapes that real readers outlined: drawn on a grid, placed in a lung, painted.
 
 The outlines written for a nodule are those that its readers would have drawn on this very scan:
-along whole pixels, through the first ones outside, as LIDC's are.
+along whole pixels, through the first ones outside, as in LIDC.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from nodules.images.geometry import Geometry
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-OVERSAMPLING = 5  # odd, so that one of the finer pixels lies at a pixel's centre
+OVERSAMPLING = 5  # odd, so that one of the finer pixels lies at each pixel's centre
 SMALLEST_MM = 3.0  # diameter of a reference nodule
-AGREEING = 3  # readers of a reference nodule
+AGREEING = 3  # fewest readers of a reference nodule
 APART_MM = 8.0  # between two nodules: readers' outlines closer than 2.5 mm would be joined
 PLACES = ("isolated", "vessel", "pleura")
 ARCHITECTURES = ("solid", "part-solid", "ground-glass")
@@ -29,9 +29,9 @@ ARCHITECTURES = ("solid", "part-solid", "ground-glass")
 
 @dataclass(frozen=True)
 class Patch:
-    """A nodule drawn on a box of the grid, z, y, x, not yet at its place.
+    """A nodule drawn on a box (z, y, x) of the grid, not yet placed.
 
-    density: share 0-1 of nodule in a voxel. masks: each reader's voxels. ratings: each reader's.
+    density: share 0-1 of nodule in each voxel. masks: each reader's voxels. ratings: each reader's.
     """
 
     density: Field
@@ -44,7 +44,7 @@ class Patch:
         return np.mean(self.masks, axis=0) >= 0.5
 
     def diameter(self, geometry: Geometry) -> float:
-        """Diameter in mm of the sphere with the consensus' volume."""
+        """Diameter in mm of a sphere with the volume of the consensus."""
         return float((6 * self.consensus.sum() * geometry.voxel_mm3 / np.pi) ** (1 / 3))
 
 
@@ -58,7 +58,7 @@ class PaintedNodule:
     architecture: str
 
     def centre(self, geometry: Geometry) -> Floats:
-        """World x, y, z of the consensus' centroid."""
+        """World x, y, z in mm of the centroid of the consensus."""
         inside = np.argwhere(self.patch.consensus).mean(axis=0)
         return geometry.to_world(inside + self.corner)
 
@@ -66,9 +66,10 @@ class PaintedNodule:
 def draw_patch(
     rng: np.random.Generator, shape: NoduleShape, geometry: Geometry, readers: int | None = None
 ) -> Patch | None:
-    """A nodule at a random position between voxels, as its first `readers` readers saw it.
+    """Draw a nodule at a random sub-voxel position, as its first `readers` readers saw it.
 
-    None where it falls between two slices or is smaller than a reference nodule.
+    None if too few readers have a voxel of it, as when it lies between two slices, or if it is
+    smaller than a reference nodule.
     """
     step = geometry.spacing_zyx
     corners = [c.xy_mm for r in shape.readers for c in r.contours]
@@ -84,7 +85,7 @@ def draw_patch(
     if len(seen) < min(readers or AGREEING, AGREEING):
         return None
     agreement = np.mean([fine for fine, _, _ in seen], axis=0)
-    # Where readers disagree the edge is soft; the consensus' border is at half density.
+    # Where readers disagree the edge is soft; the border of the consensus is at half density.
     density = np.clip((agreement - 0.2) / 0.6, 0, 1)
     n = OVERSAMPLING
     nz, ny, nx = density.shape
@@ -112,10 +113,9 @@ def place_nodule(
     patch: Patch,
     others: Sequence["PaintedNodule"],
 ) -> PaintedNodule | None:
-    """Find room in a lung, clear of other nodules; None where there is none.
+    """Find room for a nodule in a lung, clear of other nodules; None if there is none.
 
-    Isolated, at a vessel or at the pleura, by chance; where its kind of place isn't to be had
-    the nodule goes wherever it fits.
+    Isolated, at a vessel or at the pleura, at random; if no place of that kind is free, any other.
     """
     corners = _corners(rng, chest, patch.density.shape)
     inside = np.argwhere(patch.consensus)
@@ -139,13 +139,13 @@ def place_nodule(
 
 
 def architecture(ratings: Sequence[dict[str, int]]) -> str:
-    """Solid (4, 5), part-solid (3) or ground-glass (1, 2), by the readers' median texture."""
+    """Solid (4, 5), part-solid (3) or ground-glass (1, 2), by the median texture rating."""
     texture = float(np.median([r["texture"] for r in ratings]))
     return ARCHITECTURES[0 if texture > 3.25 else 1 if texture > 2.25 else 2]
 
 
 def paint_nodule(rng: np.random.Generator, hu: Field, nodule: PaintedNodule) -> None:
-    """Brighten the nodule's voxels by its density, in place; a vessel in it stays visible."""
+    """Brighten the nodule's voxels by its density, in place; a vessel inside it stays visible."""
     density = nodule.patch.density
     window = tuple(slice(a, a + n) for a, n in zip(nodule.corner, density.shape, strict=True))
     glass, solid = rng.uniform(-620, -480), rng.uniform(0, 60)
@@ -166,12 +166,12 @@ _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 def _draw_reader(
     reader: ReaderShape, shape: NoduleShape, size: list[int], middle: Floats, step: Floats
 ) -> tuple[Bools, Bools, dict[str, int]]:
-    """A reader's nodule on the oversampled and on the scan's own pixels, and the ratings."""
+    """A reader's mask on the oversampled pixels and on the scan's own, and the ratings."""
     n = OVERSAMPLING
     fine = np.zeros((size[0], size[1] * n, size[2] * n), np.uint8)
     for k in range(size[0]):
         for contour in _nearest(reader, (k - middle[0]) * step[0], shape.slice_mm):
-            # A pixel index i of the scan is n * i + (n - 1) / 2 on the finer pixels.
+            # Pixel index i of the scan is n * i + (n - 1) / 2 on the finer pixels.
             xy = (_shrunk(contour, shape.pixel_mm) / step[:0:-1] + middle[:0:-1]) * n + (n - 1) / 2
             cv2.fillPoly(fine[k], [np.rint(xy).astype(np.int32)], int(contour.inclusion))
     mask = fine[:, n // 2 :: n, n // 2 :: n].astype(bool)
@@ -179,7 +179,7 @@ def _draw_reader(
 
 
 def _nearest(reader: ReaderShape, z_mm: float, slice_mm: float) -> list[ContourMm]:
-    """The outlines of the reader's slice at z, inclusions first; none beyond its half thickness."""
+    """Outlines of the reader's slice nearest to z, inclusions first; none beyond half a slice."""
     near = [c for c in reader.contours if -0.5 < (c.z_mm - z_mm) / slice_mm <= 0.5]
     if not near:
         return []
@@ -188,7 +188,7 @@ def _nearest(reader: ReaderShape, z_mm: float, slice_mm: float) -> list[ContourM
 
 
 def _shrunk(contour: ContourMm, pixel_mm: float) -> Floats:
-    """The outline half a pixel further in, where the nodule ends; holes grow as much."""
+    """The outline moved half a pixel inwards, to the nodule's edge; holes grow by as much."""
     xy = contour.xy_mm
     middle = xy.mean(axis=0)
     radius = max(float(np.linalg.norm(xy - middle, axis=1).mean()), pixel_mm)
@@ -197,7 +197,7 @@ def _shrunk(contour: ContourMm, pixel_mm: float) -> Floats:
 
 
 def _as_drawn(mask: Bools) -> Bools:
-    """What a reader's outlines of a mask enclose: its notches and holes of a pixel are lost."""
+    """The part of a mask that outlines enclose: notches and holes one pixel wide are lost."""
     drawn = np.zeros(mask.shape, np.uint8)
     for z, corners in outlines(mask):
         polygon = np.zeros(mask.shape[1:], np.uint8)
@@ -210,7 +210,7 @@ def _as_drawn(mask: Bools) -> Bools:
 def _corners(
     rng: np.random.Generator, chest: Chest, size: tuple[int, ...], tries: int = 4000
 ) -> NDArray[np.int64]:
-    """Random first voxels (n, 3) for a box of `size` centred in a lung and wholly in the grid."""
+    """Random first voxels (n, 3) of boxes of `size` centred in a lung and entirely in the grid."""
     lung = np.flatnonzero(chest.depth > 1)
     middle = np.stack(np.unravel_index(rng.choice(lung, tries), chest.depth.shape), axis=1)
     corners = middle - np.array(size) // 2

@@ -1,4 +1,4 @@
-"""The phantom's scans by name, known before any is made; read by the Snakefile, so light."""
+"""The phantom's scans by name, before any is made; read by the Snakefile, so light."""
 
 import os
 import random
@@ -11,7 +11,7 @@ from nodules.datasets.scan import LUNG_MASKS, SUBSETS, Scan
 
 
 def planned(folder: str | os.PathLike[str], config: Mapping[str, Any]) -> list[Scan]:
-    """The phantom's scans, known before any is made: scan i of the seed's set, in subset i % 10.
+    """The phantom's scans, before any is made: scan i of the seed's set, in subset i % 10.
 
     About one scan in four is stored compressed (`.zraw`).
     """
@@ -19,13 +19,13 @@ def planned(folder: str | os.PathLike[str], config: Mapping[str, Any]) -> list[S
 
 
 def lung_mask(folder: str | os.PathLike[str], uid: str) -> tuple[str, str]:
-    """Header and voxels of a scan's lung mask: compressed, as LUNA16's are."""
+    """Header and voxels of a scan's lung mask, compressed as LUNA16's are."""
     stem = Path(folder) / LUNG_MASKS / uid
     return f"{stem}.mhd", f"{stem}.zraw"
 
 
 def _scan(folder: Path, seed: int, index: int) -> Scan:
-    """UUID-derived UIDs (root 2.25) can belong to no patient."""
+    """Scan `index` of a seed; its UUID-derived UID (root 2.25) can be no patient's."""
     draw = random.Random(f"phantom scan {index} of seed {seed}")
     uid = f"2.25.{uuid.UUID(int=draw.getrandbits(128), version=4).int}"
     # Scans 1, 5, 9, ..: about a quarter, in any set of two or more.

@@ -1,4 +1,4 @@
-"""One phantom scan: its grid, chest, nodules, noise, and what is known about each finding."""
+"""One phantom scan: its grid, chest, nodules, noise, and the truth about each finding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,15 @@ Floats = NDArray[np.float64]
 
 FOV_MM = (300.0, 380.0)
 Z_STEPS_MM = (1.25, 1.5, 1.8, 2.0, 2.5, 3.0)
-HEIGHT_MM = (90.0, 165.0)  # shown; the step is chosen for it
+HEIGHT_MM = (90.0, 165.0)  # of the scan; the z step is chosen to fit
 PADDING = (-2048, -3024)
 GOLDEN = (5**0.5 - 1) / 2
-# Smallest and largest diameter and share of the nodules drawn. In LIDC half are under 6.5 mm; on
-# this coarse grid those look like vessels, and a small set has to teach a network in minutes.
+# Smallest and largest diameter, and share of the nodules drawn. In LIDC half are under 6.5 mm; on
+# this coarse grid those look like vessels, and a small set must train a network in minutes.
 DIAMETER_BINS_MM = ((4.0, 6.5, 0.1), (6.5, 9.0, 0.25), (9.0, 14.0, 0.4), (14.0, 30.0, 0.25))
-FINDING_MM = 6.0  # findings of few readers are smaller: that is why few marked them
-# Most of LIDC's nodules are solid; others get a larger share here, so that a small set has some.
+FINDING_MM = 6.0  # findings of few readers are smaller, which is why few marked them
+# Range of the mean texture rating, and share. Most of LIDC's nodules are solid; here others get a
+# larger share, so that a small set has some.
 TEXTURES = ((3.5, 5.0, 0.7), (2.0, 3.4, 0.18), (1.0, 1.9, 0.12))
 
 
@@ -39,9 +40,9 @@ TEXTURES = ((3.5, 5.0, 0.7), (2.0, 3.4, 0.18), (1.0, 1.9, 0.12))
 class Phantom:
     """A scan on an axial LPS grid: int16 HU (z, y, x) and its findings.
 
-    nodules: reference nodules, three readers or more; findings: those of fewer readers.
-    junctions: world x, y, z (n, 3) of places where vessels branch in the lungs.
-    lungs: int16 (z, y, x), 3 in the left and 4 in the right lung, as LUNA16 labels them.
+    nodules: reference nodules, three readers or more; findings: those of fewer readers. junctions:
+    world x, y, z (n, 3) of places where vessels branch in the lungs. lungs: int16 (z, y, x), 3 in
+    the left and 4 in the right lung, as in LUNA16.
     """
 
     geometry: Geometry
@@ -54,7 +55,7 @@ class Phantom:
 
 @dataclass(frozen=True)
 class Request:
-    """What a scan is to show: shapes of its reference nodules and of findings of few readers."""
+    """The shapes to draw in a scan: of its reference nodules and of findings of few readers."""
 
     nodules: list[NoduleShape]
     findings: list[NoduleShape]
@@ -68,7 +69,7 @@ def is_empty(index: int, share: float) -> bool:
 def choose_shapes(
     rng: np.random.Generator, library: Sequence[NoduleShape], index: int, config: Mapping[str, Any]
 ) -> Request:
-    """Draw a scan's nodules, none in an empty scan, at times a finding of few readers."""
+    """Draw a scan's nodule shapes, none in an empty scan, and at times a finding of few readers."""
     count = (
         0 if is_empty(index, config["empty_scans"]) else rng.integers(1, config["max_nodules"] + 1)
     )
@@ -81,7 +82,7 @@ def choose_shapes(
 
 
 def choose_shape(rng: np.random.Generator, library: Sequence[NoduleShape]) -> NoduleShape:
-    """A nodule of a texture and size drawn first; any one where the library has none such."""
+    """A nodule of a randomly drawn texture and size; any one if the library has none like that."""
     low, high, _ = TEXTURES[rng.choice(len(TEXTURES), p=[t[2] for t in TEXTURES])]
     small, large, _ = DIAMETER_BINS_MM[
         rng.choice(len(DIAMETER_BINS_MM), p=[b[2] for b in DIAMETER_BINS_MM])
@@ -97,7 +98,7 @@ def choose_shape(rng: np.random.Generator, library: Sequence[NoduleShape]) -> No
 
 
 def draw_grid(rng: np.random.Generator, config: Mapping[str, Any]) -> Geometry:
-    """An axial LPS grid: pixels that cover a body, a z step that covers the lungs."""
+    """Draw an axial LPS grid whose pixels cover a body and whose z step covers the lungs."""
     matrix, (fewest, most) = config["matrix"], config["slices"]
     count = int(rng.integers(fewest, most + 1))
     steps = [s for s in Z_STEPS_MM if HEIGHT_MM[0] <= s * count <= HEIGHT_MM[1]]
@@ -111,7 +112,7 @@ def draw_grid(rng: np.random.Generator, config: Mapping[str, Any]) -> Geometry:
 
 
 def draw_phantom(rng: np.random.Generator, request: Request, config: Mapping[str, Any]) -> Phantom:
-    """Draw one scan; a shape for which its lungs have no room is left out."""
+    """Draw one scan; a shape for which the lungs have no room is left out."""
     geometry = draw_grid(rng, config)
     chest = draw_chest(rng, geometry)
     vessels, junctions = draw_vessels(rng, chest)
@@ -146,7 +147,7 @@ def _placed(
     readers: int | None,
     others: Sequence[PaintedNodule],
 ) -> list[PaintedNodule]:
-    """The nodule at its place, or nothing; a few positions between voxels are tried."""
+    """The placed nodule in a list; empty if it cannot be drawn (in 8 tries) or has no room."""
     for _ in range(8):
         patch = draw_patch(rng, shape, geometry, readers)
         if patch is not None:
@@ -165,7 +166,7 @@ def _noise(rng: np.random.Generator, chest: Chest) -> Field:
 
 
 def _pad(hu: Field, chest: Chest, value: int) -> None:
-    """Outside the round field of view there is no measurement, only the scanner's padding."""
+    """Clip HU to a scanner's range and fill the outside of the round field of view, in place."""
     s = chest.space
     middle_y = float(s.y.mean())
     radius = (s.x.size / 2 + 0.5) * s.edge
@@ -175,7 +176,7 @@ def _pad(hu: Field, chest: Chest, value: int) -> None:
 
 
 def _in_lung(chest: Chest, geometry: Geometry, points: Floats) -> Floats:
-    """The world points (n, 3) at least 2 mm below a lung's surface."""
+    """The world points (n, 3) more than 2 mm below a lung's surface."""
     index = np.rint(geometry.to_index(points)).astype(int)
     index = np.clip(index, 0, np.array(geometry.shape) - 1)
     return points[chest.depth[tuple(index.T)] > 2]

@@ -1,4 +1,4 @@
-"""The phantom patients that are scanned twice, by name; read by the Snakefile, so light."""
+"""The phantom's patients that are scanned twice, by name; read by the Snakefile, so light."""
 
 import os
 import random
@@ -16,7 +16,7 @@ DAYS = ("2020-01-01", "2020-06-29")  # half a year apart
 
 @dataclass(frozen=True)
 class SecondTime:
-    """A patient's second scan: the first one's UID, and what is to be made."""
+    """A patient's second scan: the first one's UID, its own, and the files to make."""
 
     prior: str
     uid: str
@@ -27,7 +27,7 @@ class SecondTime:
 def planned(
     folder: str | os.PathLike[str], scans: Sequence[Scan], config: Mapping[str, Any]
 ) -> list[SecondTime]:
-    """The second scans of the first PATIENTS of the phantom's, known before any is made."""
+    """Second scans of the phantom's first PATIENTS patients, before any is made."""
     found = []
     for scan in scans[:PATIENTS]:
         draw = random.Random(f"second time of {scan.uid}, seed {config['seed']}")
@@ -38,5 +38,5 @@ def planned(
 
 
 def pairs(times: Sequence[SecondTime]) -> list[tuple[str, str, str, str, str]]:
-    """Rows of the table of pairs: patient, prior, current, and the days of both."""
+    """Rows of the table of pairs: patient, prior, current, and the dates of both."""
     return [(f"phantom {k}", time.prior, time.uid, *DAYS) for k, time in enumerate(times, 1)]

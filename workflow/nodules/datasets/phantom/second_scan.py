@@ -1,6 +1,6 @@
-"""A scan of the same patient at another time, made of a first one by a known warp.
+"""A second scan of the same patient at another time, made from a first one by a known warp.
 
-What is known of it is exact: where each point went, and the volume of each nodule painted.
+The truth is exact: where each point went, and the volume of each painted nodule.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from nodules.images.warps import Warp
 Floats = NDArray[np.float64]
 Field = NDArray[np.float32]
 
-KNOTS = 5  # of the random displacement along each axis
-FINER = 6  # the displacement's grid against its knots
-FINE = (5, 3)  # points along a voxel's edge at which a nodule is painted: a small one, a large one
+KNOTS = 5  # of the random displacement, along each axis
+FINER = 6  # factor by which the displacement's grid is finer than its knots
+FINE = (5, 3)  # sample points along a voxel's edge, for a small nodule and for a large one
 LARGE_MM = 12.0
-PSF_MM = 0.5  # standard deviation of a scanner's blur in the slice
+PSF_MM = 0.5  # standard deviation of a scanner's in-plane blur
 
 
 @dataclass(frozen=True)
 class Motion:
-    """How far a patient lies and breathes otherwise: bounds of what is drawn evenly.
+    """How differently a patient may lie and breathe: bounds of uniform draws, except for bend_mm.
 
-    turn_deg about each axis, shift_mm along it, stretch of it; breath_mm of the lungs' lower end,
-    bend_mm: standard deviation of the displacement at its knots.
+    turn_deg: rotation about each axis; shift_mm: along it; stretch: of it. breath_mm: of the lungs'
+    lower end. bend_mm: standard deviation of the displacement at its knots.
     """
 
     turn_deg: float = 3.0
@@ -41,9 +41,9 @@ class Motion:
 
 @dataclass(frozen=True)
 class Blob:
-    """A nodule of known volume: a ball with bumps around `centre` (x, y, z mm), of a density.
+    """A nodule of known volume and HU: a ball with bumps around `centre` (x, y, z mm).
 
-    bumps: (n, 4) directions x, y, z and heights, as shares of the radius.
+    bumps: (n, 4): direction x, y, z, and height as a share of the radius.
     """
 
     centre: tuple[float, float, float]
@@ -53,17 +53,17 @@ class Blob:
 
     @property
     def diameter_mm(self) -> float:
-        """Diameter of the ball of equal volume."""
+        """Diameter of a ball of equal volume."""
         return float((6 * self.volume_mm3 / np.pi) ** (1 / 3))
 
     def at(self, centre: Floats, volume_mm3: float) -> "Blob":
-        """The same shape at another place, of another volume."""
+        """The same shape at another place and with another volume."""
         x, y, z = (float(value) for value in centre)
         return replace(self, centre=(x, y, z), volume_mm3=volume_mm3)
 
 
 def draw_bumps(rng: np.random.Generator, count: int = 4, height: float = 0.18) -> tuple:
-    """Bumps of a random shape."""
+    """Bumps of a random shape: a tuple of (x, y, z, height)."""
     directions = rng.normal(size=(count, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     heights = rng.uniform(-height, height, count)
@@ -85,7 +85,7 @@ def draw_warp(rng: np.random.Generator, geometry: Geometry, motion: Motion = Mot
 
 
 def paint(hu: Field, geometry: Geometry, blob: Blob, psf_mm: float = PSF_MM) -> None:
-    """Put a nodule into a volume (z, y, x), in place, with a voxel's partial volume and a blur."""
+    """Put a nodule into a volume (z, y, x), in place, with partial volume and in-plane blur."""
     radius = blob.diameter_mm / 2 * 1.4 + 3 * psf_mm + float(geometry.spacing.max())
     index = geometry.to_index(blob.centre)
     reach = radius / geometry.spacing_zyx
@@ -108,10 +108,10 @@ def seen_again(
     blobs: Sequence[Blob] = (),
     blur_mm: float = 0.0,
 ) -> Field:
-    """HU of a background, as the warp moves it, on another grid with nodules; without noise.
+    """HU of a background moved by the warp onto another grid, with nodules, without noise.
 
-    warp: from world points of the new scan to the background's. blobs lie where the new scan has
-    them. blur_mm: standard deviation in the slice of a softer kernel.
+    warp: from world points of the new scan to the background's. blobs: nodules at their places in
+    the new scan. blur_mm: standard deviation of a softer kernel's in-plane blur.
     """
     hu = warp.resample(background, geometry, target, None)
     for blob in blobs:
@@ -124,7 +124,7 @@ def seen_again(
 
 
 def noisy(rng: np.random.Generator, hu: Field, sd: float) -> NDArray[np.int16]:
-    """HU with a scanner's noise, grained over about a pixel, as int16."""
+    """HU with a scanner's noise, whose grain is about a pixel wide, as int16."""
     grain = rng.standard_normal(hu.shape, dtype=np.float32)
     for plane in grain:
         cv2.GaussianBlur(plane, (0, 0), 0.7, dst=plane)
@@ -133,7 +133,7 @@ def noisy(rng: np.random.Generator, hu: Field, sd: float) -> NDArray[np.int16]:
 
 
 def _share(blob: Blob, geometry: Geometry, low: NDArray, high: NDArray) -> Floats:
-    """Share of nodule in each voxel of a box, from FINE points along each of its edges."""
+    """Share of nodule in each voxel of a box, from FINE points along each edge of the voxel."""
     fine = FINE[int(blob.diameter_mm > LARGE_MM)]
     steps = (np.arange(fine) + 0.5) / fine - 0.5
     axes = [(np.arange(a, b)[:, None] + steps).ravel() for a, b in zip(low, high, strict=True)]
@@ -145,12 +145,12 @@ def _share(blob: Blob, geometry: Geometry, low: NDArray, high: NDArray) -> Float
 
 
 def _radius(blob: Blob, offset: Floats) -> Floats:
-    """The nodule's radius in the direction of each offset (..., 3)."""
+    """The nodule's radius in mm in the direction of each offset (..., 3)."""
     return blob.diameter_mm / 2 * _relief(blob, offset) / _unit_size(blob)
 
 
 def _relief(blob: Blob, offset: Floats) -> Floats:
-    """1 and the bumps in a direction: each a cosine's exponential around its own direction."""
+    """1 plus the bumps in each direction, each an exponential of the cosine to its direction."""
     length = np.maximum(np.linalg.norm(offset, axis=-1), 1e-9)
     relief = np.ones(offset.shape[:-1])
     for x, y, z, height in blob.bumps:
@@ -160,18 +160,18 @@ def _relief(blob: Blob, offset: Floats) -> Floats:
 
 
 def _unit_size(blob: Blob) -> float:
-    """The cube root of the mean cube of the relief over all directions: what scales the volume."""
+    """Cube root of the mean cubed relief over all directions, by which a volume is normalised."""
     count = 4000
     k = np.arange(count) + 0.5
     z = 1 - 2 * k / count
-    angle = np.pi * (1 + 5**0.5) * k  # the golden angle: even over the sphere
+    angle = np.pi * (1 + 5**0.5) * k  # the golden angle spreads points evenly over the sphere
     ring = np.sqrt(1 - z * z)
     directions = np.stack([ring * np.cos(angle), ring * np.sin(angle), z], axis=-1)
     return float(np.mean(_relief(blob, directions) ** 3) ** (1 / 3))
 
 
 def _rotation(angles: Floats) -> Floats:
-    """Turns about x, y and z in turn."""
+    """Rotation matrix (3, 3) about x, then y, then z; angles in radians."""
     turned = np.eye(3)
     for axis, angle in enumerate(angles):
         one, other = [k for k in range(3) if k != axis]
@@ -184,10 +184,10 @@ def _rotation(angles: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a nodule: grown, gone, new, unlisted (there, but in no list) or unchanged.
+    """What became of a nodule: grown, gone, new, unlisted (present, but in no list) or unchanged.
 
-    prior, current: its place (x, y, z mm) at each time, also where it is not there. factor: of its
-    volume. diameter_mm: at the second time, 0 where it is gone.
+    prior, current: its place (x, y, z mm) at each time, even where it is absent. factor: ratio of
+    its volumes. diameter_mm: at the second time, 0 if it is gone.
     """
 
     name: str
@@ -197,12 +197,12 @@ class Fate:
     diameter_mm: float
 
 
-GROWTH = 2.2  # of the first nodule's volume
+GROWTH = 2.2  # factor of the first nodule's volume
 ERASED_HU = -860.0  # lung
-LUNG_HU = (-930, -790)  # mean where there is lung alone: neither air nor vessels
+LUNG_HU = (-930, -790)  # mean where there is only lung, without air or vessels
 NEW_MM = 8.0
-NEW_AWAY_MM = 25.0  # of other nodules
-NOISE_HU = 8.0  # over the first scan's own
+NEW_AWAY_MM = 25.0  # distance from other nodules
+NOISE_HU = 8.0  # added to the first scan's own
 
 
 def lived_on(
@@ -213,8 +213,8 @@ def lived_on(
 ) -> tuple[NDArray[np.int16], list[Fate]]:
     """A phantom scan's patient at a second time, on the same grid, and what became of each nodule.
 
-    nodules: places and diameters in the first scan. The first grows, the second goes, the last of
-    four or more is listed no more, a new one comes; the others stay.
+    nodules: places and diameters in the first scan. The first one grows, the second disappears, the
+    last of four or more is no longer listed, a new one appears; the others stay as they are.
     """
     warp = draw_warp(rng, geometry, Motion(2.0, 8.0, 0.01, 10.0, 2.0))
     fates = [
@@ -229,7 +229,7 @@ def lived_on(
         if fate.name == "gone":
             blobs.append(Blob(fate.current, _ball(1.8 * diameter), ERASED_HU))
         elif fate.name == "grown":
-            density = _mean_at(hu, geometry, centre)  # ground glass stays ground glass
+            density = _mean_at(hu, geometry, centre)  # so that ground glass stays ground glass
             blobs.append(Blob(fate.current, _ball(fate.diameter_mm), density, draw_bumps(rng)))
     if new is not None:
         blobs.append(Blob(fates[-1].current, _ball(NEW_MM), 30.0, draw_bumps(rng)))
@@ -238,7 +238,7 @@ def lived_on(
 
 
 def _fate(k: int, count: int, warp: Warp, centre: Floats, diameter: float) -> Fate:
-    """What becomes of nodule k of some."""
+    """Fate of nodule k of `count`."""
     prior, current = _xyz(centre), _xyz(warp.inverse(centre))
     if k == 0:
         return Fate("grown", prior, current, GROWTH, diameter * GROWTH ** (1 / 3))
@@ -257,7 +257,7 @@ def _mean_at(hu: NDArray[np.int16], geometry: Geometry, point: Floats) -> float:
 def _free_place(
     rng: np.random.Generator, hu: NDArray[np.int16], geometry: Geometry, taken: Sequence[Floats]
 ) -> Floats | None:
-    """A place in the lung away from nodules, vessels and walls; None where there is none."""
+    """A place in the lung away from nodules, vessels and walls; None if there is none."""
     size = np.maximum(np.rint(1.6 * NEW_MM / geometry.spacing_zyx), 1).astype(int)
     coarse = hu.astype(np.float32)
     around = ndimage.uniform_filter(coarse, size, mode="nearest")

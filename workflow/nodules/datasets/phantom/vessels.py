@@ -1,4 +1,4 @@
-"""Vessel trees and bronchi: tapering tubes through the lungs, the natural false positives."""
+"""Vessel trees and bronchi: tapering tubes through the lungs, natural false positives."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from nodules.datasets.phantom.fields import Field, coverage, tube
 
 Floats = NDArray[np.float64]
 
-TIP_MM = 0.6  # radius of the last branches drawn
+TIP_MM = 0.6  # radius of the finest branches drawn
 BRANCHING = 3.0  # a parent's radius**3 is the sum of its children's: Murray's law
-STEP_MM = 7.0  # between the points at which a branch may leave
+STEP_MM = 7.0  # between the points where a branch may start
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Points (n, 3) as x, y, z mm of the chest, the index of each one's parent, and radii in mm."""
+    """Points (n, 3) as x, y, z mm of the chest, index of each one's parent, and radii in mm."""
 
     points: Floats
     parents: NDArray[np.int64]
@@ -25,16 +25,16 @@ class Tree:
 
     @property
     def junctions(self) -> Floats:
-        """Points (n, 3) where a branch leaves."""
+        """Points (n, 3) where a branch starts."""
         children = np.bincount(self.parents[1:], minlength=len(self.points))
         return self.points[(children > 1) & (np.arange(len(children)) > 0)]
 
 
 def draw_vessels(rng: np.random.Generator, chest: Chest) -> tuple[Field, Floats]:
-    """Paint two trees, arteries and veins, into each lung, and the airways, in place.
+    """Paint two trees into each lung, arteries and veins, and the airways, in place.
 
-    Returns the share of each voxel filled by vessels, (z, y, x), and the junctions as x, y, z mm
-    of the chest.
+    Returns the share of each voxel filled by vessels, (z, y, x), and the junctions as x, y, z mm of
+    the chest.
     """
     share = np.zeros_like(chest.hu)
     junctions = []
@@ -45,7 +45,7 @@ def draw_vessels(rng: np.random.Generator, chest: Chest) -> tuple[Field, Floats]
             _draw_tree(share, chest, tree)
             junctions.append(tree.junctions)
     hu = 40.0 if chest.build.blood < 100 else 0.8 * chest.build.blood
-    # Tubes that leave the lung are not drawn over the organs there.
+    # Tubes that leave the lung are not drawn over the organs outside.
     share *= coverage(-chest.depth - 3, 4.0)
     _draw_bronchi(rng, chest)
     chest.hu += share * np.maximum(hu - chest.hu, 0)
@@ -53,7 +53,7 @@ def draw_vessels(rng: np.random.Generator, chest: Chest) -> tuple[Field, Floats]
 
 
 def grow(rng: np.random.Generator, root: Floats, targets: Floats) -> Tree:
-    """A tree from `root` that reaches every target (n, 3), nearest first, by short detours."""
+    """A tree from `root` that reaches every target (n, 3), nearest first, with short detours."""
     points, parents, lengths = [root], [0], [0.0]
     for target in targets[np.argsort(np.linalg.norm(targets - root, axis=1))]:
         away = np.linalg.norm(np.array(points) - target, axis=1)
@@ -72,7 +72,7 @@ def grow(rng: np.random.Generator, root: Floats, targets: Floats) -> Tree:
 def draw_tube(
     share: Field, chest: Chest, ends: tuple[Floats, Floats], radii: tuple[float, float]
 ) -> None:
-    """Raise `share` where a tapering tube between two points lies, in place."""
+    """Raise `share` to a tapering tube's coverage between two points, in place."""
     s = chest.space
     low, high = np.minimum(*ends) - max(radii) - s.edge, np.maximum(*ends) + max(radii) + s.edge
     window = tuple(
@@ -90,7 +90,7 @@ def draw_tube(
 
 
 def _targets(rng: np.random.Generator, chest: Chest, side: int) -> Floats:
-    """Points all over one lung, one to about 4 cm^3, down to 3 mm below its surface."""
+    """Random points in one lung, about one per 4 cm^3, at least 3 mm below its surface."""
     s = chest.space
     here = (chest.depth > 3) & (s.x * side > 0)
     inside = np.flatnonzero(here)
@@ -105,7 +105,7 @@ def _with_radii(points: Floats, parents: NDArray[np.int64]) -> Tree:
     flow = np.zeros(len(points))
     leaf = np.bincount(parents[1:], minlength=len(points)) == 0
     flow[leaf] = TIP_MM**BRANCHING
-    # Every point comes after its parent, so one pass from the tips fills the tree.
+    # Every point comes after its parent, so one pass backwards fills the tree.
     for i in range(len(points) - 1, 0, -1):
         flow[parents[i]] += flow[i]
     return Tree(points, parents, flow ** (1 / BRANCHING))
@@ -114,14 +114,14 @@ def _with_radii(points: Floats, parents: NDArray[np.int64]) -> Tree:
 def _draw_tree(share: Field, chest: Chest, tree: Tree) -> None:
     for i in range(1, len(tree.points)):
         parent = tree.parents[i]
-        # A branch is as thick as itself where it leaves, not as the trunk.
+        # A branch starts with about its own thickness, not with the trunk's.
         thickness = (min(tree.radii[parent], 1.2 * tree.radii[i]), tree.radii[i])
         draw_tube(share, chest, (tree.points[parent], tree.points[i]), thickness)
 
 
 def _draw_bronchi(rng: np.random.Generator, chest: Chest) -> None:
     start = np.array(carina(chest.build))
-    # The trachea, its two bronchi and a few of theirs.
+    # The trachea, its two bronchi, and a few branches of each.
     tubes = [(start, start + np.array([0.0, -4.0, chest.build.height]), 8.5, 9.0)]
     for side in (-1, 1):
         root = np.array(hilum(chest.build, side)) + np.array([0.0, 1.0, -2.0])
@@ -133,5 +133,5 @@ def _draw_bronchi(rng: np.random.Generator, chest: Chest) -> None:
         share = np.zeros_like(chest.hu)
         for a, b, first, last in tubes:
             draw_tube(share, chest, (a, b), (first + grown, last + grown))
-        # A wall adds nothing to the denser tissue around the larger airways.
+        # A wall does not brighten the denser tissue around the larger airways.
         chest.hu += share * (np.maximum(hu - chest.hu, 0) if grown else hu - chest.hu)
