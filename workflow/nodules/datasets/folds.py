@@ -16,7 +16,7 @@ from nodules.base.files import UserError
 from nodules.stats.seeds import generator
 
 TEST_FOLD = -1  # the held-out test subset
-UNUSED = -2  # a patient of the test subset, scan in another subset: neither trained nor tested on
+UNUSED = -2  # another subset's scan of a patient in the test subset: neither trained nor tested on
 
 FEWEST_FOLDS = 2  # each fold's network learns from the other folds
 

@@ -41,9 +41,9 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
     """Real scans below `folder`: every subset0..9/<uid>.mhd, by subset and UID.
 
     Any selection of the ten subsets will do, wherever `layout.subset_folders` finds them. `data` is
-    the file that the header names, or the header itself if it names none in its own folder. Without
-    `misfits` and what `remarks` reports as left out. Raises UserError if the folder does not exist
-    or contains no scan.
+    the file that the header names, or the header itself if it names none in its own folder.
+    `misfits`, and what `remarks` reports as left out, are not included. Raises UserError if the
+    folder does not exist or contains no scan.
     """
     root = Path(folder)
     if not os.fspath(folder):

@@ -20,7 +20,7 @@ MISSED = 20.0  # cost, in mm, of leaving a reference nodule without readers
 
 
 def cluster(points: Sequence[Floats], tolerance_mm: float = TOLERANCE_MM) -> NDArray[np.intp]:
-    """Number from 0 of the nodule that each reader outline of one scan means.
+    """Number (from 0) of the nodule that each reader outline of one scan means.
 
     points: for each reader outline, its corners (n, 3) in mm.
     Outlines whose corners come within the tolerance are joined; a group of more than four (the

@@ -34,7 +34,7 @@ class Build:
 
     height: float  # of the lungs
     width: float  # half the body's width
-    depth: float
+    depth: float  # half the body's depth
     chest: tuple[float, float]  # half the width and half the depth of the chest cavity
     fat: float
     blood: float  # HU; high with contrast medium

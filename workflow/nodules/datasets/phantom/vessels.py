@@ -72,7 +72,7 @@ def grow(rng: np.random.Generator, root: Floats, targets: Floats) -> Tree:
 def draw_tube(
     share: Field, chest: Chest, ends: tuple[Floats, Floats], radii: tuple[float, float]
 ) -> None:
-    """Raise `share` to a tapering tube's coverage between two points, in place."""
+    """Raise `share`, in place, to the coverage of a tapering tube between two points."""
     s = chest.space
     low, high = np.minimum(*ends) - max(radii) - s.edge, np.maximum(*ends) + max(radii) + s.edge
     window = tuple(
