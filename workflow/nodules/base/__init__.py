@@ -1,1 +1,1 @@
-"""Files, tables, messages, logs, config: decides nothing about a result's content."""
+"""Files, tables, messages, logs and config: nothing here affects the content of a result."""

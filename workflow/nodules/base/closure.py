@@ -1,8 +1,8 @@
-"""Which files of the library, and which third-party modules, a script depends on.
+"""Library files and third-party modules that a script depends on.
 
-An import is a retraining: a rule's `code=` holds every library file that its script reaches, so
-that an edit there makes the rule's results stale. The walk stops at the room `base`, whose files
-decide nothing about a result's content (a wrong schema or path raises).
+An import can mean a retraining: a rule's `code=` lists every library file that its script imports,
+directly or not, and an edit of any of them makes the rule's results stale. Files in `base` are
+left out, since they do not affect a result's content (a wrong schema or path raises).
 """
 
 import ast
@@ -29,7 +29,7 @@ def imported(path: Path) -> frozenset[str]:
 
 
 def modules_in(path: Path) -> Iterator[Path]:
-    """Files of the library that a file imports itself."""
+    """Files of the library that a file imports directly."""
     for name in imported(path):
         first, *parts = name.split(".")
         module = LIBRARY.joinpath(*parts).with_suffix(".py") if parts else LIBRARY
@@ -38,9 +38,10 @@ def modules_in(path: Path) -> Iterator[Path]:
 
 
 def library_closure(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
-    """Files of the library that a script reaches through its imports, sorted; not the script.
+    """Library files that a script imports, directly or not, sorted; the script is not among them.
 
-    chosen: library files that it imports by a name in the config, with all that these reach.
+    chosen: library files that the script imports by a name from the config; their imports count
+    as well.
     """
     found = set(chosen)
     queue = [script, *found]
@@ -52,12 +53,12 @@ def library_closure(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
 
 
 def result_code(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:
-    """The part of the closure whose edits make the script's results stale: what is not `base`."""
+    """Files of the closure outside `base`: an edit of one makes the script's results stale."""
     return [path for path in library_closure(script, chosen) if BASE not in path.parents]
 
 
 def third_party(script: Path, chosen: Iterable[Path] = ()) -> set[str]:
-    """Top-level names of the modules outside Python and the library in a script's closure."""
+    """Top-level names of the third-party modules that a script and its closure import."""
     files = [script, *library_closure(script, chosen)]
     names = {name.split(".")[0] for path in files for name in imported(path)}
     return names - sys.stdlib_module_names - {"nodules", "snakemake"}

@@ -1,4 +1,4 @@
-"""Columns of every table: name, type, unit and meaning; those of results are in result_columns."""
+"""Columns of the tables: name, type, unit and meaning; columns_results has those of results."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ REALS, INTS, BYTES = pa.list_(REAL), pa.list_(INT), pa.binary()
 
 @dataclass(frozen=True)
 class Column:
-    """One column: name, Arrow type, unit ("" where there is none) and meaning."""
+    """One column: name, Arrow type, unit ("" for none) and meaning."""
 
     name: str
     type: pa.DataType
@@ -92,7 +92,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     ),
     "excluded": (UID, *POINT, DIAMETER),
     "locations": (UID, *POINT, Column("label", INT, "", "1 nodule, 0 not (candidates_V2)")),
-    # One row: how a scan's lungs were found, and what they measure.
+    # One row: how a scan's lungs were found, and their measurements.
     "lungs": (
         UID,
         Column(
@@ -106,13 +106,13 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("missed_litres", REAL, "l", "of lung's density in the body, and not among them"),
         Column("objection", STR, "", "why those of the config's method cannot be right, or empty"),
     ),
-    # Two rows: the scan's own grid, in the order of the patient, and that of its stored volume.
+    # Two rows: the scan's own grid, reoriented nearest to LPS, and that of its stored volume.
     "volumes": (
         UID,
         Column("grid", STR, "", "native or volume"),
         *GEOMETRY,
     ),
-    # How far a scan's lungs agree with those of another method, on a grid of about 2 mm.
+    # Agreement of a scan's lungs with those of another method, on a grid of about 2 mm.
     "lung_agreement": (
         UID,
         Column("method", STR, "", "that found the lungs used, as in table lungs"),
@@ -121,7 +121,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("litres", REAL, "l", "volume of the lungs used"),
         Column("other_litres", REAL, "l", "volume by the other method"),
     ),
-    # Reader contours, one row per reader, nodule and slice; indices on the grid as stored on disk.
+    # Readers' contours, one row per reader, nodule and slice; indices on the grid stored on disk.
     "contours": (
         UID,
         Column("annotation", INT, "", "one reader's outline of one nodule; unique in the scan"),
@@ -135,7 +135,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("annotation", INT, "", "one reader's outline of one nodule; unique in the scan"),
         *(Column(name, INT, "", "LIDC rating") for name in RATINGS),
     ),
-    # One row per reference nodule: what the readers thought of it, and what a model is to learn.
+    # One row per reference nodule: the readers' ratings, and the label that models learn.
     "malignancy_labels": (
         UID,
         NODULE,
@@ -147,7 +147,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("label", INT, "", "1 malignant, 0 benign, -1 left out"),
         Column("reason", STR, "", "how it was joined, and why it is left out"),
     ),
-    # What each system says of each nodule; a system of several networks has a row for each.
+    # Each system's prediction for each nodule; one row per network of a system.
     "malignancy_scores": (
         Column("system", STR, "", "resnet, diameter or radiomics"),
         UID,
@@ -190,7 +190,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("fold", INT, "", "fold that leaves the scan out; -1 test subset; -2 not used"),
     ),
     "candidates": CANDIDATE,
-    # What each candidate hits by the official rule.
+    # The nodule or excluded finding that each candidate hits by the official rule.
     "matches": (
         UID,
         Column("candidate", INT, "", "number of the candidate within its scan, from 1"),
@@ -202,7 +202,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("confidence", REAL, "", "ResNet50's probability of a nodule"),
         Column("logit", REAL, "", "ResNet50's output before the sigmoid, averaged over models"),
     ),
-    # One row per row of table `locations`, in its order: what a classifier says of the place.
+    # One row per row of table `locations`, in its order: a classifier's prediction there.
     "location_scores": (
         UID,
         Column("location", INT, "", "number in the scan's list, from 1"),
@@ -211,7 +211,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("logit", REAL, "", "output before the sigmoid, averaged; empty where not judged"),
         Column("reason", STR, "", "why it could not be judged; empty where it was"),
     ),
-    # One row per slice that a network has not seen: what it says, and how right that is.
+    # One row per slice that a network was not trained on: its prediction, and how good it is.
     "slice_peaks": (
         UID,
         Column("slice", INT, "", "slice index"),

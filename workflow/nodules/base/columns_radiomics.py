@@ -1,9 +1,9 @@
-"""Radiomic features of a nodule: name, unit, IBSI's code, meaning.
+"""Radiomic features of a nodule: name, unit, IBSI code and meaning.
 
 Names are mirp's: family, feature, and how it was computed (`d1` distance of one voxel, `3d_v_mrg`
-one 3-D matrix merged over all directions, `fbs_w25.0` bins of 25 HU). A code is that of the Image
-Biomarker Standardisation Initiative's reference manual (arXiv:1612.07003): what it means exactly
-is looked up there.
+one 3-D matrix merged over all directions, `fbs_w25.0` bins of 25 HU). Codes are those of the Image
+Biomarker Standardisation Initiative's reference manual (arXiv:1612.07003), which defines each
+feature.
 """
 
 FEATURES: tuple[tuple[str, str, str, str], ...] = (

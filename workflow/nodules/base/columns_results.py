@@ -22,7 +22,7 @@ MARKS = Column(
 )
 
 
-# One nodule at one time, as `luna16 follow-up` has it: by the name of the time.
+# Columns of a nodule at one time (prior or current), for `luna16 follow-up`.
 def _at(time: str) -> tuple[Column, ...]:
     return (
         Column(f"{time}_finding", INT, "", f"number in the list of the {time} scan, 0 for none"),
@@ -183,7 +183,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         *BOUNDS,
         Column("oracle", REAL, "", "the same if the order were perfect"),
     ),
-    # One row per detected nodule, and per bin of certainty: is confidence a proxy for quality?
+    # One row per detected nodule, and per certainty bin: is confidence a proxy for quality?
     "proxy_nodules": (
         SET,
         UID,
@@ -229,7 +229,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("reason", STR, "", "why it has no features; empty where it has"),
         *(Column(name, REAL, unit, f"{text} (IBSI {code})") for name, unit, code, text in FEATURES),
     ),
-    # The two stages beside Mask R-CNN: every slice with both confidences, and all differences.
+    # The two stages and Mask R-CNN: every slice with both confidences, and all differences.
     "comparison_slices": (
         SET,
         Column("index", INT, "", "place in the order: scans by UID, slices from feet to head"),

@@ -1,4 +1,4 @@
-"""The configuration checked against its schema, with messages that say what to change."""
+"""Checks of the configuration against its schema, with messages that say what to change."""
 
 import difflib
 import math
@@ -14,14 +14,14 @@ from nodules.base import configuration_dataset
 from nodules.base.files import UserError
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-SUBSETS = 10  # as LUNA16 has them; the phantom's scan i is in subset i % 10
-SMALLEST_PATCH = 32  # pixels; networks that halve their input five times have nothing left of less
-SEE_SLICES = ("unet", "attention_unet", "transformer")  # detectors that are shown `unet.patch`
-# Pixels that the network sees; torchvision rounds the sides of anchors, and of less leaves none,
-# so that every loss is infinite.
+SUBSETS = 10  # of LUNA16; the phantom's scan i is in subset i % 10
+SMALLEST_PATCH = 32  # pixels; halving a smaller input five times leaves nothing
+SEE_SLICES = ("unet", "attention_unet", "transformer")  # detectors trained on `unet.patch`
+# Pixels of the network's input; torchvision rounds the sides of anchors, and smaller ones become
+# empty, which makes every loss infinite.
 SMALLEST_ANCHOR = 1.5
 START_WEIGHTS = ("random", "imagenet")  # every other name is a path
-# Keys of earlier versions, and what they are called now.
+# Keys of earlier versions and their new names.
 RENAMED = {
     "resnet": "presence",
     "resnet.task": "tasks, a list such as [presence, malignancy]",
@@ -35,7 +35,7 @@ RENAMED = {
     "malignancy.readers": "malignancy.least_readers",
     "malignancy.slices": "malignancy.crops_per_nodule",
 }
-# Snakemake takes these in a path for the place of a wildcard or of a path variable.
+# In a path, Snakemake reads these as the limits of a wildcard or a path variable.
 NOT_IN_A_PATH = "{}<>"
 
 
@@ -47,9 +47,9 @@ def schema() -> dict[str, Any]:
 def check(config: dict[str, Any], files: Iterable[str | Path] = ()) -> None:
     """Raise UserError naming every key that is unknown, missing, of a wrong type or impossible.
 
-    A number or truth value given as text is put in its place first: YAML takes 1e-3 for text, and
-    so does Snakemake every value within `--config section={key: value}`. files: where the
-    configuration was read from; a key that one of them gives twice is named with its line.
+    Numbers and booleans given as text are first converted in place: YAML reads 1e-3 as text, and
+    Snakemake every value within `--config section={key: value}`. files: those that the
+    configuration was read from; a key that one of them gives twice is named with its lines.
     """
     _read_text(config, schema())
     validator = Draft202012Validator(schema())
@@ -60,9 +60,9 @@ def check(config: dict[str, Any], files: Iterable[str | Path] = ()) -> None:
 
 
 def check_weights(config: Mapping[str, Any]) -> None:
-    """Raise UserError where a file of weights that a network of this run starts from is missing.
+    """Raise UserError if a file of start weights for a network of this run is missing.
 
-    Apart from `check`, since figures are drawn again without such files.
+    Not part of `check`, since figures are redrawn without such files.
     """
     _refuse(
         [
@@ -76,11 +76,11 @@ def check_weights(config: Mapping[str, Any]) -> None:
 
 
 def given_twice(file: str | Path) -> Iterator[str]:
-    """Keys that stand twice in one section of a YAML or JSON file: of these the last would win."""
+    """A message per key given twice in one section of a YAML or JSON file; the last would win."""
     try:
         root = yaml.compose(Path(file).read_text(encoding="utf-8"), yaml.SafeLoader)
     except (OSError, ValueError, yaml.YAMLError):
-        return  # Snakemake has read the file, in a way of its own
+        return  # Snakemake has read the file by other means
     seen: list[yaml.Node] = []
     queue = [("", root)]
     while queue:
@@ -102,7 +102,7 @@ def given_twice(file: str | Path) -> Iterator[str]:
 
 
 def _refuse(problems: list[str]) -> None:
-    """Raise UserError that lists the problems, if there are any."""
+    """Raise UserError listing the problems, if there are any."""
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise UserError(
@@ -112,7 +112,7 @@ def _refuse(problems: list[str]) -> None:
 
 
 def keys(node: Mapping[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
-    """Dotted names of all keys that the schema knows."""
+    """Dotted names of all keys in the schema."""
     for name, value in (schema() if node is None else node)["properties"].items():
         if "properties" in value:
             yield from keys(value, f"{prefix}{name}.")
@@ -121,7 +121,7 @@ def keys(node: Mapping[str, Any] | None = None, prefix: str = "") -> Iterator[st
 
 
 def _read_text(node: dict[str, Any], rules: Mapping[str, Any]) -> None:
-    """Replace text by the number or truth value that it spells, where the schema wants one."""
+    """Replace text, in place, by the number, boolean or null it spells, if the schema wants one."""
     for name, rule in rules["properties"].items():
         value = node.get(name)
         if isinstance(value, dict) and "properties" in rule:
@@ -133,8 +133,8 @@ def _read_text(node: dict[str, Any], rules: Mapping[str, Any]) -> None:
 
 
 def _spelled(value: Any, kind: str | list[str] | None) -> Any:
-    """The value that a text spells, if it is of the kind wanted; else the text itself."""
-    if isinstance(kind, list):  # a type, or null
+    """The value that a text spells, if it is of the wanted type; else the value unchanged."""
+    if isinstance(kind, list):  # a type and null
         return None if value == "null" else _spelled(value, kind[0])
     if not isinstance(value, str) or kind not in ("number", "integer", "boolean"):
         return value
@@ -144,13 +144,13 @@ def _spelled(value: Any, kind: str | list[str] | None) -> Any:
         number = float(value)
     except ValueError:
         return value
-    # An integer of hundreds of digits says no more than 1e300.
+    # 1e300 must not become an integer of hundreds of digits.
     whole = kind == "integer" and number.is_integer() and abs(number) < 1e15
     return int(number) if whole else number
 
 
 def _not_finite(node: Any, place: str = "") -> Iterator[str]:
-    """Names of numbers that are infinite or none: these pass every bound of the schema."""
+    """A message per number that is infinite or NaN; the schema's bounds do not catch them."""
     if isinstance(node, Mapping | list):
         items = node.items() if isinstance(node, Mapping) else enumerate(node)
         for name, value in items:
@@ -177,7 +177,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
 
 
 def _renamed(key: str, value: Any) -> Iterator[str]:
-    """What a key of an earlier version is called now, and its own keys where these changed too."""
+    """New names of a key of an earlier version and of those of its own keys that changed too."""
     yield f"{key}: is now called {RENAMED[key]}"
     inner = value if isinstance(value, Mapping) else {}
     for name in (f"{key}.{name}" for name in inner):
@@ -186,7 +186,7 @@ def _renamed(key: str, value: Any) -> Iterator[str]:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    """A question for the known name that is nearest to this one; empty where none is near."""
+    """The question "did you mean ...?" with the closest known name; "" if none is close."""
     close = difflib.get_close_matches(name.strip().lower(), known, n=1)
     return f"did you mean '{close[0]}'?" if close else ""
 
@@ -236,7 +236,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_malignancy(malignancy: Mapping[str, Any]) -> Iterator[str]:
-    """What the network in 3-D that judges nodules cannot be shown, or started from."""
+    """Problems with the input size and start weights of the 3-D malignancy network."""
     if malignancy["network"] != "reducer3d":
         return
     step = 2 ** len(malignancy["widths"])
@@ -250,7 +250,7 @@ def _of_malignancy(malignancy: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_detectors(config: Mapping[str, Any]) -> Iterator[str]:
-    """What the networks of this run that see slices cannot be shown, or cannot be built of."""
+    """Problems with the input sizes and levels of this run's 2-D detectors."""
     size, patch = config["slices"]["size"], config["unet"]["patch"]
     for name in (name for name in config["detectors"] if name in SEE_SLICES):
         own = config[name]
@@ -261,7 +261,7 @@ def _of_detectors(config: Mapping[str, Any]) -> Iterator[str]:
         else:
             levels, shape = own["depth"], f"{name}.depth {own['depth']}"
         step = own.get("token_px", 1) * 2 ** (levels - 1)
-        least = max(SMALLEST_PATCH, 2 * step)  # of a single pixel nothing can be normalised
+        least = max(SMALLEST_PATCH, 2 * step)  # a single pixel cannot be normalised
         if size % step:
             yield f"slices.size: must be a multiple of {step} for {shape}"
         if patch % step or patch > size or 0 < patch < least:
@@ -289,7 +289,7 @@ def _of_transformer(transformer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_3d(config: Mapping[str, Any]) -> Iterator[str]:
-    """What the detector in 3-D cannot be shown, or cannot be built of."""
+    """Problems with the order of detectors and the settings of the 3-D networks."""
     if config["detectors"][0] not in SEE_SLICES:
         yield (
             f"detectors: name one of {', '.join(SEE_SLICES)} first: what is shown slice by slice"
@@ -302,7 +302,7 @@ def _in_3d(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_sides(config: Mapping[str, Any], section: str, key: str) -> Iterator[str]:
-    """Networks in 3-D halve their sides once more than they have levels."""
+    """A message if a side is not divisible by 2 to the number of levels of a 3-D network."""
     levels, side = len(config[section]["widths"]), config[section][key]
     if side % 2**levels:
         yield (
@@ -336,7 +336,7 @@ def _of_maskrcnn(maskrcnn: Mapping[str, Any], size: int) -> Iterator[str]:
 
 
 def _starting_weights(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Sections whose networks this run trains, with the weights that these start from."""
+    """Sections of the networks that this run trains, each with its start weights."""
     for task in config["tasks"]:
         yield task, config[task]["weights"]
     if config["maskrcnn"]["enabled"]:
@@ -366,7 +366,7 @@ def _of_weights(key: str, weights: str) -> Iterator[str]:
 
 
 def _of_folds(folds: Mapping[str, Any], scans: int) -> Iterator[str]:
-    """What cannot be divided so: the phantom's scan i is in subset i % 10, a patient of its own."""
+    """Folds that the phantom's scans cannot fill: scan i is one patient, in subset i % 10."""
     there = min(scans, SUBSETS)
     if folds["scheme"] == "official":
         if there < 2:

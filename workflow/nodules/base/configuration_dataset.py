@@ -1,15 +1,15 @@
-"""What in the configuration cannot go together where the scans are not LUNA16's."""
+"""Contradictions in the configuration that depend on the data set (data.source)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-IN_A_FOLDER = ("decathlon", "nnunet", "table")  # values of data.source that dataset.dir is for
-RATED = ("phantom", "luna16")  # those with readers' ratings and LUNA16's lists
+IN_A_FOLDER = ("decathlon", "nnunet", "table")  # values of data.source that need dataset.dir
+RATED = ("phantom", "luna16")  # values with readers' ratings and LUNA16's lists
 PHANTOMS = ("phantom", "ellipsoid")
 
 
 def contradictions(config: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each."""
+    """One sentence per contradiction."""
     source, dataset = config["data"]["source"], config["dataset"]
     if source in IN_A_FOLDER and not dataset["dir"]:
         yield (
@@ -28,7 +28,7 @@ def contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_rated(config: Mapping[str, Any], source: str) -> Iterator[str]:
-    """What LUNA16's own layout has no place for."""
+    """Settings that scans in LUNA16's own layout cannot have."""
     if config["dataset"]["units"] != "hu":
         yield f"dataset.units: the scans of data.source {source} are CT in HU; leave it at hu"
     if config["region"]["method"] == "mask":
@@ -39,7 +39,7 @@ def _of_rated(config: Mapping[str, Any], source: str) -> Iterator[str]:
 
 
 def _without_ratings(config: Mapping[str, Any], source: str) -> Iterator[str]:
-    """Stages that live on what only LUNA16 has."""
+    """Stages that need what only LUNA16 and the phantom have, or HU."""
     if "malignancy" in config["tasks"]:
         yield (
             f"tasks: malignancy needs readers' ratings, which data.source {source} has not; set"

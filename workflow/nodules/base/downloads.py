@@ -1,8 +1,8 @@
-"""Files from a server: one at a time, gone on with where they were cut, tried again after a pause.
+"""Downloads, one at a time: resumed where they broke off, retried after a pause.
 
-A server is asked by one connection, says itself how long to wait (Retry-After), and waits ever
-longer between failures. What arrives lies beside its target as `<name>.part` until it is whole and
-what is known of it holds; so a download that was stopped goes on, and no target is ever half there.
+One connection per server; pauses grow with each failure in a row and respect Retry-After. Data
+arrive beside their target as `<name>.part` and are renamed once complete and verified; so a stopped
+download can be resumed, and no target is ever incomplete.
 """
 
 import hashlib
@@ -26,26 +26,30 @@ from nodules.base.files import UserError
 from nodules.base.messages import escaped, shown
 
 BLOCK = 1 << 18
-LONG = 5.0  # seconds of waiting that a person is told of
+LONG = 5.0  # seconds; pauses from this length on are logged
 AGENT = "luna16-nodules"
-BUSY = (408, 425, 429, 500, 502, 503, 504)  # answers that may be another a little later
+BUSY = (408, 425, 429, 500, 502, 503, 504)  # HTTP statuses worth a retry
 MOST_JSON_BYTES = 16 << 20
 STAYS = "Start again later: what is there stays."
 REACH = "Check the network, and https_proxy where there is a proxy; what is there stays."
 
 log = logging.getLogger(__name__)
 
-# Bytes there, bytes in all or 0 where the server does not say.
+# Progress callback: bytes received, bytes in total (0 if the server does not say).
 Tell = Callable[[int, int], object]
-# What is wrong with a whole file, "" for nothing.
+# Check of a complete file: what is wrong with it, "" for nothing.
 Complaint = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for, in seconds, and how often it is asked again.
+    """Limits of retries, and of waiting for a server, in seconds.
 
-    tries: in a row that get no further; contacts: of them, without a connection at all.
+    tries:    failures in a row without progress before giving up.
+    contacts: the same, if the server cannot be reached at all.
+    wrong:    complete files that fail their check before giving up.
+    pause:    after the first failure; doubled with each further one, up to `longest`.
+    timeout:  of connecting and of each read.
     """
 
     tries: int = 6
@@ -56,7 +60,7 @@ class Patience:
     timeout: float = 60.0
 
     def after(self, failures: int, asked: float = 0.0) -> float:
-        """Seconds to wait after some failures in a row; `asked` is what the server wants."""
+        """Seconds to wait after so many failures in a row; `asked` is the server's Retry-After."""
         return float(min(max(self.pause * 2 ** (failures - 1), asked), self.longest))
 
 
@@ -64,17 +68,17 @@ PATIENT = Patience()
 
 
 class Unreachable(UserError):
-    """A server that cannot be reached at all: others' files will not come from it either."""
+    """A server that cannot be reached at all, so its other files need not be tried."""
 
 
 class NothingMore(Exception):
-    """The server has no byte behind those that are here already."""
+    """The server has no bytes beyond those already received (HTTP 416)."""
 
 
 class Failure(Exception):
-    """A try that came to nothing.
+    """A failed attempt.
 
-    wait: seconds that the server asks for. hopeless: whether trying again would be no use.
+    wait: seconds that the server asks for. hopeless: whether a retry would be pointless.
     contact: whether the server was reached at all.
     """
 
@@ -92,11 +96,12 @@ def fetch(
     patience: Patience = PATIENT,
     tell: Tell = lambda done, total: None,
 ) -> None:
-    """Download a file, whole or not at all.
+    """Download a file, completely or not at all.
 
-    complaint: looks at the whole file; where it objects, the file is fetched anew from its start,
-    and given up where that is no better. Raises UserError: the server cannot be reached, refuses,
-    is cut off again and again, or sends something else.
+    complaint: checks the complete file; a file that fails is fetched again from the start, until
+    `patience.wrong` files have failed. tell: progress callback.
+    Raises UserError if the server cannot be reached, refuses, keeps breaking off, or sends
+    something else.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
@@ -106,7 +111,7 @@ def fetch(
         try:
             _receive(url, part, patience, tell)
         except Failure as failure:
-            # Further than ever, whether the server goes on or begins anew.
+            # Progress means more bytes than ever, whether the server resumed or started over.
             failures = 1 if _size(part) > most else failures + 1
             most = max(most, _size(part))
             _pause_or_raise(url, failure, failures, patience)
@@ -125,7 +130,7 @@ def fetch(
 
 
 def get_json(url: str, patience: Patience = PATIENT) -> Any:
-    """What a server answers as JSON. Raises UserError where it does not, or is not reached."""
+    """A server's answer, parsed as JSON. Raises UserError if it fails or is not JSON."""
     failures = 0
     while True:
         try:
@@ -141,7 +146,7 @@ def get_json(url: str, patience: Patience = PATIENT) -> Any:
 
 
 def _text(url: str, patience: Patience) -> bytes:
-    """A short answer; Failure where the server or the connection fails."""
+    """A short answer's bytes. Raises Failure if the server or the connection fails."""
     with _opened(url, 0, patience) as response:
         text = b""
         while block := _block(response):
@@ -154,7 +159,7 @@ def _text(url: str, patience: Patience) -> bytes:
 
 
 def odd(begins: bytes) -> str:
-    """What a server sent in place of what it was asked for, by its first bytes."""
+    """Description, for a message, of an unexpected answer, from its first bytes."""
     text = begins[:200].decode("utf-8", errors="replace").strip()
     if not begins:
         return "the server sent nothing"
@@ -164,13 +169,13 @@ def odd(begins: bytes) -> str:
 
 
 def md5(path: Path) -> str:
-    """MD5 of a file, as a hexadecimal string: what archives tell of their files."""
+    """MD5 of a file, as a hexadecimal string, as archives publish it for their files."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _pause_or_raise(url: str, failure: Failure, failures: int, patience: Patience) -> None:
-    """Wait before the next try; UserError where there is to be none."""
+    """Wait before the next attempt. Raises UserError if there should be none."""
     most = patience.tries if failure.contact else patience.contacts
     if failure.hopeless or failures >= most:
         host = urllib.parse.urlsplit(url).netloc
@@ -185,12 +190,12 @@ def _pause_or_raise(url: str, failure: Failure, failures: int, patience: Patienc
 
 
 def _receive(url: str, part: Path, patience: Patience, tell: Tell) -> None:
-    """Fetch what is missing of a file; Failure where the server or the connection fails."""
+    """Fetch the missing bytes of a file. Raises Failure if the server or the connection fails."""
     held = _size(part)
     try:
         answer = _opened(url, held, patience)
     except NothingMore:
-        return  # all was there; whether it is right, the complaint says
+        return  # already complete; the caller checks it
     with answer as response:
         if response.status == 206 and not _goes_on(response.headers, held):
             part.unlink()
@@ -211,7 +216,7 @@ def _receive(url: str, part: Path, patience: Patience, tell: Tell) -> None:
 
 
 def _block(response: http.client.HTTPResponse) -> bytes:
-    """The next bytes of an answer; Failure where the connection breaks."""
+    """The next bytes of an answer. Raises Failure if the connection breaks."""
     try:
         return response.read1(BLOCK)
     except (OSError, http.client.HTTPException) as error:
@@ -219,7 +224,7 @@ def _block(response: http.client.HTTPResponse) -> bytes:
 
 
 def _opened(url: str, held: int, patience: Patience) -> http.client.HTTPResponse:
-    """The answer of a server, asked to go on behind the bytes held; Failure where it refuses."""
+    """A server's answer, from byte `held` on. Raises NothingMore, or Failure if it refuses."""
     headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
     if held:
         headers["Range"] = f"bytes={held}-"
@@ -245,7 +250,7 @@ def _opened(url: str, held: int, patience: Patience) -> http.client.HTTPResponse
 
 
 def _wanted(headers: Message) -> float:
-    """Seconds that a server asks to be left alone for; 0 where it does not say."""
+    """Seconds to wait by a server's Retry-After (a number or a date); 0 if it gives none."""
     told = headers.get("Retry-After", "")
     if told.strip().isdecimal():
         return float(told)
@@ -256,12 +261,12 @@ def _wanted(headers: Message) -> float:
 
 
 def _goes_on(headers: Message, held: int) -> bool:
-    """Whether a partial answer begins where it was asked to."""
+    """Whether a partial answer starts at the requested byte."""
     return str(headers.get("Content-Range", "")).startswith(f"bytes {held}-")
 
 
 def _words(error: object) -> str:
-    """A network's error in a few words."""
+    """A network error in a few words."""
     if isinstance(error, socket.gaierror):
         return "its name is not known: no network?"
     if isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""Why a job failed: the lines of its log that matter, and what to do."""
+"""Why a job failed: the decisive lines of its log, and what to do."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ TRACEBACK = "Traceback (most recent call last)"
 MOST_LINES = 12  # shown of a log
 REPORT = "This is no defect of the input that the workflow knows: please report it with this log."
 
-# What the system says, and what a person can do. Looked for in the order given.
+# Patterns of system messages, and what a person can do. The first match counts.
 REMEDIES = (
     (
         r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED",
@@ -29,12 +29,13 @@ REMEDIES = (
 
 
 def decisive(rule: str, log: str, seen: bool = True) -> list[str]:
-    """The lines of a job's log that tell why it failed, at most MOST_LINES.
+    """The lines of a job's log that say why it failed, at most MOST_LINES.
 
-    A UserError is one message, after the rule's name, to the end of the log. Of a traceback it is
-    the error, and the last place in this project's own code. Of any other log, the last three
-    lines.
-    seen: whether its warnings are on the terminal already, defects one by one among them.
+    For a UserError, the lines from its message, which starts with the rule's name, to the end of
+    the log. For a traceback, the error and the last place in this project's own code. For any
+    other log, its last three lines.
+    seen: whether the terminal has already shown the job's warnings; if not, a UserError's lines are
+    preceded by the log's lines "error: ...", one per defect.
     """
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     if any(TRACEBACK in line for line in lines):
@@ -49,7 +50,7 @@ def decisive(rule: str, log: str, seen: bool = True) -> list[str]:
 
 
 def _of_traceback(lines: Sequence[str]) -> list[str]:
-    """The error, and the place in this project's code that raised it or led to it."""
+    """The error, and the last place in this project's code that raised it or led to it."""
     error = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
     place = re.compile(r'  File "(.*/)?(workflow/(?:nodules|scripts)/[^"]+)", line (\d+)')
     places = [found for line in lines if (found := place.match(line))]
@@ -60,9 +61,9 @@ def _of_traceback(lines: Sequence[str]) -> list[str]:
 
 
 def remedy(exception: str, told: Sequence[str], log: str) -> str:
-    """What to do about a failed job; "" where its own message says that.
+    """What to do about a failed job; "" if its own message says so.
 
-    exception: what Snakemake says of it; told: what `decisive` gave; log: the whole log.
+    exception: Snakemake's message about it; told: lines from `decisive`; log: the whole log.
     """
     text = "\n".join([exception, *told])
     for pattern, advice in REMEDIES:
@@ -72,7 +73,7 @@ def remedy(exception: str, told: Sequence[str], log: str) -> str:
 
 
 def ending(exception: str) -> str:
-    """How a job ended that left no message, from Snakemake's words on it."""
+    """How a job without a message of its own ended, from Snakemake's message about it."""
     if signal := re.search(r"died with <Signals\.(\w+)", exception):
         return f"It was ended by {signal[1]} and left no message."
     if status := re.search(r"returned non-zero exit status (\d+)", exception):
@@ -81,7 +82,7 @@ def ending(exception: str) -> str:
 
 
 def read(paths: Sequence[str]) -> str:
-    """The text of a job's logs; "" where there is none."""
+    """The joined text of a job's logs; logs that cannot be read are skipped."""
     texts = []
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and errors a person can act on."""
+"""Atomic writing of files, and errors that a person can act on."""
 
 import contextlib
 import errno
@@ -18,11 +18,11 @@ from nodules.base.messages import escaped
 
 
 class UserError(Exception):
-    """A defect in the input or set-up; the message names file, place, reason and remedy."""
+    """A defect in the input or set-up; its message names file, place, reason and remedy."""
 
 
 class FileDefect(UserError):
-    """A UserError about one place in a file, in its parts: for tables of defects."""
+    """A UserError that keeps place, reason and remedy apart, for tables of defects."""
 
     def __init__(self, place: str, reason: str, remedy: str) -> None:
         super().__init__(f"{escaped(place)}: {reason}. {remedy}")
@@ -30,9 +30,9 @@ class FileDefect(UserError):
 
 
 def require_regular(path: str | os.PathLike[str]) -> None:
-    """Raise OSError unless a path leads to a regular file, through links or not.
+    """Raise OSError unless a path is a regular file or a link to one.
 
-    Who opens a named pipe waits for a writer, perhaps for ever.
+    Opening a named pipe would block until something writes to it, perhaps for ever.
     """
     if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
@@ -43,9 +43,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it to `path`.
 
     The temporary file keeps the target's suffix, because many writers choose the format by it.
-    When the block raises, the temporary file is removed and the target is left as it was. What
-    earlier writers of this target left behind when they were killed is removed first.
-    Raises UserError where nothing can be written or the disk is full.
+    If the block raises, the temporary file is removed and the target stays as it was. Temporary
+    files left behind by killed writers of this target are removed first.
+    Raises UserError if the target cannot be written or the disk is full.
     """
     target = Path(path)
     try:
@@ -73,7 +73,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _beside(target: Path) -> Path:
-    """An empty temporary file beside the target, the only one of this target."""
+    """Create an empty temporary file beside the target and remove its older ones."""
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix, suffix = f".{target.stem[:80]}.", f".part{target.suffix}"
     for old in target.parent.glob(f"{glob.escape(prefix)}{'[!.]' * 8}{glob.escape(suffix)}"):
@@ -84,9 +84,10 @@ def _beside(target: Path) -> Path:
 
 
 def _is_full(written: Path, error: Exception) -> bool:
-    """Whether a writer failed for lack of space; some of them (torch's) don't say so.
+    """Whether a writer failed for lack of space, which some writers (torch's) do not report.
 
-    They did where no more is free than they had written: the next piece was larger than the rest.
+    Assumed if the disk has no more space free than the writer had already written, since its next
+    chunk may have been larger than that.
     """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
@@ -102,7 +103,7 @@ def _umask() -> int:
 
 
 def fsync(path: Path) -> None:
-    """Have a file's content, or a folder's names, on the disk before what follows."""
+    """Flush a file's content, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -111,12 +112,12 @@ def fsync(path: Path) -> None:
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """UserError where a file of this name cannot be written; nothing is made."""
+    """Raise UserError if a file of this name could not be written; creates nothing."""
     target = Path(path)
     above = next(folder for folder in target.absolute().parents if os.path.lexists(folder))
     reason = ""
     if target.exists() and not target.is_file():
-        # A device of this name would be replaced by a file.
+        # Writing would replace a device file by a regular file.
         reason = "it is a folder" if target.is_dir() else "it is no plain file"
     elif not above.is_dir():
         reason = f"{above} is no folder"
@@ -127,23 +128,23 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write bytes to `path`, whole or not at all."""
+    """Write bytes to `path`, atomically."""
     with atomic(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text to `path`, whole or not at all."""
+    """Write text as UTF-8 to `path`, atomically."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as readable JSON; a NaN becomes null, since JSON has none."""
+    """Write `value` as indented JSON, atomically; NaN and infinity, not JSON, become null."""
     write_text(path, json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:
-    """Python's own types for NumPy scalars, arrays and nested containers."""
+    """A value with NumPy scalars and arrays as Python's own types; None for NaN and infinity."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
@@ -159,7 +160,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 
 def write_array(path: str | os.PathLike[str], array: np.ndarray) -> None:
-    """Write an array as `.npy`, whole or not at all."""
+    """Write an array as `.npy`, atomically."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
 

@@ -1,6 +1,6 @@
-"""Where this checkout and its results lie, as far as Snakemake and Python care.
+"""Checks of where the checkout and its results lie, for Snakemake and Python to work there.
 
-Runs while the Snakefile is read, so it imports nothing heavy.
+Imported while the Snakefile is parsed, so it imports nothing heavy.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ import yaml
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
 
-# Characters that a checkout's path cannot hold, and why.
+# Characters that a checkout's path must not contain, and why.
 REFUSED = {
     "{": "Snakemake reads the braces in its path as wildcards",
     "}": "Snakemake reads the braces in its path as wildcards",
@@ -21,11 +21,11 @@ REFUSED = {
 
 
 def image(root: Path, methods: Collection[object]) -> str | None:
-    """The container image of a checkout, or None where its path cannot be an image's name.
+    """Path of the checkout's container image, or None if it contains whitespace.
 
-    methods: of software deployment, as Snakemake has them; each is known by its name.
-    Raises UserError for a checkout that no job could run from, and where containers are asked for
-    and the image cannot be named.
+    methods: Snakemake's software deployment methods, or their names.
+    Raises UserError if no job could run from the checkout's path, or if its path contains
+    whitespace and containers (apptainer) were requested.
     """
     place = escaped(str(root))
     for reason in (REFUSED[c] for c in str(root) if c in REFUSED):
@@ -42,7 +42,10 @@ def image(root: Path, methods: Collection[object]) -> str | None:
 
 
 def config_of_run(results: Path) -> dict[str, Any]:
-    """The config that a folder of results was made with; empty where it does not say."""
+    """Config that a folder of results was made with; empty if it has no config.yaml.
+
+    Raises UserError if config.yaml cannot be read.
+    """
     try:
         return dict(yaml.safe_load((results / "config.yaml").read_text()))
     except FileNotFoundError:
@@ -55,7 +58,7 @@ def config_of_run(results: Path) -> dict[str, Any]:
 
 
 def require_tables(results: Path) -> None:
-    """Raise UserError where a folder of results has no tables that figures could be drawn from."""
+    """Raise UserError if a folder of results has no evaluation tables to draw figures from."""
     tables = results / "evaluation"
     if not any(tables.glob("*.parquet")):
         raise UserError(

@@ -1,4 +1,4 @@
-"""What every script shares: messages to the rule's log and the terminal, errors in sentences."""
+"""The frame in which every script runs: logging to the rule's log and terminal, and errors."""
 
 import atexit
 import logging
@@ -14,30 +14,29 @@ log = logging.getLogger("nodules")
 
 
 class LogFile(logging.FileHandler):
-    """A rule's log. What cannot be written there (the disk is full) goes to stderr instead."""
+    """A rule's log file; messages it cannot take (a full disk) go to stderr instead."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Show the message, and nothing of why the log cannot take it."""
+        """Write the message to stderr, without the reason why the log failed."""
         if QUIET_JOBS in os.environ:
             sys.stderr.write(f"{self.format(record)}\n")
 
 
 def draws_bars() -> bool:
-    """Whether there is a terminal for progress bars, and nothing else that is shown there."""
+    """Whether stderr is a terminal that `base.terminal` leaves free for progress bars."""
     return QUIET_JOBS not in os.environ and sys.stderr.isatty()
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
-    """Whether a message is a warning of this project's own."""
+    """Whether a message is a warning of this project, not one from Python's `warnings`."""
     return record.levelno == logging.WARNING and record.name != "py.warnings"
 
 
 def run(main: Callable[[Any], None], snakemake: Any) -> None:
     """Run a script's `main(snakemake)`; its messages go to stderr and to the rule's log file.
 
-    Where the run has one line a job on the terminal (`base.terminal`), only warnings go there as
-    well. A UserError ends the job with its message; any other exception also leaves its traceback
-    in the log.
+    If the run prints one line per job (`base.terminal`), only warnings go to stderr. A UserError
+    ends the job with its message; any other exception also leaves its traceback in the log.
     """
     stream = logging.StreamHandler(sys.stderr)
     handlers: list[logging.Handler] = [stream]
@@ -61,9 +60,9 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
 
 
 def _leave() -> None:
-    """End the process at once: freeing its objects one by one takes PyTorch half a second or more.
+    """Exit at once: freeing PyTorch's objects one by one takes half a second or more.
 
-    What modules have asked to be done at the end, such as ending their processes, is done.
+    Exit handlers of modules (atexit), such as those that end worker processes, still run.
     """
     atexit._run_exitfuncs()
     sys.stdout.flush()

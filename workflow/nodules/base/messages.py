@@ -1,12 +1,12 @@
-"""How foreign text is shown in a message: on one line, printable, not too long."""
+"""Foreign text made fit for messages: on one line, printable, not too long."""
 
-SHOWN = 64  # characters of foreign text in a message: a whole UID
+SHOWN = 64  # characters of foreign text in a message: enough for a whole UID
 
 
 def escaped(text: str) -> str:
-    """A text on one line that any terminal can print: control characters and stray bytes spelled.
+    """Text on one line, with control characters and stray bytes as escape sequences.
 
-    Spelled twice is spelled once, so a message may pass through here again.
+    Idempotent, so a message may pass through here more than once.
     """
     if text.isprintable():
         return text
@@ -15,11 +15,11 @@ def escaped(text: str) -> str:
 
 
 def shown(text: str, most: int = SHOWN) -> str:
-    """Foreign text as a message shows it: on one line, printable, not longer than a UID."""
+    """Foreign text for a message: escaped, and cut after `most` characters, a UID's length."""
     return escaped(text) if len(text) <= most else escaped(text[:most]) + ".."
 
 
 def for_terminal(text: str, encoding: str | None) -> str:
-    """A text with what a terminal's encoding lacks spelled; UTF-8 lacks nothing."""
+    """Text with escapes for the characters that a terminal's encoding lacks; UTF-8 lacks none."""
     name = encoding or "utf-8"
     return text.encode(name, "backslashreplace").decode(name)

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, commit, data."""
+"""Provenance of a run: versions, commit and data."""
 
 import hashlib
 import platform
@@ -29,7 +29,7 @@ PACKAGES = (
 
 
 def versions(packages: Sequence[str] | None = None) -> dict[str, str]:
-    """Versions of Python, the system and some packages (PACKAGES) that this environment holds."""
+    """Versions of Python, the system and some packages (default PACKAGES) in this environment."""
     found = {"Python": platform.python_version(), "system": platform.platform()}
     for name in PACKAGES if packages is None else packages:
         try:
@@ -40,7 +40,7 @@ def versions(packages: Sequence[str] | None = None) -> dict[str, str]:
 
 
 def commit(folder: Path, digits: int = 40) -> str:
-    """Git commit of the code, with a word when files differ from it; a sentence where none."""
+    """Git commit of the code, marked if files differ from it; outside a checkout, a note."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
@@ -55,7 +55,7 @@ def commit(folder: Path, digits: int = 40) -> str:
 
 
 def data_hash(scans: pd.DataFrame) -> str:
-    """One SHA-256 for all scans used: over the sorted lines `UID hash-of-voxels`."""
+    """SHA-256 of the sorted lines `UID hash-of-voxels` of all usable scans (status ok)."""
     used = scans[scans["status"] == "ok"]
     lines = sorted(
         f"{uid} {sha}" for uid, sha in zip(used["seriesuid"], used["sha256"], strict=True)

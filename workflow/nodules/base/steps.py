@@ -1,6 +1,6 @@
-"""What each rule does, in words for the terminal, and about how long one of its jobs takes.
+"""Words for the terminal on what each rule does, and the usual duration of its jobs.
 
-Runs while the Snakefile is read, so it imports nothing heavy. A word here changes no result.
+Imported while the Snakefile is parsed, so it imports nothing heavy. Edits here change no result.
 """
 
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """A rule for people.
+    """A rule's description and expected durations.
 
-    words: what its job does; wildcards in braces. phantom, real: seconds that one job takes with
-    the default config on two cores, and with config/luna16.yaml on 16 cores and a GPU
-    (docs/cluster.md; partly estimated). They weigh the progress until the run itself has measured.
+    words: what a job does, with wildcards in braces. phantom, real: seconds per job with the
+    default config on two cores, and with config/luna16.yaml on 16 cores and a GPU
+    (docs/cluster.md; partly estimated). They weight the progress until the run has its own times.
     """
 
     words: str
@@ -104,11 +104,11 @@ STEPS = {
     "build_report": Step("build the report", 6.5, 30),
 }
 SEGMENTERS = {"attention_unet": "attention U-Net", "transformer": "Swin U-Net"}
-PER_SCAN = "uid"  # the wildcard of rules with one job a scan
+PER_SCAN = "uid"  # the wildcard of rules with one job per scan
 
 
 def words(rule: str, wildcards: Mapping[str, str]) -> str:
-    """What a job does; for a rule that is not in the table, its name and wildcards."""
+    """What a job does, in words; for a rule not in STEPS, its name and wildcards."""
     told = {
         name: SEGMENTERS.get(str(value), str(value).replace("_", " "))
         for name, value in wildcards.items()
@@ -117,17 +117,17 @@ def words(rule: str, wildcards: Mapping[str, str]) -> str:
         return " ".join([rule.replace("_", " "), *told.values()])
     if "fold" in told:
         told["fold"] = f"fold {told['fold']}"
-    # Of an ensemble of one, nobody needs the number.
+    # Member 0 goes without a number, as it may be the only one.
     told["member"] = f", network {told['member']}" if told.get("member", "0") != "0" else ""
     return STEPS[rule].words.format(**told)
 
 
 def expected(rule: str, real: bool) -> float:
-    """Seconds that one job of a rule takes, about. real: LUNA16's scans, not the phantom."""
+    """Rough duration of a rule's job in seconds. real: with real scans, not the phantom."""
     step = STEPS.get(rule, Step("", 2, 10))
     return step.real if real else step.phantom
 
 
 def abreast(real: bool) -> float:
-    """Jobs that usually run side by side: two on two cores, but one at a time on a GPU."""
+    """Usual number of parallel jobs: about two on two cores, one on a GPU."""
     return 1.0 if real else 1.9

@@ -1,4 +1,4 @@
-"""Every table of the workflow, checked against its declared columns on read and write."""
+"""The workflow's tables as Parquet files, checked against their declared columns."""
 
 import os
 from collections.abc import Iterable
@@ -32,22 +32,23 @@ def columns(name: str) -> list[str]:
 
 
 def frame(name: str, rows: Iterable[dict] | pd.DataFrame = ()) -> pd.DataFrame:
-    """A data frame with exactly the declared columns and types; rows may come in any order.
+    """A data frame with exactly the declared columns, in order, and their types.
 
-    Raises ValueError where a column is missing, unknown or of another type.
+    Raises ValueError if a column is missing or unknown, and pyarrow's errors if values do not fit
+    a column's type.
     """
     data = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     if data.empty and not len(data.columns):
         data = pd.DataFrame(columns=columns(name))
     _check_names(name, data.columns, "the rows given")
-    if data.empty:  # without a row pandas knows no type of a column of lists
+    if data.empty:  # without rows, pandas cannot know that a column holds lists
         return _to_pandas(schema(name).empty_table())
     arrow = pa.Table.from_pandas(data[columns(name)], schema(name), preserve_index=False)
     return _to_pandas(arrow)
 
 
 def write(path: str | os.PathLike[str], name: str, data: pd.DataFrame | Iterable[dict]) -> None:
-    """Write a table as Parquet, whole or not at all, after checking it against its schema."""
+    """Write a table as Parquet, atomically, after checking it against its schema."""
     checked = frame(name, data)
     arrow = pa.Table.from_pandas(checked, schema(name), preserve_index=False)
     with atomic(path) as temporary:
@@ -55,9 +56,13 @@ def write(path: str | os.PathLike[str], name: str, data: pd.DataFrame | Iterable
 
 
 def read(path: str | os.PathLike[str], name: str) -> pd.DataFrame:
-    """Read a table and check its columns and types; UserError where the file is something else."""
+    """Read a table and check its columns and types.
+
+    Raises UserError if the file is not readable Parquet or a column has another type, ValueError
+    if a column is missing or unknown.
+    """
     try:
-        # One file, opened as such: a folder name such as "fold=1" must not become a column.
+        # ParquetFile, since a dataset reader would turn a folder named "fold=1" into a column.
         with pq.ParquetFile(path) as stream:
             arrow = stream.read()
     except (pa.ArrowInvalid, OSError) as error:
@@ -72,13 +77,13 @@ def read(path: str | os.PathLike[str], name: str) -> pd.DataFrame:
 
 
 def read_all(paths: Iterable[str | os.PathLike[str]], name: str) -> pd.DataFrame:
-    """Read several files of one table into one frame."""
+    """Read several files of one table into one frame; empty if there are no files."""
     parts = [read(path, name) for path in paths]
     return pd.concat(parts, ignore_index=True) if parts else frame(name)
 
 
 def stacked(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of one table one under another; the first one, which may be empty, gives the types."""
+    """Concatenated frames of one table; if all are empty, the first one, for its column types."""
     parts = list(parts)
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
@@ -91,5 +96,5 @@ def _check_names(name: str, found: Iterable[str], where: str) -> None:
 
 
 def _to_pandas(arrow: pa.Table) -> pd.DataFrame:
-    """Arrow to pandas with plain NumPy columns; strings as Python objects, lists as arrays."""
+    """Data frame of plain NumPy columns; strings become Python objects, lists arrays."""
     return arrow.to_pandas()

@@ -1,8 +1,8 @@
-"""What a run says on the terminal: one line a job, why one failed, and a last word.
+"""A run's messages on the terminal: one line per job, the reason for a failure, and a summary.
 
-`Terminal` takes the place of Snakemake's own messages there; its log file in .snakemake/log keeps
-them all. Events have the names and fields of snakemake_interface_logger_plugins, and each job's
-own messages are in its log (`jobs.run` leaves the terminal alone where QUIET_JOBS is set).
+`Terminal` replaces Snakemake's own messages there; Snakemake's log file in .snakemake/log keeps
+all of them. Events have the names and fields of snakemake_interface_logger_plugins. Each job's own
+messages go to its log (with QUIET_JOBS set, `jobs.run` writes only warnings to the terminal).
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from nodules.base.progress import Progress, clock, spoken
 
 QUIET_JOBS = "NODULES_QUIET_JOBS"
 
-# What Snakemake says beside its events and nobody needs on the terminal, by how it begins.
+# First words of Snakemake's messages outside its events that nobody needs on the terminal.
 NOISE = (
     "Assuming unrestricted",
     "Auto-selected partition",
@@ -46,16 +46,16 @@ NOISE = (
     "Using shell",
     "Will exit after finishing",
 )
-# What a failed job's own lines and the last word have said already.
+# Repeats what the failed job's own lines and the closing summary say.
 SAID = ("Exiting because a job", "WorkflowError:\nAt least one job")
-SILENT_S = 1800  # without a line, where there is no terminal: then what runs is said again
+SILENT_S = 1800  # without a terminal: after so long without a line, list the running jobs again
 
 
 class Terminal(logging.Handler):
-    """A handler for Snakemake's logger.
+    """A handler for Snakemake's logger that writes one line per job.
 
-    outstanding: gives how many jobs of each rule are left to do. real: whether scans are LUNA16's.
-    now: a clock, in seconds.
+    outstanding: returns the number of unfinished jobs of each rule. real: returns whether the scans
+    are real ones, not the phantom. now: a clock, in seconds.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Terminal(logging.Handler):
             lambda rule: steps.expected(rule, real()), lambda: steps.abreast(real())
         )
         self.rules_done: set[str] = set()
-        self._doing: dict[int, tuple[str, str, bool]] = {}  # rule, words, whether it runs here
+        self._doing: dict[int, tuple[str, str, bool]] = {}  # rule, words, whether it runs locally
         self._per_scan: set[int] = set()
         self._seen = 0
         self._spoke = self.began
@@ -91,7 +91,7 @@ class Terminal(logging.Handler):
         threading.Thread(target=self._tick, args=(stream.isatty(),), daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say what an event means for a person; other events are left to the log file."""
+        """Print what an event means to a person; other events go to the log file only."""
         try:
             if act := self._events.get(getattr(record, "event", None)):
                 act(record)
@@ -99,7 +99,7 @@ class Terminal(logging.Handler):
             self.handleError(record)
 
     def last_word(self, lines: Sequence[str], failed: bool) -> None:
-        """End with how long it took and what came of it. lines: what to look at now."""
+        """Print the closing summary: run time and outcome. lines: what to look at next."""
         took = clock(self.now() - self.began)
         stopped = [
             f"Stopped after {took}, {self.progress.done} of {self._total} jobs done.",
@@ -121,7 +121,7 @@ class Terminal(logging.Handler):
         self._print("   time  done         left  job")
 
     def _look_again(self, record: logging.LogRecord) -> None:
-        """After a checkpoint there may be other jobs than were planned."""
+        """Plan again when the number of jobs has changed, as it may after a checkpoint."""
         total: int = getattr(record, "total", 0)
         if total != (self._seen or total):
             jobs = {name: n for name, n in self.outstanding().items() if name in steps.STEPS}
@@ -150,7 +150,7 @@ class Terminal(logging.Handler):
         self.progress.finish(job, self.now())
         rule, words, here = self._doing.pop(job, ("", "", True))
         self.rules_done.add(rule)
-        # Jobs on a cluster wait in its queue, all at once: their line comes when they are done.
+        # Cluster jobs are all submitted at once and wait in the queue: print them when done.
         if not here and job in self._per_scan:
             number, total = self.progress.ended(rule), self.progress.planned(rule)
             if _is_tenth(number, total):
@@ -161,7 +161,7 @@ class Terminal(logging.Handler):
     def _job_failed(self, record: logging.LogRecord) -> None:
         fields = record.__dict__
         rule, said = fields["rule_name"], fields["rule_msg"] or ""
-        # The rule's own log first; a cluster's messages stand behind it.
+        # The rule's own log comes first in the list; the cluster's logs follow.
         log = failures.read(fields["log"][:1]) or failures.read(fields["log"][1:])
         self.progress.give_up(fields["jobid"])
         _, words, here = self._doing.pop(fields["jobid"], (rule, rule, True))
@@ -177,13 +177,13 @@ class Terminal(logging.Handler):
         self._exception = ""
 
     def _exception_raised(self, record: logging.LogRecord) -> None:
-        """A rule's exception is told with its job; any other here."""
+        """Keep a rule's exception for its job's failure message; print any other exception."""
         text = record.getMessage()
         kind = getattr(record, "exception", "")
         if kind == "RuleException":
             self._exception = text
         elif kind == "UserError":
-            # Its sentence is enough, without the lines of Python that it came through.
+            # Its message is enough; leave out the traceback.
             lines = text.splitlines()[1:]
             self._print("\n".join(line for line in lines if not line.startswith("  File ")))
         else:
@@ -196,7 +196,7 @@ class Terminal(logging.Handler):
             self._print(text)
 
     def _line(self, words: str) -> None:
-        """One line of the table of jobs."""
+        """Print one row of the table of jobs: elapsed time, share done, time left, words."""
         now = self.now()
         share, left = self.progress.share(now), spoken(self.progress.seconds_left(now))
         done = f"{min(int(100 * share), 99)} %"
@@ -210,14 +210,14 @@ class Terminal(logging.Handler):
         self._status = status
 
     def _erase(self) -> None:
-        """Take the status line away."""
+        """Erase the status line."""
         if self._status:
             self.stream.write("\r\x1b[2K")
             self._status = ""
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
-        """With the lock that `emit` is called under."""
+        """Hold the handler's lock, under which logging also calls `emit`."""
         self.acquire()
         try:
             yield
@@ -225,7 +225,7 @@ class Terminal(logging.Handler):
             self.release()
 
     def _tick(self, tty: bool) -> None:
-        """On a terminal, keep a last line with what runs now; elsewhere, say it now and then."""
+        """Report the running jobs: in a status line on a terminal, elsewhere every SILENT_S."""
         while True:
             time.sleep(1 if tty else 60)
             with self._held():
@@ -249,10 +249,10 @@ class Terminal(logging.Handler):
 def attach(
     logger: logging.Logger, outstanding: Callable[[], Mapping[str, int]], real: Callable[[], bool]
 ) -> Any:
-    """Put a Terminal in the place of the handler through which Snakemake writes to the terminal.
+    """Replace the handler through which Snakemake writes to the terminal with a Terminal.
 
-    Returns it, or None where Snakemake has no such handler: then all stays as it is. Jobs that are
-    started from now on keep to their logs, and draw no progress bars.
+    Returns the Terminal, or None, changing nothing, if Snakemake has no such handler. Jobs started
+    from now on write to their logs and draw no progress bars.
     """
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler":
@@ -266,7 +266,7 @@ def attach(
 
 
 def _is_tenth(number: int, total: int) -> bool:
-    """Whether the first, or another tenth of all, is reached."""
+    """Whether a count is 1 or has just reached another tenth of the total."""
     return number == 1 or number * 10 // total != (number - 1) * 10 // total
 
 
