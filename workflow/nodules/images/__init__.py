@@ -1,1 +1,1 @@
-"""Where a voxel lies and what it holds; formats in and out."""
+"""Voxel positions and values: geometry, file formats, resampling."""

@@ -1,4 +1,4 @@
-"""A box of a volume averaged onto a coarser grid of equal steps."""
+"""Downsampling by averaging, onto a grid of about equal steps along all axes."""
 
 import cv2
 import numpy as np
@@ -12,10 +12,10 @@ Box = tuple[slice, slice, slice]
 def averaged(
     volume: NDArray, geometry: Geometry, box: Box, step_mm: float
 ) -> tuple[NDArray[np.float32], Geometry]:
-    """A box (z, y, x) of a volume on voxels of about `step_mm`, and their grid.
+    """A box (z, y, x) of a volume, averaged to voxels of about `step_mm`, and its grid.
 
-    Each new voxel is the mean of what it covers, so that noise goes and nothing is aliased; outer
-    faces of the box and of the new grid coincide. No axis is made finer than it is.
+    Each new voxel is the mean of the voxels it covers, weighted by overlap, which reduces noise and
+    avoids aliasing. Outer faces of the box and of the new grid coincide. No axis becomes finer.
     """
     extent = np.array([part.stop - part.start for part in box])
     shape = np.maximum(np.rint(extent * geometry.spacing_zyx / step_mm), 1).astype(int)
@@ -31,7 +31,7 @@ def averaged(
 
 
 def _shares(fine: int, coarse: int) -> NDArray[np.float64]:
-    """(coarse, fine) shares of fine slices in each coarse one; each row sums to 1."""
+    """Weights (coarse, fine) of the fine slices in each coarse slice; each row sums to 1."""
     edges = np.linspace(0, fine, coarse + 1)
     first, last = edges[:-1, None], edges[1:, None]
     at = np.arange(fine)

@@ -1,4 +1,4 @@
-"""A DICOM series as one volume of HU: pixels decoded, scaled slice by slice, set on a grid."""
+"""Reading of a DICOM series as one volume of HU: pixels decoded, rescaled, put on a grid."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ Floats32 = NDArray[np.float32]
 
 
 def read_series(series: Series) -> tuple[NDArray[np.int16], Geometry, list[str]]:
-    """Read a usable series: int16 HU (z, y, x) on its grid nearest to LPS, the grid, and notes.
+    """Read a usable series: int16 HU (z, y, x), the grid reoriented nearest to LPS, and notes.
 
-    Notes tell what was done to the slices: equal duplicates left out, resampled for uneven steps
-    or a gantry tilt. Raises FileDefect for missing slices, damaged files, unequal duplicates.
+    Notes say what was done to the slices: identical duplicates left out, resampled for uneven steps
+    or a gantry tilt. Raises FileDefect for missing slices, damaged files, differing duplicates.
     """
     volume, native, _, notes = read_with_stored(series)
     return volume, native, notes
@@ -34,7 +34,7 @@ def read_series(series: Series) -> tuple[NDArray[np.int16], Geometry, list[str]]
 def read_with_stored(
     series: Series,
 ) -> tuple[NDArray[np.int16], Geometry, Geometry, list[str]]:
-    """As `read_series`; before the notes the grid of the slices along their normal."""
+    """As `read_series`, with the grid of the slices along their normal before the notes."""
     stack = dicom_stack.arrange(series)
     place = f"series {series.name}"
     require_grid(stack.geometry, place)
@@ -48,9 +48,9 @@ def read_with_stored(
 
 
 def read_frames(frames: Sequence[Frame]) -> Floats32:
-    """HU of frames in their order, (n, y, x), each by its own slope and intercept.
+    """HU (n, y, x) of frames in their order, each with its own slope and intercept.
 
-    Whole numbers below 2^24 and the fractions of usual slopes are exact in float32.
+    Integers below 2^24 and the fractions of usual slopes are exact in float32.
     """
     slices = np.empty((len(frames), *frames[0].shape), np.float32)
     places: dict[Path, list[int]] = defaultdict(list)
@@ -65,15 +65,15 @@ def read_frames(frames: Sequence[Frame]) -> Floats32:
 
 
 def _decoded(frames: Sequence[Frame]) -> Floats32:
-    """HU of all frames of a file, (count, y, x); `frames` are some of them."""
+    """HU (count, y, x) of all frames of a file; `frames` are some of them."""
     first = frames[0]
     if not all(np.isfinite([f.slope, f.intercept]).all() and f.slope != 0 for f in frames):
         raise FileDefect(first.name, "its rescale slope is 0", "Restore the slope of the scanner.")
     scales = {(frame.slope, frame.intercept) for frame in frames}
     if len(scales) > 1:
-        return _by_pydicom(frames)  # SimpleITK takes the first frame's scale for all
+        return _by_pydicom(frames)  # SimpleITK applies the first frame's scale to all
     reader = sitk.ImageFileReader()
-    # Of a slope that is no whole number SimpleITK would cut the decimals off.
+    # Without this, SimpleITK truncates the values if the slope is not an integer.
     reader.SetOutputPixelType(sitk.sitkFloat32)
     reader.SetFileName(str(first.path))
     try:
@@ -85,11 +85,11 @@ def _decoded(frames: Sequence[Frame]) -> Floats32:
 
 
 def _by_pydicom(frames: Sequence[Frame]) -> Floats32:
-    """As `_decoded`, each frame by its own scale; pydicom alone decodes plain and RLE pixels."""
+    """As `_decoded`, for frames of different scale; without plug-ins, plain and RLE pixels only."""
     first = frames[0]
     try:
         stored = pydicom.dcmread(first.path).pixel_array
-    except Exception as error:  # each decoder raises its own
+    except Exception as error:  # decoders raise errors of many types
         reason = f"its pixels cannot be decoded ({str(error).splitlines()[0][:80]})"
         remedy = "Store it without compression, for its frames differ in rescale slope."
         raise FileDefect(first.name, reason, remedy) from error
@@ -100,7 +100,7 @@ def _by_pydicom(frames: Sequence[Frame]) -> Floats32:
 
 
 def _of_right_shape(decoded: Floats32, frame: Frame) -> Floats32:
-    """The frames of a file; FileDefect where they are others than its header says."""
+    """The decoded frames. Raises FileDefect if their shape differs from the header's."""
     if decoded.shape != (frame.count, *frame.shape):
         said, found = ("x".join(map(str, s)) for s in ((frame.count, *frame.shape), decoded.shape))
         raise FileDefect(frame.name, f"its pixels are {found}, its header says {said}", AGAIN)
@@ -108,11 +108,11 @@ def _of_right_shape(decoded: Floats32, frame: Frame) -> Floats32:
 
 
 def _require_equal(twins: Sequence[tuple[Frame, Frame]], place: str) -> None:
-    """FileDefect unless the slices of each pair at one place hold the same pixels."""
+    """Raise FileDefect unless the slices of each pair at one place hold the same pixels."""
     by_files: dict[tuple[Path, Path], list[tuple[Frame, Frame]]] = {}
     for one, other in twins:
         by_files.setdefault((one.path, other.path), []).append((one, other))
-    for pairs in by_files.values():  # a file of many frames is decoded once
+    for pairs in by_files.values():  # so that a multi-frame file is decoded only once
         first, second = (read_frames(frames) for frames in zip(*pairs, strict=True))
         for a, b, (one, other) in zip(first, second, pairs, strict=True):
             if not np.array_equal(a, b):
@@ -125,7 +125,7 @@ def _require_equal(twins: Sequence[tuple[Frame, Frame]], place: str) -> None:
 
 
 def reason_of(error: RuntimeError) -> str:
-    """The last line of what ITK says, without its own places in memory and code."""
+    """The last line of an ITK error, without its memory addresses and source locations."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     last = lines[-1] if lines else "no reason given"
     return last.split("): ")[-1].removeprefix("sitk::ERROR: ").split(' for "')[0].rstrip(".")

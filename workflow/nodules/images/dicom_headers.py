@@ -1,7 +1,7 @@
-"""DICOM headers: one pass over files of any name, nothing of their pixels read.
+"""DICOM headers, read in one pass over files of any name, without their pixels.
 
 A file is DICOM by its content, never by its name. Every image, and every frame of a multi-frame
-file, becomes a Frame; what is no image (reports, segmentations) becomes one without a place.
+file, becomes a Frame; other objects (reports, for example) become a Frame without a position.
 """
 
 import os
@@ -17,12 +17,13 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 
-INVERTED = "MONOCHROME1"  # which ITK turns around, HU and all
+INVERTED = "MONOCHROME1"  # ITK inverts its values, which destroys HU
 DICOMDIR = "1.2.840.10008.1.3.10"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT = "1.2.840.10008.1.2"
-CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1")  # with .2.2, legacy
-UNDEFINED = 0xFFFFFFFF  # the length of compressed pixels
+# Prefixes: CT, enhanced CT, and .2.2, legacy converted enhanced CT.
+CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1")
+UNDEFINED = 0xFFFFFFFF  # length field of compressed pixels
 MOST_FRAMES = 65_536
 LONG_VR = (b"OB", b"OW", b"OF", b"OD", b"UN")
 
@@ -31,16 +32,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One slice as its header describes it; a missing value is "", None or not a number.
+    """One slice as its header describes it; missing values are "", None, NaN or a default.
 
-    name:        the file as a message shows it.
+    name:        of the file, for messages.
     index:       number of the frame in its file, from 0, of `count`.
     shape:       rows, columns.
     spacing:     (2,) mm between rows, between columns.
     orientation: (2, 3) LPS unit vectors along a row, along a column.
     position:    (3,) LPS mm of the centre of the first pixel.
     slope, intercept: HU = stored * slope + intercept.
-    defect:      what is wrong with the file, "" for nothing.
+    defect:      what is wrong with the file, or "".
     """
 
     path: Path
@@ -70,7 +71,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Headers:
-    """The frames found; names of damaged DICOM files with the reason; number of other files."""
+    """Frames found, names of damaged files with the reason, and number of files not DICOM."""
 
     frames: list[Frame]
     damaged: list[tuple[str, str]]
@@ -78,9 +79,9 @@ class Headers:
 
 
 def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
-    """Read the headers of files (path, and name in messages), in order.
+    """Read the headers of files (path, and name for messages), in order.
 
-    A DICOMDIR is passed over: it names other files, which are looked at themselves.
+    A DICOMDIR is skipped: it only lists other files, which are read themselves.
     """
     frames: list[Frame] = []
     damaged: list[tuple[str, str]] = []
@@ -94,13 +95,13 @@ def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
                 frames += _frames(stream, path, name)
         except OSError as error:
             damaged.append((name, f"cannot be read ({error.strerror})"))
-        except Exception as error:  # pydicom lets through what its parsers of values raise
+        except Exception as error:  # pydicom passes on whatever its value parsers raise
             damaged.append((name, f"its header is damaged ({str(error).splitlines()[0][:80]})"))
     return Headers(frames, damaged, junk)
 
 
 def _looks_like_dicom(stream: BinaryIO) -> bool:
-    """Whether a preamble stands there, or, without one, an element of group 8 of plausible form."""
+    """Whether a file starts with a DICOM preamble or with a plausible element of group 8."""
     head = stream.read(132)
     stream.seek(0)
     if head[128:] == b"DICM":
@@ -114,7 +115,7 @@ def _looks_like_dicom(stream: BinaryIO) -> bool:
 def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
     """The frames of one file."""
     with warnings.catch_warnings(), disable_value_validation():
-        warnings.simplefilter("ignore")  # each odd value is judged here, or not used
+        warnings.simplefilter("ignore")  # odd values are checked here or not used
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
         meta = dataset.file_meta
         if str(meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR:
@@ -140,7 +141,7 @@ def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
 
 
 def _common(dataset: Any) -> dict[str, Any]:
-    """What all frames of a file share."""
+    """Attributes that all frames of a file share."""
     modality = _text(dataset, "Modality")
     if not modality and _text(dataset, "SOPClassUID").startswith(CT_CLASSES):
         modality = "CT"
@@ -161,13 +162,13 @@ def _common(dataset: Any) -> dict[str, Any]:
 
 
 def _groups(dataset: Any) -> tuple[Any, list[Any]]:
-    """Functional groups of an enhanced image: those that all frames share, and each frame's."""
+    """Functional groups of an enhanced image: the shared ones, and those of each frame."""
     shared = dataset.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()]
     return shared[0], list(dataset.get("PerFrameFunctionalGroupsSequence") or ())
 
 
 def _place(sources: list[Any]) -> dict[str, Any]:
-    """Where a frame lies and how it is scaled, from the first of its sources that tells."""
+    """Position, spacing and scaling of a frame, each from the first source that gives it."""
 
     def find(sequence: str, key: str, count: int) -> Floats | None:
         for source in sources:
@@ -196,7 +197,7 @@ def _text(dataset: Any, key: str) -> str:
 
 
 def _words(dataset: Any, key: str) -> list[str]:
-    """The values of an element that may have one or several."""
+    """Values of an element that may hold one or several strings."""
     value = dataset.get(key) or ()
     return [str(word).strip() for word in ([value] if isinstance(value, str) else value)]
 
@@ -207,7 +208,7 @@ def _number(dataset: Any, key: str, default: float) -> float:
 
 
 def _reals(dataset: Any, key: str, count: int) -> Floats | None:
-    """`count` finite numbers of an element, or None."""
+    """An element's `count` finite numbers; None if it holds anything else."""
     try:
         values = np.atleast_1d(np.asarray(dataset.get(key), float))
     except (TypeError, ValueError):
@@ -216,9 +217,9 @@ def _reals(dataset: Any, key: str, count: int) -> Floats | None:
 
 
 def _cut_short(stream: BinaryIO, dataset: Any, syntax: str) -> str:
-    """Why the pixels behind a header cannot all be there, or "".
+    """Why the pixels after a header cannot be complete, or "".
 
-    The stream stands at their element, which stop_before_pixels leaves unread.
+    The stream must be at the pixel element, where stop_before_pixels ends reading.
     """
     if "Rows" not in dataset or syntax == DEFLATED:
         return ""
@@ -226,7 +227,7 @@ def _cut_short(stream: BinaryIO, dataset: Any, syntax: str) -> str:
     if len(head) < 12:
         return "the file ends before its pixels"
     if head[:4] not in (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00"):
-        return ""  # another byte order: left to who reads the pixels
+        return ""  # another byte order: checked when the pixels are read
     explicit = head[4:6] in LONG_VR
     length = struct.unpack("<I", head[8:12] if explicit else head[4:8])[0]
     here = stream.tell() - (0 if explicit else 4)
@@ -237,12 +238,12 @@ def _cut_short(stream: BinaryIO, dataset: Any, syntax: str) -> str:
 
 
 def label(frame: Frame) -> str:
-    """A frame's name in a message: its file, and its number in a file of many."""
+    """A frame's name for messages: its file, and its number in a multi-frame file."""
     return frame.name if frame.count == 1 else f"{frame.name}, frame {frame.index + 1}"
 
 
 def labels(frames: Iterable[Frame], most: int = 3) -> str:
-    """The names of some frames in a message: the first few, and how many more."""
+    """Names of frames for messages: the first `most`, and how many more."""
     said = [label(frame) for frame in frames]
     more = f" and {len(said) - most} more" if len(said) > most else ""
     return ", ".join(said[:most]) + more

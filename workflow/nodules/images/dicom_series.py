@@ -1,4 +1,4 @@
-"""The series among DICOM headers, and which of a study's is the scan, with the reason for each."""
+"""Grouping of DICOM frames into series, and the choice of a study's scan, with the reasons."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,10 @@ from nodules.base.files import UserError
 from nodules.images.dicom_headers import Frame, labels
 
 FEWEST = 10  # slices of a scan
-SAME = 1e-3  # largest difference of direction cosines, and mm of pixel spacing, within a series
-SAME_PLACE_MM = 0.01  # slices nearer to each other lie at one place
+SAME = 1e-3  # largest difference of direction cosines, and of pixel spacing in mm, in a series
+SAME_PLACE_MM = 0.01  # slices closer than this lie at the same place
 AXIAL = np.cos(np.radians(45))  # a gantry tilts by 30 degrees at most
-COVERED = 2 / 3  # of the longest series of the study
+COVERED = 2 / 3  # of the study's longest series
 ORTHONORMAL = 1e-3
 PROJECTIONS = {"MIP", "MINIP", "MPR", "PROJECTION IMAGE", "MAX_IP", "MIN_IP", "AVERAGE"}
 # Sharp kernels by maker: GE; Siemens B50 to B80, I50 to I80 (iterative), Bl, Br and Qr; Canon FC50
@@ -30,9 +30,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Frames of one UID, frame of reference, orientation, matrix, spacing and kernel.
+    """Frames of one series UID, frame of reference, orientation, matrix, spacing and kernel.
 
-    name: the series UID; where one UID holds several, with `:1`, `:2` behind it.
+    name: the series UID, followed by `:1`, `:2`, ... if it holds several series.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Series:
 
     @property
     def first(self) -> Frame:
-        """A frame that stands for what all share."""
+        """The first frame, for the attributes that all frames share."""
         return self.frames[0]
 
     @cached_property
     def normal(self) -> Floats:
-        """(3,) unit vector at right angles to the slices, right-handed with rows and columns."""
+        """(3,) unit normal of the slices, right-handed with rows and columns."""
         return normal_of(self.frames)
 
     @cached_property
     def depths(self) -> Floats:
-        """Sorted positions along the normal in mm, one a place; empty where a slice has none."""
+        """Sorted distinct positions along the normal, mm; empty if any slice lacks its position."""
         positions = [frame.position for frame in self.frames if frame.position is not None]
         if self.first.orientation is None or len(positions) < len(self.frames):
             return np.empty(0)
@@ -58,27 +58,27 @@ class Series:
         return depths[np.diff(depths, prepend=-np.inf) > SAME_PLACE_MM]
 
     def is_in(self, names: Iterable[str]) -> bool:
-        """Whether it is named, by its own name or by the UID that it may share."""
+        """Whether `names` include this series' name or its UID, which series may share."""
         return bool({self.name, self.first.series} & set(names))
 
     @property
     def step(self) -> float:
-        """Median distance of neighbouring slices in mm; not a number for a single one."""
+        """Median distance between neighbouring slices in mm; NaN for fewer than two places."""
         return float(np.median(np.diff(self.depths))) if len(self.depths) > 1 else float("nan")
 
     @property
     def length(self) -> float:
-        """Distance of the first and last slice in mm."""
+        """Distance between the first and the last slice in mm."""
         return float(np.ptp(self.depths)) if len(self.depths) else 0.0
 
     @property
     def axial(self) -> bool:
-        """Whether slices lie across the body, tilted at most as a gantry can be."""
+        """Whether the slices' normal is within 45 degrees of the body's long axis."""
         return bool(abs(self.normal[2]) >= AXIAL)
 
 
 def normal_of(frames: Sequence[Frame]) -> Floats:
-    """(3,) unit normal of frames of one orientation: row x column."""
+    """(3,) unit normal of frames of one orientation, row x column; NaN without an orientation."""
     rows = frames[0].orientation
     if rows is None:
         return np.full(3, np.nan)
@@ -87,7 +87,11 @@ def normal_of(frames: Sequence[Frame]) -> Floats:
 
 
 def group(frames: Iterable[Frame]) -> list[Series]:
-    """Frames as series, in the order of their first frames; two that differ are never joined."""
+    """Frames grouped into series, in order of their first frames.
+
+    Frames that differ in study, patient, series UID, frame of reference, modality, size, kernel,
+    orientation or pixel spacing are never joined.
+    """
     groups: dict[tuple[object, ...], list[list[Frame]]] = {}
     for frame in frames:
         key = (
@@ -110,7 +114,7 @@ def group(frames: Iterable[Frame]) -> list[Series]:
 
 
 def _same_grid(one: Frame, other: Frame) -> bool:
-    """Whether two frames have the same orientation and pixel spacing, or both none."""
+    """Whether two frames have the same orientation and pixel spacing, or both lack them."""
     for mine, others in ((one.orientation, other.orientation), (one.spacing, other.spacing)):
         if (mine is None) != (others is None):
             return False
@@ -120,7 +124,7 @@ def _same_grid(one: Frame, other: Frame) -> bool:
 
 
 def _by_acquisition(frames: list[Frame]) -> list[list[Frame]]:
-    """Frames of a series split by acquisition, where that alone parts slices at the same place."""
+    """Frames of a series, split by acquisition if that separates all slices at the same place."""
     whole = Series("", tuple(frames))
     by: dict[str, list[Frame]] = {}
     for frame in frames:
@@ -133,7 +137,7 @@ def _by_acquisition(frames: list[Frame]) -> list[list[Frame]]:
 
 
 def unusable(series: Series, fewest: int = FEWEST) -> str:
-    """Why a series can be no chest CT, or "" where it can."""
+    """Why a series cannot be a chest CT, or ""."""
     first, n = series.first, len(series.frames)
     if first.modality != "CT":
         return f"its modality is {first.modality or 'not given'}, not CT"
@@ -157,7 +161,7 @@ def unusable(series: Series, fewest: int = FEWEST) -> str:
 
 
 def _ranking(series: Series, longest: float) -> tuple[tuple[float, str], ...]:
-    """Criteria in their order: a number, the smallest the best, and what a larger one means."""
+    """Criteria in order of priority: a number, the smaller the better, and the fault if larger."""
     derived = bool(PROJECTIONS & set(series.first.image_type))
     kernel = series.first.kernel
     return (
@@ -176,11 +180,11 @@ def _ranking(series: Series, longest: float) -> tuple[tuple[float, str], ...]:
 def choose(
     found: Sequence[Series], wanted: Iterable[str] = (), fewest: int = FEWEST
 ) -> tuple[Series | None, dict[str, str]]:
-    """The scan among a study's series, or None where none can be it; for each the reason.
+    """The series that is a study's scan, or None if none is usable; and the reason for each series.
 
-    wanted: names or UIDs of series, one of which is taken whatever else is there.
-    The first of these decides: axial; no projection; at least two thirds of the longest; thinnest
-    steps; most slices; a kernel for lungs. Raises UserError where nothing decides.
+    wanted: names or UIDs of series; if given, only these can be chosen.
+    The first criterion that differs decides: axial; no projection; at least two thirds of the
+    longest; thinnest steps; most slices; a lung kernel. Raises UserError if none differs.
     """
     reasons = {series.name: unusable(series, fewest) for series in found}
     named = [series for series in found if series.is_in(wanted)]

@@ -1,8 +1,8 @@
-"""How a series' slices stand behind each other: in order, complete, even, straight, or not.
+"""Arrangement of a series' slices: order, completeness, even steps, straightness.
 
-Readers in use take the first and the last slice and call the rest even and straight. With one slice
-missing that stretches z, and with a tilted gantry it is off by centimetres; so every step is looked
-at here.
+Common readers look at the first and last slice and assume even, straight steps between. A missing
+slice then stretches z, and a tilted gantry shifts voxels by centimetres; so every step is checked
+here.
 """
 
 from collections.abc import Sequence
@@ -17,28 +17,29 @@ from nodules.images.dicom_series import SAME_PLACE_MM, Series
 from nodules.images.geometry import Geometry
 from nodules.images.volume import SPACING_MM
 
-# Of the step, and mm: how far a slice of even steps may lie off its place. Some scanners round
-# positions to 0.1 mm, which makes 0.6 and 0.7 mm of 0.625.
+# Tolerated deviation from even steps, as share of the step and in mm (the larger counts). Some
+# scanners round positions to 0.1 mm, so that steps of 0.625 mm become 0.6 and 0.7 mm.
 UNEVEN = (0.01, 0.06)
-DRIFT_MM = 0.01  # sideways from one slice to the next
-DRIFT_IN_ALL_MM = 0.1
-MISSING_RUN = 2  # so many wide gaps in a row are missing slices; more are another step
-MOST_TILT = 35.0  # degrees; a gantry tilts by 30
+DRIFT_MM = 0.01  # tolerated, sideways from one slice to the next
+DRIFT_IN_ALL_MM = 0.1  # tolerated, sideways from the first slice to any other
+MISSING_RUN = 2  # up to so many wide gaps in a row are missing slices; more are another step
+MOST_TILT = 35.0  # degrees; gantries tilt by up to 30
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Slices in the order of the normal, one a place, and where each lies.
+    """Slices sorted along their normal, one per place, and their positions.
 
-    twins:    pairs of frames at one place, which must hold the same pixels.
+    twins:    pairs of frames at the same place, whose pixels must be equal.
     depths:   (n,) mm along the normal from the first slice.
-    sideways: (n, 2) mm by which a slice lies off the normal through the first, along its rows and
-              its columns.
-    geometry: the grid if the slices are even and straight; its axis z is the normal.
-    straight, even: whether they are.
-    step:     mm from slice to slice; of an uneven stack the finest.
+    sideways: (n, 2) mm by which a slice lies off the normal through the first one, along a row and
+              along a column.
+    geometry: the grid, valid if the slices are even and straight; its axis z is the normal.
+    straight: whether the slices lie along their normal, without a gantry's tilt.
+    even:     whether their steps are equal.
+    step:     mm between slices; for an uneven stack, its usual finest step.
     """
 
     frames: list[Frame]
@@ -53,9 +54,10 @@ class Stack:
 
 
 def arrange(series: Series) -> Stack:
-    """Order a usable series' slices and measure every step.
+    """Sort a usable series' slices and measure every step.
 
-    Raises FileDefect for damaged files, missing slices, and steps too wide to be filled.
+    Raises FileDefect for damaged files, missing slices, steps too wide to interpolate, and slices
+    that drift sideways more than a tilted gantry explains.
     """
     place = f"series {series.name}"
     damaged = next((frame for frame in series.frames if frame.defect), None)
@@ -85,13 +87,13 @@ def arrange(series: Series) -> Stack:
 
 
 def _directions(frame: Frame) -> tuple[Floats, Floats]:
-    """World directions along a row and along a column."""
+    """World directions (LPS unit vectors) along a row and along a column."""
     assert frame.orientation is not None  # of a usable series
     return frame.orientation[0], frame.orientation[1]
 
 
 def _in_order(series: Series) -> tuple[list[Frame], list[tuple[Frame, Frame]]]:
-    """Frames from the lowest along the normal on, one a place, and pairs at the same place."""
+    """Frames sorted along the normal, one per place, and pairs of frames at the same place."""
 
     def depth(frame: Frame) -> float:
         return float(np.dot(frame.position, series.normal))  # type: ignore[arg-type]
@@ -115,7 +117,7 @@ def _in_order(series: Series) -> tuple[list[Frame], list[tuple[Frame, Frame]]]:
 
 
 def _twin_notes(twins: Sequence[tuple[Frame, Frame]]) -> list[str]:
-    """What to say about slices that are there twice, once their pixels were found equal."""
+    """The note on duplicate slices, valid once their pixels have been found equal."""
     if not twins:
         return []
     return [f"{len(twins)} slices there twice and equal, left out: {labels(f for _, f in twins)}"]
@@ -124,15 +126,16 @@ def _twin_notes(twins: Sequence[tuple[Frame, Frame]]) -> list[str]:
 def _steps(
     place: str, frames: Sequence[Frame], depths: Floats, notes: list[str]
 ) -> tuple[float, bool]:
-    """The step in mm and whether all are like it.
+    """The step in mm, and whether all steps are equal.
 
-    A gap of half a step too much, one or two in a row, is a missing slice; more in a row are
-    another step, which the scanner was told to make.
+    One or two gaps in a row of over 1.5 steps mean missing slices; more in a row mean that the
+    scanner was set to another step there. Raises FileDefect for missing slices and gaps over 10 mm;
+    adds a note for other uneven steps.
     """
     gaps = np.diff(depths)
     step = float(np.median(gaps[gaps <= 1.2 * gaps.min()]))
     if (gaps <= 1.2 * gaps.min()).sum() < 0.1 * len(gaps):
-        step = float(np.median(gaps))  # a stray near-duplicate makes no step
+        step = float(np.median(gaps))  # a stray near-duplicate must not define the step
     number = np.arange(len(depths))
     off = np.abs(depths - np.polyval(np.polyfit(number, depths, 1), number)).max()
     if off <= max(UNEVEN[0] * step, UNEVEN[1]):
@@ -159,7 +162,7 @@ def _steps(
 
 
 def _missing(frames: Sequence[Frame], gaps: Floats, step: float, lost: Sequence[int]) -> str:
-    """One sentence about gaps in which slices are missing."""
+    """The sentence for a message about gaps with missing slices."""
     i = lost[0]
     slices = sum(max(round(float(gaps[k]) / step) - 1, 1) for k in lost)
     count = "a slice is" if slices == 1 else f"{slices} slices are"
@@ -171,7 +174,10 @@ def _missing(frames: Sequence[Frame], gaps: Floats, step: float, lost: Sequence[
 def _is_straight(
     place: str, depths: Floats, sideways: Floats, step: float, notes: list[str]
 ) -> bool:
-    """Whether the slices stand straight behind each other; a note where a gantry was tilted."""
+    """Whether the slices lie along their normal; adds a note if a gantry was tilted.
+
+    Raises FileDefect if they drift sideways more than a gantry tilts.
+    """
     drift = np.hypot(*np.diff(sideways, axis=0).T) / np.diff(depths) * step
     in_all = float(np.hypot(*sideways.T).max())
     if drift.max() <= DRIFT_MM and in_all <= DRIFT_IN_ALL_MM:

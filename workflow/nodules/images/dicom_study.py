@@ -1,4 +1,4 @@
-"""When a DICOM series was scanned, and what tells its patient from others."""
+"""Date and patient of a DICOM series, to compare scans of one patient."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,20 +8,23 @@ from typing import Any
 import pydicom
 from pydicom.config import disable_value_validation
 
-DAYS = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")  # the first that is there
+DAYS = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")  # the first valid one counts
 PATIENT = ("PatientID", "PatientBirthDate", "PatientSex")
 
 
 @dataclass(frozen=True)
 class Study:
-    """day: None for unknown. patient: never to be shown; "" where the header names none."""
+    """Date and patient of a study.
+
+    day: None if unknown. patient: ID, birth date and sex, never to be shown; "" without an ID.
+    """
 
     day: date | None
     patient: str
 
 
 def about(path: Path) -> Study:
-    """The day and the patient that a DICOM file's header tells."""
+    """Date and patient from a DICOM file's header."""
     tags: list[Any] = [*DAYS, *PATIENT]
     with disable_value_validation():
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)

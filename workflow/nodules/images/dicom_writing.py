@@ -1,4 +1,4 @@
-"""A volume as a plain CT series of DICOM files, for tests and for the phantom."""
+"""Writing of a volume as a plain DICOM CT series, for tests and for the phantom."""
 
 import hashlib
 from pathlib import Path
@@ -15,7 +15,7 @@ DAY, TIME = "20000101", "120000"
 
 
 def made_uid(*words: object) -> str:
-    """A UID that depends on these words alone: 2.25 and a number."""
+    """A UID derived from these words alone: `2.25.` and a number."""
     digest = hashlib.sha256("\n".join(map(str, words)).encode()).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
@@ -23,9 +23,9 @@ def made_uid(*words: object) -> str:
 def write_series(
     folder: Path, volume: NDArray[np.int16], geometry: Geometry, uid: str, patient: str = "Phantom^"
 ) -> list[Path]:
-    """Write int16 HU (z, y, x) as one CT image a slice into a folder, and return the files.
+    """Write int16 HU (z, y, x) as one CT image per slice into a folder, and return the files.
 
-    uid: of the series; all other UIDs are made of it. HU below -1024 are stored as they are.
+    uid: of the series; all other UIDs are derived from it. HU below -1024 are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -44,7 +44,7 @@ def write_series(
 
 
 def _image(plane: NDArray[np.int16], uid: str, patient: str, number: int) -> FileDataset:
-    """One CT image without its place."""
+    """One CT image without position, orientation and spacing."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = CTImageStorage, ExplicitVRLittleEndian
     meta.MediaStorageSOPInstanceUID = UID(made_uid(uid, "image", number))

@@ -1,7 +1,7 @@
-"""Where a voxel lies in the patient: the only module that does coordinate arithmetic.
+"""Voxel grids in the patient's world: the only module that does coordinate arithmetic.
 
-Array indices are (z, y, x), as NumPy holds a volume; world points are (x, y, z) in mm, LPS, as
-LUNA16's tables hold them. Index 0 is the centre of the first voxel, as in ITK.
+Array indices are (z, y, x), as in NumPy arrays of volumes; world points are (x, y, z) in mm, LPS,
+as in LUNA16's tables. Index 0 is the centre of the first voxel, as in ITK.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Geometry:
     origin:    (3,) world mm of the centre of voxel (0, 0, 0), in x, y, z.
     spacing:   (3,) mm between neighbouring voxels along the grid's own x, y, z axes.
     direction: (3, 3) matrix whose columns are the world directions of the grid's x, y, z axes.
-    shape:     (nz, ny, nx) number of voxels.
+    shape:     (nz, ny, nx) numbers of voxels.
     """
 
     origin: Floats
@@ -89,9 +89,9 @@ class Geometry:
     def reoriented(self) -> tuple["Geometry", tuple[int, int, int], tuple[int, int, int]]:
         """The same grid with its axes permuted and flipped to lie nearest to LPS (x, y, z).
 
-        Returns the new geometry, and the permutation and the flips (1 or -1) that bring an array
-        of this grid into its order: `array.transpose(permutation)[::flips[0], ::flips[1],
-        ::flips[2]]`, both for array axes (z, y, x). A direction near the identity gives itself.
+        Returns the new geometry, and the permutation and flips (1 or -1) that reorder an array of
+        this grid, both for array axes (z, y, x): `array.transpose(permutation)[::flips[0],
+        ::flips[1], ::flips[2]]`. A grid whose direction is near the identity stays as it is.
         """
         nearest = _nearest_axes(self.direction)
         signs = np.array([1 if self.direction[w, g] >= 0 else -1 for w, g in enumerate(nearest)])
@@ -118,10 +118,10 @@ class Geometry:
     def resampled(
         self, corner: ArrayLike, extent: ArrayLike, shape: tuple[int, int, int]
     ) -> "Geometry":
-        """Grid of `shape` whose voxels together fill a box of this grid.
+        """Grid of `shape` whose voxels exactly fill a box of this grid.
 
-        corner: (3,) z, y, x index of the box's first voxel; may lie outside the volume.
-        extent: (3,) z, y, x number of this grid's voxels in the box.
+        corner: (3,) index z, y, x of the box's first voxel; may lie outside the volume.
+        extent: (3,) numbers of this grid's voxels in the box, along z, y, x.
         Outer faces of the box and of the new grid coincide, as in OpenCV's `resize`.
         """
         step = np.asarray(extent, float) / np.array(shape)
@@ -132,7 +132,7 @@ class Geometry:
 
 
 def _nearest_axes(direction: Floats) -> tuple[int, int, int]:
-    """For world x, y, z the grid axis (0 x, 1 y, 2 z) nearest to it, each axis used once."""
+    """Grid axes (0 x, 1 y, 2 z) nearest to world x, y and z; each axis is used once."""
     best = max(
         ((a, b, 3 - a - b) for a in range(3) for b in range(3) if a != b),
         key=lambda axes: sum(abs(direction[w, g]) for w, g in enumerate(axes)),

@@ -1,4 +1,4 @@
-"""Label volumes, and scans made here, as NIfTI-1 files on the grid of a scan as it was stored.
+"""Writing of label volumes, and of synthetic scans, as NIfTI-1 files.
 
 Source: the header file nifti1.h of the NIfTI Data Format Working Group.
 """
@@ -21,9 +21,9 @@ DESCRIPTION = b"nodule findings; research only"
 
 
 def in_stored_order(labels: NDArray[Any], stored: Geometry) -> NDArray[Any]:
-    """A volume (z, y, x) on a grid nearest to LPS in the order of the grid that it comes from.
+    """A volume (z, y, x) reoriented nearest to LPS, back in the axis order of its stored grid.
 
-    The inverse of what `Geometry.reoriented` says of `stored`.
+    The inverse of the permutation and flips that `stored.reoriented()` gives.
     """
     _, permutation, (fz, fy, fx) = stored.reoriented()
     return labels[::fz, ::fy, ::fx].transpose(np.argsort(permutation))
@@ -35,9 +35,9 @@ def write(
     grid: Geometry,
     description: bytes = DESCRIPTION,
 ) -> None:
-    """Write labels, or HU (z, y, x) on their grid as .nii.gz, whole or not at all.
+    """Write labels or int16 HU (z, y, x) on their grid as .nii.gz, atomically.
 
-    Equal ones are written equally. description: at most 79 bytes.
+    Equal volumes give identical files. description: at most 79 bytes.
     """
     element = np.dtype("<i2" if voxels.dtype == np.int16 else "<u2")
     header = _header(grid, TYPES[element], description)
@@ -46,7 +46,7 @@ def write(
 
 
 def _header(grid: Geometry, kind: int, description: bytes) -> bytes:
-    """The 348 bytes of a header; the place stands in the sform, as in the input's own."""
+    """The 348 bytes of a NIfTI-1 header; the position is in the sform, without a qform."""
     nz, ny, nx = grid.shape
     axes, origin = TO_RAS @ grid.axes, TO_RAS @ grid.origin
     dx, dy, dz = (float(mm) for mm in grid.spacing)

@@ -1,4 +1,4 @@
-"""A scan's voxels: read, checked for completeness, and brought into the order of the patient."""
+"""Reading of MetaImage volumes: voxels checked for completeness and put in patient order (LPS)."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ __all__ = [
     "voxel_blocks",
 ]
 
-BLOCK = 8 << 20  # bytes handled at once: large against a call's cost, small against a scan
+BLOCK = 8 << 20  # bytes per read: large compared with a call's overhead, small with a scan
 
 
 def geometry(header: Header) -> Geometry:
@@ -32,9 +32,9 @@ def geometry(header: Header) -> Geometry:
 
 
 def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
-    """Read a scan on its native grid: as stored, permuted and flipped to lie nearest to LPS.
+    """Read a scan on its native grid, permuted and flipped to lie nearest to LPS.
 
-    Returns a contiguous int16 array (z, y, x) of HU, values beyond int16 clipped, and its
+    Returns a contiguous int16 array (z, y, x) of HU, clipped to the range of int16, and its
     Geometry; axis 0 runs from feet to head. Also reads label volumes.
     Raises UserError for a defective header or voxel file.
     """
@@ -43,7 +43,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 
 
 def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
-    """The voxels as stored, of any type and order (z, y, x), and their grid.
+    """Voxels of any type, in stored order (z, y, x), and the grid as stored.
 
     Raises UserError as `read_volume` does.
     """
@@ -52,7 +52,7 @@ def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
 
 
 def read_stored(header: Header) -> NDArray[np.int16]:
-    """Read the voxels as stored: int16 (z, y, x), values beyond int16 clipped."""
+    """Voxels in stored order, as int16 (z, y, x) clipped to the range of int16."""
     return as_hu(_stored(header), str(header.data))
 
 
@@ -67,11 +67,11 @@ def _stored(header: Header) -> NDArray[Any]:
 
 
 def voxel_blocks(header: Header, seen: Callable[[bytes], object] | None = None) -> Iterator[bytes]:
-    """The bytes of a voxel file, uncompressed, in blocks of a few MiB.
+    """Uncompressed bytes of a voxel file, in blocks of at most 8 MiB.
 
-    Together they are exactly as many as the header says. `seen`, such as a hash's `update`, is
-    given the file's bytes as they are stored.
-    Raises UserError where the file is missing, short, long or damaged.
+    Together they are exactly as many as the header says. `seen`, such as a hash's `update`,
+    receives the file's bytes as stored.
+    Raises UserError if the file is missing, too short, too long or damaged.
     """
     try:
         require_regular(header.data)
@@ -94,7 +94,7 @@ def _file_blocks(stream: BinaryIO, seen: Callable[[bytes], object] | None) -> It
 
 
 def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Uncompressed blocks of a zlib stream; at most one byte more than the header says."""
+    """Uncompressed blocks of a zlib stream; stops at the first byte beyond the header's size."""
     inflater = isal_zlib.decompressobj()
     missing = header.voxel_bytes
     try:
@@ -104,7 +104,7 @@ def _inflate(header: Header, blocks: Iterator[bytes]) -> Iterator[bytes]:
                 limit = min(BLOCK, missing + 1)
                 block = inflater.decompress(packed, limit)
                 packed = inflater.unconsumed_tail
-                full = len(block) == limit  # then more may wait inside, with no input left
+                full = len(block) == limit  # then the inflater may hold more, with no input left
                 missing -= len(block)
                 if missing < 0:
                     _fail(header, "holds more voxels than its header says")

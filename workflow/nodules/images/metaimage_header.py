@@ -1,4 +1,4 @@
-"""MetaImage headers (.mhd): read strictly, because a misread header misplaces every voxel."""
+"""MetaImage headers (.mhd), read strictly, since a misread header misplaces every voxel."""
 
 import math
 import os
@@ -17,7 +17,7 @@ from nodules.images import remedies
 from nodules.images.foreign import decimal, is_voxel_name
 from nodules.images.geometry import Geometry
 
-# Sizes as MetaIO has them; MET_LONG is left out, since its size depends on who wrote it.
+# Sizes as in MetaIO; without MET_LONG, whose size depends on the platform that wrote it.
 ELEMENT_TYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
@@ -29,19 +29,19 @@ ELEMENT_TYPES = {
     "MET_DOUBLE": "f8",
 }
 MAX_HEADER_BYTES = 65_536
-MAX_VOXELS = 2**30  # LUNA16's largest scan has a fifth of it
+MAX_VOXELS = 2**30  # five times LUNA16's largest scan
 SPACING_MM = (0.1, 10.0)  # chest CT: pixels of 0.4 to 1 mm, slices up to 5 mm apart
 MAX_ORIGIN_MM = 10_000.0
 ORTHONORMAL = 1e-3  # largest error of direction^T direction; headers are rounded to some digits
 
 Fields = dict[str, str]
-RESTORE = remedies.HEADER  # `examine` says instead what holds for a scan that is not LUNA16's
+RESTORE = remedies.HEADER  # `examine` replaces it for scans that are not LUNA16's
 RIGHT_ONE = "Keep the right one of the two."
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a file, and what to do about it."""
+    """A defect of a file, and what to do about it."""
 
     reason: str
     remedy: str
@@ -57,12 +57,12 @@ class _Defect(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """A MetaImage header: the stored grid, and where and how its voxels are stored.
+    """A MetaImage header: the grid as stored, and where and how the voxels are stored.
 
     shape:     (nz, ny, nx) of the stored array.
     element:   type of the stored voxels, with their byte order.
     direction: (3, 3), columns are the world directions of the stored x, y, z axes.
-    compressed_bytes: size of the voxel file as the header gives it, where it does.
+    compressed_bytes: size of a compressed voxel file if the header gives it, else None.
     """
 
     path: Path
@@ -77,7 +77,7 @@ class Header:
 
     @property
     def voxel_bytes(self) -> int:
-        """Bytes of all voxels, uncompressed."""
+        """Number of bytes of all voxels, uncompressed."""
         nz, ny, nx = self.shape
         return nz * ny * nx * self.element.itemsize
 
@@ -88,7 +88,7 @@ class Header:
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
-    """Read a MetaImage text header; UserError names the file and every defective key."""
+    """Read a MetaImage header. Raises UserError naming the file and every defective key."""
     header, problems = examine(path)
     if header is None:
         told = " ".join(f"{problem.reason}. {problem.remedy}" for problem in problems)
@@ -97,7 +97,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
 
 def examine(path: str | os.PathLike[str]) -> tuple[Header | None, list[Problem]]:
-    """Read a header and list everything that is wrong with it; no header where anything is."""
+    """Read a header and list all its defects; the header is None if there are any."""
     values: dict[str, Any] = {"path": Path(path)}
     problems: list[Problem] = []
     try:
@@ -116,13 +116,13 @@ def examine(path: str | os.PathLike[str]) -> tuple[Header | None, list[Problem]]
 
 
 def _fitting(problem: Problem, path: Path) -> Problem:
-    """A problem with the remedy that there is for this scan."""
+    """The problem, with the remedy that suits this scan."""
     own = remedies.restore_header(path)
     return Problem(problem.reason, own if problem.remedy == RESTORE else problem.remedy)
 
 
 def _fields(path: Path) -> Fields:
-    """Keys and values of a header, up to and including ElementDataFile, which ends it."""
+    """Keys and values of a header; nothing may follow ElementDataFile, which ends it."""
     fields: Fields = {}
     for number, line in enumerate(_text(path).splitlines(), 1):
         key, equals, value = (part.strip() for part in line.partition("="))
@@ -166,7 +166,7 @@ def _fail(reason: str, remedy: str) -> NoReturn:
 
 
 def _value(fields: Fields, *names: str) -> tuple[str, str]:
-    """Key and value under the first of a key's names; names that disagree are refused."""
+    """Key and value of the first of a key's names that is given; conflicting names are refused."""
     given = [name for name in names if name in fields]
     if not given:
         _fail(f"the key {names[0]} is missing", RESTORE)
@@ -177,7 +177,7 @@ def _value(fields: Fields, *names: str) -> tuple[str, str]:
 
 
 def _reals(fields: Fields, count: int, *names: str) -> tuple[str, NDArray[np.float64]]:
-    """Key and its `count` finite numbers."""
+    """Name of a key, and its `count` finite numbers."""
     key, text = _value(fields, *names)
     try:
         numbers = np.array([decimal(word) for word in text.split()])
@@ -191,11 +191,11 @@ def _reals(fields: Fields, count: int, *names: str) -> tuple[str, NDArray[np.flo
 
 
 def _flag(fields: Fields, default: bool | None, *names: str) -> bool:
-    """A True or False key; missing it is a defect where there is no default."""
+    """Value of a boolean key; without a default, a missing key is a defect."""
     if default is not None and not any(name in fields for name in names):
         return default
     key, text = _value(fields, *names)
-    # MetaIO reads T, t and 1 as true as well.
+    # MetaIO also reads T, t and 1 as true.
     if text.lower() in ("true", "t", "1"):
         return True
     if text.lower() in ("false", "f", "0"):
@@ -220,7 +220,7 @@ def _shape(fields: Fields) -> tuple[int, int, int]:
 
 
 def _spacing(fields: Fields) -> NDArray[np.float64]:
-    # MetaIO knows um, mm, cm and ?, and hands the numbers on as they are.
+    # MetaIO knows um, mm, cm and ?, but does not convert the numbers.
     units = fields.get("DistanceUnits", "")
     if units not in ("", "?", "mm"):
         _fail(
@@ -270,7 +270,7 @@ def _element(fields: Fields) -> np.dtype[Any]:
 
 
 def _require_stored_values(fields: Fields, key: str, default: float) -> None:
-    """Refuse a rescaling that the header asks for and that readers do not apply."""
+    """Refuse a rescaling in the header, since readers do not apply it."""
     if key in fields and _reals(fields, 1, key)[1][0] != default:
         _fail(
             f"{key} = {shown(fields[key])}: the stored values are not HU yet",
@@ -307,7 +307,7 @@ def _compressed_bytes(fields: Fields) -> int | None:
     return int(text)
 
 
-# In the order of the messages.
+# In the order in which defects are reported.
 PARSERS: dict[str, Callable[[Fields], Any]] = {
     "shape": _shape,
     "spacing": _spacing,

@@ -1,4 +1,4 @@
-"""MetaImage that holds its own voxels (.mha): parted into header and voxels, read as a .mhd."""
+"""MetaImage files that hold their own voxels (.mha), split and then read like a .mhd."""
 
 import os
 import re
@@ -18,12 +18,12 @@ from nodules.images.geometry import Geometry
 Told = TypeVar("Told")
 SUFFIX = ".mha"
 HEADER_BYTES = 65_536
-# ElementDataFile ends a header; behind its line the voxels begin.
+# ElementDataFile is the last line of a header; the voxels follow it.
 LOCAL = re.compile(rb"^[ \t]*ElementDataFile[ \t]*=[ \t]*LOCAL[ \t]*\r?\n", re.MULTILINE)
 
 
 def is_local(path: Path) -> bool:
-    """Whether a header names itself as the place of its voxels."""
+    """Whether a MetaImage holds its own voxels (ElementDataFile = LOCAL)."""
     try:
         require_regular(path)
         with path.open("rb") as stream:
@@ -33,15 +33,18 @@ def is_local(path: Path) -> bool:
 
 
 def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
-    """Read a scan as `metaimage.read_volume` does, which judges its header and voxels.
+    """Read a scan as `metaimage.read_volume` does, with the same checks and result.
 
-    Raises UserError, which names this file, for a defective header or voxels.
+    Raises UserError naming this file for a defective header or voxels.
     """
     return read(path, metaimage.read_volume)
 
 
 def read(path: str | os.PathLike[str], reader: Callable[[Path], Told]) -> Told:
-    """What a reader of headers with a voxel file of their own says of this file."""
+    """Result of a reader of .mhd headers, applied to this file split into header and voxels.
+
+    Raises UserError naming this file, not the temporary ones, where the reader raises.
+    """
     path = Path(path)
     remedy = "Write or copy the file again."
     with tempfile.TemporaryDirectory(prefix="luna16-") as folder:

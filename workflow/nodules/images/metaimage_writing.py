@@ -1,4 +1,4 @@
-"""A volume as a MetaImage header and a voxel file, in LUNA16's own layout."""
+"""Writing of a volume as MetaImage header and voxel file, as in LUNA16."""
 
 import os
 import zlib
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from nodules.base import files
 from nodules.images.geometry import Geometry
 
-# First lines of each header; MetaImage wants ElementDataFile last.
+# First lines of each header; MetaImage requires ElementDataFile to be last.
 HEADER = {
     "ObjectType": "Image",
     "NDims": 3,
@@ -26,17 +26,17 @@ def write_volume(
     array: NDArray[np.int16],
     geometry: Geometry,
 ) -> None:
-    """Write voxels (z, y, x), then the header that makes them a scan, each whole or not at all.
+    """Write voxels (z, y, x) and then their header, each atomically.
 
-    header, data: files of one folder; voxels in a `.zraw` are compressed.
-    Not by SimpleITK, which on a full disk writes a part of the voxels and says nothing.
+    header, data: files in one folder; a `.zraw` is compressed.
+    Does not use SimpleITK, which silently writes only part of the voxels to a full disk.
     """
     voxels, fields = array.astype("<i2").tobytes(), dict(HEADER)
     if Path(data).suffix == ".zraw":
         voxels = zlib.compress(voxels)
         fields |= {"CompressedData": True, "CompressedDataSize": len(voxels)}
     fields |= {
-        "TransformMatrix": _numbers(geometry.direction.T),  # an axis after the other
+        "TransformMatrix": _numbers(geometry.direction.T),  # one axis after the other
         "Offset": _numbers(geometry.origin),
         "ElementSpacing": _numbers(geometry.spacing),
         "DimSize": _numbers(geometry.shape[::-1]),
@@ -48,5 +48,5 @@ def write_volume(
 
 
 def _numbers(values: ArrayLike) -> str:
-    """Numbers as a header has them, to the last bit."""
+    """Numbers as text for a header, exact to the last bit."""
     return " ".join(str(value) for value in np.asarray(values).ravel().tolist())

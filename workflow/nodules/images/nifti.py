@@ -1,7 +1,7 @@
-"""NIfTI files (.nii, .nii.gz): voxels as HU, and where they lie, from sform or qform.
+"""Reading of NIfTI files (.nii, .nii.gz): voxels, and their grid from sform or qform.
 
-Source: the header files nifti1.h and nifti2.h of the NIfTI Data Format Working Group. World points
-there are RAS; they become LPS here and nowhere else.
+Source: the header files nifti1.h and nifti2.h of the NIfTI Data Format Working Group. NIfTI's
+world points are RAS; they are converted to LPS here and nowhere else.
 """
 
 import contextlib
@@ -23,14 +23,13 @@ from nodules.images.volume import as_hu, grid_of, in_patient_order
 AGAIN = "Convert or copy the file again."
 SUFFIXES = (".nii", ".nii.gz")
 MAX_VOXELS = 2**30
-MAX_OFFSET = 2**24  # extensions of the header stand before the voxels
+MAX_OFFSET = 2**24  # bytes; header extensions come before the voxels
 HEADER_BYTES = 1024
-DISAGREE_MM = 0.5  # a qform's quaternion has the precision of single numbers
+DISAGREE_MM = 0.5  # tolerance between qform and sform: the quaternion has single precision
 TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 TYPES |= {1024: "i8", 1280: "u8"}
 UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, m, mm, micrometre
-# The fields that are used: name, type, offset in NIfTI-1, offset in NIfTI-2, whose numbers are
-# twice as long where `wide` says so.
+# Used fields: name, type, count, offset in NIfTI-1, offset and type in NIfTI-2.
 FIELDS = (
     ("dim", "i2", 8, 40, 16, "i8"),
     ("datatype", "i2", 2, 70, 12, "i2"),
@@ -52,7 +51,7 @@ TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """What a NIfTI header says: the stored grid, the voxels' type, scale and place in the file."""
+    """A NIfTI header: the stored grid, and the voxels' type, byte offset and scale."""
 
     geometry: Geometry
     element: np.dtype[Any]
@@ -62,9 +61,9 @@ class Header:
 
 
 def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
-    """Read a scan: int16 (z, y, x) of HU on its grid nearest to LPS, and that grid.
+    """Read a scan: int16 HU (z, y, x) on its grid reoriented nearest to LPS, and that grid.
 
-    Raises FileDefect where the file is cut short, of another kind, or says not where it lies.
+    Raises FileDefect if the file is truncated, of another kind, or lacks its position in space.
     """
     volume, native, _ = read_with_stored(path)
     return volume, native
@@ -73,7 +72,7 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 def read_with_stored(
     path: str | os.PathLike[str],
 ) -> tuple[NDArray[np.int16], Geometry, Geometry]:
-    """As `read_volume`; then the grid of the voxels in the order in which they are stored."""
+    """As `read_volume`, followed by the grid as stored."""
     values, stored = read_values(path)
     return *in_patient_order(as_hu(values, str(path)), stored), stored
 
@@ -81,16 +80,16 @@ def read_with_stored(
 def read_values(
     path: str | os.PathLike[str], channel: int | None = None
 ) -> tuple[NDArray[Any], Geometry]:
-    """The voxels as the file means them, of any type and in its order (z, y, x), and their grid.
+    """Voxels of any type, rescaled, in stored order (z, y, x), and the grid as stored.
 
-    channel: which volume of a 4-D file, from 0 on; a 3-D file has channel 0 alone. None refuses
-    4-D files. Raises FileDefect as `read_volume` does.
+    channel: which volume of a 4-D file, from 0; a 3-D file has only channel 0. None refuses 4-D
+    files. Raises FileDefect as `read_volume` does.
     """
     with _opened(Path(path)) as stream:
         header = _header(stream.read(HEADER_BYTES), str(path), channel)
         nz, ny, nx = header.geometry.shape
         end = header.offset + nz * ny * nx * header.element.itemsize
-        # No more than the header tells of: a small file may unpack to a disk full.
+        # No more than the header declares: a small file may unpack to an enormous size.
         stream.seek(0)
         content = stream.read(end)
     if len(content) < end:
@@ -104,7 +103,7 @@ def read_values(
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file's bytes, uncompressed as they are read; FileDefect where that fails."""
+    """Open a file, decompressing it if its name ends in .gz; errors become FileDefect."""
     try:
         require_regular(path)
         opened = igzip.open if path.suffix.lower() == ".gz" else open
@@ -118,7 +117,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _header(content: bytes, place: str, channel: int | None) -> Header:
-    """The header of a NIfTI-1 or NIfTI-2 file of either byte order, of one of its volumes."""
+    """The header of a NIfTI-1 or NIfTI-2 file of either byte order, for one of its volumes."""
     fields = _fields(content, place)
     dim = fields["dim"]
     several = int(dim[4]) if dim[0] >= 4 and channel is not None else 1
@@ -148,7 +147,7 @@ def _header(content: bytes, place: str, channel: int | None) -> Header:
 
 
 def _fields(content: bytes, place: str) -> dict[str, NDArray]:
-    """The used fields of a header, each as an array."""
+    """The FIELDS of a header, each as an array."""
     for order in "<>":
         size = int(np.frombuffer(content[:4].ljust(4, b"\0"), f"{order}i4")[0])
         if size not in SIZES:
@@ -159,7 +158,7 @@ def _fields(content: bytes, place: str) -> dict[str, NDArray]:
             raise FileDefect(place, "its voxels are in another file (.img)", remedy)
         if magic != SIZES[size] or len(content) < size:
             break
-        found = {"size": np.array([size + 4])}  # four bytes that announce extensions
+        found = {"size": np.array([size + 4])}  # with the four bytes that announce extensions
         for name, kind, count, first, second, wide in FIELDS:
             at, own = (first, kind) if size == 348 else (second, wide)
             found[name] = np.frombuffer(content, np.dtype(order + own), count, at)
@@ -168,7 +167,7 @@ def _fields(content: bytes, place: str) -> dict[str, NDArray]:
 
 
 def _geometry(fields: dict[str, NDArray], shape: tuple[int, int, int], place: str) -> Geometry:
-    """The stored grid in LPS: by the sform, else by the qform; where both are, they must agree."""
+    """The stored grid in LPS, from the sform, else the qform; if both are set, they must agree."""
     forms = []
     if fields["sform_code"][0] > 0:
         forms.append(np.vstack([fields["srow"].astype(float).reshape(3, 4), [0, 0, 0, 1]]))
@@ -196,7 +195,7 @@ def _geometry(fields: dict[str, NDArray], shape: tuple[int, int, int], place: st
 
 
 def _qform(fields: dict[str, NDArray]) -> NDArray:
-    """The affine (4, 4) of a qform: nifti1.h, METHOD 2."""
+    """The affine (4, 4) of a qform, as METHOD 2 of nifti1.h."""
     b, c, d = (float(value) for value in fields["quatern"])
     a = np.sqrt(max(1.0 - b * b - c * c - d * d, 0.0))
     rotation = np.array(

@@ -1,7 +1,7 @@
-"""NRRD files (.nrrd, .nhdr): voxels as HU, and where they lie.
+"""Reading of NRRD files (.nrrd, .nhdr): voxels and their grid in LPS.
 
-Source: "Definition of NRRD File Format" of the teem project. Read without ITK, which takes a file
-without a space for LPS and says nothing.
+Source: "Definition of NRRD File Format" of the teem project. Not read by ITK, which silently
+assumes LPS if a file has no space.
 """
 
 import io
@@ -24,7 +24,7 @@ AGAIN = "Write or copy the file again."
 SUFFIXES = (".nrrd", ".nhdr")
 HEADER_BYTES = 65_536
 MAX_VOXELS = 2**30
-# Signs that bring a space's x, y, z into LPS.
+# Signs that convert a space's x, y, z to LPS.
 SPACES = {
     **dict.fromkeys(("left-posterior-superior", "lps"), (1, 1, 1)),
     **dict.fromkeys(("right-anterior-superior", "ras"), (-1, -1, 1)),
@@ -44,16 +44,16 @@ Fields = dict[str, str]
 
 
 def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
-    """Read a scan: int16 (z, y, x) of HU on its grid nearest to LPS, and that grid.
+    """Read a scan: int16 HU (z, y, x) on its grid reoriented nearest to LPS, and that grid.
 
-    Raises FileDefect where the file is cut short, of another kind, or says not where it lies.
+    Raises FileDefect if the file is truncated, of another kind, or lacks its position in space.
     """
     values, geometry = read_values(path)
     return in_patient_order(as_hu(values, str(path)), geometry)
 
 
 def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
-    """The voxels as the file means them, of any type and in its order (z, y, x), and their grid.
+    """Voxels of any type, in stored order (z, y, x), and the grid as stored.
 
     Raises FileDefect as `read_volume` does.
     """
@@ -70,28 +70,28 @@ def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
     missing = nz * ny * nx * element.itemsize - len(content)
     if missing > 0:
         raise FileDefect(place, f"{missing} bytes of voxels are missing", AGAIN)
-    if fields.get("byte skip") == "-1":  # the voxels are what the file ends with
+    if fields.get("byte skip") == "-1":  # the voxels are the last bytes of the file
         content = content[-nz * ny * nx * element.itemsize :]
     return np.frombuffer(content, element, nz * ny * nx).reshape(shape), geometry
 
 
 def stored_grid(path: str | os.PathLike[str]) -> Geometry:
-    """The grid of a file's voxels in the order in which they are stored."""
+    """The grid of a file's voxels, in stored order."""
     fields, _ = _header(Path(path))
     return _geometry(fields, _shape(fields, str(path)), str(path))
 
 
 def data_file(path: Path) -> Path | None:
-    """The file beside a header that holds its voxels; None where it names none that is one."""
+    """The voxel file beside a header; None if it names none, or not one file beside it."""
     try:
         name = _header(path)[0].get("data file")
-    except FileDefect:  # whoever reads it tells
+    except FileDefect:  # reported when the file is read
         return None
     return path.with_name(name) if name is not None and is_voxel_name(name) else None
 
 
 def _header(path: Path) -> tuple[Fields, int]:
-    """Fields of a header by their names in small letters, and the byte behind it."""
+    """Fields of a header by lower-case name, and the offset of the first byte after it."""
     head = _read(path, HEADER_BYTES)
     if not head.startswith(b"NRRD"):
         raise FileDefect(str(path), "it is no NRRD file", AGAIN)
@@ -106,7 +106,7 @@ def _header(path: Path) -> tuple[Fields, int]:
 
 
 def _shape(fields: Fields, place: str) -> tuple[int, int, int]:
-    """The stored size as z, y, x."""
+    """Number of voxels along z, y, x."""
     sizes = fields.get("sizes", "").split()
     if fields.get("dimension") != "3" or len(sizes) != 3:
         raise FileDefect(place, "it is not one 3-D volume", "Store the scan as one 3-D volume.")
@@ -141,7 +141,7 @@ def _geometry(fields: Fields, shape: tuple[int, int, int], place: str) -> Geomet
 
 
 def _voxels(path: Path, fields: Fields, start: int, most: int) -> bytes:
-    """The bytes of the voxels, uncompressed; no more than `most` are unpacked."""
+    """Uncompressed bytes of the voxels; gzip data are cut after `most` bytes."""
     place = str(path)
     name = fields.get("data file")
     skip = fields.get("byte skip", "0")
@@ -159,13 +159,13 @@ def _voxels(path: Path, fields: Fields, start: int, most: int) -> bytes:
         raise FileDefect(place, reason, "Write it as raw or gzip.")
     try:
         with igzip.IGzipFile(fileobj=io.BytesIO(content)) as packed:
-            return packed.read(most + 1)[:most]  # read to its end, for only there it is checked
+            return packed.read(most + 1)[:most]  # one byte more: the checksum comes at the end
     except (EOFError, OSError, zlib.error, isal_zlib.IsalError) as error:  # type: ignore[misc]
         raise FileDefect(place, f"its voxels are not intact gzip data ({error})", AGAIN) from error
 
 
 def _read(path: Path, most: int = -1) -> bytes:
-    """The first bytes of a file, or all."""
+    """The first `most` bytes of a file, by default all."""
     try:
         require_regular(path)
         with path.open("rb") as stream:

@@ -1,7 +1,7 @@
-"""Any chest CT in: DICOM folders and zips, MetaImage, NIfTI, NRRD.
+"""Reading of chest CTs of any format: DICOM folders and zips, MetaImage, NIfTI, NRRD.
 
-`opened` finds the scans of a file or folder; `read` is the short way for one. Whatever a scan is
-stored as, its HU and world points are the same.
+`opened` finds the scans in a file or folder; `read` is the shortcut for a single one. HU and world
+points do not depend on the format.
 """
 
 import contextlib
@@ -40,22 +40,23 @@ from nodules.images.geometry import Geometry
 from nodules.images.volume import as_hu, in_patient_order
 
 METAIMAGE = ".mhd"
-VOXELS = (".raw", ".zraw")  # of a header that names them
+VOXELS = (".raw", ".zraw")  # voxel files that belong to a header
 SUFFIXES = (METAIMAGE, metaimage_local.SUFFIX, *nifti.SUFFIXES, *nrrd.SUFFIXES)
 FORMS = "a DICOM file, folder or zip, .mhd, .mha, .nii, .nii.gz, .nrrd"
-MOST_TOLD = 3  # series in a note
-MOST_ZIP_BYTES = 64 << 30  # uncompressed: a hundred scans and more
+MOST_TOLD = 3  # series named in a note
+MOST_ZIP_BYTES = 64 << 30  # uncompressed: more than a hundred scans
 
 Volume = tuple[NDArray[np.int16], Geometry, Geometry]  # HU, its grid, the grid as stored
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A scan: its voxels as int16 HU (z, y, x) on the grid nearest to LPS.
+    """A scan: its voxels as int16 HU (z, y, x) on the grid reoriented nearest to LPS.
 
-    uid:    DICOM's series UID, a file's name where that is a UID, else made of the voxels.
+    uid:    DICOM's series UID, or the file's name if that is a UID, or one made from the voxels.
     stored: the same grid in the order of the file, or of the slices along their normal.
-    notes:  what was done to it, and what of the source was left out; a sentence each.
+    form:   file suffix, "DICOM" or "array".
+    notes:  what was done to the scan, and what was left out of the source; one sentence each.
     """
 
     uid: str
@@ -69,15 +70,15 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A scan that a source holds, not read yet.
+    """A scan found in a source, not read yet.
 
-    name:    the file, or the series UID.
-    files:   what it is read from.
-    series:  of DICOM: each series of the study, with the reason for or against it.
-    chosen:  of DICOM: the series that is read.
-    problem: why it cannot be read, "" for nothing.
-    is_ct:   whether the scan is one that should be there: no study of X-rays, say.
-    place:   the folder or file below the source that holds all its files; "" for the source.
+    name:    the file, or the series' name.
+    files:   files that it is read from.
+    series:  for DICOM, each series of the study with the reason for or against it.
+    chosen:  for DICOM, the series to read.
+    problem: why it cannot be read, or "".
+    is_ct:   False for a DICOM study without CT (of X-rays, say), whose problem is no failure.
+    place:   folder or file below the source that holds all its files; "" for the source itself.
     """
 
     source: str
@@ -92,7 +93,7 @@ class Found:
     place: str = ""
 
     def read(self) -> Reading:
-        """Read the voxels. Raises UserError where they cannot be read."""
+        """Read the scan. Raises UserError if it cannot be read."""
         if self.problem:
             raise UserError(f"{self.source}: {self.problem}")
         if self.chosen is not None:
@@ -114,15 +115,15 @@ class Found:
 
 
 def _is_name_of_series(stem: str) -> bool:
-    """Whether a volume file is named by a UID, and not by a number or a date."""
+    """Whether a volume file's name looks like a UID, and not like a number or a date."""
     return re.match(r"[012](\.\d+){2}", stem) is not None
 
 
 def read(path: str | os.PathLike[str], series: str = "") -> Reading:
     """Read the one scan that a file, folder or zip holds.
 
-    series: UID of the series to take, where DICOM holds several.
-    Raises UserError where there is none or more than one, or where it cannot be read.
+    series: UID of the series to take if DICOM holds several.
+    Raises UserError if there is no scan or more than one, or if it cannot be read.
     """
     with opened(path, [series] if series else []) as found:
         scans = [scan for scan in found if scan.is_ct] or found
@@ -134,11 +135,11 @@ def read(path: str | os.PathLike[str], series: str = "") -> Reading:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str], wanted: Iterable[str] = ()) -> Iterator[list[Found]]:
-    """The scans of a file, folder or zip, one a DICOM study; readable within the `with` block.
+    """The scans in a file, folder or zip, to be read within the `with` block.
 
-    A zip is unpacked into a temporary folder, under names of ours. Zips within a folder are
-    sources of their own. wanted: UIDs of series to take; studies without any of them are left out.
-    Raises UserError where no scan is found.
+    Each DICOM study and each volume file is one. A zip is unpacked into a temporary folder; zips in
+    a folder are skipped, as sources of their own. wanted: UIDs of series to take; volume files, and
+    studies without these series, are then left out. Raises UserError if no scan is found.
     """
     root, wanted = Path(path), tuple(wanted)
     _require_there(root)
@@ -154,16 +155,16 @@ def opened(path: str | os.PathLike[str], wanted: Iterable[str] = ()) -> Iterator
 
 
 def _require_there(root: Path) -> None:
-    """UserError unless a path leads to a folder or a regular file that may be read.
+    """Raise UserError unless a path is a readable folder or regular file.
 
-    Who opens a named pipe waits for a writer, perhaps for ever.
+    Opening a named pipe would block until something writes to it, perhaps for ever.
     """
     place = escaped(str(root))
     try:
         kind = root.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{place}: no such file or folder. Check the path.") from None
-    except (OSError, ValueError) as error:  # ValueError: of a NUL in its name
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{place}: cannot be read ({reason}). Check the path.") from error
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
@@ -173,12 +174,12 @@ def _require_there(root: Path) -> None:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file is a zip, by its name and content."""
+    """Whether a path is a file named .zip; its content is not looked at."""
     return path.suffix.lower() == ".zip" and path.is_file()
 
 
 def made_uid(voxels: NDArray[np.int16]) -> str:
-    """A UID for a scan without one, the same for the same voxels: 2.25 and a number."""
+    """A UID for a scan without one, equal for equal voxels: `2.25.` and a number."""
     digest = hashlib.sha256(repr(voxels.shape).encode())
     digest.update(np.ascontiguousarray(voxels, "<i2").tobytes())
     return f"2.25.{int.from_bytes(digest.digest()[:16], 'big')}"
@@ -187,21 +188,21 @@ def made_uid(voxels: NDArray[np.int16]) -> str:
 def walk(
     folder: Path, onerror: Callable[[OSError], object] | None = None
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """As os.walk, by name and through links to folders, but into no folder twice."""
+    """As os.walk, sorted by name and following links, but entering no folder twice."""
     seen = {folder.resolve()}
     for place, folders, names in os.walk(folder, onerror=onerror, followlinks=True):
         order = sorted(folders, key=lambda name: (name.startswith("."), name), reverse=True)
-        first = {Path(place, name).resolve(): name for name in order}  # hidden names give way
+        first = {Path(place, name).resolve(): name for name in order}  # visible names win
         folders[:] = sorted(name for path, name in first.items() if path not in seen)
         seen |= set(first)
         yield place, folders, sorted(names)
 
 
 def _listed(folder: Path) -> list[tuple[Path, str]]:
-    """Regular files below a folder, by name; hidden ones and zips are left out.
+    """Regular files below a folder, without hidden ones and zips; each with its relative path.
 
-    A folder that may not be listed is among them, so that it is told like a file that cannot be
-    read: slices may lie in it.
+    A folder that may not be listed is included, so that it is reported like an unreadable file:
+    it may contain slices.
     """
     found = []
 
@@ -213,7 +214,7 @@ def _listed(folder: Path) -> list[tuple[Path, str]]:
         for path in (Path(place, name) for name in names if not name.startswith(".")):
             try:
                 is_scan = path.is_file() and not is_zip(path)
-            except OSError:  # of a folder that may be listed and not entered
+            except OSError:  # in a folder that may be listed but not entered
                 is_scan = True
             if is_scan:
                 found.append((path, str(path.relative_to(folder))))
@@ -221,9 +222,9 @@ def _listed(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _unpack(archive: Path, folder: Path) -> list[tuple[Path, str]]:
-    """Files of a zip, unpacked as 0/name, 1/name, ...: a member's own path is never followed.
+    """Files of a zip, unpacked as 0/name, 1/name, ...; members' own paths are never used.
 
-    Members of one folder stay together, for headers that name a voxel file beside them.
+    Members of one folder stay together, since headers name voxel files beside them.
     """
     found, homes = [], dict[str, Path]()
     try:
@@ -250,7 +251,7 @@ def _unpack(archive: Path, folder: Path) -> list[tuple[Path, str]]:
         remedy = "Copy or pack it again."
         raise FileDefect(str(archive), f"not an intact zip ({error})", remedy) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of the temporary folder
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the temporary folder's disk is full
             raise
         reason = f"a member cannot be unpacked ({error.strerror})"
         raise FileDefect(str(archive), reason, "Unpack it and name the folder.") from error
@@ -258,7 +259,7 @@ def _unpack(archive: Path, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _found(root: Path, files: list[tuple[Path, str]], wanted: tuple[str, ...]) -> list[Found]:
-    """The scans among files: one a volume file, one a DICOM study."""
+    """The scans among files: one per volume file and one per DICOM study."""
     volumes = [(path, name) for path, name in files if suffix_of(path)]
     scans = []
     if not wanted:
@@ -292,7 +293,7 @@ def _studies(root: Path, headers: Headers, wanted: tuple[str, ...]) -> list[Foun
     """A Found for each study among DICOM headers."""
     studies: dict[tuple[str, str], list[Series]] = {}
     for series in dicom_series.group(headers.frames):
-        first = series.first  # anonymising may leave patients one study's UID, or none
+        first = series.first  # anonymised patients may share a study UID, or have none
         own = first.study or f"of series {series.name}"
         studies.setdefault((own, first.patient), []).append(series)
     notes = []
@@ -308,7 +309,7 @@ def _studies(root: Path, headers: Headers, wanted: tuple[str, ...]) -> list[Foun
 
 
 def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[str, ...]) -> Found:
-    """One study: the chosen series, or the problem why there is none."""
+    """One study, with the chosen series or the reason why there is none."""
     problem = ""
     try:
         chosen, reasons = dicom_series.choose(own, wanted)
@@ -339,7 +340,7 @@ def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[
 
 
 def _others(own: list[Series], chosen: Series | None, reasons: Mapping[str, str]) -> list[str]:
-    """A note on the series that could have been taken instead, and why they were not."""
+    """A note on the usable series that were not chosen, with the reasons, or no note."""
     rest = [s for s in own if chosen and s is not chosen and not dicom_series.unusable(s)]
     others = [f"{s.name}: {reasons[s.name]}" for s in rest]
     more = [f"and {len(others) - MOST_TOLD} more"] if len(others) > MOST_TOLD else []
@@ -348,7 +349,7 @@ def _others(own: list[Series], chosen: Series | None, reasons: Mapping[str, str]
 
 
 def _below(root: Path, names: Iterable[str]) -> str:
-    """The folder or file below a folder that holds all of some files; "" for itself or a zip."""
+    """The folder or file below a folder that holds all these files; "" for the root or a zip."""
     if not root.is_dir():
         return ""
     own = {Path(name) for name in names}
@@ -357,7 +358,7 @@ def _below(root: Path, names: Iterable[str]) -> str:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix of a volume file in small letters, "" for another file."""
+    """The suffix of a volume file in lower case, "" for other files."""
     name = path.name.lower()
     return next((suffix for suffix in sorted(SUFFIXES, key=len) if name.endswith(suffix)), "")
 
@@ -368,7 +369,7 @@ def _stem(path: Path) -> str:
 
 
 def _read_file(path: Path) -> Volume:
-    """Read a volume file by its suffix, a MetaImage header by where its voxels are."""
+    """Read a volume file in the format of its suffix; a .mhd may also hold its own voxels."""
     if suffix_of(path) in nifti.SUFFIXES:
         return nifti.read_with_stored(path)
     if suffix_of(path) in nrrd.SUFFIXES:
@@ -379,15 +380,15 @@ def _read_file(path: Path) -> Volume:
 
 
 def _read_metaimage(header: Path) -> Volume:
-    """Read a MetaImage whose voxels lie in a file of their own."""
+    """Read a MetaImage whose voxels are in a separate file."""
     return *metaimage.read_volume(header), metaimage.read_header(header).geometry
 
 
 def of_array(voxels: NDArray[Any], geometry: Geometry, uid: str = "") -> Reading:
-    """A scan that lies in memory: HU (z, y, x) of any type on any grid. Without a UID one is made.
+    """A scan from an array of HU (z, y, x) of any numeric type, rounded to int16, on any grid.
 
-    Fractions are rounded. Raises UserError for an array of another size than the grid's, or of
-    values that are no numbers.
+    uid: by default one is made from the voxels. Raises UserError if the array does not have the
+    grid's shape, is not numeric, or holds NaN or infinity.
     """
     values = np.asarray(voxels)
     if values.shape != geometry.shape or values.dtype.kind not in "iuf":

@@ -1,6 +1,6 @@
-"""Binary masks as table rows: one row per region and slice, its bounding box and packed pixels.
+"""Binary masks as table rows: per region and slice, a bounding box with packed pixels.
 
-A scan's masks take kilobytes instead of a volume, and a slice is painted in microseconds.
+A scan's masks take kilobytes instead of a whole volume, and a slice is painted in microseconds.
 """
 
 from collections.abc import Iterator
@@ -41,15 +41,15 @@ def encode(
 
 
 def decode(height: int, width: int, bits: bytes) -> NDArray[np.bool_]:
-    """Boolean pixels (height, width) of one row."""
+    """Boolean pixels (height, width) of one row's bounding box."""
     flat = np.unpackbits(np.frombuffer(bits, np.uint8), count=height * width)
     return flat.reshape(height, width).astype(bool)
 
 
 def paint_slice(rows: pd.DataFrame, shape: tuple[int, int]) -> NDArray[np.uint16]:
-    """Label image (y, x) of one slice's rows: 0 background, else the region's number.
+    """Label image (y, x) of one slice's rows: 0 for background, else the region's number.
 
-    Where regions overlap the later row stays; parts outside `shape` are cut off.
+    Where regions overlap, the later row wins; parts outside `shape` are cut off.
     """
     image = np.zeros(shape, np.uint16)
     columns = (rows[c] for c in ("region", "y0", "x0", "height", "width", "bits"))
@@ -67,8 +67,8 @@ def paint(rows: pd.DataFrame, shape: tuple[int, int, int]) -> NDArray[np.uint16]
 
 
 def box(rows: pd.DataFrame) -> tuple[NDArray[np.bool_], tuple[int, int, int]]:
-    """One mask in its bounding box (z, y, x), and the index of the box's first voxel."""
-    # A scan's candidates are hundreds of masks of a few rows: NumPy, for pandas takes 2 ms a mask.
+    """Union of the rows as a mask in its bounding box (z, y, x), and the box's first voxel."""
+    # NumPy, since pandas takes 2 ms per mask and a scan has hundreds of candidates.
     first = np.stack([rows[c].to_numpy(np.int64) for c in ("z", "y0", "x0")], axis=1)
     sides = np.stack([rows[c].to_numpy(np.int64) for c in ("height", "width")], axis=1)
     low = first.min(axis=0)
@@ -85,7 +85,7 @@ def select(rows: pd.DataFrame, kind: str, grid: str) -> pd.DataFrame:
 
 
 def area(rows: pd.DataFrame) -> pd.Series:
-    """Number of pixels of each row."""
+    """Number of mask pixels in each row."""
     counts = [int(np.unpackbits(np.frombuffer(bits, np.uint8)).sum()) for bits in rows["bits"]]
     return pd.Series(counts, index=rows.index, dtype="int64")
 

@@ -1,4 +1,4 @@
-"""What to do about a damaged file: LUNA16's scans have an archive, others their source."""
+"""Remedies for damaged files: LUNA16's archive for its own scans, the source for others."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ OWN_DATA = "Copy the file again from where the scan was converted, or convert it
 
 
 def restore_header(header: Path) -> str:
-    """How to get a scan's header right again."""
+    """How to repair a scan's header, for messages."""
     return HEADER if is_luna16(header.stem) else OWN_HEADER
 
 
 def restore_data(header: Path) -> str:
-    """How to get the voxel file that a header names right again."""
+    """How to repair the voxel file of a header, for messages."""
     return DATA if is_luna16(header.stem) else OWN_DATA

@@ -1,12 +1,12 @@
-"""Slices that stand unevenly or askew, resampled onto a straight and even grid."""
+"""Resampling of unevenly spaced or tilted slices onto a straight, even grid."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
 
-OUTSIDE_HU = -1024  # where no slice reaches; as scanners pad
-ON_SLICE = 1e-3  # of a gap: so near to a slice nothing is mixed
+OUTSIDE_HU = -1024  # beyond the slices; the padding value of scanners
+ON_SLICE = 1e-3  # share of a gap or pixel; smaller offsets are not interpolated
 
 Floats = NDArray[np.float64]
 
@@ -17,11 +17,10 @@ def straightened(
     """Linear interpolation of slices (n, y, x) onto an even grid with z along their normal.
 
     depths:   (n,) mm along the normal from the first slice, increasing.
-    sideways: (n, 2) mm by which each slice lies off along x and y of `geometry`.
+    sideways: (n, 2) mm by which each slice is shifted along x and y of `geometry`.
     geometry: the grid of the first slice, with the step of the new grid as its z spacing.
-    The new grid is as wide as all slices together, so nothing is cut off; its pixels lie on those
-    of the first slice. Where one of the pixels to mix is outside its slice, it is OUTSIDE_HU: no
-    value is made of half a slice.
+    The new grid covers all slices, so nothing is cut off, and its pixels coincide with those of the
+    first slice. A voxel is OUTSIDE_HU if any of the pixels to interpolate lies outside its slice.
     """
     pixels = sideways / geometry.spacing[:2]  # x, y
     low, high = np.floor(pixels.min(axis=0) + 1e-6), np.ceil(pixels.max(axis=0) - 1e-6)
@@ -49,9 +48,9 @@ def straightened(
 def _shifted(
     pixels: NDArray[np.float32], shift: Floats, shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """A slice moved by `shift` (x, y) pixels, at least 0, onto a canvas; linear between pixels.
+    """A slice shifted by `shift` (x, y) >= 0 pixels on a canvas (y, x), linearly interpolated.
 
-    Not a number where it does not reach.
+    NaN where the slice does not reach.
     """
     canvas = np.full((shape[0] + 1, shape[1] + 1), np.nan, np.float32)
     x, y = (int(np.floor(value + 1e-6)) for value in shift)

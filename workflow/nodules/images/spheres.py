@@ -1,4 +1,4 @@
-"""A sphere in a voxel grid: the mask that an annotated centre and diameter stand for."""
+"""Spheres in a voxel grid: masks for annotations given as centre and diameter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ Box = tuple[Bools, Corner]  # a mask (z, y, x), and the grid index of its first 
 
 
 def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> Box:
-    """The voxels nearest to a world point (x, y, z), as many as a sphere's volume takes.
+    """The voxels nearest to a world point (x, y, z) that together have a sphere's volume.
 
-    They are the voxels whose centres lie within diameter / 2, but for the last few: with slices
-    2.5 mm apart that rule alone is over 5 % off the volume of an 8 mm nodule, and may leave a
-    small one without any voxel. The box is cut at the grid's edges and may be empty.
+    Nearly the voxels whose centres lie within diameter / 2. That simpler rule, with slices 2.5 mm
+    apart, misses the volume of an 8 mm nodule by over 5 % and may leave a small one without any
+    voxel. The box is cut at the grid's edges and may be empty.
     """
     radius = diameter_mm / 2
     corners = np.array(centre) + radius * (2 * np.indices((2, 2, 2)).reshape(3, 8).T - 1)
@@ -28,7 +28,7 @@ def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> B
     voxels = np.moveaxis(np.indices(high - low), 0, -1) + low
     squared = ((geometry.to_world(voxels) - np.array(centre)) ** 2).sum(axis=-1)
     count = max(round(4 / 3 * np.pi * radius**3 / geometry.voxel_mm3), 1)
-    # Rounded, so that voxels at one distance are ranked by index and not by the last bit.
+    # Rounded, so that voxels at equal distances are ranked by index, not by rounding errors.
     nearest = np.argsort(squared.round(6), axis=None, kind="stable")[:count]
     mask = np.zeros(squared.shape, bool)
     mask.flat[nearest] = True
@@ -36,7 +36,7 @@ def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> B
 
 
 def clipped(box: Box, shape: Corner) -> Box:
-    """The part of a mask that lies on a grid of this shape."""
+    """The part of a mask that lies within a grid of this shape."""
     mask, corner = box
     first = np.clip(np.negative(corner), 0, mask.shape)
     last = np.clip(np.subtract(shape, corner), first, mask.shape)
@@ -44,11 +44,11 @@ def clipped(box: Box, shape: Corner) -> Box:
 
 
 def window(corner: Sequence[int] | NDArray, shape: Sequence[int]) -> tuple[slice, ...]:
-    """The part of a grid that a box with this corner and shape covers."""
+    """Slices that index a box with this corner and shape in a grid."""
     return tuple(slice(int(c), int(c) + n) for c, n in zip(corner, shape, strict=True))
 
 
 def corner_of(index: Sequence[Any] | NDArray) -> Corner:
-    """An index as three whole numbers of Python's own."""
+    """An index (z, y, x) as three Python integers."""
     z, y, x = (int(i) for i in index)
     return z, y, x

@@ -1,4 +1,4 @@
-"""Voxels of any scan or label volume as its file means them: rounded to HU they need not be."""
+"""Voxel values of any scan or label volume as its file defines them, not rounded to HU."""
 
 import os
 from pathlib import Path
@@ -13,10 +13,10 @@ from nodules.images.volume import in_patient_order
 
 
 def read(path: str | os.PathLike[str], channel: int = 0) -> tuple[NDArray[Any], Geometry]:
-    """Values (z, y, x) on the grid nearest to LPS, and that grid; forms as `reading.read` takes.
+    """Values (z, y, x) on the grid reoriented nearest to LPS, and that grid.
 
-    channel: which volume of a 4-D NIfTI file. Of DICOM values are int16.
-    Raises UserError where the file cannot be read.
+    path: any format that `reading.read` takes; values of DICOM are int16 HU. channel: which volume
+    of a 4-D NIfTI file. Raises UserError if the file cannot be read.
     """
     path = Path(path)
     suffix = reading.suffix_of(path)

@@ -1,4 +1,4 @@
-"""Values of any type as Hounsfield units, and any stored grid in the order of the patient."""
+"""Conversion of voxels to int16 Hounsfield units and of stored grids to patient order (LPS)."""
 
 from dataclasses import replace
 
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from nodules.base.files import FileDefect
 from nodules.images.geometry import Geometry
 
-ORTHONORMAL = 1e-3  # largest error of direction^T direction, as in MetaImage headers
-SPACING_MM = (0.1, 10.0)  # as in MetaImage headers: what `luna16 check` takes for a chest CT
+ORTHONORMAL = 1e-3  # largest error of direction^T direction, as for MetaImage headers
+SPACING_MM = (0.1, 10.0)  # plausible for chest CT, as for MetaImage headers and `luna16 check`
 
 
 def as_hu(values: NDArray, place: str) -> NDArray[np.int16]:
-    """A volume of real numbers as int16: rounded to the nearest, values beyond int16 clipped.
+    """A volume of real numbers as int16: rounded, and clipped to the range of int16.
 
-    Raises FileDefect, which names `place`, where a value is no number.
+    Raises FileDefect naming `place` if a value is NaN or infinite.
     """
     if values.dtype == np.int16:
         return values
     limits = np.iinfo(np.int16)
     hu = np.empty(values.shape, np.int16)
-    for plane, out in zip(values, hu, strict=True):  # in the cache, and without copies of it all
+    for plane, out in zip(values, hu, strict=True):  # fits the cache, and copies no whole volume
         if values.dtype.kind == "f":
             if not np.isfinite(plane).all():
                 raise FileDefect(place, "there are voxels that are not finite", "Replace the file.")
@@ -35,15 +35,15 @@ def in_patient_order(
 ) -> tuple[NDArray[np.int16], Geometry]:
     """A stored volume (z, y, x), permuted and flipped to lie nearest to LPS, and its grid.
 
-    No voxel leaves its place in the world; axis 0 then runs from feet to head.
+    No voxel changes its world position; axis 0 then runs from feet to head.
     """
     native, permutation, (fz, fy, fx) = geometry.reoriented()
-    native = replace(native, direction=native.direction + 0.0)  # a -0 would stand in headers
+    native = replace(native, direction=native.direction + 0.0)  # keep -0 out of headers
     return np.ascontiguousarray(stored.transpose(permutation)[::fz, ::fy, ::fx]), native
 
 
 def grid_of(affine: NDArray, shape: tuple[int, int, int], place: str) -> Geometry:
-    """The grid of an affine (4, 4) from index x, y, z to LPS mm; FileDefect where it is none."""
+    """The grid of an affine (4, 4) from indices x, y, z to LPS mm; FileDefect if it is invalid."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or (spacing == 0).any():
         raise FileDefect(place, "its axes make no grid", "Write or convert the file again.")
@@ -53,9 +53,9 @@ def grid_of(affine: NDArray, shape: tuple[int, int, int], place: str) -> Geometr
 
 
 def require_grid(geometry: Geometry, place: str) -> None:
-    """Raise FileDefect unless a grid's axes are at right angles and its spacing that of a CT."""
+    """Raise FileDefect unless a grid's axes are orthonormal and its spacing is plausible for CT."""
     error = np.abs(geometry.direction.T @ geometry.direction - np.eye(3)).max()
-    if not error <= ORTHONORMAL:  # not a number is not, either
+    if not error <= ORTHONORMAL:  # also catches NaN
         raise FileDefect(
             place,
             "its axes are not at right angles, so that its grid is sheared",
@@ -73,7 +73,7 @@ def require_grid(geometry: Geometry, place: str) -> None:
 
 
 def same_grid(one: Geometry, other: Geometry, within_mm: float) -> bool:
-    """Whether two grids have the same shape and no voxel is `within_mm` away from its like."""
+    """Whether two grids have the same shape and voxels agree to less than `within_mm` per axis."""
     if one.shape != other.shape:
         return False
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(one.shape) - 1)

@@ -1,4 +1,4 @@
-"""Where a point of one scan lies in another: an affine map over a smooth displacement."""
+"""Mapping of points between scans: a smooth displacement followed by an affine map."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from nodules.images.geometry import Geometry
 
 Floats = NDArray[np.float64]
 
-STEPS = 60  # of the fixed-point search for a point's origin
+STEPS = 60  # at most, of the fixed-point iteration that inverts the displacement
 EXACT_MM = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Warp:
-    """World points p (x, y, z, mm) go to matrix @ (p + u(p)) + offset.
+    """Map of world points p (x, y, z, mm) to matrix @ (p + u(p)) + offset.
 
-    field: u, (z, y, x, 3) mm in x, y, z on `grid`, linear between voxels and constant beyond
-    the outermost; None for none.
+    field: u, (z, y, x, 3) mm along x, y, z on `grid`, linear between voxels and constant beyond
+    the outermost; None for no displacement.
     """
 
     matrix: Floats
@@ -29,18 +29,19 @@ class Warp:
 
     @classmethod
     def identity(cls) -> "Warp":
-        """Every point stays where it is."""
+        """The warp that maps every point to itself."""
         return cls(np.eye(3), np.zeros(3))
 
     def __call__(self, points: ArrayLike) -> Floats:
-        """Where world points (..., 3) go, mm."""
+        """Mapped world points (..., 3), mm."""
         from_points = np.asarray(points, float)
         return (from_points + self.displacement(from_points)) @ self.matrix.T + self.offset
 
     def inverse(self, points: ArrayLike) -> Floats:
-        """Which world points (..., 3) go there: p = q - u(p) by fixed-point iteration.
+        """World points (..., 3) that the warp maps to `points`, mm.
 
-        It converges where the field is smooth, its slope below 1; registration sees to that.
+        Fixed-point iteration of p = q - u(p), with q = matrix^-1 @ (points - offset); it converges
+        where the field is smooth, its slope below 1, which registration ensures.
         """
         straight = (np.asarray(points, float) - self.offset) @ np.linalg.inv(self.matrix).T
         found = straight - self.displacement(straight)
@@ -53,7 +54,7 @@ class Warp:
         return found
 
     def displacement(self, points: ArrayLike) -> Floats:
-        """u at world points (..., 3), mm."""
+        """Displacement u at world points (..., 3), mm."""
         at = np.asarray(points, float)
         if self.field is None or self.grid is None:
             return np.zeros(at.shape)
@@ -68,10 +69,10 @@ class Warp:
     def resample(
         self, volume: NDArray, source: Geometry, target: Geometry, fill: float | None
     ) -> NDArray[np.float32]:
-        """A volume on `source`, whose points this warp gives, seen on the grid `target`.
+        """A volume on the grid `source`, resampled linearly onto `target` (z, y, x).
 
-        Linear; slice by slice, so that memory is that of a slice. fill: HU beyond the volume;
-        None goes on as the volume's edge is.
+        The warp maps points of `target` to points of `source`. Slice by slice, to save memory.
+        fill: HU beyond the volume; None repeats the volume's edge.
         """
         _, ny, nx = target.shape
         plane = np.stack(np.meshgrid(np.arange(ny), np.arange(nx), indexing="ij"), axis=-1)
@@ -86,5 +87,5 @@ class Warp:
         return seen
 
     def to_dict(self) -> dict[str, list]:
-        """The affine part, for a JSON file: matrix (3, 3), offset (3)."""
+        """The affine part for a JSON file: matrix (3, 3) and offset (3)."""
         return {"matrix": self.matrix.tolist(), "offset": self.offset.tolist()}
