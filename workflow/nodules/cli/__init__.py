@@ -1,1 +1,1 @@
-"""The command `luna16`: a front door, and a file for each larger subcommand."""
+"""The command `luna16`: `main`, and a file for each larger subcommand."""

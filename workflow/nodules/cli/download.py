@@ -1,4 +1,4 @@
-"""`luna16 download`: public scans, checked and in the layout that the workflow reads."""
+"""`luna16 download`: public scans, checked and written in LUNA16's layout."""
 
 import argparse
 import sys
@@ -53,7 +53,7 @@ NO_TOTAL = "{desc} {n_fmt} {rate_fmt}"
 
 
 def add_download(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `luna16 download` with what it can fetch."""
+    """Add `luna16 download` and its subcommands."""
     parser = commands.add_parser("download", help="fetch public scans: a sample, or LUNA16")
     kinds = parser.add_subparsers(required=True, metavar="WHAT")
     sample = _kind(kinds, "lidc-sample", "ten scans, to try it all", SAMPLE, SAMPLE_EXAMPLES)
@@ -94,7 +94,7 @@ def _kind(
 
 
 def _server(text: str) -> str:
-    """Address of a server without its last slash, for argparse."""
+    """Address of a server without trailing slashes, for argparse."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         told = f"'{text[:60]}' is not an address such as https://server/path"
@@ -103,7 +103,7 @@ def _server(text: str) -> str:
 
 
 def run_sample(arguments: argparse.Namespace) -> int:
-    """Fetch the sample, a line a scan; 1 where one is missing."""
+    """Fetch the sample, printing a line for each scan. Returns 1 if any is missing."""
     require(PACKAGES, "luna16 download lidc-sample", "luna16-nodules[workflow]")
     from nodules.datasets import conversion_text, lidc_sample
 
@@ -131,7 +131,7 @@ def run_sample(arguments: argparse.Namespace) -> int:
 
 
 def run_luna16(arguments: argparse.Namespace) -> int:
-    """Fetch LUNA16's files, a line each; 1 where one is missing."""
+    """Fetch LUNA16's files, printing a line for each. Returns 1 if any is missing."""
     from nodules.datasets import luna16_download
 
     job = luna16_download.Job(
@@ -150,7 +150,7 @@ def run_luna16(arguments: argparse.Namespace) -> int:
 
 
 class _Bars:
-    """A bar for the file that is fetched, where somebody may be looking."""
+    """Progress bar of the file being fetched, shown only on a terminal and unless quiet."""
 
     def __init__(self, quiet: bool) -> None:
         self.shown = not quiet and sys.stderr.isatty()
@@ -158,7 +158,7 @@ class _Bars:
         self.bar: Any = None
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        """Show how far a file is; no name ends the bar."""
+        """Update the bar to `done` of `total` bytes of a file; an empty name closes it."""
         if not self.shown:
             return
         if name != self.name:
@@ -180,14 +180,14 @@ class _Bars:
 
 
 def _lungs() -> "Further":
-    """The look for lungs that `luna16 check` takes."""
+    """The lung check that `luna16 check` also uses."""
     from nodules.prepare import lung_check
 
     return lung_check.verdicts
 
 
 def _tell(text: str, well: bool, quiet: bool) -> None:
-    """A line as soon as it is known; what failed goes to stderr."""
+    """Print a line as soon as it is known, failures to stderr."""
     if not well:
         warn(text)
     elif not quiet:

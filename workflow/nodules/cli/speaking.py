@@ -1,4 +1,4 @@
-"""How every subcommand speaks: to a terminal of any encoding, and of packages that are missing."""
+"""Output that all subcommands share: text for any terminal, warnings, missing packages."""
 
 import argparse
 import shlex
@@ -10,24 +10,27 @@ from nodules.base import messages
 
 
 def say(text: str) -> None:
-    """Print what a terminal of any encoding can show: what it lacks is spelled."""
+    """Print text to stdout, with escapes for characters that the terminal's encoding lacks."""
     print(messages.for_terminal(text, sys.stdout.encoding), end="")
 
 
 def warn(text: str) -> None:
-    """A line on stderr."""
+    """Print one line to stderr, starting with `luna16:`."""
     print(f"luna16: {messages.escaped(text)}", file=sys.stderr)
 
 
 def uid(text: str) -> str:
-    """Text of a UID, for argparse: an empty one would be a variable that a script did not set."""
+    """UID for argparse; refuses an empty one, most likely from an unset variable in a script."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; name the UID of a series")
     return text.strip()
 
 
 def require(packages: Sequence[str], what: str, install: str) -> None:
-    """UserError where a package is missing. what: needs them; install: what pip is to install."""
+    """Raise UserError if packages are missing.
+
+    what: the command or option that needs them. install: the requirement to give to pip.
+    """
     from nodules.base.files import UserError
 
     missing = [name for name in packages if find_spec(name) is None]

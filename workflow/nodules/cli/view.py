@@ -1,4 +1,4 @@
-"""`luna16 view`: the reader's page of a scan's findings, its server, and what readers decided."""
+"""`luna16 view`: the reader's page of a scan's findings, its server, and readings' summary."""
 
 import argparse
 import contextlib
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nodules.report.viewer.shown import Shown
 
 PAGE = "reader.html"
-PACKAGES = ("cv2", "fill_voids", "cc3d")  # to find the lungs, to which a page is cropped
+PACKAGES = ("cv2", "fill_voids", "cc3d")  # to find the lungs, to which pages are cropped
 
 VIEW = """\
 Look at findings as a second reader: accept, reject and add nodules on a page in any browser.
@@ -77,14 +77,14 @@ def add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _port(text: str) -> int:
-    """A port, for argparse; 0 for a free one."""
+    """Port number for argparse; 0 for any free port."""
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 1 << 16):
         raise argparse.ArgumentTypeError(f"{messages.shown(text)} is none of 0 to 65535")
     return int(text)
 
 
 def run_view(arguments: argparse.Namespace) -> None:
-    """Write pages, serve them, or sum up what readers decided."""
+    """Write the scans' pages, serve them, or summarise readings."""
     if arguments.summary:
         _summary(arguments)
         return
@@ -104,7 +104,7 @@ def run_view(arguments: argparse.Namespace) -> None:
 
 
 def _items(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
-    """The scans of a folder, and where each one's page goes. UserError where there is none."""
+    """The scans of a folder, each with its page's folder. Raises UserError if there are none."""
     from nodules.base.files import UserError
     from nodules.report.viewer import predicted
     from nodules.report.viewer.server import Item
@@ -131,7 +131,7 @@ def _items(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
 
 
 def _predicted(folder: Path, arguments: argparse.Namespace) -> "Shown":
-    """A scan that `luna16 predict` has looked at."""
+    """The data to show of a scan that `luna16 predict` has processed."""
     from nodules.report.viewer import predicted
 
     shown = predicted.shown(
@@ -141,7 +141,7 @@ def _predicted(folder: Path, arguments: argparse.Namespace) -> "Shown":
 
 
 def _of_run(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
-    """The scans of a run's part."""
+    """The scans of a part of a run's results, each with the folder for its page."""
     from nodules.base.files import UserError
     from nodules.report.viewer import of_run
     from nodules.report.viewer.server import Item
@@ -162,7 +162,7 @@ def _of_run(arguments: argparse.Namespace) -> "list[tuple[Item, Path]]":
 
 
 def _write(item: "Item", path: Path, opened: bool) -> None:
-    """Write a scan's page, and say where it is."""
+    """Write a scan's page and print its path; `opened` opens it in the browser."""
     from nodules.base.files import check_target, write_text
     from nodules.report.viewer import page
 
@@ -175,7 +175,7 @@ def _write(item: "Item", path: Path, opened: bool) -> None:
 
 
 def _serve(arguments: argparse.Namespace, items: "list[tuple[Item, Path]]") -> None:
-    """Serve scans until Ctrl-C."""
+    """Serve the scans' pages on this machine until Ctrl-C."""
     from nodules.report.viewer import server
 
     folder = arguments.places[0] / "readings"
@@ -192,9 +192,9 @@ def _serve(arguments: argparse.Namespace, items: "list[tuple[Item, Path]]") -> N
 
 @contextlib.contextmanager
 def _leading_to(place: str) -> Iterator[Path]:
-    """A page that leads to a secret address, for no other user to read.
+    """A temporary page, readable by this user only, that redirects to a secret address.
 
-    A browser's command line, which anybody on the machine sees, then names only the page.
+    Other users can see the browser's command line, which then names only the page.
     """
     import tempfile
 
@@ -210,7 +210,7 @@ def _leading_to(place: str) -> Iterator[Path]:
 
 
 def _summary(arguments: argparse.Namespace) -> None:
-    """Print what readers decided, and write what was asked for."""
+    """Print a summary of readings, and write the JSON and submissions asked for."""
     from nodules.base.files import write_json
     from nodules.report.viewer import readings
 
@@ -225,7 +225,7 @@ def _summary(arguments: argparse.Namespace) -> None:
 
 
 def _open(place: str, told: str = "") -> None:
-    """Open an address in the browser, or say that there is none. told: the address to name then."""
+    """Open an address in the browser; if there is none, name `told` (default `place`) instead."""
     import webbrowser
 
     opened: Callable[[str], bool] = webbrowser.open
