@@ -302,7 +302,7 @@ def _in_3d(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_sides(config: Mapping[str, Any], section: str, key: str) -> Iterator[str]:
-    """A message if a side is not divisible by 2 to the number of levels of a 3-D network."""
+    """A message unless a side is a multiple of 2**levels, as it is halved once per level."""
     levels, side = len(config[section]["widths"]), config[section][key]
     if side % 2**levels:
         yield (

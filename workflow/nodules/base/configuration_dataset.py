@@ -28,7 +28,7 @@ def contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_rated(config: Mapping[str, Any], source: str) -> Iterator[str]:
-    """Settings that scans in LUNA16's own layout cannot have."""
+    """Settings that do not apply to scans in LUNA16's own layout."""
     if config["dataset"]["units"] != "hu":
         yield f"dataset.units: the scans of data.source {source} are CT in HU; leave it at hu"
     if config["region"]["method"] == "mask":
@@ -39,7 +39,7 @@ def _of_rated(config: Mapping[str, Any], source: str) -> Iterator[str]:
 
 
 def _without_ratings(config: Mapping[str, Any], source: str) -> Iterator[str]:
-    """Stages that need what only LUNA16 and the phantom have, or HU."""
+    """Stages that need readers' ratings, LUNA16's lists or HU, which the data set lacks."""
     if "malignancy" in config["tasks"]:
         yield (
             f"tasks: malignancy needs readers' ratings, which data.source {source} has not; set"

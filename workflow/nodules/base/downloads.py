@@ -46,7 +46,7 @@ class Patience:
     """Limits of retries, and of waiting for a server, in seconds.
 
     tries:    failures in a row without progress before giving up.
-    contacts: the same, if the server cannot be reached at all.
+    contacts: the same limit when the server cannot be reached at all.
     wrong:    complete files that fail their check before giving up.
     pause:    after the first failure; doubled with each further one, up to `longest`.
     timeout:  of connecting and of each read.

@@ -73,7 +73,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _beside(target: Path) -> Path:
-    """Create an empty temporary file beside the target and remove its older ones."""
+    """Create an empty temporary file beside the target, after removing its older ones."""
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix, suffix = f".{target.stem[:80]}.", f".part{target.suffix}"
     for old in target.parent.glob(f"{glob.escape(prefix)}{'[!.]' * 8}{glob.escape(suffix)}"):

@@ -1,4 +1,4 @@
-"""Checks of where the checkout and its results lie, for Snakemake and Python to work there.
+"""Checks on the folders of the checkout and of its results, before any job runs.
 
 Imported while the Snakefile is parsed, so it imports nothing heavy.
 """

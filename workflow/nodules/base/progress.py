@@ -9,8 +9,8 @@ SURE_AFTER_S = 40.0  # of work; after that the run's own pace outweighs the expe
 class Progress:
     """Waiting, running and finished jobs of a run, by rule.
 
-    expected: seconds that a job of a rule takes, used until this run has measured one. abreast:
-    expected number of jobs that run in parallel.
+    expected: returns the seconds that a rule's job takes, used until this run has measured one.
+    abreast: returns the expected number of parallel jobs.
     """
 
     def __init__(
