@@ -161,7 +161,7 @@ def unusable(series: Series, fewest: int = FEWEST) -> str:
 
 
 def _ranking(series: Series, longest: float) -> tuple[tuple[float, str], ...]:
-    """Criteria in order of priority: a number, the smaller the better, and the fault if larger."""
+    """Criteria by priority: a number, smaller is better, and the reason against a larger one."""
     derived = bool(PROJECTIONS & set(series.first.image_type))
     kernel = series.first.kernel
     return (

@@ -14,11 +14,11 @@ Box = tuple[Bools, Corner]  # a mask (z, y, x), and the grid index of its first 
 
 
 def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> Box:
-    """The voxels nearest to a world point (x, y, z) that together have a sphere's volume.
+    """The voxels nearest to a world point (x, y, z, mm) that together have a sphere's volume.
 
-    Nearly the voxels whose centres lie within diameter / 2. That simpler rule, with slices 2.5 mm
-    apart, misses the volume of an 8 mm nodule by over 5 % and may leave a small one without any
-    voxel. The box is cut at the grid's edges and may be empty.
+    Nearly the voxels whose centres lie within diameter / 2. By that simpler rule, with slices
+    2.5 mm apart, the volume of an 8 mm nodule is off by over 5 %, and a small one may get no voxel.
+    The box is cut at the grid's edges and may be empty.
     """
     radius = diameter_mm / 2
     corners = np.array(centre) + radius * (2 * np.indices((2, 2, 2)).reshape(3, 8).T - 1)
