@@ -190,3 +190,8 @@ def test_twins_are_rows_within_a_millimetre_along_each_axis_in_one_scan():
     findings = {"seriesuid": uids, **dict(zip("xyz", xyz, strict=True))}
     assert points_csv.twins(findings) == [(2, 0), (5, 0), (7, 6)]
     assert points_csv.twins({name: [] for name in ("seriesuid", *"xyz")}) == []
+
+
+def test_a_row_is_compared_with_every_earlier_row_near_it():
+    findings = {"seriesuid": ["1"] * 4, "x": [0.05, 0.95, 1.5, 1.94], "y": [0] * 4, "z": [0] * 4}
+    assert points_csv.twins(findings) == [(1, 0), (2, 1), (3, 1)]

@@ -236,9 +236,9 @@ def changed(**change):
     return images
 
 
-def lacking(*names: str):
+def lacking(*names: str, **tags):
     def images():
-        series = made.series(HU)
+        series = made.series(HU, **tags)
         for image in series:
             for name in names:
                 delattr(image, name)
@@ -282,6 +282,10 @@ REFUSED = {
     "one slice": (lambda: made.series(HU[:1]), "it has 1 slice, fewer than 10"),
     "a localiser": (tags(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), "it is a localiser"),
     "MR": (tags(Modality="MR"), "its modality is MR, not CT"),
+    "nuclear medicine without a modality": (
+        lacking("Modality", SOPClassUID="1.2.840.10008.5.1.4.1.1.20"),
+        "its modality is not given, not CT",
+    ),
     "no modality": (lacking("Modality", "SOPClassUID"), "its modality is not given, not CT"),
     "colour": (tags(SamplesPerPixel=3), "it is in colour"),
     "no position": (lacking("ImagePositionPatient"), "000.dcm, 001.dcm, 002.dcm and 11 more tell"),

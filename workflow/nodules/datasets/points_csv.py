@@ -68,16 +68,17 @@ def twins(findings: Mapping[str, Any]) -> list[tuple[int, int]]:
     findings: columns seriesuid, x, y, z; reference nodules only, since excluded findings, marked by
     several readers, do lie so close together.
     """
-    first: dict[tuple[Any, ...], int] = {}  # first row in each cubic millimetre of each scan
+    earlier: dict[tuple[Any, ...], list[int]] = {}  # rows in each cubic millimetre of each scan
     found = []
     xyz = np.stack([np.asarray(findings[axis], np.float64) for axis in "xyz"], axis=1)
     for row, uid in enumerate(findings["seriesuid"]):
         cube = np.floor(xyz[row] / SAME_MM)
-        beside = (first.get((uid, *(cube + step))) for step in product((0, -1, 1), repeat=3))
-        near = [i for i in beside if i is not None and (abs(xyz[i] - xyz[row]) < SAME_MM).all()]
+        cubes = ((uid, *(cube + step)) for step in product((0, -1, 1), repeat=3))
+        rows = [i for place in cubes for i in earlier.get(place, ())]
+        near = [i for i in rows if (abs(xyz[i] - xyz[row]) < SAME_MM).all()]
         if near:
             found.append((row, min(near)))
-        first.setdefault((uid, *cube), row)
+        earlier.setdefault((uid, *cube), []).append(row)
     return found
 
 

@@ -21,8 +21,8 @@ INVERTED = "MONOCHROME1"  # ITK inverts its values, which destroys HU
 DICOMDIR = "1.2.840.10008.1.3.10"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT = "1.2.840.10008.1.2"
-# Prefixes: CT, enhanced CT, and .2.2, legacy converted enhanced CT.
-CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1")
+# CT, enhanced CT, legacy converted enhanced CT.
+CT_CLASSES = {f"1.2.840.10008.5.1.4.1.1.2{kind}" for kind in ("", ".1", ".2")}
 UNDEFINED = 0xFFFFFFFF  # length field of compressed pixels
 MOST_FRAMES = 65_536
 LONG_VR = (b"OB", b"OW", b"OF", b"OD", b"UN")
@@ -143,7 +143,7 @@ def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
 def _common(dataset: Any) -> dict[str, Any]:
     """Attributes that all frames of a file share."""
     modality = _text(dataset, "Modality")
-    if not modality and _text(dataset, "SOPClassUID").startswith(CT_CLASSES):
+    if not modality and _text(dataset, "SOPClassUID") in CT_CLASSES:
         modality = "CT"
     return {
         "study": _text(dataset, "StudyInstanceUID"),
