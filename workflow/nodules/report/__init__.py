@@ -1,1 +1,1 @@
-"""What people look at: figures, gallery, pages."""
+"""Results for people: figures, gallery, pages, viewer."""

@@ -1,4 +1,4 @@
-"""Captions of figures, to paste into a paper: what each panel shows, n, intervals, resamples."""
+"""Figure captions, ready for a paper: what each panel shows, n, intervals and resamples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ FROC = (
     " false positives per scan (logarithmic axis); marks at the seven rates that the CPM averages."
     " Shaded and in brackets: "
 )
-# Given locations have no masks: they hit by distance also where `scoring.hit` is overlap.
+# Given locations have no masks, so they hit by distance even if `scoring.hit` is overlap.
 OF_LOCATIONS = FROC.replace("LUNA16's official rules", "the rules of LUNA16")
 EPOCHS = (
     "Thin lines: each fold's network; thick: their mean. No statistical test; nothing is resampled."
 )
 OF_SLICES = "Slices: scan after scan, each from feet to head; the networks' weights are frozen."
-# What stands in each figure's caption after its title.
+# Each figure's caption, without its title.
 _WORDS = {
     "slice_loss": f"""
     Left: loss of every slice with its least-squares line (the axis is logarithmic, the line is
@@ -120,15 +120,16 @@ class Caption:
     text: str
 
     def markdown(self) -> str:
-        """The caption as a paragraph to paste."""
+        """The caption as a paragraph of Markdown."""
         return f"**{self.title}.** {self.text}\n"
 
 
 @dataclass(frozen=True)
 class Source:
-    """What captions of one job's figures share.
+    """What the captions of one job's figures share.
 
-    small: whether Mask R-CNN is a small baseline. words: those of `report.words`, if not ours.
+    resamples: of the bootstrap. small: whether Mask R-CNN is a small baseline. words: fields of
+    `report.words.Words`; None if the texts need no rewording.
     """
 
     resamples: int
@@ -141,20 +142,20 @@ class Source:
         return words.of(self.words)
 
     def caption(self, name: str, n: str) -> Caption:
-        """The caption of a figure. n: over what it is drawn, in words."""
+        """The caption of a figure. n: the number of cases drawn, in words."""
         text = f"{WORDS[name].format(resamples=self.resamples)} {n}."
         both = (labelled(said, self.small) for said in (TITLES[name], text))
         return Caption(name, *(words.in_text(self.told, said) for said in both))
 
 
 def counted(name: str, **counts: int) -> str:
-    """A set of scans with what it holds, such as `Cross-validation: n = 36 scans, 92 nodules`."""
+    """A set's name and counts, such as `Cross-validation: n = 36 scans, 92 nodules`."""
     shown = ", ".join(f"{n:,} {unit}" for unit, n in counts.items())
     return f"{lookup.sentence(SETS[name].name)}: n = {shown}"
 
 
 def sets_counted(sets: Mapping[str, Mapping[str, Any]], **units: str) -> str:
-    """Counts of every pooled set of a results file; units: key of each count."""
+    """`counted` for every pooled set of a results file. units: key of each unit's count."""
     return "; ".join(
         counted(name, **{unit: sets[name][key] for unit, key in units.items()})
         for name in SETS

@@ -1,4 +1,4 @@
-"""Every figure with its title, in the order of the report; light, since the Snakefile reads it."""
+"""Figures and their titles in the report's order; imports little, since the Snakefile reads it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -26,9 +26,9 @@ TITLES = {
     "growth": "Follow-up: nodules over time",
 }
 
-# What each figure needs of a run: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, the
-# false-positive-reduction track, and systems to compare, which are Mask R-CNN beside the two
-# stages, or several detectors.
+# What a run must have for a figure: tasks of the ResNet50s (config key `tasks`), Mask R-CNN, the
+# false-positive-reduction track, test scans, follow-up pairs, and for `comparison` several
+# detectors, or Mask R-CNN beside the two stages.
 NEEDED = {
     "froc_test": {"test"},
     "locations_froc": {"presence", "track"},
@@ -48,10 +48,10 @@ NEEDED = {
 
 
 def figures_of(detectors: Sequence[str], tasks: Iterable[str], **also: bool) -> list[str]:
-    """Names of a run's figures in order, by its `detectors` and `tasks` and what else it has.
+    """Names of a run's figures, in order. detectors, tasks: of its config.
 
-    also: maskrcnn, track (the false-positive-reduction one), test (scans held out), follow_up
-    (pairs of scans of one patient), and whether.
+    also: whether it has maskrcnn, track (false-positive reduction), test (held-out scans) and
+    follow_up (pairs of scans of one patient).
     """
     done = {*tasks, *(name for name, there in also.items() if there)}
     if len(detectors) > 1 or {"presence", "maskrcnn"} <= done:

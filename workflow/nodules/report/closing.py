@@ -1,4 +1,4 @@
-"""The last word of a run on the terminal: where the report is, and its main numbers."""
+"""Closing lines of a run on the terminal: where the report is, and its main numbers."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pandas as pd
 from nodules.base import tables
 from nodules.evaluation import names
 
-# What to open, the best first; and what is said instead where only that was made.
+# Pages to open, the best first; and by rule, the line for a run that built no report.
 PAGES = ("index.html", "report.html")
 MADE = {
     "export_model": "The exported networks: {results}/models. Next: luna16 predict --help",
@@ -19,9 +19,9 @@ SHOWN = (("cpm", names.SYSTEMS, "CPM"), ("malignancy_auc", names.MALIGNANCY, "ma
 
 
 def lines(results: Path, done: Collection[str]) -> list[str]:
-    """What came of a run: the report's path and headline numbers where the report was built.
+    """The report's path and headline numbers if it was built, else what else was made.
 
-    results: its folder. done: rules of the jobs that ran.
+    results: the run's folder. done: names of the rules whose jobs ran.
     """
     if "build_report" not in done:
         return [text.format(results=results) for rule, text in MADE.items() if rule in done]
@@ -34,7 +34,7 @@ def lines(results: Path, done: Collection[str]) -> list[str]:
 
 
 def headline(metrics: pd.DataFrame) -> list[str]:
-    """CPM and malignancy AUC of every system, in cross-validation, else in the test.
+    """CPM and malignancy AUC of every system, in cross-validation or else on the test set.
 
     metrics: table `metrics`.
     """
@@ -47,7 +47,7 @@ def headline(metrics: pd.DataFrame) -> list[str]:
 
 
 def _rows(metrics: pd.DataFrame) -> Iterator[str]:
-    """One line a system and measure."""
+    """A line for each measure and system."""
     for measure, systems, words in SHOWN:
         found = metrics[(metrics["measure"] == measure) & metrics["value"].notna()]
         by_system = found.drop_duplicates("system").set_index("system")

@@ -1,6 +1,6 @@
-"""What the report is told of a data set: its own words, and the stages it cannot have.
+"""How the report adapts to a data set: its own words, and the stages that it cannot have.
 
-Runs while the Snakefile is read, so it imports nothing heavy.
+Imported while the Snakefile is parsed, so it imports nothing slow.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from nodules.report.words import REGIONS
 
 
 def words(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The words of a run, for its rules; nothing where the texts hold as they are."""
+    """Fields of `report.words.Words` for a run's rules; empty if the texts need no rewording."""
     dataset, source = config["dataset"], config["data"]["source"]
     own = {name: dataset[name] for name in ("lesion", "lesions", "organ")}
     usual = own == {"lesion": "nodule", "lesions": "nodules", "organ": "lungs"}
@@ -28,7 +28,7 @@ def words(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def left_out(config: Mapping[str, Any]) -> dict[str, str]:
-    """Stages that a data set of another layout than LUNA16's cannot have, and why."""
+    """Stages that are impossible without LUNA16's layout, each with the reason."""
     if SOURCES[config["data"]["source"]].scans:
         return {}
     said = {

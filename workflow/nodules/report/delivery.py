@@ -1,4 +1,4 @@
-"""All files of a scan's findings, whole or not at all; and of many scans, one after another."""
+"""Writing the files of scans' findings: one folder per scan, complete or absent."""
 
 import contextlib
 import csv
@@ -40,18 +40,18 @@ SCAN_COLUMNS = (
     *("headline", "notes", "stamp"),
 )
 DONE, FAILED, LEFT_OUT = "done", "failed", "left out"
-UNFINISHED = ".predicting"  # a folder in which a scan's files are written first
-EARLIER = ".earlier"  # in it, the folders of earlier findings that are being replaced
+UNFINISHED = ".predicting"  # the folder in which a scan's files are written first
+EARLIER = ".earlier"  # in it, folders of earlier findings that are being replaced
 
 Tell = Callable[[str, float], object]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where findings are written to, and by what: see `deliver`.
+    """Where `deliver` writes findings, and the model that makes them.
 
-    predict: findings of a scan that was read; is given whom to tell how far it is.
-    model:   text that changes with the model. wanted: UIDs of series to take.
+    predict: returns the findings of a scan; its second argument is called with the progress.
+    model:   text that changes with the model. wanted: UIDs of DICOM series to take.
     """
 
     out: Path
@@ -61,13 +61,13 @@ class Job:
 
     @property
     def unfinished(self) -> Path:
-        """The folder in which a scan's files are written before they are put in place."""
+        """The folder in which a scan's files are written before they are moved into place."""
         return self.out / UNFINISHED
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears of each scan: its name when it is begun, how far it is, its row and whether new."""
+    """Callbacks for each scan: its name at the start, its progress, its row and whether new."""
 
     begun: Callable[[str], object] = lambda name: None
     far: Tell = lambda step, share: None
@@ -75,11 +75,11 @@ class Listener:
 
 
 def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) -> list[Row]:
-    """Write the findings of the scans of files, folders and zips, a folder `out/<uid>` each.
+    """Write the findings of all scans in files, folders and zips, each into `out/<uid>`.
 
-    Every scan is a row of `out/predicted.csv`; rows of earlier calls stay. What was done before of
-    the same files by the same model is left as it is; a scan that cannot be read is a row with the
-    reason, and the next is gone on with. Returns the rows of these sources. Raises UserError where
+    Every scan is a row of `out/predicted.csv`; rows of earlier calls stay. Findings that the same
+    model made from the same files before are kept. A scan that cannot be read gets a row with the
+    reason, and the next scan follows. Returns the rows of these sources. Raises UserError if
     nothing can be written.
     """
     sources = list(sources)
@@ -90,7 +90,7 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
                 "Name a folder outside."
             )
     files.check_target(job.out / SCANS)
-    _clear(job)  # of a run that was killed
+    _clear(job)  # left by a run that was killed
     rows = []
     try:
         for source in conversion.distinct(conversion.expanded(sources)):
@@ -104,7 +104,7 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
 
 
 def _clear(job: Job) -> None:
-    """Remove what is unfinished. A folder that was being replaced and has no new one goes back."""
+    """Remove unfinished files, and put back folders whose replacement was not completed."""
     for earlier in (job.unfinished / EARLIER).glob("*"):
         if not (job.out / earlier.name).exists():
             earlier.replace(job.out / earlier.name)
@@ -114,9 +114,9 @@ def _clear(job: Job) -> None:
 def write(
     folder: Path, findings: Findings, voxels: NDArray[np.int16], series: Series | None = None
 ) -> list[str]:
-    """Write all files of a scan's findings into a folder; returns what could not be written.
+    """Write all files of a scan's findings into a folder; return notes on those left out.
 
-    voxels: the scan's HU (z, y, x) on the findings' native grid. series: of a scan that is DICOM.
+    voxels: the scan's HU (z, y, x) on the findings' native grid. series: if the scan is DICOM.
     """
     files.write_text(folder / TABLE, table(findings))
     told = _dicom(folder, findings, series) if series is not None else []
@@ -130,9 +130,9 @@ def write(
 def single(
     source: Path, folder: Path, find: Callable[[Reading], Findings], wanted: Sequence[str] = ()
 ) -> tuple[Findings, list[str]]:
-    """Write the findings of the one scan that a source holds; also returns what `write` does.
+    """Write the findings of a source's only scan; return them and the notes of `write`.
 
-    wanted: UID of the DICOM series to take. Raises UserError where there is none or more than one.
+    wanted: UID of the DICOM series to take. Raises UserError if there is no scan or more than one.
     """
     with reading.opened(source, wanted) as found:
         scans = [scan for scan in found if scan.is_ct] or found
@@ -148,7 +148,7 @@ def single(
 
 
 def table(findings: Findings) -> str:
-    """findings.csv: a row a finding; of LUNA16's columns first, then the rest of COLUMNS."""
+    """Content of findings.csv: a row per finding, LUNA16's columns first, then other COLUMNS."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
@@ -157,7 +157,7 @@ def table(findings: Findings) -> str:
 
 
 def details(findings: Findings, notes: Sequence[str] = ()) -> dict:
-    """findings.json: the same numbers, the scan, and the model's whole manifest."""
+    """Content of findings.json: the same numbers, the scan, and the model's whole manifest."""
     return {
         "format": FORMAT,
         "seriesuid": findings.uid,
@@ -175,19 +175,19 @@ def details(findings: Findings, notes: Sequence[str] = ()) -> dict:
 
 
 def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
-    """Write SEG and SR; a sentence where the headers do not allow them."""
+    """Write DICOM SEG and SR; return a note if the scan's headers do not allow them."""
     from nodules.findings import dicom_seg, dicom_sources, dicom_sr
 
     logging.getLogger("highdicom").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on a patient's name, say, which no log needs
+        warnings.simplefilter("ignore")  # they may quote a patient's name, which no log needs
         try:
             sources = dicom_sources.read(series)
             seg = dicom_seg.segmentation(findings, sources)
             made = {SEGMENTATION: seg, REPORT: dicom_sr.report(findings, sources, seg)}
         except UserError as error:
             return [str(error).rstrip(".")]
-        except Exception as error:  # highdicom raises many types for headers that it does not like
+        except Exception as error:  # highdicom raises many types for headers that it rejects
             reason = (str(error) or type(error).__name__).splitlines()[0][:120].rstrip(".")
             return [f"no DICOM could be written, since its headers are odd ({reason})"]
     for name, dataset in made.items():
@@ -198,7 +198,7 @@ def _dicom(folder: Path, findings: Findings, series: Series) -> list[str]:
 
 
 def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row, bool]]:
-    """A row for each scan of a source, and whether anything was done for it."""
+    """Yield a row for each scan of a source, and whether it is new."""
     place = str(source)
     known = [r for r in row_tables.read(job.out / SCANS, SCAN_COLUMNS) if r["source"] == place]
     with contextlib.ExitStack() as stack:
@@ -216,13 +216,13 @@ def _of_source(source: Path, job: Job, listener: Listener) -> Iterator[tuple[Row
             if not told:
                 yield _one(scan, place, by_name.get(scan.name), job, listener.far)
                 continue
-            # What lies beside a CT is left out; alone it is what was asked for.
+            # Beside a CT it is merely left out; without one, what was asked for has failed.
             status, own = FAILED if all(others) else LEFT_OUT, scan.place or scan.source
             yield _row(place, scan.name, status, place=own, notes=f"{own}: {told}"), True
 
 
 def _other(scan: Found) -> str:
-    """Why something is no scan that could have findings, such as X-rays; "" for a CT."""
+    """Why something cannot have findings, such as X-rays or a mask; "" for a CT."""
     if not scan.is_ct:
         return scan.problem
     if is_mask(scan):
@@ -231,7 +231,7 @@ def _other(scan: Found) -> str:
 
 
 def is_mask(scan: Found) -> bool:
-    """Whether LUNA16's layout names a file as a mask: of a scan beside it, or of lungs."""
+    """Whether a file is a mask by LUNA16's naming: of a scan beside it, or of lungs."""
     path = Path(scan.source)
     named = (path.with_name(f"{path.stem.removesuffix(end)}.mhd") for end in LABEL_SUFFIXES)
     beside = path.suffix == ".mhd" and any(own != path and own.is_file() for own in named)
@@ -239,7 +239,7 @@ def is_mask(scan: Found) -> bool:
 
 
 def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> tuple[Row, bool]:
-    """The row of one scan, and whether anything was done for it."""
+    """The row of one scan, and whether it is new."""
     both = f"{conversion.stamp_of(scan, Path(place))} {job.model}"
     stamp = hashlib.sha256(both.encode()).hexdigest()[:16]
     unchanged = earlier is not None and (earlier["status"], earlier["stamp"]) == (DONE, stamp)
@@ -256,8 +256,8 @@ def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> t
     except UserError as error:
         return _row(place, scan.name, FAILED, **told, notes=_failed(str(error), earlier, job)), True
     except OSError:
-        raise  # of the folder written to, which no other scan will find better
-    except Exception as error:  # a defect of ours: told, and the other scans are done
+        raise  # from the output folder, where every other scan would fail too
+    except Exception as error:  # a defect of ours: report it, and do the other scans
         reason = f"{place}: failed unexpectedly ({type(error).__name__}: {str(error)[:200]})"
         reason = _failed(f"{reason}. Please report it.", earlier, job)
         return _row(place, scan.name, FAILED, **told, notes=reason), True
@@ -270,7 +270,7 @@ def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> t
 
 
 def _failed(reason: str, earlier: Row | None, job: Job) -> str:
-    """Why a scan failed, and that findings of an earlier time are still there, if they are."""
+    """Why a scan failed, with a note if findings of an earlier run are still there."""
     if not earlier or not earlier["folder"] or not (job.out / earlier["folder"]).is_dir():
         return reason
     return f"{reason} Findings of an earlier time are still in {job.out / earlier['folder']}."
@@ -279,10 +279,11 @@ def _failed(reason: str, earlier: Row | None, job: Job) -> str:
 def _put(
     scan: Found, earlier: Row | None, findings: Findings, read: Reading, job: Job
 ) -> list[str]:
-    """Put a scan's files in place; notes on what could not be written or was there before.
+    """Put a scan's files in place; return notes on those left out or already there.
 
-    The folder's own findings.json says whose it is, since a run may be killed between the folder
-    and its row. Raises UserError where another scan's findings are there, or anything else.
+    The folder's own findings.json says which scan it belongs to, since a run may be killed after
+    writing the folder and before its row. Raises UserError if the folder holds another scan's
+    findings, or anything else.
     """
     folder, place = job.out / read.uid, escaped(read.source)
     held = _details_in(folder)
@@ -300,13 +301,13 @@ def _put(
 
 
 def _is_of_another(name: str, uid: str, place: str, job: Job) -> bool:
-    """Whether the folder of a UID holds another scan of the same place, as two studies may be."""
+    """Whether a UID's folder holds another scan of the same place, such as another study."""
     rows = row_tables.read(job.out / SCANS, SCAN_COLUMNS)
     return any(r["folder"] == uid and r["place"] == place and r["name"] != name for r in rows)
 
 
 def _details_in(folder: Path) -> dict[str, Any]:
-    """findings.json of a folder; empty where it is not there or holds none."""
+    """Content of a folder's findings.json; empty if it is missing or not valid."""
     try:
         details = files.read_json(folder / DETAILS)
     except (OSError, ValueError):
@@ -315,7 +316,7 @@ def _details_in(folder: Path) -> dict[str, Any]:
 
 
 def _same(held: Mapping[str, Any], findings: Findings) -> bool:
-    """Whether findings.json tells of the same lungs and findings, to 1e-3 of each number."""
+    """Whether findings.json has the same lungs and findings, up to rounding (see `_alike`)."""
     rows = held.get("findings")
     if held.get("lungs") != findings.lungs or not isinstance(rows, list):
         return False
@@ -335,9 +336,9 @@ def _alike(one: Any, other: Any) -> bool:
 def _placed(
     folder: Path, findings: Findings, read: Reading, series: Series | None, job: Job
 ) -> list[str]:
-    """Write a scan's files beside their place and rename the folder; what could not be written.
+    """Write a scan's files to a draft folder and rename it into place; return notes of `write`.
 
-    What others put into an earlier folder, such as a reader's verdicts, stays.
+    Files that others put into an earlier folder, such as a reader's verdicts, are kept.
     """
     draft, old = job.unfinished / folder.name, job.unfinished / EARLIER / folder.name
     draft.mkdir(parents=True, exist_ok=True)
@@ -354,7 +355,7 @@ def _placed(
 
 
 def _row(source: str, name: str, status: str, **known: str) -> Row:
-    """A row of the table of scans; what is not known is empty."""
+    """A row of predicted.csv; unknown columns are empty."""
     row = dict.fromkeys(SCAN_COLUMNS, "")
     row |= {"source": source, "name": name, "status": status}
     return row | {key: escaped(value) for key, value in known.items()}

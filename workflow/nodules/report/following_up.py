@@ -1,4 +1,4 @@
-"""Scans of one patient in, what became of each nodule out: all files, whole or not at all."""
+"""Follow-up of one patient: read and compare the scans, write table, details, figure and page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,18 @@ from nodules.report.pages import follow_up as follow_up_page
 
 TABLE, PARQUET, DETAILS, PAGE = "pairs.csv", "pairs.parquet", "follow_up.json", "follow_up.html"
 FIGURE = "trajectories"
-METHOD = "volume"  # of the lungs
+METHOD = "volume"  # of finding lungs
 
 Find = Callable[[Reading], Sequence[Spot]]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be compared, and how.
+    """Scans to compare, and how.
 
-    find: findings of a scan that was read. days: of the scans, in their order; empty: as DICOM has
-    them. same_patient: though the headers name two. gate_mm: farthest of two places of one nodule.
+    find: returns a scan's findings. days: dates in the order of the scans; empty: from DICOM.
+    same_patient: compare even if the headers name two patients. gate_mm: largest distance at which
+    registered findings may be the same nodule.
     """
 
     scans: tuple[Path, ...]
@@ -43,10 +44,10 @@ class Asked:
 def deliver(
     asked: Asked, tell: Callable[[str], object] = lambda text: None
 ) -> tuple[list[Pair], list[str]]:
-    """Read and compare the scans, write all files into a folder; the pairs, and what is odd.
+    """Read and compare the scans and write all files; return the pairs, and notes.
 
-    tell: is given a line a step. Raises UserError for two patients, for scans that cannot be read
-    or that are one, and where nothing can be written.
+    tell: called with a line per step. Raises UserError for two patients, for scans that are the
+    same or cannot be read, and if nothing can be written.
     """
     files.check_target(asked.out / TABLE)
     times, notes = opened(asked, tell)
@@ -61,7 +62,7 @@ def deliver(
 
 
 def opened(asked: Asked, tell: Callable[[str], object]) -> tuple[list[Time], list[str]]:
-    """The scans read, with lungs and findings, the earliest first; and notes."""
+    """The scans with lungs and findings, earliest first if all days are known; and notes."""
     times: list[Time] = []
     notes: list[str] = []
     for i, source in enumerate(asked.scans):
@@ -82,7 +83,7 @@ def opened(asked: Asked, tell: Callable[[str], object]) -> tuple[list[Time], lis
 
 
 def _time(source: Path, asked: Asked, day: date | None) -> tuple[Time, Sequence[str]]:
-    """One scan, ready to be compared, and notes on it."""
+    """One scan, read and ready to compare, and notes on it."""
     with reading.opened(source) as found:
         scans = [scan for scan in found if scan.is_ct] or found
         if len(scans) > 1:
@@ -111,7 +112,7 @@ def _time(source: Path, asked: Asked, day: date | None) -> tuple[Time, Sequence[
 
 
 def write(out: Path, pairs: Sequence[Pair], notes: Sequence[str]) -> None:
-    """Write the table as CSV and Parquet, JSON, the figure and the page into a folder."""
+    """Write the table (CSV, Parquet), the JSON, the figure and the page into a folder."""
     data = table.table_of(pairs, [""] * len(pairs))
     files.write_text(out / TABLE, table.csv_of(data))
     tables.write(out / PARQUET, "follow_up", data)

@@ -1,4 +1,4 @@
-"""Which hits, misses and false alarms the gallery shows, and what it shows of each."""
+"""The gallery's choice of hits, misses and false alarms, and what it shows of each."""
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,19 +24,19 @@ from nodules.report import planes
 from nodules.report.planes import Box, Image
 
 KINDS = ("hits", "misses", "false_alarms")
-LINE = 52  # letters of a UID in a line
+LINE = 52  # characters of a UID per line
 CASE = ["part", "seriesuid", "nodule", "candidate", "x", "y", "z", "diameter_mm", "confidence"]
 
 Mask = NDArray[np.bool_]
-Found = set[tuple[str, int]]  # scan and number of nodules
+Found = set[tuple[str, int]]  # nodules by scan UID and number
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A scan on its native grid: HU (z, y, x), and masks with the places of their first voxels.
+    """A scan on its native grid: HU (z, y, x), and masks with the indices of their first voxels.
 
-    consensus: of each nodule; readers: each reader's, of each nodule; found: of each candidate.
-    window: HU shown as black and white.
+    consensus: by nodule; readers: each reader's, by nodule; found: by candidate.
+    window: HU shown as black and as white.
     """
 
     voxels: NDArray[np.int16]
@@ -55,13 +55,13 @@ class View:
     grey: Image
     consensus: list[Mask]
     readers: list[Mask]
-    own: list[Mask]  # of the candidate that the case is about
+    own: list[Mask]  # of the case's own candidate
     others: list[Mask]  # of other candidates
 
 
 @dataclass(frozen=True)
 class Case:
-    """One hit, miss or false alarm: three views of it, and what is printed beside them."""
+    """One hit, miss or false alarm: a title, lines of text, and views in three planes."""
 
     title: str
     lines: tuple[str, ...]
@@ -69,7 +69,7 @@ class Case:
 
 
 def part_of(folds: pd.DataFrame) -> dict[str, str]:
-    """Part of each scan of table `folds`: test or fold_<k>."""
+    """Part of each scan in table `folds`, by UID: test or fold_<k>."""
     return {
         uid: TEST if fold == TEST_FOLD else f"fold_{fold}"
         for uid, fold in zip(folds["seriesuid"], folds["fold"], strict=True)
@@ -79,12 +79,12 @@ def part_of(folds: pd.DataFrame) -> dict[str, str]:
 def cases(
     kind: str, candidates: pd.DataFrame, nodules: pd.DataFrame, found_by: Found | None = None
 ) -> pd.DataFrame:
-    """All cases of a kind in cross-validation, with the columns CASE; in the test where no other.
+    """All cases of a kind, with columns CASE, in cross-validation; if it has none, in the test set.
 
-    candidates: table `classified` with a column `part`; nodules: table `nodules`, with `part`.
-    Hits fall in confidence, misses in diameter, false alarms in confidence. The diameter of hits
-    and misses is the annotated one, that of false alarms unknown (NaN).
-    found_by: scans and numbers of the nodules found, where overlap decides; else by distance.
+    candidates: table `classified` with matches and a column `part`; nodules: table `nodules`, with
+    `part`. Hits and false alarms are sorted by falling confidence, misses by falling diameter. Hits
+    and misses have the annotated diameter, false alarms NaN.
+    found_by: the nodules found, if overlap decides which are missed; None: distance does.
     """
     chosen = {"hits": _hits, "misses": _misses, "false_alarms": _false_alarms}[kind]
     missed = kind == "misses" and found_by is not None
@@ -94,7 +94,7 @@ def cases(
 
 
 def choose(kind: str, found: pd.DataFrame, count: int) -> pd.DataFrame:
-    """At most `count` of a kind's cases: of false alarms the surest, of others evenly spread."""
+    """At most `count` cases: the most confident false alarms, an even spread of other kinds."""
     if kind == "false_alarms" or len(found) <= count:
         return found.head(count)
     return found.iloc[np.linspace(0, len(found) - 1, count).round().astype(int)]
@@ -108,10 +108,10 @@ def drawn(
     scan: Callable[[str], Scan],
     found_by: Found | None = None,
 ) -> dict[str, tuple[list[Case], int]]:
-    """What is shown of each kind, and how many of it there are in all.
+    """At most `most` cases of each kind, and how many of the kind there are in all.
 
-    candidates, nodules, found_by: as for `cases`; overlap: as for `case`. scan: opens one by its
-    UID; one at a time is in memory.
+    candidates, nodules, found_by: as for `cases`; overlap: as for `case`. scan: opens a scan by its
+    UID; only one is in memory at a time.
     """
     every = {kind: cases(kind, candidates, nodules, found_by) for kind in KINDS}
     rows = {kind: choose(kind, every[kind], most).to_dict("records") for kind in KINDS}
@@ -133,10 +133,10 @@ def read(
     kind: str,
     window: Sequence[float] = planes.WINDOW,
 ) -> Scan:
-    """A scan of a run with all that is drawn on it: its voxels by its header, masks and grids.
+    """A scan of a run, with its voxels and all masks that are drawn on it.
 
-    results: the run's folder; found, kind: as for `opened`, of this scan alone; window: no numbers
-    for the lung's.
+    results: the run's folder; header: the scan's MetaImage header; found, kind: as for `opened`,
+    of this scan alone; window: HU, empty for the lung window.
     """
     slices = tables.read(results / f"slices/{uid}.parquet", "slices")
     truth = tables.read(results / f"masks/{uid}.parquet", "regions")
@@ -156,7 +156,7 @@ def opened(
 ) -> Scan:
     """A scan with its masks. truth, found: tables `regions` of its nodules and of its candidates.
 
-    slices: grid of its slices, on which some candidates are drawn; kind: of the reference masks.
+    slices: grid of its slices, which some candidates' masks are on; kind: of the reference masks.
     """
     native = truth[truth["grid"] == "native"]
     by_reader = native[native["kind"].str.startswith("reader_")]
@@ -175,14 +175,14 @@ def opened(
 
 
 def dice(table: pd.DataFrame, detector: str) -> dict[tuple[str, int], float]:
-    """Dice of a detector's candidates on each nodule, by scan and nodule; table `segmentation`."""
+    """Dice of a detector on each nodule, by scan and nodule, from table `segmentation`."""
     own = table[table["comparison"] == detector]
     keys = zip(own["seriesuid"], own["nodule"], strict=True)
     return dict(zip(keys, own["dice"].astype(float), strict=True))
 
 
 def found(table: pd.DataFrame, detector: str) -> Found:
-    """Nodules that a candidate of a detector overlaps; table `segmentation`."""
+    """Nodules that a candidate of a detector overlaps, from table `segmentation`."""
     own = table[(table["comparison"] == detector) & (table["detected"] > 0)]
     return set(zip(own["seriesuid"], own["nodule"].astype(int), strict=True))
 
@@ -194,9 +194,9 @@ def case(
     found: pd.DataFrame,
     overlap: Mapping[tuple[str, int], float],
 ) -> Case:
-    """What is shown of one row of `choose`.
+    """The case of one row of `choose`.
 
-    found: table `candidates`, for measured diameters. overlap: of nodules, as `dice` gives it.
+    found: table `candidates`, for measured diameters. overlap: Dice of nodules, from `dice`.
     """
     own = scan.found.get(int(row["candidate"]))
     nodule = scan.consensus.get(int(row["nodule"]))
@@ -240,7 +240,7 @@ def _views(
 
 
 def _slice_to_show(kind: str, centre: float, own: Box | None, nodule: Box | None) -> int:
-    """Where candidate and nodule overlap most; of a miss or false alarm, where it is largest."""
+    """Slice where candidate and nodule overlap most; for a miss or false alarm, its largest."""
     if kind == "hits" and own is not None and nodule is not None:
         (one, low), (other, _) = masks.together([own, nodule])
         box: Box | None = (one & other, low)
@@ -249,7 +249,7 @@ def _slice_to_show(kind: str, centre: float, own: Box | None, nodule: Box | None
     if box is None or not box[0].any():
         return round(centre)
     areas = box[0].sum(axis=(1, 2))
-    # Where several are equally large, the one nearest to the centre.
+    # Of several equally large slices, the one nearest to the centre.
     best = np.flatnonzero(areas == areas.max()) + box[1][0]
     return int(best[np.argmin(np.abs(best - centre))])
 
@@ -262,7 +262,7 @@ def _title(kind: str, row: Mapping[str, Any]) -> str:
 
 
 def _sizes(row: Mapping[str, Any], measured: list[float], overlap: float | None) -> str:
-    """Diameters and Dice, as far as a case has them."""
+    """The diameters and Dice that a case has, as text."""
     parts = [] if row["nodule"] == 0 else [f"annotated {_mm(row['diameter_mm'])}"]
     parts += [f"measured {_mm(diameter)}" for diameter in measured]
     parts += [] if overlap is None else [f"Dice {overlap:.2f}"]
@@ -274,7 +274,7 @@ def _mm(diameter: float) -> str:
 
 
 def _hits(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
-    """The surest candidate of each nodule that was hit, by falling confidence."""
+    """The most confident candidate of each nodule that was hit, by falling confidence."""
     found = candidates[candidates["nodule"] > 0].sort_values(
         ["confidence", "seriesuid", "candidate"], ascending=[False, True, True]
     )
@@ -295,7 +295,7 @@ def _misses(candidates: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unfound(nodules: pd.DataFrame, found: Found) -> pd.DataFrame:
-    """Nodules that are not among those found, by falling diameter."""
+    """Nodules that are not in `found`, by falling diameter."""
     keys = zip(nodules["seriesuid"], nodules["nodule"], strict=True)
     return _as_missed(nodules[[key not in found for key in keys]])
 

@@ -1,4 +1,4 @@
-"""How figures and pages look numbers up, and how a number is spelled."""
+"""Looking up numbers for figures and pages, and formatting them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,18 +7,18 @@ import pandas as pd
 
 from nodules.evaluation.names import OUT_OF_FOLD, SETS
 
-# Letters of the classes of diameter, as they are printed.
+# How the characters in a diameter class's key are printed.
 SPELLED = str.maketrans({">": "≥ ", "=": "", "<": "< ", "-": "–"})
 
 
 def shown_sets(table: pd.DataFrame) -> list[str]:
-    """The pooled sets that a table has, cross-validation first."""
+    """Keys of the pooled sets in a table, cross-validation first."""
     present = set(table["set"])
     return [name for name in SETS if name in present]
 
 
 def main_set(table: pd.DataFrame) -> str:
-    """The set a single panel shows: cross-validation, or the test where that is all there is."""
+    """The set for a single panel: cross-validation, or test if the table has nothing else."""
     return next(iter(shown_sets(table)), OUT_OF_FOLD)
 
 
@@ -30,17 +30,17 @@ def rows(table: pd.DataFrame, **values: object) -> pd.DataFrame:
 
 
 def class_name(diameter_class: str) -> str:
-    """A class of diameter with its unit, such as `5–8 mm`."""
+    """A diameter class with its unit, such as `5–8 mm`."""
     return diameter_class.translate(SPELLED) + " mm"
 
 
 def sentence(text: str) -> str:
-    """The text with a capital at its start."""
+    """The text with its first letter capitalised."""
     return text[:1].upper() + text[1:]
 
 
 def estimate(found: Mapping[str, Any] | None, form: str = ".3f") -> str:
-    """An estimate {value, low, high} of a results file as text; a dash where it is undefined."""
+    """An estimate {value, low, high} from a results file as text; a dash if it is undefined."""
     if not found:
         return "–"
     return interval(found["value"], (found["low"], found["high"]), form)
@@ -52,7 +52,7 @@ def counted(count: int, unit: str) -> str:
 
 
 def interval(value: float | None, bounds: Iterable[float | None], form: str = ".3f") -> str:
-    """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; what is NaN is a dash."""
+    """A number with its 95 % interval, such as `0.812 (0.790 to 0.833)`; a dash for None or NaN."""
     if value is None or value != value:
         return "–"
     lower, upper = bounds

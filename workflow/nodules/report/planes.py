@@ -1,7 +1,7 @@
-"""Axial, coronal and sagittal views of a scan around a point, in a window, to scale.
+"""Axial, coronal and sagittal views of a scan around a point, windowed and to scale.
 
-Arrays are (z, y, x) on the scan's native grid, z from feet to head; a view has as many pixels along
-each side as VIEW_PX and shows VIEW_MM, rows from the patient's front or head down.
+Arrays are (z, y, x) on the scan's native grid, z from feet to head. A view is a square of VIEW_PX
+pixels and VIEW_MM a side; its rows run from the patient's front or head down.
 """
 
 from collections.abc import Iterator
@@ -18,16 +18,16 @@ WINDOW_TEXT = f"{WINDOW[0]} to {WINDOW[1]} HU (level -600, width 1500)"
 VIEW_MM, VIEW_PX = 60.0, 240
 
 Image = NDArray[np.uint8]
-Box = tuple[NDArray[np.bool_], tuple[int, int, int]]  # a mask (z, y, x), place of its first voxel
+Box = tuple[NDArray[np.bool_], tuple[int, int, int]]  # a mask (z, y, x), index of its first voxel
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One plane of a scan: which, where, and what its left and right sides are called.
+    """One plane of a scan through a point, and the letters of its left and right sides.
 
-    axis: of the array that it is a slice of, index: where. centre: (row, column) of the point.
-    mm: of a pixel along rows and columns; negative where rows run from feet to head and are shown
-    upside down.
+    axis: array axis at right angles to the plane; index: slice along it. centre: (row, column) of
+    the point. mm: from row to row and from column to column; negative where rows run from feet to
+    head, which are then flipped.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Plane:
     sides: tuple[str, str]
 
     def grey(self, voxels: NDArray[np.int16], window: tuple[float, float] = WINDOW) -> Image:
-        """Its grey values, 0 to 255, of a scan's HU within a window."""
+        """Grey values (VIEW_PX, VIEW_PX), 0 to 255, of a scan's HU in this plane, in a window."""
         return grey(np.take(voxels, self.index, self.axis), self.centre, self.mm, window)
 
     def inside(self, box: Box, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-        """Where a mask of a scan of that shape lies in it."""
+        """View (VIEW_PX, VIEW_PX) of a mask in this plane. shape: of the scan."""
         mask, corner = box
         flat = np.zeros([n for axis, n in enumerate(shape) if axis != self.axis], np.uint8)
         depth = self.index - corner[self.axis]
@@ -78,7 +78,7 @@ def grey(
 
 
 def inside(mask: NDArray[np.uint8], centre: tuple[float, float], mm: tuple[float, float]) -> Image:
-    """The same view of a plane's mask, 0 or 1."""
+    """The same view (VIEW_PX, VIEW_PX) of a plane's mask, 0 or 1."""
     return _view(mask, centre, mm, cv2.INTER_NEAREST)
 
 

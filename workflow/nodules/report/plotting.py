@@ -1,7 +1,7 @@
-"""How figures look and how they are saved: equal tables give equal bytes, in SVG, PDF and PNG.
+"""Style and saving of figures: equal tables give equal bytes, in SVG, PDF and PNG.
 
-Drawn at print size: one or two columns of a journal wide, no letter smaller than SMALLEST, and text
-that stays text in SVG and PDF.
+Figures are drawn at print size, one or two journal columns wide, with no text smaller than
+SMALLEST; text stays text in SVG and PDF.
 """
 
 import functools
@@ -31,28 +31,28 @@ from nodules.stats.bootstrap import FEWEST
 
 P = ParamSpec("P")
 
-# Okabe and Ito's colours: distinct for all common kinds of colour vision.
+# Okabe and Ito's palette, distinct in all common types of colour vision.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#222222", "#8A8A8A"
-WINE, OLIVE, BROWN = "#882255", "#8A8A1E", "#7F4F24"  # where there are more than seven
+WINE, OLIVE, BROWN = "#882255", "#8A8A1E", "#7F4F24"  # for more than seven
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
-# As the catalogue calls them.
+# By their names in the catalogue (evaluation/names.py).
 PALETTE = {"blue": BLUE, "vermilion": VERMILION, "green": GREEN, "purple": PURPLE, "black": BLACK}
 PALETTE |= {"orange": ORANGE, "sky": SKY, "grey": GREY, "wine": WINE, "olive": OLIVE}
 PALETTE |= {"brown": BROWN}
 
 MM = 1 / 25.4  # inch
-WIDTH, COLUMN = 174 * MM, 84 * MM  # inches, as journals have two columns and one
+WIDTH, COLUMN = 174 * MM, 84 * MM  # inches: two journal columns, and one
 PANEL = 2.6  # inches, height of a row of panels
 SMALLEST = 7.0  # points
 FONT = "DejaVu Sans"
-ALIKE = "Verdana, sans-serif"  # as wide, where an SVG is shown without the font
+ALIKE = "Verdana, sans-serif"  # of equal width, for an SVG shown without FONT
 SHADE: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}  # of a band
 DPI = 600
-MANY = 1500  # from this many on, points are drawn as pixels also in the SVG
+MANY = 1500  # points; more are rasterised, in SVG and PDF too
 
 STYLE: dict[str, Any] = {
-    # Bundled with matplotlib, so that every machine draws the same letters.
+    # Bundled with matplotlib, so that every machine draws the same glyphs.
     "font.family": FONT,
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -83,7 +83,7 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "luna16-nodules",
 }
 
-# Nothing that changes from run to run goes into a file.
+# Metadata to leave out, so that files do not differ from run to run.
 UNDATED: dict[str, dict[str, None]] = {
     ".svg": {"Date": None},
     ".png": {"Software": None},
@@ -93,12 +93,12 @@ TEXT = ".md"  # a caption
 
 
 def _settings() -> dict[Any, Any]:
-    """Matplotlib's own defaults with STYLE over them, so that no user's file plays a part."""
+    """Matplotlib's defaults overridden by STYLE, so that no user's matplotlibrc has an effect."""
     return {**dict(mpl.rcParamsDefault.items()), **STYLE}
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draw with the project's style, whatever the caller's settings are."""
+    """Decorator that draws in the project's style, whatever the caller's settings are."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
@@ -109,7 +109,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def colour(shown: Entry | Pair) -> str:
-    """The colour of an entry of the catalogue, or of a difference of two."""
+    """Hex colour of a catalogue entry, or of the difference between two."""
     return PALETTE[shown.colour]
 
 
@@ -121,7 +121,7 @@ def panels(
     height: float = PANEL,
     ratios: Iterable[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with a grid of panels, read row by row; `height` is that of one row, in inches."""
+    """A figure and its grid of panels, row by row; `height` is that of one row, in inches."""
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     layout = figure.get_layout_engine()
     assert isinstance(layout, ConstrainedLayoutEngine)
@@ -134,12 +134,12 @@ def panels(
 def save(
     figure: Figure, paths: Iterable[str | os.PathLike[str]], caption: Caption | None = None
 ) -> None:
-    """Write a figure to each path, whole or not at all; .svg, .png and .pdf say in which format.
+    """Write a figure to each path, atomically, in the format of its suffix: .svg, .png or .pdf.
 
-    With a caption the files carry its title, and an SVG its text too; a path that ends in .md is
+    With a caption, the files carry its title, and an SVG its text too; a path that ends in .md gets
     the caption itself.
     """
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it tells of each font in a PDF
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # else it logs each font in a PDF
     with mpl.rc_context(_settings()):
         for path in map(Path, paths):
             if path.suffix == TEXT and caption:
@@ -155,14 +155,14 @@ def save(
 def save_all(
     drawn: Mapping[str, tuple[Figure, str]], paths: Mapping[str, Any], source: Source
 ) -> None:
-    """Save figures, each with what it is drawn over in words, to the paths of their names."""
+    """Save figures, each given with its n in words, to the paths under their names."""
     for name, (figure, n) in drawn.items():
         shown = in_words(relabel(figure, source.small), source.told)
         save(shown, paths[name], source.caption(name, n))
 
 
 def _finish(path: Path, caption: Caption | None) -> None:
-    """Give an SVG fonts to fall back on, and the description that screen readers read."""
+    """Add fallback fonts to an SVG and, from the caption, a description for screen readers."""
     text = path.read_text(encoding="utf-8").replace(f"'{FONT}'", f"'{FONT}', {ALIKE}")
     if caption:
         end = "</title>"
@@ -172,7 +172,7 @@ def _finish(path: Path, caption: Caption | None) -> None:
 
 
 def relabel(figure: Figure, small: bool) -> Figure:
-    """The figure, Mask R-CNN in it called a small baseline where it is one."""
+    """The figure, with Mask R-CNN labelled a small baseline if it is one."""
     return _retold(figure, lambda text: labelled(text, small))
 
 
@@ -182,24 +182,24 @@ def in_words(figure: Figure, words: Words | None) -> Figure:
 
 
 def _retold(figure: Figure, told: Callable[[str], str]) -> Figure:
-    """The figure with every text in it as `told` says it."""
+    """The figure, with `told` applied to every text in it."""
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_text(told(text.get_text()))
     for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
         said = axis.get_major_formatter()
-        if isinstance(said, FuncFormatter):  # labels that were given, not made of numbers
+        if isinstance(said, FuncFormatter):  # labels given as text, not made from numbers
             axis.set_major_formatter(_formatter(said, told))
     return figure
 
 
 def _formatter(said: FuncFormatter, told: Callable[[str], str]) -> FuncFormatter:
-    """A formatter that says the same of ticks in other words."""
+    """A formatter that applies `told` to the tick labels of another."""
     return FuncFormatter(lambda x, place: told(str(said(x, place))))
 
 
 def of_set(system: Entry, name: str) -> dict[str, Any]:
-    """How a line of a system looks on a set of scans: the system's colour, the set's dash."""
+    """Line style of a system on a set of scans: the system's colour and the set's dash."""
     own = SETS[name]
     shown = {"color": colour(system), "linestyle": own.dash}
     return shown if name == next(iter(SETS)) else shown | {"alpha": 0.6, "linewidth": 1.0}
@@ -208,7 +208,7 @@ def of_set(system: Entry, name: str) -> dict[str, Any]:
 def shares(
     axes: Axes, x: Any, share: Any, count: Any, marker: str, look: Mapping[str, Any]
 ) -> None:
-    """Marks of shares (n,) of `count` (n,) things with Wilson's bars; hollow, bare for too few."""
+    """Draw shares (n,) of `count` (n,) cases with Wilson's bars; hollow without bar if too few."""
     x, share, count = np.asarray(x), np.asarray(share), np.asarray(count)
     enough = count >= FEWEST
     low, high = wilson(share[enough], count[enough])
@@ -219,7 +219,7 @@ def shares(
 
 
 def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> None:
-    """Write text into a panel, at a place in fractions of its width and height."""
+    """Write text into a panel, at fractions of its width and height."""
     x, y = place
     axes.text(
         x,
@@ -236,13 +236,13 @@ def note(axes: Axes, text: str, place: tuple[float, float] = (0.98, 0.97)) -> No
 
 
 def legend_below(axes: Axes, **settings: Any) -> None:
-    """Put the legend, if there is one, under the panel, where it hides nothing."""
+    """Put the legend, if there is one, below the panel, where it hides nothing."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), **settings)
 
 
 def log_scale(axes: Axes) -> None:
-    """Logarithmic y axis with plain numbers at 1, 2 and 5, readable over a single decade too."""
+    """Make y logarithmic with plain numbers at 1, 2 and 5, readable over a single decade too."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -250,15 +250,15 @@ def log_scale(axes: Axes) -> None:
 
 
 def empty(axes: Axes, reason: str) -> None:
-    """Say in the middle of a panel why there is nothing to draw."""
+    """Write in the middle of a panel why there is nothing to draw."""
     axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=GREY)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
 
 
 def wilson(share: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Wilson's 95 % bounds (2, n) of shares (n,) of `count` (n,) independent things."""
-    # Here, since `luna16 score --figure` draws where there is no SciPy.
+    """Wilson's 95 % bounds (2, n) of shares (n,) of `count` (n,) independent cases."""
+    # Imported here, since `luna16 score --figure` must draw without SciPy.
     from scipy.stats import binomtest
 
     tests = [binomtest(round(s * n), int(n)) for s, n in zip(share, count, strict=True)]

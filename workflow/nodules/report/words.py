@@ -1,8 +1,7 @@
 """A data set's own words for what the report calls nodules in lungs.
 
-All pages, captions and figures are written about nodules, lungs and CT. Where a data set has other
-ones, the text that a person reads is told in its words as it is written; names of files and keys
-stay.
+All pages, captions and figures speak of nodules, lungs and CT. For other lesions, organs or scans,
+the text that people read is reworded on output; file names and keys stay the same.
 """
 
 import re
@@ -10,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape, unescape
 from typing import Any, NamedTuple
 
-# Not in a file's name, a path or a key: nodules.luna16, scans/nodules.parquet, nodule_hits.
+# A word that is no part of a file name, path or key: nodules.luna16, scans/nodules.parquet,
+# nodule_hits.
 ALONE = r"(?<![\w/.\-\"'])(?:{})(?![\w/]|\.\w|\"|'(?!s\b))"
-# Of markup: tags, and elements whose text is no text of ours.
+# Tags, and whole elements whose text must not change: style, script, code, cited sources.
 MARKUP = re.compile(r"<(style|script|pre|footer)\b.*?</\1>|<[^>]*>", re.DOTALL)
 SPOKEN = re.compile(r'\b(alt|aria-label)="([^"]*)"')
-# What stands in the place of lungs, by its method in table `lungs`.
+# The region searched in place of the lungs, by `method` in table `lungs`.
 REGIONS = {
     "body": "the whole body",
     "mask": "the data set's own mask",
@@ -25,10 +25,10 @@ OVERLAP = "LUNA16's rules, except that where both have a mask any overlap is a h
 
 
 class Words(NamedTuple):
-    """A data set's words, as the config's section `dataset` has them.
+    """A data set's words from the config's section `dataset`, and facts that other phrases need.
 
     overlap: whether overlap makes a hit; ct: whether the scans are CT; read: whether several
-    readers outlined lesions; data: what the scans are called.
+    readers outlined lesions; data: a name for the scans.
     """
 
     lesion: str
@@ -40,13 +40,13 @@ class Words(NamedTuple):
     data: str
 
     def told(self, text: str) -> str:
-        """A text about nodules in lungs, about this data set's lesions."""
+        """The text, written about nodules in lungs, reworded for this data set's lesions."""
         for pattern, words in self._phrases():
             text = re.sub(ALONE.format(pattern), _in_place(words), text)
         return re.sub(ALONE.format(r"(?:an? )?nodules?"), self._renamed, text, flags=re.I)
 
     def _phrases(self) -> Iterator[tuple[str, str]]:
-        """Phrases that are more than their words, and those that do not hold for other organs."""
+        """Patterns and replacements: fixed phrases, and words wrong for other organs or scans."""
         yield r"(?:the|LUNA16's) official rules?", OVERLAP if self.overlap else "LUNA16's rules"
         lungs = self.organ == "lungs"
         titled = f"lung {self.lesions}" if lungs else f"{self.lesions} ({self.organ})"
@@ -66,7 +66,7 @@ class Words(NamedTuple):
             yield r"[Ll]ungs?", self.organ
 
     def _renamed(self, found: re.Match[str]) -> str:
-        """The match in the data set's words, with the article and the capital that it needs."""
+        """The data set's word for a match, with the article, number and capital that it needs."""
         *article, noun = found[0].split(" ")
         word = self.lesions if noun.endswith("s") else self.lesion
         said = " ".join([*(["an" if word[0] in "aeiou" else "a"] if article else []), word])
@@ -74,7 +74,7 @@ class Words(NamedTuple):
 
 
 def _like(before: str, after: str) -> str:
-    """A phrase that begins with a capital where the one before did, unless that was a name."""
+    """`after`, capitalised if `before` is, unless `before` starts with a name (LUNA16, CT)."""
     named = before.startswith(("LUNA16", "CT"))
     return after[:1].upper() + after[1:] if before[0].isupper() and not named else after
 
@@ -84,17 +84,17 @@ def _in_place(words: str) -> Callable[[re.Match[str]], str]:
 
 
 def of(said: Mapping[str, Any] | None) -> Words | None:
-    """The words that a rule was given; None where the texts stand as they are."""
+    """Words from a rule's params; None if the texts need no rewording."""
     return Words(**said) if said else None
 
 
 def in_text(words: Words | None, text: str) -> str:
-    """A text in a data set's words."""
+    """A text in a data set's words; unchanged for None."""
     return words.told(text) if words else text
 
 
 def in_html(words: Words | None, html: str) -> str:
-    """A document in a data set's words: its text and what is read aloud of pictures, no more."""
+    """A document with its text, `alt` and `aria-label` attributes in a data set's words."""
     if words is None:
         return html
     parts, end = list[str](), 0
@@ -105,12 +105,12 @@ def in_html(words: Words | None, html: str) -> str:
 
 
 def _unescaped(words: Words, text: str) -> str:
-    """Text of a document, whose apostrophes are escaped."""
+    """A document's text, reworded; unescaped meanwhile, since the patterns hold apostrophes."""
     return escape(words.told(unescape(text))) if text.strip() else text
 
 
 def _spoken(words: Words, tag: str) -> str:
-    """A tag whose descriptions for those who do not see it are in the data set's words."""
+    """A tag with its texts for screen readers in the data set's words."""
     if tag.startswith(("<style", "<script", "<pre", "<footer")):
         return tag
     return SPOKEN.sub(lambda m: f'{m[1]}="{escape(words.told(unescape(m[2])))}"', tag)
