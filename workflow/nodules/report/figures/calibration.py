@@ -1,4 +1,4 @@
-"""Figure of calibration by size: how far scores lie from the share of nodules."""
+"""Figure of calibration by size: how far mean scores lie from the share of nodules."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 GROUPS = (ALL, *CLASSES)
-WIDE = 0.7  # of the room of a class: over which its systems stand side by side
+WIDE = 0.7  # share of a class's width over which its systems are spread
 
 
 @plotting.styled
 def by_size(found: pd.DataFrame) -> Figure:
-    """Mean score minus share of nodules by the candidates' size, as given and scaled; the main set.
+    """Mean score minus share of nodules, by candidate size, as given and scaled, on the main set.
 
     found: table `calibration`.
     """
@@ -51,7 +51,7 @@ def _told(part: pd.DataFrame) -> str:
 
 
 def _marks(panel: Axes, part: pd.DataFrame, off: float, system: names.System, label: str) -> None:
-    """A system's gaps with their intervals; hollow where there is none."""
+    """Draw a system's gaps with their intervals; hollow without interval."""
     part = part.dropna(subset=["value"])
     x = np.array([GROUPS.index(group) for group in part["group"]]) + off
     value, low, high = (part[key].to_numpy(float) for key in ("value", "low", "high"))

@@ -15,7 +15,7 @@ STAGES = {"confidence": "As the networks give it", "calibrated": "Calibrated on 
 
 @plotting.styled
 def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figure:
-    """Mean confidence in the answer over the slices, and distributions, as given and calibrated.
+    """Running mean confidence in the answer, and distribution of p, as given and calibrated.
 
     slices: table `comparison_slices`; comparison: table `comparison`, for the differences.
     """
@@ -52,7 +52,7 @@ def confidence_by_system(slices: pd.DataFrame, comparison: pd.DataFrame) -> Figu
 
 
 def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
-    """The mean of max(p, 1 - p) over this and all earlier slices, by system."""
+    """Draw the running mean of max(p, 1 - p) over the slices, by system."""
     for system in names.present(names.SYSTEMS.values(), set(part["system"])):
         own = rows(part, system=system.key).sort_values("index")
         certainty = np.maximum(own[column], 1 - own[column])
@@ -66,7 +66,7 @@ def _running(axes: Axes, part: pd.DataFrame, column: str, title: str) -> None:
 
 
 def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
-    """Share of the slices at or below each confidence: thick with a nodule, thin without."""
+    """Draw the share of slices at or below each confidence: thick with a nodule, thin without."""
     for system in names.present(names.SYSTEMS.values(), set(part["system"])):
         for present, width, words in ((True, 2.0, "nodule"), (False, 0.9, "no nodule")):
             values = rows(part, system=system.key, present=present)[column].to_numpy()
@@ -84,7 +84,7 @@ def _distributions(axes: Axes, part: pd.DataFrame, column: str) -> None:
 
 @plotting.styled
 def system_costs(costs: pd.DataFrame) -> Figure:
-    """Time to train each fold's network, to judge a scan, and peak memory: a dot for each job.
+    """Time to train each fold's network, inference time per scan, and peak memory: a dot per job.
 
     costs: table `system_costs`. A system of two networks has dots of both.
     """
@@ -120,7 +120,7 @@ def system_costs(costs: pd.DataFrame) -> Figure:
 
 
 def _dots(axes: Axes, part: pd.DataFrame, column: str, systems: list[str]) -> None:
-    """A dot for each job: of a system in its row, of a network in its colour, inference hollow."""
+    """Draw a dot per job in its system's row and its network's colour; inference is hollow."""
     for place, system in enumerate(systems):
         networks = names.SYSTEMS[system].networks
         for number, network in enumerate(networks):

@@ -15,7 +15,7 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 from nodules.stats.bootstrap import FEWEST, RULE
 
-MOST_IN_A_ROW = 4  # masks in a legend
+MOST_IN_A_ROW = 4  # masks, in a legend
 CEILING = "hit by any given location"
 
 
@@ -27,12 +27,12 @@ def froc_curves(
     ceilings: Mapping[str, float | None] | None = None,
     shown: str | None = None,
 ) -> Figure:
-    """Sensitivity over false positives a scan, a line for each system.
+    """Sensitivity over false positives per scan, one line per system.
 
     curves: table `froc` (its band points are drawn); detection: `detection.json`. For given
-    locations `reduction_track.parquet` and `.json`, `names.REDUCERS`, and as ceilings the share of
-    each set's nodules that they hit at all, which is drawn as a line; None without any nodule.
-    shown: the set; the one that leads where none is given.
+    locations: `reduction_track.parquet` and `.json`, `names.REDUCERS`, and as ceilings the share of
+    each set's nodules that any location hits, drawn as a line; None if the set has no nodules.
+    shown: the set to draw; by default the main set.
     """
     bands = rows(curves, point="band")
     sets = [name for name in lookup.shown_sets(bands) if name == (shown or lookup.main_set(bands))]
@@ -77,9 +77,9 @@ def _froc_line(axes: Axes, line: pd.DataFrame, system: names.System, label: str)
 
 @plotting.styled
 def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
-    """3-D Dice against the readers' consensus by diameter class, a panel for each set.
+    """3-D Dice with the readers' consensus by diameter class, one panel per set.
 
-    segmentation: table `segmentation`. A missed nodule counts with Dice 0.
+    segmentation: table `segmentation`. A missed nodule counts as Dice 0.
     """
     sets = lookup.shown_sets(segmentation)
     figure, axes = plotting.panels(1, max(1, len(sets)), height=2.5)
@@ -118,13 +118,13 @@ def _boxes(
     shift: float,
     width: float,
 ) -> None:
-    """Quartile boxes with every value as a dot, one box for each diameter class."""
+    """Draw every value as a dot, and a box of quartiles for each diameter class."""
     for place, name in enumerate(classes):
         known = rows(part, diameter_class=name).dropna(subset=["dice"])
         values = known["dice"].to_numpy()
         if not len(values):
             continue
-        # Spread evenly in the order of value, so that the same table gives the same picture.
+        # Spread by rank instead of at random, so that equal tables give equal pictures.
         spread = (0.5 + np.argsort(np.argsort(values)) * 0.618) % 1 - 0.5
         axes.plot(
             place + shift + 0.6 * width * spread,

@@ -1,4 +1,4 @@
-"""The picture of explanations: CT with the nodule's outline, and Grad-CAM and saliency over it."""
+"""Figure of explanations: CT with the nodule's outline, and Grad-CAM and saliency over it."""
 
 import textwrap
 from collections.abc import Sequence
@@ -22,23 +22,23 @@ COLOURS = "inferno"  # perceptually even, light to dark in grey too
 PER_ROW = 2  # nodules in a row, three panels each
 BAR_MM = 10.0
 WIDTH, ROW = plotting.WIDTH, 1.5  # inches
-LETTERS = 52  # of a UID over three panels
+LETTERS = 52  # of a UID, above three panels
 ABOVE = 0.22  # inches above and below a panel, for its text
 AROUND = 1.3  # inches for title, colour bar and margins
-LINE = 118  # letters in a line of the statement
-# What stands above the panels.
+LINE = 118  # characters in a line of the statement
+# Explains the text above the panels.
 KEY = (
     "Bold: the readers' label and the network's probability p of malignancy; below it the diameter"
     " and the mask's share of the crop. Above each map: its share inside the nodule's mask."
 )
-COVER = 0.75  # how far the strongest place of a map hides the CT
+COVER = 0.75  # opacity over the CT where a map is strongest
 
 
 @plotting.styled
 def draw(nodules: Sequence[Explained], side_mm: float, statement: str, part: str) -> Figure:
     """Chosen nodules, each as CT, Grad-CAM and saliency, with a colour bar and a statement.
 
-    side_mm: side of a crop; part: the scans shown, test or fold_<k>.
+    side_mm: side of a crop; part: of the scans shown, test or fold_<k>.
     """
     rows, panels = max(1, -(-len(nodules) // PER_ROW)), 1 + len(METHODS)
     figure, axes = plotting.panels(PER_ROW * panels, rows, width=WIDTH, height=ROW)
@@ -104,11 +104,11 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Explained, side_mm: float) -> Non
 
 
 def _above(axes: Axes, text: str, height: float, **look: str) -> None:
-    """Text above a panel, which takes no room from it."""
+    """Write text above a panel, outside the layout, so that the panel keeps its size."""
     shown = axes.text(0, height, text, transform=axes.transAxes, fontsize=7)
     shown.set(in_layout=False, **look)
 
 
 def relative(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A map as shares of its maximum; 0 where it is 0 throughout."""
+    """A map divided by its maximum; all 0 if the map is."""
     return found / found.max() if found.max() > 0 else found

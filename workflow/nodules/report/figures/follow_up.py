@@ -1,4 +1,4 @@
-"""Figure of patients seen twice: each nodule's volume over time, and its change."""
+"""Figure of follow-up: each nodule's volume over time, and its change."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ COLOURS = {
     SHRUNK: plotting.BLUE,
     WITHIN: plotting.GREY,
 }
-MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # not by colour alone
+MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # so that colour is not the only cue
 MANY_TICKS: tuple[float, ...] = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)  # ratios of volumes
 FEW_TICKS: tuple[float, ...] = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 MOST = 24  # nodules in the panel of changes, the largest changes first
@@ -22,9 +22,9 @@ MOST = 24  # nodules in the panel of changes, the largest changes first
 
 @plotting.styled
 def growth(rows: pd.DataFrame) -> Figure:
-    """Volumes over time with intervals, and the change of each nodule beside repeatability.
+    """Volumes over time with intervals, and each nodule's change against the repeatability.
 
-    rows: table `follow_up`, of one pair or of many.
+    rows: table `follow_up`, of one pair of scans or of many.
     """
     known = measured(rows)
     height = 1.8 + 0.2 * min(max(len(known), 6), MOST)
@@ -39,12 +39,12 @@ def growth(rows: pd.DataFrame) -> Figure:
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
-    """The nodules of table `follow_up` whose change is known: those drawn."""
+    """Rows of table `follow_up` whose change is known; these are drawn."""
     return rows[(rows["state"] == matching.MATCHED) & rows["change_percent"].notna()]
 
 
 def _starts(rows: pd.DataFrame) -> dict[str, float]:
-    """Days of each scan from its patient's first one; 0 and on by 1 where dates are not known."""
+    """Days from the patient's first scan, by UID; 1 per scan where dates are not known."""
     days: dict[str, float] = {}
     for (prior, current), part in rows.groupby(["prior", "current"], sort=False):
         apart = float(part["days"].iloc[0])
@@ -54,7 +54,7 @@ def _starts(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _trajectories(axes: Axes, known: pd.DataFrame, starts: dict[str, float]) -> None:
-    """A line a nodule, its interval at each time."""
+    """Draw a line per nodule, with an interval at each time."""
     said = set()
     for _, row in known.iterrows():
         times = [starts[row["prior"]], starts[row["current"]]]
@@ -83,7 +83,7 @@ def _trajectories(axes: Axes, known: pd.DataFrame, starts: dict[str, float]) -> 
 
 
 def _changes(axes: Axes, known: pd.DataFrame) -> None:
-    """The change of each nodule with its interval, the largest on top."""
+    """Draw each nodule's change with its interval, the largest growth on top."""
     logs = np.log1p(known["change_percent"] / 100)
     shown = known.loc[logs.abs().sort_values(ascending=False, kind="stable").index[:MOST]]
     shown = shown.iloc[np.argsort(shown["change_percent"].to_numpy(), kind="stable")]

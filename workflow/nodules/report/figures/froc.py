@@ -1,4 +1,4 @@
-"""The FROC figure: curves with their 95 % bands over false positives per scan."""
+"""The FROC figure: curves with 95 % bands over false positives per scan."""
 
 import os
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from nodules.evaluation.froc import Floats, FrocResult
 from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.report import lookup, plotting
 
-# Beside the colours, so that a print in grey tells the curves apart.
+# In addition to colour, so that curves can be told apart in a greyscale print.
 DASHES = ("-", "--", "-.", ":")
 MARKERS = "os^Dvp*"
 
 
 @dataclass(frozen=True)
 class FigureCurve:
-    """What the figure needs of one score; it can be stored in a table and drawn later."""
+    """What the figure needs of a score; it can be stored in a table and drawn later."""
 
     name: str
     sensitivity: Floats  # (193,), at froc.GRID
@@ -31,7 +31,7 @@ class FigureCurve:
 
     @staticmethod
     def of(name: str, result: FrocResult) -> "FigureCurve":
-        """Take the curve of a score."""
+        """The curve of a score, under a name."""
         sensitivity = froc.sensitivity_at(result.curve, froc.GRID)
         return FigureCurve(name, sensitivity, result.band, result.cpm, result.cpm_ci)
 
@@ -66,6 +66,6 @@ def draw(curves: Sequence[FigureCurve]) -> Figure:
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
-    """Raise UserError unless the figure's file name ends in a format that can be written."""
+    """Raise UserError unless a figure's file name has the suffix of a format we can write."""
     if Path(path).suffix not in plotting.UNDATED:
         raise UserError(f"{path}: a figure's name must end in {' or '.join(plotting.UNDATED)}.")

@@ -19,7 +19,7 @@ LUNG_WINDOW = f"CT, lung window {WINDOW_TEXT}"
 BAR_MM = 10.0
 PER_ROW = 2  # cases, three planes each
 ROW, HEAD = 1.92, 0.62  # inches
-STRIP = 3  # cases of the first page's strips
+STRIP = 3  # cases in each of the first page's strips
 HEADINGS = {
     "hits": f"Nodules that the {UNET} found, from the most to the least confident",
     "misses": f"Nodules that no candidate of the {UNET} hits, from the largest to the smallest",
@@ -30,7 +30,7 @@ NONE = {
     "misses": "No nodules were missed.",
     "false_alarms": "There were no false alarms.",
 }
-# What is outlined: attribute of a view, words, colour, line; the last lie on top.
+# Outlines: attribute of a View, label, colour, line style; later ones are drawn on top.
 LINES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("others", "other candidates", plotting.PURPLE, {"linewidths": 0.8, "linestyles": "dotted"}),
     ("readers", "single readers", "#FFFFFF", {"linewidths": 0.4, "linestyles": "solid"}),
@@ -49,9 +49,9 @@ OVER_CT: list[AbstractPathEffect] = [withStroke(linewidth=1.6, foreground="black
 def draw(
     kind: str, cases: Sequence[Case], total: int, detector: str, window: str = LUNG_WINDOW
 ) -> Figure:
-    """Cases of one kind, of so many in all, each in three planes with its numbers below.
+    """Cases of one kind, each in three planes with its numbers below.
 
-    window: what is said of the grey values.
+    total: number of cases of the kind in all; window: words on the HU window.
     """
     rows = max(1, -(-len(cases) // PER_ROW))
     figure = Figure(figsize=(plotting.WIDTH, HEAD + rows * ROW))
@@ -70,7 +70,7 @@ def draw(
 
 @plotting.styled
 def strip(cases: Sequence[Case]) -> Figure:
-    """The first STRIP cases in their axial planes, without words but one number each."""
+    """Axial planes of the first STRIP cases, each with its confidence or diameter alone."""
     side = plotting.WIDTH / 2 / STRIP
     figure = Figure(figsize=(side * STRIP, side), facecolor="black")
     for number, case in enumerate(cases[:STRIP]):
@@ -84,7 +84,7 @@ def strip(cases: Sequence[Case]) -> Figure:
 
 
 def _draw_case(figure: Figure, case: Case, row: int, column: int) -> None:
-    """Title, three planes and lines of text of a case in its place of the grid."""
+    """Draw title, three planes and lines of text of a case at its place in the grid."""
     width, height = figure.get_size_inches()
     across = 1 / PER_ROW
     left = column * across + 0.004
@@ -102,7 +102,7 @@ def _draw_case(figure: Figure, case: Case, row: int, column: int) -> None:
 
 
 def _draw_view(axes: Axes, view: View) -> None:
-    """One plane with its outlines, a size bar and the names of its sides."""
+    """Draw one plane with its outlines, a scale bar and the letters of its sides."""
     half = VIEW_MM / 2
     extent = (-half, half, half, -half)
     axes.imshow(view.grey, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="bilinear")
@@ -130,7 +130,7 @@ def _outline(axes: Axes, mask: Mask, colour: str, line: dict[str, Any]) -> None:
 def _place_text(
     figure: Figure, left: float, down: float, text: str, weight: str = "normal", size: float = 7
 ) -> None:
-    """Text at a share of the figure's width and inches from its top."""
+    """Write text at a fraction of the figure's width, and `down` inches from its top."""
     height = figure.get_size_inches()[1]
     figure.text(left, 1 - down / height, text, va="top", ha="left", fontsize=size, weight=weight)
 

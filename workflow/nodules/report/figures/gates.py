@@ -1,4 +1,4 @@
-"""The picture of attention gates: CT, the network's answer, and what each gate lets through."""
+"""Figure of attention gates: CT, the network's output, and what each gate lets through."""
 
 from collections.abc import Sequence
 
@@ -18,14 +18,14 @@ ROW = 1.35  # inches
 AROUND = 1.2  # inches for title and colour bar
 ABOVE = 0.16  # inches above and below a panel, for its text
 BAR_MM = 10.0
-LETTERS = 14  # of a UID over a panel
+LETTERS = 14  # of a UID, above a panel
 
 
 @plotting.styled
 def draw(found: Sequence[Gated], part: str) -> Figure:
-    """Chosen nodules, a row each: CT with the nodule's outline, answer, gates coarse to fine.
+    """Chosen nodules, one per row: CT with the nodule's outline, output, gates coarse to fine.
 
-    part: the scans shown, test or fold_<k>.
+    part: of the scans shown, test or fold_<k>.
     """
     gates = len(found[0].maps) if found else 1
     rows = max(1, len(found))
@@ -74,14 +74,14 @@ def _draw_nodule(axes: Sequence[Axes], nodule: Gated) -> None:
 
 
 def _gate(number: int, gates: int) -> str:
-    """What a gate is called: by its place between the coarsest and the finest."""
+    """A gate's title: its number, from the coarsest to the finest."""
     if gates == 1:
         return "Gate"
     return f"Gate {number + 1}" + {0: ", coarsest", gates - 1: ", finest"}.get(number, "")
 
 
 def _above(axes: Axes, text: str, below: str) -> None:
-    """Two lines above a panel, which take no room from it."""
+    """Write two lines above a panel, outside the layout, so that the panel keeps its size."""
     for line, height, look in ((text, 1.12, "0.1"), (below, 1.02, "0.35")):
         shown = axes.text(0, height, line, transform=axes.transAxes, fontsize=7, color=look)
         shown.set_in_layout(False)

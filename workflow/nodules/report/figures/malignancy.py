@@ -15,7 +15,7 @@ from nodules.evaluation.names import MALIGNANCY
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
-CLASSES = {  # label: name and marker of the readers' opinion; the rarer kind comes to lie on top
+CLASSES = {  # label: name, colour and marker of the readers' opinion; the last is drawn on top
     1: ("rated malignant", plotting.BLACK, "^"),
     0: ("rated benign", plotting.GREY, "o"),
 }
@@ -25,7 +25,7 @@ TICKS_MM = (4, 6, 8, 12, 16, 24, 32)
 
 @plotting.styled
 def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
-    """ROC curves of the systems, a panel for each set.
+    """ROC curves of the systems, one panel per set.
 
     curves: table `malignancy_curves`; found: `malignancy.json`.
     """
@@ -61,7 +61,7 @@ def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
 
 @plotting.styled
 def differences(found: Mapping[str, Any]) -> Figure:
-    """AUC of each system, and paired differences, over all nodules and by size; the main set.
+    """AUC of each system and paired differences, overall and by size, on the main set.
 
     found: `malignancy.json`.
     """
@@ -93,7 +93,7 @@ def differences(found: Mapping[str, Any]) -> Figure:
 
 @plotting.styled
 def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
-    """Probability of malignancy against diameter, a panel for each system; the main set.
+    """Probability of malignancy against diameter, one panel per system, on the main set.
 
     nodules: table `malignancy_nodules`; found: `malignancy.json`.
     """
@@ -144,7 +144,7 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
 
 
 def pair_name(pair: names.Pair) -> str:
-    """The difference of two systems, in words."""
+    """The difference between two systems, in words."""
     first, second = MALIGNANCY[pair.first].short, MALIGNANCY[pair.second].short
     return lookup.sentence(f"{first} − {second}")
 
@@ -155,7 +155,7 @@ def _kinds(own: Mapping[str, Any]) -> str:
 
 
 def _lines(own: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Key and text of each line of a forest plot, the last at the bottom; size classes last."""
+    """Key and label of each line of a forest plot, from top to bottom; size classes last."""
     n, patients = own["n_nodules"], own["n_patients"]
     sick = own["n_patients_malignant"]
     lines = [
@@ -177,7 +177,7 @@ def _forest(
     found: Mapping[str, Any],
     drawn: Mapping[str, tuple[str, str, str]],
 ) -> None:
-    """One dot with its interval for each line and system; a hollow one has no interval."""
+    """Draw a dot with its interval for each line and system; hollow if it has no interval."""
     shown = [name for name in drawn if name in found]
     for number, name in enumerate(shown):
         label, colour, marker = drawn[name]

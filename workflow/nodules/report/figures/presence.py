@@ -73,10 +73,10 @@ def _confusion(axes: Axes, cells: Mapping[str, float] | None, where: str) -> Non
 
 @plotting.styled
 def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
-    """Share of nodules among candidates of like confidence, before and after temperature scaling.
+    """Share of nodules among similarly confident candidates, before and after temperature scaling.
 
-    bins: table `reliability`; scores: `presence.json`. Error bars are Wilson's 95 %
-    intervals of a share, which take candidates as independent.
+    bins: table `reliability`; scores: `presence.json`. Error bars are Wilson's 95 % intervals of a
+    share, which treat candidates as independent.
     """
     figure, axes = plotting.panels(2, height=4.0)
     for panel, scaled in zip(axes, (False, True), strict=True):
@@ -101,7 +101,7 @@ def reliability(bins: pd.DataFrame, scores: Mapping[str, Any]) -> Figure:
 def _reliability_line(
     axes: Axes, part: pd.DataFrame, name: str, label: str, enough_scans: bool
 ) -> None:
-    """A set's line with its bars, a hollow mark where there are too few candidates for one."""
+    """Draw a set's line with bars; marks are hollow if there are too few candidates or scans."""
     look = plotting.of_set(names.NETWORKS["presence"], name)
     count = part["n"].to_numpy() if enough_scans else np.zeros(len(part))
     plotting.shares(axes, part["confidence"], part["nodules"], count, names.SETS[name].marker, look)

@@ -19,7 +19,7 @@ THIN, THICK = 0.8, 1.9  # points
 
 @plotting.styled
 def epochs(history: pd.DataFrame) -> Figure:
-    """Confidence and loss on the scans each fold leaves out: every fold thin, their mean thick.
+    """Confidence and loss on each fold's held-out scans: a thin line per network, a thick mean.
 
     history: table `history` of all models and folds.
     """
@@ -43,7 +43,7 @@ def epochs(history: pd.DataFrame) -> Figure:
 
 @plotting.styled
 def training(history: pd.DataFrame) -> Figure:
-    """Loss on training samples and on the scans each fold leaves out, and quality on the latter.
+    """Loss on training samples and on each fold's held-out scans, and quality on the latter.
 
     history: table `history` of all models and folds.
     """
@@ -79,9 +79,9 @@ def _finish(
     history: pd.DataFrame,
     scans: Mapping[str, dict[str, Any]] | None = None,
 ) -> None:
-    """Name the epochs, and below all panels, where it hides nothing, what each line is.
+    """Label the epoch axes, and add a legend below all panels, where it hides nothing.
 
-    scans: what losses are of, each with how its line looks.
+    scans: line style of each kind of samples or scans that losses are of.
     """
     for panel in axes[-2:]:
         panel.set_xlabel("Epoch")
@@ -98,7 +98,7 @@ def _finish(
 
 
 def _folds(axes: Axes, part: pd.DataFrame, column: str, colour: str, dash: str = "-") -> None:
-    """A thin line for each network, and a thick one for the mean over folds and members."""
+    """Draw a thin line per network, and a thick one for the mean over folds and members."""
     known = part.dropna(subset=[column])
     marker = "o" if known["epoch"].nunique() < 15 else ""
     for _, network in known.sort_values("epoch").groupby(["fold", "member"]):

@@ -1,4 +1,4 @@
-"""The published figures: loss and confidence over test slices, and what they can and cannot say."""
+"""The published experiment's figures: loss and confidence over slices, and what they can show."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,10 +26,10 @@ TASKS = {
     "segmentation": ("1 − Dice of nodules", plotting.colour(names.NETWORKS["unet"])),
     "decision": ("wrong answers on candidates", OF_RESNET),
 }
-NAMED = 40  # scans, of more than which not each is named on the axis
+NAMED = 40  # scans at most that are named on the axis
 FEWEST_WINDOWS = 3
-FEW = 30  # with fewer different slopes under shuffling, each is drawn as a tick
-LOWEST = 1e-7  # a loss of exactly 0 is drawn here, at the foot of a logarithmic axis
+FEW = 30  # if shuffling gives fewer distinct slopes, each is drawn as a tick
+LOWEST = 1e-7  # lower losses, such as 0, are drawn here, since the axis is logarithmic
 # Shares from 0 to 1, with room for a note below them.
 WITH_FOOT: dict[str, Any] = {"ylim": (-0.17, 1.03), "yticks": np.linspace(0, 1, 6)}
 ORDER = "Slice index (scan after scan, feet to head)"
@@ -37,9 +37,9 @@ ORDER = "Slice index (scan after scan, feet to head)"
 
 @plotting.styled
 def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any], detector: str) -> Figure:
-    """Loss of every slice with its regression line; beside it the slope under shuffled order.
+    """Loss of every slice with its regression line, and beside it the slopes after shuffling.
 
-    slices: table `trend_slices`; trends: `trends.json`; detector: the run's first.
+    slices: table `trend_slices`; trends: `trends.json`; detector: the run's first detector.
     """
     name = lookup.main_set(slices)
     part = rows(slices, set=name).sort_values("index")
@@ -75,7 +75,7 @@ def slice_loss(slices: pd.DataFrame, trends: Mapping[str, Any], detector: str) -
 
 
 def _name_scans(axes: Axes, known: pd.DataFrame) -> None:
-    """Ticks at the first slice of each scan, of many scans at some, with the end of its UID."""
+    """Label the first slice of each scan, or of some if they are many, with its UID's end."""
     first = known.drop_duplicates("seriesuid")
     shown = first.iloc[:: -(-len(first) // NAMED)]
     labels = [f"…{uid[-5:]}" for uid in shown["seriesuid"]]
@@ -102,7 +102,7 @@ def _losses(
             label=label,
             rasterized=len(loss) > plotting.MANY,
         )
-    # Drawn point by point: on this axis the straight line is a curve, and ends where it is below 0.
+    # Drawn point by point: on a logarithmic axis the line is a curve, and ends where it reaches 0.
     line = slope["intercept"] + slope["slope"] * np.arange(len(index))
     line = np.where(line > LOWEST, line, np.nan)
     axes.plot(index, line, color=colour, label="least-squares line")
@@ -111,7 +111,7 @@ def _losses(
 
 
 def _slopes(axes: Axes, slope: Mapping[str, Any], own: str) -> None:
-    """The shuffled slopes, as histogram or as ticks, with the observed slope and its interval."""
+    """Draw the shuffled slopes as a histogram or ticks, and the observed one with its interval."""
     observed, low, high = (_per_1000(slope[key]) for key in ("slope", "low_scans", "high_scans"))
     if low == low:
         words = "its 95 % interval over scans"
@@ -124,7 +124,7 @@ def _slopes(axes: Axes, slope: Mapping[str, Any], own: str) -> None:
         shuffled = _per_1000(slope[kind])
         distinct = _distinct(shuffled)
         if len(distinct) < FEW:
-            # So few orders of the scans exist that bars would show the bins, not the slopes.
+            # The scans have so few orders that a histogram would show its bins, not the slopes.
             foot = axes.get_xaxis_transform()
             axes.vlines(distinct, 0, 0.14, colour, transform=foot, linewidth=1.6, label=label)
             continue
@@ -145,7 +145,7 @@ def _slopes(axes: Axes, slope: Mapping[str, Any], own: str) -> None:
 
 
 def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values that differ by more than the rounding of a sum taken in another order."""
+    """Finite values, sorted, without those that differ only by the rounding of reordered sums."""
     values = np.sort(values[np.isfinite(values)])
     gap = 1e-9 * np.abs(values).max(initial=0)
     return values[np.diff(values, prepend=-np.inf) > gap]
@@ -157,7 +157,7 @@ def _per_1000(slope: Any) -> Any:
 
 @plotting.styled
 def mean_confidence(slices: pd.DataFrame) -> Figure:
-    """Mean confidence up to and including each slice, and of all slices.
+    """Running mean of the confidence over the slices, and the mean over all of them.
 
     slices: table `trend_slices`.
     """
@@ -234,10 +234,10 @@ def confidence_as_proxy(
     trends: Mapping[str, Any],
     detector: str,
 ) -> Figure:
-    """Confidence against Dice, against being right, and what rejecting the unsure would gain.
+    """Confidence against Dice and against correctness, and risk by the share of cases kept.
 
     nodules: table `proxy_nodules`; bins: `certainty_bins`; risk: `risk_coverage`; trends:
-    `trends.json`; detector: the run's first, whose regions are measured.
+    `trends.json`; detector: the run's first detector, whose regions the Dice is of.
     """
     name = trends["main_set"]
     figure, (dice, right, coverage) = plotting.panels(3, height=2.7)
