@@ -1,4 +1,4 @@
-"""Table `comparison` as a reader wants it: both systems and their difference side by side."""
+"""Table `comparison` laid out for people: both systems and their difference side by side."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ STAGES = {"": "", "raw": ", as given", "calibrated": ", calibrated"}
 
 
 def tables_of(table: pd.DataFrame) -> Iterator[MetricTable]:
-    """A table for each set and pair of systems: numbers of both, difference with its interval."""
+    """A table per set and pair of systems: both numbers, and the difference with its interval."""
     for name in lookup.shown_sets(table):
         for (one, other), part in lookup.rows(table, set=name).groupby(
             ["one", "other"], sort=False

@@ -1,4 +1,4 @@
-"""The report's page of time and memory."""
+"""The report's page on time and memory."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from nodules.report.pages.page import Page
 
 
 def costs(table: pd.DataFrame) -> Page:
-    """The page of time and memory by rule. table: of `provenance.costs`."""
+    """The page on time and memory by rule. table: from `evaluation.costs.rule_costs`."""
     page = Page("Time and memory of each step")
     page.text(
         "Steps are named after the workflow's rules. Wall-clock and processor time, over all"

@@ -1,4 +1,4 @@
-"""What the first page links to: the files that a run has made, by kind."""
+"""The files of a run that the first page links to, by kind."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ ENDS = ("svg", "pdf", "png", "md")  # of a figure
 
 @dataclass(frozen=True)
 class Files:
-    """Paths relative to the results' folder, with "/" between folders.
+    """Paths relative to the results folder, with "/" between folders.
 
-    figures: those of each figure; pages: with what each is; logs: those of each rule. No sizes and
-    times, so that the same run gives the same page.
+    figures: by figure; pages: with a description of each; logs: by rule. Sizes and times are left
+    out, so that the same run gives the same page.
     """
 
     figures: Mapping[str, list[str]]
@@ -45,10 +45,10 @@ class Files:
 
 
 def find(results: Path, figures: Iterable[str], made: Collection[str], but: str) -> Files:
-    """What there is below the results' folder.
+    """The files that exist below the results folder.
 
-    figures: their names. made: paths below the folder of the pages and pictures that this run has;
-    an earlier one may have left others. but: rule not to log.
+    figures: their names. made: paths below the folder of this run's pages and pictures, since an
+    earlier run may have left others. but: rule whose logs are left out.
     """
 
     def below(folder: str, forms: tuple[str, ...]) -> list[Path]:
@@ -70,5 +70,5 @@ def find(results: Path, figures: Iterable[str], made: Collection[str], but: str)
 
 
 def _rule(path: str) -> str:
-    """Name of the rule whose log a path below `logs` is."""
+    """Name of the rule whose log lies at a path, `logs/<rule>...`."""
     return path.split("/")[1].removesuffix(".log")

@@ -12,7 +12,7 @@ from nodules.report.pages.page import Page
 from nodules.report.planes import VIEW_MM, VIEW_PX, WINDOW
 
 GAP_PX = 6
-OUTLINE = (66, 159, 230)  # RGB of Okabe and Ito's sky blue; a line of the same kind around each
+OUTLINE = (66, 159, 230)  # RGB, near Okabe and Ito's sky blue; the same around every finding
 PLANES = "axial, coronal, sagittal"
 MOST = 20  # findings with pictures
 DISCLAIMER = (
@@ -81,7 +81,7 @@ def _plane(
     centre: tuple[float, float],
     mm: tuple[float, float],
 ) -> Image:
-    """RGB (VIEW_PX, VIEW_PX, 3) of a plane around a point; a negative mm turns rows upside down."""
+    """RGB (VIEW_PX, VIEW_PX, 3) of a plane around a point; a negative mm flips the rows."""
     colour: Any = cv2.cvtColor(views.grey(hu, centre, mm), cv2.COLOR_GRAY2RGB)
     inside = views.inside(mask.astype(np.uint8), centre, mm)
     contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

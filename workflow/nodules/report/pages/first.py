@@ -1,4 +1,4 @@
-"""The first page of a run: what was run on what, what came out, and where everything is."""
+"""The first page of a run: what was run, its main results, and links to everything else."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ CPM = (
 )
 MOST = 5  # numbers
 FEW_LOGS = 12  # of a step; more are folded
-CHOSEN_ON = 2016  # seed of the phantom whose results the default settings were chosen by
+CHOSEN_ON = 2016  # seed of the phantom on whose results the default settings were chosen
 ONE = "1"  # false positive per scan: the operating point of the verdict
 STRIPS = {
     "hits": "Hits: nodules that were found",
@@ -54,10 +54,10 @@ CONTOURS = (
 
 @dataclass(frozen=True)
 class Run:
-    """What the page tells of a run.
+    """What the page reports on a run.
 
-    metrics: table of this name. detection: detection.json. config: as the run was started.
-    folds: table. commit: of the code. files: all that the page links to.
+    metrics, folds: tables of these names. detection: detection.json. config: of the run. commit:
+    of the code. files: all that the page links to. left_out: names of stages left out.
     """
 
     metrics: pd.DataFrame
@@ -70,18 +70,18 @@ class Run:
 
     @property
     def system(self) -> str:
-        """Key of the system that the verdict is on."""
+        """Key of the system that the verdict is about."""
         return headline(self.detection["systems"])
 
     @property
     def set(self) -> str:
-        """The set that leads."""
+        """Key of the main set of scans."""
         return lookup.main_set(self.metrics)
 
 
 @dataclass(frozen=True)
 class Number:
-    """One of the first page's numbers: where it stands in table `metrics`, and what it is."""
+    """One of the first page's numbers: what it is, and its place in table `metrics`."""
 
     what: str
     explained: str
@@ -89,21 +89,21 @@ class Number:
     section: str  # heading of its table on the page of numbers
 
     def row(self, metrics: pd.DataFrame, name: str) -> Mapping[Any, Any] | None:
-        """Its row for a set of scans; None where there is none."""
+        """Its row of `metrics` for a set of scans, or None."""
         nothing = {"point": "", "group": "", "other": ""}
         found = lookup.rows(metrics, **(nothing | self.place), set=name)
         return found.to_dict("records")[0] if len(found) else None
 
 
 def html(run: Run) -> str:
-    """The page as one document, beside its pictures."""
+    """The page as one HTML document, which links to its pictures."""
     parts = (_header(run), _main(run), tag("footer", _footer(run)))
     body = tag("body", tag("a", "Skip to the results", class_="skip", href="#results"), *parts)
     return f"{head(TITLE, style.BASE + style.FIRST)}{body}\n</html>\n"
 
 
 def numbers(run: Run) -> list[Number]:
-    """The first MOST of these that the run has."""
+    """The first MOST numbers that the run has."""
     return [n for n in _wanted(run) if n.row(run.metrics, run.set) is not None][:MOST]
 
 
@@ -192,7 +192,7 @@ def _main(run: Run) -> Markup:
 
 
 def _card(run: Run, number: Number) -> Markup:
-    """A number with its interval and n; the same of the test, which steps back."""
+    """A card with a number, its interval and n, and below in small print those of the test set."""
     row = number.row(run.metrics, run.set)
     assert row is not None
     value, interval = spelled(row)
@@ -211,14 +211,14 @@ def _card(run: Run, number: Number) -> Markup:
 
 
 def _aside(row: Mapping[Any, Any]) -> str:
-    """A number of the set that does not lead, in short."""
+    """A number on the set that is not the main one, in short."""
     value, interval = spelled(row)
     shown = interval if row["low"] == row["low"] else "(–)"
     return f"{SETS[row['set']].name}: {value} {shown}, {counted(row)}"
 
 
 def spelled(row: Mapping[Any, Any]) -> tuple[str, str]:
-    """A number of table `metrics`, and its interval or why it has none, as text."""
+    """A number of table `metrics` as text, and its interval or the reason why it has none."""
     form = MEASURES[row["measure"]].form
     form = f"+{form}" if row["other"] else form
     value, low, high = row["value"], row["low"], row["high"]
@@ -230,7 +230,7 @@ def spelled(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def counted(row: Mapping[Any, Any]) -> str:
-    """What a number is taken over."""
+    """The n of a number, with its unit."""
     return f"n = {row['n']:,} {row['unit']}"
 
 
@@ -298,7 +298,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _chosen(config: Mapping[str, Any]) -> str:
-    """On what the settings were chosen, which says how far the numbers can be trusted."""
+    """On which data the settings were chosen, and so how far the numbers can be trusted."""
     if config["data"]["source"] != "phantom":
         return "as in the config; this workflow tunes none on these scans"
     if config["seed"] == CHOSEN_ON:
@@ -310,7 +310,7 @@ def _chosen(config: Mapping[str, Any]) -> str:
 
 
 def _in_3d(run: Run) -> bool:
-    """Whether the pictures are of the detector in 3-D: the verdict is on it, and it has some."""
+    """Whether the 3-D detector's pictures are shown: the verdict is on it, and they exist."""
     return outlining(run.system) == "reduction" and "gallery/hits_3d.png" in run.files.pages
 
 
@@ -347,7 +347,7 @@ def _lists(run: Run) -> Iterator[Markup]:
 
 
 def _logs(logs: list[str]) -> Markup:
-    """Links to a step's logs; many of them, as of 888 scans, are folded."""
+    """Links to a step's logs, folded if they are many, such as those of 888 scans."""
     links = join(*(join(" ", _link(path, PurePosixPath(path).stem)) for path in logs))
     return links if len(logs) <= FEW_LOGS else _folded(f"{len(logs):,}", links)
 

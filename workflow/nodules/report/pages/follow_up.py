@@ -1,4 +1,4 @@
-"""The page of a patient seen at several times: each nodule, both times side by side."""
+"""The page of a patient's follow-up: each nodule, both times side by side."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from nodules.report.pages.page import Page
 WINDOW = (-1350, 150)  # HU: lung, level -600, width 1500
 VIEW_MM, VIEW_PX, GAP_PX = 60.0, 240, 6
 OUTLINE = (66, 159, 230)
-CROSS = (230, 159, 0)  # where it would be: a cross, not an outline of another colour
-MOST = 30  # nodules with pictures in each pair
+CROSS = (230, 159, 0)  # where a nodule would be: a cross, so not told apart by colour alone
+MOST = 30  # nodules with pictures, per pair
 
 Image = NDArray[np.uint8]
 
@@ -26,9 +26,9 @@ def page(
     figure: bytes | None = None,
     patients: Sequence[str] = (),
 ) -> Page:
-    """The page of consecutive pairs of scans. figure: an SVG of trajectories.
+    """The page of consecutive pairs of scans. figure: an SVG of the volumes over time.
 
-    patients: whose each pair is, where they are of several.
+    patients: the patient of each pair, if the pairs are of several patients.
     """
     made = Page("Nodules over time")
     made.text(table.DISCLAIMER, "finding")
@@ -72,7 +72,7 @@ def add_pair(made: Page, pair: Pair, title: str = "") -> None:
 
 
 def counted(links: Sequence[Link]) -> str:
-    """How many nodules there are of each state, in words."""
+    """The number of nodules in each state, in words."""
     counts = {state: sum(link.state == state for link in links) for state in matching.STATES}
     looked = sum(link.looked_for for link in links)
     told = [f"{n} {table.WORDS[state]}" for state, n in counts.items() if n]
@@ -81,7 +81,7 @@ def counted(links: Sequence[Link]) -> str:
 
 
 def side_by_side(pair: Pair, link: Link) -> bytes:
-    """PNG of a nodule's surroundings at both times, axial, through its middle."""
+    """PNG of the axial slices through a nodule at both times, the earlier on the left."""
     shown = [_view(pair.prior, link.first), _view(pair.current, link.second)]
     gap = np.full((VIEW_PX, GAP_PX, 3), 255, np.uint8)
     row = np.concatenate([shown[0], gap, shown[1]], axis=1)
@@ -90,7 +90,7 @@ def side_by_side(pair: Pair, link: Link) -> bytes:
 
 
 def _view(time: Time, seen: Seen) -> Image:
-    """RGB of the slice through a place, the nodule outlined or the place marked."""
+    """RGB (VIEW_PX, VIEW_PX, 3) of the slice at a nodule, outlined or, if not seen, marked."""
     index = time.geometry.to_index(seen.world)
     if not np.isfinite(index).all() or not time.geometry.encloses(seen.world):
         return np.full((VIEW_PX, VIEW_PX, 3), 128, np.uint8)

@@ -1,4 +1,4 @@
-"""The report's part on lungs: how they were found, and how far several methods agree."""
+"""The report's section on lungs: how they were found, and how well several methods agree."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from nodules.evaluation.names import UNET
 from nodules.report.pages.page import Page
 from nodules.report.words import REGIONS
 
-GIVEN = "given"  # the method that uses lung masks as they are
+GIVEN = "given"  # the method that uses given lung masks unchanged
 METHOD_WORDS = {
     "volume": "the 3-D method",
     "slice_kmeans": "k-means, slice by slice",
@@ -21,9 +21,9 @@ METHOD_WORDS = {
 
 
 def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame, region: str = "") -> None:
-    """Add it to a page. Tables `lungs` and `lung_agreement`, which may be empty.
+    """Add the section to a page, from tables `lungs` and `lung_agreement`, which may be empty.
 
-    region: the organ that was looked at instead, of which there is less to say.
+    region: name of the organ that was searched instead; its section is shorter.
     """
     if len(lungs) and lungs["method"].isin(list(REGIONS)).all():
         page.heading("Region")
@@ -41,7 +41,7 @@ def add(page: Page, lungs: pd.DataFrame, agreement: pd.DataFrame, region: str = 
 
 
 def _region(lungs: pd.DataFrame, organ: str) -> str:
-    """Where lesions were looked for, and how large that is."""
+    """Which region was searched for lesions, and its volume."""
     low, middle, high = lungs["litres"].quantile([0, 0.5, 1])
     where = REGIONS[lungs["method"].iloc[0]]
     return (
@@ -51,9 +51,10 @@ def _region(lungs: pd.DataFrame, organ: str) -> str:
 
 
 def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of table `lung_agreement`, by other method: scans, median and least Dice, and whose it is.
+    """Agreement with each other method: scans, median and least Dice, and the scan of the least.
 
-    A scan in which neither found lungs is not counted. The best agreement comes first.
+    table: `lung_agreement`. A scan in which neither method found lungs is not counted. The best
+    agreement comes first.
     """
     rows = []
     for other, group in table.dropna(subset=["dice"]).groupby("other"):
@@ -64,7 +65,7 @@ def summary(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _lungs_found(lungs: pd.DataFrame) -> str:
-    """In how many scans lungs were found, at the first try, at the second, and not at all."""
+    """In how many scans lungs were found by the config's method, by density, and not at all."""
     first = lungs[lungs["objection"] == ""]
     lost = int((lungs["method"] == "").sum())
     kept = int(((lungs["method"] == GIVEN) & (lungs["objection"] != "")).sum())
@@ -89,7 +90,7 @@ def _lungs_found(lungs: pd.DataFrame) -> str:
 
 
 def _lung_row(row: Any) -> dict[str, Any]:
-    """A scan whose lungs the config's method did not find; `row` of table `lungs`."""
+    """A scan in which the config's method found no plausible lungs; `row` of table `lungs`."""
     return {
         "scan": row.seriesuid,
         "why": row.objection,
@@ -99,7 +100,7 @@ def _lung_row(row: Any) -> dict[str, Any]:
 
 
 def _agreement_text(agreement: pd.DataFrame) -> str:
-    """What the Dice of lungs by several methods is of."""
+    """What the Dice between lungs of several methods measures."""
     used = ", ".join(METHOD_WORDS.get(m, m) for m in sorted(set(agreement["method"])))
     return (
         f"How far the lungs used (by {used}) agree with those that other methods find in the same"
@@ -108,7 +109,7 @@ def _agreement_text(agreement: pd.DataFrame) -> str:
 
 
 def _agreement_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Agreement with one other method; `row` of `evaluation.lungs.summary`."""
+    """Agreement with one other method; `row` of `summary`."""
     return {
         "other method": METHOD_WORDS.get(row["other"], row["other"]),
         "scans": row["scans"],

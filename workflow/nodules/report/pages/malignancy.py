@@ -34,7 +34,7 @@ RULES = (
 
 
 def page(found: Mapping[str, Any]) -> Page:
-    """The page. found: `malignancy.json`."""
+    """The page on benign or malignant. found: `malignancy.json`."""
     page = Page("Benign or malignant")
     page.text(str(found["statement"]), "finding")
     page.text(MEANING, "note")
@@ -88,7 +88,7 @@ def _gaps(own: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 def _areas(
     own: Mapping[str, Any], found: Mapping[str, Any], columns: Mapping[str, str]
 ) -> Iterator[dict[str, str]]:
-    """AUCs or their differences: of nodules, of patients, within size classes and in each."""
+    """Rows of AUCs or their differences: nodules, patients, within size classes, and in each."""
     for measure in (m for m in of_section(metrics.MALIGNANCY) if m.key != "malignancy_brier"):
         yield _row(measure.words, found, measure.source[0], columns)
         if measure.key == "malignancy_auc":

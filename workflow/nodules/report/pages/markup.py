@@ -1,4 +1,4 @@
-"""HTML as text that is known to be safe: whatever else goes into a tag is escaped."""
+"""HTML that is safe by construction: text that is not Markup is escaped."""
 
 from html import escape
 
@@ -15,7 +15,7 @@ def tag(name: str, *inside: str, **attributes: str | bool) -> Markup:
     """An element with its content, escaped unless it is Markup.
 
     attributes: a trailing underscore is dropped (`class_`), others become hyphens (`aria_label`);
-    True stands for an attribute without a value, False for none.
+    True gives an attribute without a value, False leaves it out.
     """
     shown = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(value)}"')
@@ -32,5 +32,5 @@ def join(*parts: str) -> Markup:
 
 
 def slug(text: str) -> str:
-    """A heading as the end of a link to it."""
+    """A heading's anchor: its words in lower case, joined by hyphens."""
     return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())

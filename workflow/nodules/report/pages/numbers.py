@@ -18,7 +18,7 @@ from nodules.stats.bootstrap import RULE
 
 Builder = Callable[[pd.DataFrame], Iterable[MetricTable]]
 
-# Title: text, and what makes tables of the numbers of which sections of the measures.
+# Title: text, and for each of its sections of measures what builds the tables.
 SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
     "Detection": (
         "Marks are scored by LUNA16's official rules. All scans of a set count in the denominator"
@@ -50,7 +50,7 @@ SECTIONS: dict[str, tuple[str, dict[str, Builder]]] = {
         {metrics.PROXY: tables.proxy, metrics.SLOPES: tables.slopes},
     ),
 }
-# Sections on the second stage, whose texts and tables speak of the first detector as the U-Net.
+# Sections on the second stage, whose texts and tables say U-Net for the run's first detector.
 FOLLOWING = {metrics.PRESENCE, metrics.PROXY, metrics.SLOPES}
 COMPARED = (
     "Both systems on the same scans; differences are paired over the same resamples of the scans."
@@ -94,10 +94,10 @@ def page(
 ) -> Page:
     """The page of all numbers. table: `metrics`.
 
-    detection, trends, explanations: files of these names, for their statements; None where the
-    ResNet50's task gives none. comparison: table `comparison` and comparison.json, where Mask
-    R-CNN or several detectors were run. track: reduction_track.json, where that was run. small:
-    whether Mask R-CNN is but a small baseline. A section without numbers is left out.
+    detection, trends, explanations: JSON files of these names, for their statements; None if the
+    ResNet50's tasks give none. comparison: table `comparison` and comparison.json, if Mask R-CNN or
+    several detectors were run. track: reduction_track.json, if that was run. small: whether Mask
+    R-CNN is only a small baseline. A section without numbers is left out.
     """
     detector = tables.detector_of(table)
     page = Page("Numbers of this run", partial(labelled, small=small))
@@ -137,7 +137,7 @@ def page(
 def _compared(
     page: Page, table: pd.DataFrame, told: Mapping[str, Any], detector: str, small: bool
 ) -> None:
-    """Sections on networks of choice and on Mask R-CNN, where table `comparison` has such rows."""
+    """Add sections on the detectors and on Mask R-CNN, if table `comparison` has such rows."""
     of_maskrcnn = table["other"] == "maskrcnn"
     if not of_maskrcnn.all():
         page.heading("One network against another")
@@ -156,7 +156,7 @@ def _compared(
 
 
 def _show(page: Page, *shown: MetricTable) -> None:
-    """Add tables, those for few readers folded away at the end."""
+    """Add tables, the folded ones together at the end."""
     if not shown:
         page.text("None.", "note")
     folded = [table for table in shown if table.folded]
@@ -167,7 +167,7 @@ def _show(page: Page, *shown: MetricTable) -> None:
 
 
 def _tables(page: Page, shown: list[MetricTable]) -> None:
-    """Add tables with their notes, which tables in a row that share them have once."""
+    """Add tables with their notes, once for consecutive tables with the same notes."""
     for table, after in zip_longest(shown, shown[1:]):
         page.table(table.rows, table.caption, table.numbers, table.soft)
         if after is None or after.notes != table.notes:

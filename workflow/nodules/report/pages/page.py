@@ -1,4 +1,4 @@
-"""Pages of the report: small HTML documents in which everything from data is escaped."""
+"""Pages of the report: small HTML documents in which all text from data is escaped."""
 
 import base64
 import os
@@ -15,16 +15,16 @@ from nodules.report.words import Words, in_html
 
 
 class Page:
-    """An HTML page, built part by part; every text that comes in is escaped."""
+    """An HTML page, built part by part; all text that is added is escaped."""
 
     def __init__(self, title: str, told: Callable[[str], str] = str) -> None:
-        """told: what becomes of every text, but code, before it is escaped."""
+        """told: rewords headings, paragraphs, tables and notes, before they are escaped."""
         self._title = title
         self._told = lambda text: escape(told(text))
         self._parts = [f"<h1>{escape(title)}</h1>"]
 
     def heading(self, text: str) -> None:
-        """Add a heading of the second level, which links can lead to by its words."""
+        """Add a second-level heading, with its slug as anchor for links."""
         self._parts.append(f'<h2 id="{escape(slug(text))}">{self._told(text)}</h2>')
 
     def text(self, text: str, kind: str = "") -> None:
@@ -33,7 +33,7 @@ class Page:
         self._parts.append(f"<p{look}>{self._told(text)}</p>")
 
     def code(self, text: str) -> None:
-        """Add text as it stands, lines kept."""
+        """Add preformatted text."""
         self._parts.append(f'<pre tabindex="0">{escape(text)}</pre>')
 
     def table(
@@ -43,9 +43,9 @@ class Page:
         numbers: Sequence[str] = (),
         soft: Sequence[str] = (),
     ) -> None:
-        """Add a table, one mapping (column -> cell) a row.
+        """Add a table, one mapping (column -> cell) per row.
 
-        Columns in `numbers` stand right, those in `soft` step back.
+        Columns in `numbers` are right-aligned, those in `soft` greyed.
         """
         rows = list(rows)
         if not rows:
@@ -62,21 +62,21 @@ class Page:
             for row in rows
         )
         title = f"<caption>{self._told(caption)}</caption>" if caption else ""
-        # With the keyboard a table that is wider than the page is scrolled once it has the focus.
+        # It can have the focus, so that a table wider than the page is scrolled with the keyboard.
         self._parts.append(
             f'<div class="wide" tabindex="0"><table>{title}<thead><tr>{heads}</tr></thead>'
             f"<tbody>{body}</tbody></table></div>"
         )
 
     def notes(self, texts: Sequence[str]) -> None:
-        """Add small numbered notes, from 1 on, to the table above them."""
+        """Add small notes, numbered from 1, to the table above them."""
         if texts:
             items = "".join(f"<li>{self._told(text)}</li>" for text in texts)
             self._parts.append(f'<ol class="notes">{items}</ol>')
 
     @contextmanager
     def details(self, summary: str) -> Iterator[None]:
-        """What is added within stays closed until the reader clicks on the summary."""
+        """Fold away what is added within the `with` block until the reader opens the summary."""
         self._parts.append(f"<details><summary>{escape(summary)}</summary>")
         yield
         self._parts.append("</details>")
@@ -102,12 +102,12 @@ class Page:
         )
 
     def write(self, path: str | os.PathLike[str], words: Words | None = None) -> None:
-        """Write the page, in a data set's own words, whole or not at all."""
+        """Write the page atomically, in a data set's own words."""
         write_text(path, in_html(words, self.html()))
 
 
 def head(title: str, css: str) -> str:
-    """The start of a document that fetches nothing."""
+    """The start of a self-contained document, up to the end of its <head>."""
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -116,7 +116,7 @@ def head(title: str, css: str) -> str:
 
 
 def _head(column: str, side: str) -> str:
-    """The head of a column, whose text is safe; an empty one heads nothing."""
+    """A column's header cell, its text already escaped; an empty one is a plain cell."""
     kind = "th" if column else "td"
     return f"<{kind}{side}>{column}</{kind}>"
 

@@ -1,4 +1,4 @@
-"""What the report's methods and data come from, as its pages cite it; CITATION.cff has the same."""
+"""Sources of the report's methods and data, as its pages cite them; CITATION.cff has the same."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from nodules.report.pages.markup import Markup, join, tag
 
 @dataclass(frozen=True)
 class Source:
-    """A work that is cited. doi: "" where none is known."""
+    """A cited work. doi: "" if none is known."""
 
     topic: str
     authors: str
@@ -16,7 +16,7 @@ class Source:
     doi: str = ""
 
     def html(self) -> Markup:
-        """The work as an item of a list."""
+        """The citation as the content of a list item."""
         end = tag("a", f"doi:{self.doi}", href=f"https://doi.org/{self.doi}") if self.doi else ""
         return join(f"{self.topic}: {self.authors}. {self.title}. {self.place}. ", end)
 

@@ -1,4 +1,4 @@
-"""The report's pages of scans and of the run."""
+"""The report's pages on the scans and on the run."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,10 +19,10 @@ def scans(
     agreement: pd.DataFrame,
     region: str = "",
 ) -> Page:
-    """The page of scans used and skipped.
+    """The page on scans used and skipped.
 
-    Tables `scans`, `defects`, `folds`, and all `lungs` and `lung_agreement`; this may be empty.
-    region: the organ whose region stands in the place of lungs, if one does.
+    Tables `scans`, `defects`, `folds`, and all `lungs` and `lung_agreement`; the last may be empty.
+    region: name of the organ that was searched in place of the lungs, if any.
     """
     page = Page("Scans used and skipped")
     used, skipped = sheet[sheet["status"] == "ok"], sheet[sheet["status"] != "ok"]
@@ -66,7 +66,7 @@ def run(
     data_hash: str,
     left_out: Mapping[str, str] | None = None,
 ) -> Page:
-    """The page of the run: commit, hash of the data, config as YAML, versions of the software.
+    """The page on the run: commit, hash of the data, config as YAML, versions of the software.
 
     left_out: stages that the data set cannot have, and why.
     """

@@ -1,6 +1,6 @@
-"""How pages look: on phones and on walls, in light and in dark, on screen and on paper.
+"""Style sheets of the pages: for phones and wall displays, light and dark, screen and paper.
 
-Text and ground differ by at least 4.5 to 1 in both (WCAG 2.2, level AA), as the tests measure.
+Text has a contrast of at least 4.5 to 1 in light and dark (WCAG 2.2, level AA); tests measure it.
 """
 
 BASE = """

@@ -1,4 +1,4 @@
-"""Table `metrics` as a reader wants it: words for keys, like numbers in one small table."""
+"""Table `metrics` laid out for people: words for keys, related numbers in small tables."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,12 +19,11 @@ from nodules.report import lookup
 from nodules.report.lookup import interval
 
 Row = Mapping[Any, Any]  # of `metrics`
-Cell = tuple[str, str, Row]  # name of its row, of its column, and the number
+Cell = tuple[str, str, Row]  # name of its row, name of its column, and the number
 
 FIRST = "first detector"  # in place of a system's key
 _MISSES = ", misses count as 0"
-# What a reader in a hurry wants: words ({}: the first detector), and where the number stands in
-# table `metrics`.
+# The main numbers: words ({}: the first detector), and where the number is in table `metrics`.
 GLANCE: dict[str, dict[str, str]] = {
     f"Nodules found by {{}}, best {PER_SCAN} candidates per scan": {
         "measure": "recall",
@@ -78,10 +77,10 @@ class MetricTable:
     caption: str
     rows: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    folded: bool = False  # details that a reader opens
+    folded: bool = False  # shown only once the reader opens it
 
     def following(self, detector: str) -> "MetricTable":
-        """This table, what it says of the U-Net said of the run's first detector."""
+        """This table with the name of the run's first detector in place of the U-Net's."""
         told = partial(following, detector=detector)
         rows = [row | {"": told(row[""])} for row in self.rows]
         return MetricTable(told(self.caption), rows, [*map(told, self.notes)], self.folded)
@@ -93,12 +92,12 @@ class MetricTable:
 
     @property
     def soft(self) -> list[str]:
-        """The columns of the test, which cross-validation leads."""
+        """The columns of the test set, greyed beside cross-validation."""
         test = SETS[names.TEST].name
         return [c for c in self.numbers if c.splitlines()[0] == test]
 
     def mark(self, note: str) -> str:
-        """The mark of a note, which is added if it is new."""
+        """The mark that refers to a note; adds the note if it is new."""
         if note not in self.notes:
             self.notes.append(note)
         return f" [{self.notes.index(note) + 1}]"
@@ -108,9 +107,9 @@ class MetricTable:
         cells: Iterable[Cell],
         counted: Literal["row", "column", "cell"],
     ) -> "MetricTable":
-        """Set the rows; n stands beside the name of the row or column, or in each cell.
+        """Set the rows, with n beside the name of each row or column, or in each cell.
 
-        A cell whose n is not that of most in its row or column says its own.
+        A row's or column's n is that of most of its cells; a cell with another n states its own.
         """
         cells = list(cells)
         axis = {"row": 0, "column": 1}.get(counted)
@@ -129,7 +128,7 @@ class MetricTable:
         self.rows = [
             {"": f"{name}, {counts[name]}" if axis == 0 else name}
             | {c: row.get(c, "–") for c in head.values()}
-            for name, row in filled.items()  # a pair of row and column that is not there: a dash
+            for name, row in filled.items()  # a dash where a row has no cell in a column
         ]
         return self
 
@@ -143,7 +142,7 @@ class MetricTable:
 
 
 def glance(table: pd.DataFrame) -> MetricTable:
-    """The few numbers of `GLANCE`, the pooled sets side by side."""
+    """The numbers of `GLANCE`, the pooled sets side by side."""
     nothing = {"point": "", "group": "", "other": ""}
     shown, known = pooled(table), {FIRST: detector_of(table)}
     rows = [
@@ -159,12 +158,12 @@ def glance(table: pd.DataFrame) -> MetricTable:
 
 
 def _of_system(words: str, key: str) -> str:
-    """Words of `GLANCE`, with the system's name in them where that is left open."""
+    """Words of `GLANCE`, with {} replaced by the system's name."""
     return words.format(SYSTEMS[key].said) if "{}" in words else words
 
 
 def detector_of(table: pd.DataFrame) -> str:
-    """The run's first detector, "" where the table holds no score of detection."""
+    """Key of the run's first detector; "" if the table has no detection scores."""
     return first_detector(lookup.rows(table, measure="cpm")["system"])
 
 
@@ -183,7 +182,7 @@ def detection(table: pd.DataFrame) -> Iterator[MetricTable]:
 
 
 def segmentation(table: pd.DataFrame) -> Iterator[MetricTable]:
-    """All measures over all nodules, Dice by diameter class, the rest folded away."""
+    """All measures over all nodules, then each by diameter class, all but Dice folded away."""
     paired, of_class = table["other"] != "", table["group"].isin(CLASSES)
     for name, group in table[~paired & ~of_class].groupby("set", sort=False):
         result = MetricTable(f"All nodules, {SETS[str(name)].name}")
@@ -235,7 +234,7 @@ def slopes(table: pd.DataFrame) -> Iterator[MetricTable]:
 
 
 def explanations(table: pd.DataFrame) -> Iterator[MetricTable]:
-    """What the maps of a nodule amount to, the methods side by side."""
+    """Measures of the nodules' attribution maps, the methods side by side."""
     result = MetricTable("Maps of labelled nodules")
     cells = [
         (_words(row) + result.mark(row["definition"]), METHODS[row["system"]], row)
@@ -245,7 +244,7 @@ def explanations(table: pd.DataFrame) -> Iterator[MetricTable]:
 
 
 def locations(table: pd.DataFrame) -> Iterator[MetricTable]:
-    """Sensitivities of each classifier of given locations, and what their list can reach."""
+    """Sensitivities of each classifier of given locations, and the limits of their list."""
     judged = table["system"].isin(REDUCERS)
     for system, group in table[judged].groupby("system", sort=False):
         caption = f"{REDUCERS[str(system)].name}: sensitivity by false positives (FP) per scan"
@@ -273,7 +272,7 @@ def pooled(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def records(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """The rows as mappings."""
+    """The rows as dictionaries."""
     return table.to_dict("records")
 
 
@@ -283,7 +282,7 @@ def _listed(
     name: Callable[[Row], str],
     counted: Literal["column", "cell"] = "column",
 ) -> Iterator[MetricTable]:
-    """Numbers one a row, each with its definition as a note, the sets side by side."""
+    """A table, unless empty: a number per row, its definition as a note, sets side by side."""
     if len(table):
         result = MetricTable(caption)
         cells = [
@@ -294,7 +293,7 @@ def _listed(
 
 
 def _mark_heads(group: pd.DataFrame, result: MetricTable) -> None:
-    """Number the measures' notes first: they stand in the head, which is read before the rows."""
+    """Number the measures' notes first, since people read the header before the rows."""
     for key in group["measure"]:
         result.mark(MEASURES[key].definition)
 
