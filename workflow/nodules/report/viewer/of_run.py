@@ -1,4 +1,4 @@
-"""What the page shows of a scan of a run's part: its candidates, reader contours, Grad-CAM."""
+"""What the page shows of a scan of a run: its candidates, readers' contours and Grad-CAM."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ LOOKED = "Grad-CAM of the malignancy network on this slice: where its answer com
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a run: folder of all results, name, and the key of the system that is shown."""
+    """A part of a run: results folder, name (test, fold_<k>), and key of the system shown."""
 
     root: Path
     name: str
@@ -35,28 +35,28 @@ class Part:
 
     @property
     def candidates(self) -> Path:
-        """The table of the system's candidates."""
+        """Path of the table of the system's candidates."""
         return self._at(SYSTEMS[self.system].scores.path)
 
     @property
     def outlines(self) -> Path | None:
-        """The table of the candidates' masks; None where no network of the system draws any."""
+        """Path of the table of the candidates' masks; None if no network of the system has any."""
         drawing = [key for key in SYSTEMS[self.system].networks if key in MASKS]
         return self._at(MASKS[drawing[-1]].regions) if drawing else None
 
     @property
     def matches(self) -> Path:
-        """The table of what candidates hit, which a run has of its first detector alone."""
+        """Path of the table of what candidates hit; a run has it for its first detector only."""
         return self._at(f"results/detection/{SYSTEMS[self.system].networks[0]}/{{part}}/{MATCHES}")
 
     @property
     def uids(self) -> list[str]:
-        """Scans of the part."""
+        """UIDs of the part's scans."""
         return folds.part(tables.read(self.root / "folds/folds.parquet", "folds"), self.name)
 
     @property
     def exists(self) -> bool:
-        """Whether the run has the part and system: ResNet50 judges the first detector's alone."""
+        """Whether the run has the part and system; the ResNet50 follows the first detector only."""
         is_first = SYSTEMS[self.system].needs != "presence" or self.matches.is_file()
         return is_first and self.candidates.is_file()
 
@@ -65,10 +65,10 @@ class Part:
 
 
 def part_of(place: Path, name: str = "", system: str = "") -> Part | None:
-    """The part that a folder is: results and a name, or results/presence/test; None for neither.
+    """The part that a folder names: results with `name`, or results/presence/test, say; or None.
 
-    system: key of the system that is shown; without one it is that whose folder is named, or that
-    of the run's first page. Raises UserError where the results have no such part or system.
+    system: key of the system to show; by default the one whose folder `place` is, else the one on
+    the run's first page. Raises UserError if the results have no such part or system.
     """
     for root in (place, *place.absolute().parents[:3]):
         if (root / SHEET).is_file():
@@ -91,7 +91,7 @@ def part_of(place: Path, name: str = "", system: str = "") -> Part | None:
 
 
 def shown(part: Part, uid: str) -> Shown:
-    """A scan of a part with its candidates. Raises UserError where the part lacks it."""
+    """A scan of a part with its candidates. Raises UserError if the part lacks it."""
     sheet = tables.read(part.root / SHEET, "scans").set_index("seriesuid")
     if uid not in sheet.index or uid not in part.uids:
         raise UserError(f"{part.root}: no scan {uid} in part {part.name}. Name another --uid.")
@@ -122,20 +122,20 @@ def shown(part: Part, uid: str) -> Shown:
 
 
 def _header(root: Path, header: str) -> Path:
-    """The scan's file: as the sheet names it from where the run was started, or beside results."""
+    """A header's path as in the sheet, or else relative to the folder that holds the results."""
     path = Path(header)
     return path if path.is_file() else root.absolute().parent / path
 
 
 def _threshold(summary: dict[str, Any], part: str) -> float:
-    """The probability from which on a candidate counts: fitted on other scans than the part's."""
+    """The probability at or above which a candidate counts, fitted on scans of other parts."""
     own = summary.get("fitted", {}).get("threshold", {})
     value = own.get("folds", {}).get(part.removeprefix("fold_"), own.get("test"))
     return UNKNOWN_THRESHOLD if value is None else float(value)
 
 
 def _findings(part: Part, uid: str, geometry: Geometry) -> list[Found]:
-    """The candidates of a scan, their masks, and how malignant those that hit a nodule are."""
+    """A scan's candidates with masks; those that hit a nodule have its malignancy and Grad-CAM."""
     table = pd.read_parquet(part.candidates)
     table = table[table["seriesuid"] == uid]
     masks = _masks(part, uid, geometry)
@@ -156,7 +156,7 @@ def _findings(part: Part, uid: str, geometry: Geometry) -> list[Found]:
 
 
 def _masks(part: Part, uid: str, geometry: Geometry) -> dict[int, Mask]:
-    """Candidates' masks, brought from the grid of the slices to the scan's own."""
+    """Candidates' masks on the scan's native grid, by number; transferred if drawn on slices."""
     if part.outlines is None:
         return {}
     rows = tables.read(part.outlines, "regions")
@@ -178,7 +178,7 @@ def _slices(root: Path, uid: str) -> Geometry:
 
 
 def _outlines(root: Path, uid: str, geometry: Geometry) -> Sequence[tuple[str, Mask]]:
-    """Contours of the readers, or of what stands for them: each kind's nodules apart."""
+    """Name and mask of each nodule in the readers' reference, or in what replaces it."""
     path = root / f"masks/{uid}.parquet"
     if not path.is_file():
         return []
@@ -189,7 +189,7 @@ def _outlines(root: Path, uid: str, geometry: Geometry) -> Sequence[tuple[str, M
 
 
 def _nodules(part: Part, uid: str) -> dict[int, int]:
-    """The reference nodule that each candidate hits."""
+    """Number of the reference nodule that each candidate hits, by candidate."""
     if part.matches.is_file():
         rows = tables.read(part.matches, "matches")
     else:
@@ -201,7 +201,7 @@ def _nodules(part: Part, uid: str) -> dict[int, int]:
 
 
 def _malignancy(part: Part, uid: str) -> dict[int, float]:
-    """What the malignancy networks say of each reference nodule, on average."""
+    """Mean probability of malignancy of each reference nodule; empty if there are no scores."""
     paths = [part.root / f"malignancy/{key}/{part.name}/scores.parquet" for key in JUDGES.values()]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -212,7 +212,7 @@ def _malignancy(part: Part, uid: str) -> dict[int, float]:
 
 
 def _explained(root: Path, uid: str) -> dict[int, tuple[Any, Any, str]]:
-    """Where the malignancy network looked: picture and heat, by reference nodule."""
+    """Where the malignancy network looked: picture, heat map, sentence, by reference nodule."""
     path = root / "malignancy/explained.npz"
     if not path.is_file():
         return {}

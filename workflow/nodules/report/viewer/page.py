@@ -1,4 +1,4 @@
-"""The page as one HTML file of markup, style, script and data, which fetches nothing."""
+"""The page as one HTML file of markup, style, script and data; offline, it fetches nothing."""
 
 import base64
 import hashlib
@@ -16,13 +16,13 @@ from nodules.report.viewer import levels
 from nodules.report.viewer.shown import Shown, around_lungs, box_of_lungs, spec, told
 
 WEB = Path(__file__).parent / "web"
-MOST_BYTES = 25 << 20  # of a page's voxels: above, they are kept in coarser levels
+MOST_BYTES = 25 << 20  # of a volume's voxels as base64; above, coarser levels are used
 IMPORT = re.compile(r'^import (.+?) from "\./(\w+)\.js";\n', re.MULTILINE | re.DOTALL)
 EXPORT = re.compile(r"^export (?=(?:async function|function|class|const) (\w+))", re.MULTILINE)
 
 
 def offline(shown: Shown) -> str:
-    """The page of a scan, cropped to the lungs, in 256 levels of HU; its prior in coarser ones."""
+    """The page of a scan, cropped to the lungs, in 256 HU levels; its prior's are coarser."""
     box = around_lungs(shown)
     steps, texts = _kept("scan", shown.voxels[box], levels.LADDER)
     volume, prior = spec("scan", shown.geometry, box, steps), None
@@ -39,7 +39,7 @@ def offline(shown: Shown) -> str:
 def _kept(
     name: str, voxels: NDArray[np.int16], ladder: Sequence[NDArray[np.int16]]
 ) -> tuple[NDArray[np.int16], dict[str, bytes]]:
-    """The finest levels of a ladder with which voxels take MOST_BYTES, or its last; and pieces."""
+    """The finest levels with which voxels fit into MOST_BYTES, else the coarsest; the pieces."""
     for steps in ladder:
         pieces, left = [], MOST_BYTES * 3 // 4  # of base64 in the page
         for piece in levels.packed(levels.coded(voxels, steps)):
@@ -53,9 +53,9 @@ def _kept(
 
 
 def html(case: Mapping[str, Any], pieces: Mapping[str, bytes], connects: bool = False) -> str:
-    """The page of a case (`shown.told`) with pieces of voxels by the ids of their elements.
+    """The page of a case (`shown.told`), with pieces of voxels by element id.
 
-    connects: whether the page may ask the server that it comes from, and nobody else.
+    connects: whether the page may send requests to its own server; to others it never may.
     """
     style, code = (WEB / "style.css").read_text(), script()
     asked = "'self'" if connects else "'none'"
@@ -63,7 +63,7 @@ def html(case: Mapping[str, Any], pieces: Mapping[str, bytes], connects: bool = 
         f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(style)}; img-src data:; "
         f"connect-src {asked}; base-uri 'none'; form-action 'none'"
     )
-    # JSON in a page: a < could end its element.
+    # A < in the JSON could end its element.
     data = json.dumps(case, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
         "policy": policy,
@@ -77,14 +77,14 @@ def html(case: Mapping[str, Any], pieces: Mapping[str, bytes], connects: bool = 
 
 
 def script() -> str:
-    """All modules in one script, each a function that gives what it exports."""
+    """All modules as one script, each wrapped in a function that returns its exports."""
     done: dict[str, str] = {}
     _gather("main", done)
     return '"use strict";\n' + "\n".join(done.values())
 
 
 def _gather(name: str, done: dict[str, str]) -> None:
-    """Put a module into `done`, behind those that it imports."""
+    """Add a module to `done`, after those that it imports."""
     text = (WEB / f"{name}.js").read_text()
     for _, other in IMPORT.findall(text):
         if other not in done:
@@ -95,7 +95,7 @@ def _gather(name: str, done: dict[str, str]) -> None:
 
 
 def _taken(names: str, module: str) -> str:
-    """An import as an assignment: `{ a, b }`, or `* as c`."""
+    """An import of `{ a, b }` or `* as c`, rewritten as an assignment."""
     return f"const {names.removeprefix('* as ').strip()} = _{module};\n"
 
 
@@ -105,13 +105,13 @@ def _element(name: str, piece: bytes) -> str:
 
 
 def _hash(text: str) -> str:
-    """What the page's policy names as the one script, or style, that counts."""
+    """Source expression with which the page's policy admits this script or style alone."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def worklist(rows: Iterable[Mapping[str, str]]) -> str:
-    """The page of a server's scans: link, findings, and who has read them how far."""
+    """The work list of a server's scans: link, findings, and each reader's progress."""
     style = (WEB / "style.css").read_text()
     cells = "".join(
         f'<tr><td><a href="{escape(row["link"])}">{escape(row["uid"])}</a></td>'

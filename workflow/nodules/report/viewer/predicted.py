@@ -1,4 +1,4 @@
-"""What the page shows of a folder that `luna16 predict` wrote."""
+"""What the page shows from a folder that `luna16 predict` wrote."""
 
 import contextlib
 import math
@@ -26,7 +26,7 @@ from nodules.report.viewer.shown import NUMBERS, Found, Link, Mask, Shown, case_
 
 FORMAT = 1
 AGAIN = "Run luna16 predict on the scan again."
-MOST_POINTS = 400  # of a FROC
+MOST_POINTS = 400  # of a FROC curve
 LEAST_RADIUS_MM = 2.0
 Curve = tuple[str, NDArray[np.float64]]
 OPINION = (
@@ -36,7 +36,7 @@ OPINION = (
 
 
 def folders(place: Path) -> list[Path]:
-    """The folders of scans in what `luna16 predict` wrote, or the one that `place` is."""
+    """Folders of the scans that `luna16 predict` wrote below `place`, or `place` if it is one."""
     if (place / DETAILS).is_file():
         return [place]
     rows = row_tables.read(place / SCANS, SCAN_COLUMNS)
@@ -53,10 +53,10 @@ def shown(
 ) -> Shown:
     """A scan and its findings.
 
-    folder: with findings.json and findings.nii.gz. scan: where its voxels are; without, where
-    `luna16 predict` read them. froc: a run's results/evaluation/froc.parquet, in place of the
-    curve that the model carries. prior, prior_scan: the same of an earlier scan. Raises UserError
-    where something is missing or does not belong.
+    folder: holds findings.json and findings.nii.gz. scan: path of the voxels, by default where
+    `luna16 predict` read them. froc: a run's results/evaluation/froc.parquet, used in place of the
+    model's own curve. prior, prior_scan: folder and scan of an earlier time. Raises UserError if
+    something is missing or does not belong together.
     """
     details = read_details(folder)
     read = read_scan(folder, details, scan)
@@ -83,7 +83,7 @@ def shown(
 
 
 def read_details(folder: Path) -> dict[str, Any]:
-    """findings.json of a folder; FileDefect where it is none of ours."""
+    """Content of a folder's findings.json. Raises FileDefect if it is missing or not ours."""
     path = folder / DETAILS
     try:
         details = read_json(path)
@@ -105,7 +105,7 @@ def read_details(folder: Path) -> dict[str, Any]:
 
 
 def _is_whole(details: Mapping[str, Any]) -> bool:
-    """Whether everything that is shown of findings is of its kind."""
+    """Whether all that the page shows of findings is of the right type."""
     Geometry.from_row(details["grid"]).reoriented()
     about(details["model"])
     _auc(details["model"].get("manifest", {}))
@@ -122,14 +122,14 @@ def _is_whole(details: Mapping[str, Any]) -> bool:
 
 
 def case(details: Mapping[str, Any]) -> str:
-    """`Shown.case` of a scan, of its findings.json alone."""
+    """`Shown.case` of a scan, from its findings.json alone."""
     grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
     found = [_found(row, {}) for row in details["findings"]]
     return case_of(str(details["seriesuid"]), grid, found)
 
 
 def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Reading:
-    """The scan that findings are of, held against their grid."""
+    """Read the scan that findings belong to; UserError unless its UID and grid match theirs."""
     uid = str(details["seriesuid"])
     grid, _, _ = Geometry.from_row(details["grid"]).reoriented()
     for place in [scan] if scan else _places(folder, details):
@@ -151,24 +151,24 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
 
 
 def _may_be(one: reading.Found, uid: str) -> bool:
-    """Whether a scan that is not read yet may be the one of a UID."""
+    """Whether a scan that is not read yet may have a UID."""
     if one.problem or is_mask(one):
         return False
     if one.chosen is not None:
         return one.chosen.first.series == uid
     stem = Path(one.name).name.removesuffix(one.form)
-    return stem == uid or not is_uid(stem)  # a file of another name gets its UID when it is read
+    return stem == uid or not is_uid(stem)  # a file not named by a UID gets one when it is read
 
 
 def _places(folder: Path, details: Mapping[str, Any]) -> Iterator[Path]:
-    """Where a scan may be: as its findings and the table of all scans say."""
+    """Paths where a scan may be, from its findings and from the table of all scans."""
     yield Path(str(details["source"]))
     rows = row_tables.read(folder.parent / SCANS, SCAN_COLUMNS)
     yield from (Path(row["source"]) for row in rows if row["folder"] == folder.name)
 
 
 def _labels(path: Path, geometry: Geometry) -> dict[int, Mask]:
-    """The mask of each finding's number, in its box."""
+    """Each finding's mask by number, cropped to its box. Raises FileDefect if the grid differs."""
     labels, grid = nifti.read_volume(path)
     if not same_grid(grid, geometry, 0.1):
         raise FileDefect(str(path), "its grid is not that of the scan", AGAIN)
@@ -176,7 +176,7 @@ def _labels(path: Path, geometry: Geometry) -> dict[int, Mask]:
 
 
 def boxed(labels: NDArray[Any]) -> dict[int, Mask]:
-    """The mask of each label above 0 of a volume (z, y, x), in its box."""
+    """The mask of each non-zero label in a volume (z, y, x), cropped to its bounding box."""
     places = np.argwhere(labels)
     values = labels[tuple(places.T)]
     masks: dict[int, Mask] = {}
@@ -202,7 +202,7 @@ def _found(row: Mapping[str, Any], labels: Mapping[int, Mask]) -> Found:
 
 
 def about(model: Mapping[str, Any]) -> dict[str, str]:
-    """What the page says of a model: name, hash, what it was trained on, and its limits."""
+    """What the page says about a model: name, hash, training data and limits."""
     manifest = model.get("manifest", {})
     data = manifest.get("data", {})
     trained = f"Model {model.get('name', '')}, luna16-nodules {model.get('version', '')}"
@@ -224,14 +224,14 @@ def about(model: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _score(manifest: Mapping[str, Any], measure: str) -> Mapping[str, Any] | None:
-    """A model's score, in cross-validation where there is one: they are more scans."""
+    """A model's score, from cross-validation if possible, which has more scans; None for none."""
     rows = [row for row in manifest.get("scores", []) if row.get("measure") == measure]
     rows = [row for row in rows if row.get("value") is not None]
     return next((r for r in rows if r["set"] == "out_of_fold"), rows[0] if rows else None)
 
 
 def _told(row: Mapping[str, Any]) -> str:
-    """A score with its interval and what it was reached on."""
+    """A score as text, with its interval and n."""
     known = row.get("low") is not None and row.get("high") is not None
     interval = f" ({row['low']:.2f} to {row['high']:.2f})" if known else ""
     return f"{row['value']:.2f}{interval}, {row['n']} {row['unit']}"
@@ -253,10 +253,10 @@ def _system(manifest: Mapping[str, Any]) -> str:
 
 
 def curve(path: Path, system: str) -> Curve | None:
-    """A system's FROC, of the left-out scans: threshold, false alarms a scan, sensitivity.
+    """A system's FROC: a name, and points of threshold, false alarms per scan, sensitivity.
 
-    Thresholds descend; None where the system marked nothing. Raises UserError where the table does
-    not know the system.
+    On the left-out scans, else on the test scans; thresholds descend. None if the system marked
+    nothing. Raises UserError if the table lacks the system.
     """
     table = tables.read(path, "froc")
     if not (table["system"] == system).any():
@@ -265,7 +265,7 @@ def curve(path: Path, system: str) -> Curve | None:
 
 
 def _curve(told: Any) -> Curve | None:
-    """A curve in words and points, as a model tells it; None where it tells none."""
+    """Name and points of a curve as a model's manifest holds it; None if it holds none."""
     points = export_froc.points_of(told)
     return None if points is None else (SETS.get(told.get("set"), "the run's FROC"), points)
 
@@ -279,8 +279,8 @@ SETS = {
 def followed(shown: Shown, path: Path) -> Shown:
     """The scan with its findings' places in the prior scan, as `luna16 follow-up` found them.
 
-    path: its follow_up.json. Where the two scans could not be registered nothing is linked.
-    Raises UserError where it does not hold this scan and its prior.
+    path: its follow_up.json. Nothing is linked if the two scans could not be registered. Raises
+    UserError if the file does not compare this scan with its prior.
     """
     try:
         pairs = read_json(path)["pairs"]
@@ -307,16 +307,16 @@ def _uid(pair: Mapping[str, Any], time: str) -> str:
 
 
 def _when(pair: Mapping[str, Any]) -> str:
-    """The day of the prior scan, and how long before the current one that was."""
+    """The prior scan's date and how many days before the current one; "" if unknown."""
     day, days = pair["prior"].get("day"), pair.get("days")
     return f"{day}, {days:.0f} days before" if day and days is not None else ""
 
 
 def _links(rows: Sequence[Mapping[str, Any]], findings: Sequence[Found]) -> list[Link]:
-    """Links of the current scan's findings that have a place in the prior one.
+    """Links of the current scan's findings to their places in the prior scan.
 
-    By place, since the numbers may be those of another list: the nearest finding within whose
-    radius a link lies, and the nearest link of each.
+    Assigned by place, since the numbers may be from another list: a link goes to the nearest
+    finding if it lies within that finding's radius, and a finding keeps its nearest link.
     """
     nearest: dict[int, tuple[float, Link]] = {}
     for row in rows:
@@ -336,11 +336,11 @@ def _links(rows: Sequence[Mapping[str, Any]], findings: Sequence[Found]) -> list
 
 
 def _place(row: Mapping[str, Any], time: str) -> tuple[float, float, float] | None:
-    """Where a linked nodule is at a time, x, y, z mm; None for unknown."""
+    """Place of a linked nodule at one time, x, y, z in mm; None if unknown."""
     x, y, z = (row[f"{time}_{axis}"] for axis in "xyz")
     return None if x is None or y is None or z is None else (float(x), float(y), float(z))
 
 
 def _radius(finding: Found) -> float:
-    """Within how many mm of a finding's place another place is its own."""
+    """Distance in mm within which a place belongs to a finding: its radius, with a minimum."""
     return max(float(finding.numbers.get("diameter_mm") or 0) / 2, LEAST_RADIUS_MM)

@@ -1,4 +1,4 @@
-"""What readers decided: read back, as submissions, and held against each other."""
+"""Readers' decisions: reading them back, writing submissions, and measuring agreement."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ from nodules.stats import bootstrap
 from nodules.stats.agreement import kappa
 
 FORMAT, KIND = 1, "luna16 reading"
-WORTH = {"accept": 1.0, "undecided": 0.5, "reject": None}  # as a submission's probability
+WORTH = {"accept": 1.0, "undecided": 0.5, "reject": None}  # probability in a submission
 MODES = ("second reader", "concurrent")
 FIRST_READ, WITH_MARKS = "first read", "with marks"
-NEAR_MM = 5.0  # nodules of two readers' own that are nearer are one
+NEAR_MM = 5.0  # added nodules of two readers within this distance are the same
 MOST_BYTES = 8 << 20
 AGAIN = "Save it again from the page."
 
@@ -42,30 +42,30 @@ class Reading:
 
     @property
     def uid(self) -> str:
-        """The scan."""
+        """UID of the scan."""
         return str(self.values["seriesuid"])
 
     @property
     def case(self) -> str:
-        """The scan with its findings."""
+        """Hash of the scan with its findings (`shown.case_of`)."""
         return str(self.values["case"])
 
     @property
     def verdicts(self) -> dict[int, str]:
-        """Verdict by the finding's number."""
+        """Verdicts by the finding's number."""
         return {int(one["finding"]): str(one["verdict"]) for one in self.values["decisions"]}
 
     def added(self, phase: str = "") -> list[tuple[float, float, float]]:
-        """World points (mm, LPS) of nodules of the reader's own, of one phase or of both.
+        """World points (x, y, z in mm, LPS) of nodules that the reader added, in one phase or both.
 
-        What was removed once the marks were seen still is the first read's, and no longer the
-        reader's.
+        A nodule of the first read that was removed after the marks were shown still counts for
+        the first read, but no longer for both phases.
         """
         rows = [one for one in self.values["added"] if phase in ("", one["phase"])]
         return [_point(one) for one in rows if phase == FIRST_READ or not one.get("removed")]
 
     def marks(self, first_read: bool = False) -> list[tuple[float, float, float, float]]:
-        """Marks x, y, z, probability of a submission: as the page writes them."""
+        """Marks (x, y, z, probability) of a submission, the same as the page writes."""
         if first_read:
             return [(*point, 1.0) for point in self.added(FIRST_READ)]
         worth = [(_point(one), WORTH[one["verdict"]]) for one in self.values["decisions"]]
@@ -78,7 +78,7 @@ def _point(one: Mapping[str, Any]) -> tuple[float, float, float]:
 
 
 def parse(text: str, place: str) -> Reading:
-    """A reading of its text. Raises FileDefect where it is none, or not whole."""
+    """A reading from its text. Raises FileDefect if it is not one, or is incomplete."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -95,7 +95,7 @@ def parse(text: str, place: str) -> Reading:
 
 
 def _is_whole(values: Mapping[str, Any]) -> bool:
-    """Whether everything that is used of a reading is there and of its kind."""
+    """Whether all that is used of a reading is there and of the right type."""
     decisions, added = values["decisions"], values["added"]
     texts = ("reader", "case", "begun", "saved", "first_read_finished", "finished")
     numbers = [values["seconds"][key] for key in ("total", "first_read", "with_marks")]
@@ -115,7 +115,7 @@ def _is_whole(values: Mapping[str, Any]) -> bool:
 
 
 def read(places: Iterable[Path]) -> list[Reading]:
-    """The readings of files, and of all .json below folders; UserError where there is none."""
+    """Readings in files, and in all .json below folders. Raises UserError if there are none."""
     found = []
     for place in places:
         if not place.exists():
@@ -137,7 +137,7 @@ def read(places: Iterable[Path]) -> list[Reading]:
 
 
 def _require_one_each(found: Sequence[Reading]) -> None:
-    """UserError where a reader has read a scan twice: which of them counts?"""
+    """Raise UserError if a reader has two readings of a scan, since only one can count."""
     seen: dict[tuple[str, str], str] = {}
     for one in found:
         earlier = seen.setdefault((one.reader, one.uid), one.place)
@@ -149,19 +149,19 @@ def _require_one_each(found: Sequence[Reading]) -> None:
 
 
 def file_name(reading: Reading) -> str:
-    """A name of letters and digits for a reading's files, one for each scan, case and reader."""
+    """A plain name, without suffix, for a reading's files, unique to scan, case and reader."""
     told = f"{reading.values['case']} {reading.reader}"
     plain = re.sub(r"[^0-9A-Za-z]+", "_", reading.reader)[:40]
     return f"{reading.uid}_{plain}_{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def write_submissions(found: Sequence[Reading], folder: Path) -> list[Path]:
-    """Each reader's marks as a submission, and those of the first reads alone, on the same scans.
+    """Write each reader's marks as a submission, and those of the first reads as another.
 
-    These are the scans that all readers have finished: on others, what nobody looked for would
-    count as missed. The first reads are written where a reader has read as second reader: what the
-    reader found without the computer, for a paired comparison by `luna16 score`. Raises UserError
-    where there is no such scan.
+    All are on the same scans, those that all readers have finished: on others, what nobody looked
+    for would count as missed. First reads are written of readers in second-reader mode: what they
+    found without the computer, for a paired comparison by `luna16 score`. Returns the files
+    written. Raises UserError if no scan was finished by all.
     """
     uids = sorted({one.uid for one in found} - set(_unfinished(found)))
     if not uids:
@@ -182,7 +182,7 @@ def write_submissions(found: Sequence[Reading], folder: Path) -> list[Path]:
 
 
 def left_out(found: Sequence[Reading]) -> list[str]:
-    """A sentence on each scan that submissions leave out: who has not read or finished it."""
+    """A sentence on each scan that the submissions leave out: who has not read or finished it."""
     return [
         f"{uid} is in no submission: {'; '.join(lacking)}."
         for uid, lacking in _unfinished(found).items()
@@ -190,7 +190,7 @@ def left_out(found: Sequence[Reading]) -> list[str]:
 
 
 def _unfinished(found: Sequence[Reading]) -> dict[str, list[str]]:
-    """Scans that not all readers have finished, and in words who has not."""
+    """Scans that not all readers have finished, with a phrase for each reader who has not."""
     finished = {(one.reader, one.uid): one.values["finished"] != "" for one in found}
     lacking: dict[str, list[str]] = {}
     for uid in sorted({one.uid for one in found}):
@@ -210,10 +210,10 @@ def _submission(path: Path, own: Sequence[Reading], first_read: bool) -> Path:
 
 
 def summary(found: Sequence[Reading], replicates: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Time and verdicts of each reader, and the agreement of each two.
+    """Time and verdicts of each reader, and the agreement of each pair of readers.
 
-    Kappa is Cohen's, on findings that both accepted or rejected; its interval is by resampling of
-    scans. Findings that one of them left undecided, or did not judge, are counted beside it.
+    Kappa is Cohen's, on findings that both accepted or rejected; its interval is from resampling
+    scans. Findings that one of them left undecided, or did not judge, are counted separately.
     """
     readers = list(dict.fromkeys(one.reader for one in found))
     by_reader = {reader: [one for one in found if one.reader == reader] for reader in readers}
@@ -230,7 +230,7 @@ def summary(found: Sequence[Reading], replicates: int = 1000, seed: int = 0) -> 
 
 
 def _reader(own: Sequence[Reading]) -> dict[str, Any]:
-    """Scans, verdicts and seconds of a reader."""
+    """Numbers of scans and verdicts of a reader, and median seconds."""
     verdicts = [verdict for one in own for verdict in one.verdicts.values()]
     seconds = {
         key: float(np.median([one.values["seconds"][key] for one in own]))
@@ -289,7 +289,7 @@ def _agreement(
 
 
 def _same(one: Sequence[tuple[float, ...]], other: Sequence[tuple[float, ...]]) -> int:
-    """How many points of two readers lie at the same place, each counted once, nearest first."""
+    """Number of points that two readers share: pairs within NEAR_MM, one to one, nearest first."""
     apart = [(math.dist(p, q), i, j) for i, p in enumerate(one) for j, q in enumerate(other)]
     taken: tuple[set[int], set[int]] = (set(), set())
     for mm, i, j in sorted(apart):

@@ -1,4 +1,4 @@
-"""A small server on this machine alone: scans in full HU, one work list, readings in a folder."""
+"""A small local server: scans in full HU, a work list, and readings kept in a folder."""
 
 import json
 import secrets
@@ -25,9 +25,9 @@ BYTES, JSON = "application/octet-stream", "application/json"
 
 @dataclass(frozen=True)
 class Item:
-    """A scan of the work list: its UID, a few words on it, and how it is read.
+    """A scan of the work list: its UID, a few words on it, and what loads it.
 
-    case: what its readings belong to; "" where that is known once it is read.
+    case: its `Shown.case`; "" if that is known only once it is loaded.
     """
 
     uid: str
@@ -37,14 +37,14 @@ class Item:
 
 
 class Taken(UserError):
-    """The place of a reading holds another one."""
+    """A reading's file already holds another reading."""
 
 
 @dataclass(eq=False)
 class Desk:
-    """The scans that are served, those in memory, and the folder that keeps readings.
+    """The scans that are served, those in memory, and the folder of readings.
 
-    token: part of every address, so that other users of this machine find nothing.
+    token: secret part of every URL, so that other users of this machine find nothing.
     """
 
     items: Sequence[Item]
@@ -57,7 +57,7 @@ class Desk:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def scan(self, number: int) -> tuple[Shown, dict[str, list[bytes]]]:
-        """A scan and the pieces of its voxels and of its prior's; the last few are kept."""
+        """A scan, and the pieces of its and its prior's voxels; the last KEPT stay in memory."""
         with self._lock:
             if number not in self._held:
                 while len(self._held) >= KEPT:
@@ -76,7 +76,7 @@ class Desk:
             return self._held[number]
 
     def page(self, number: int) -> str:
-        """The page of a scan, whose voxels and readings are asked for by address."""
+        """The page of a scan, which requests voxels and readings from this server."""
         shown, _ = self.scan(number)
         box = whole(shown.voxels.shape)
         volume = spec("scan", shown.geometry, box, levels.FULL, "voxels")
@@ -95,7 +95,7 @@ class Desk:
         )
 
     def _row(self, number: int, begun: Sequence[readings.Reading]) -> dict[str, str]:
-        """A row of the work list, with the readings of its scan."""
+        """A row of the work list. begun: all readings of its scan."""
         item = self.items[number]
         case = self._cases.get(number, item.case)
         own = [one for one in begun if case in ("", one.case)]
@@ -104,17 +104,17 @@ class Desk:
         return {
             "link": f"scan/{number}/",
             "uid": item.uid,
-            "told": item.told if seen else "",  # a first read is without the computer
+            "told": item.told if seen else "",  # hidden in a first read, as the marks are
             "state": ", ".join(states or ["not begun"]),
         }
 
     def readings_of(self, number: int) -> list[str]:
-        """The texts of readings of a scan with its findings of now."""
+        """Readings of a scan with its current findings, as JSON texts."""
         case = self._case(number)
         return [json.dumps(one.values) for one in self._readings() if one.case == case]
 
     def _case(self, number: int) -> str:
-        """What readings of a scan belong to."""
+        """`Shown.case` of a scan, which is loaded if need be."""
         if number not in self._cases:
             self.scan(number)
         return self._cases[number]
@@ -125,14 +125,14 @@ class Desk:
             try:
                 found.append(readings.parse(path.read_text(encoding="utf-8"), str(path)))
             except (UserError, ValueError, OSError):
-                continue  # not one of ours; it stays as it is
+                continue  # not one of ours: leave it alone
         return found
 
     def keep(self, number: int, text: str) -> None:
         """Write a reading and its submission.
 
-        Raises UserError where it is none of this scan and its findings, Taken where it would
-        replace one that was begun at another time.
+        Raises UserError unless it is of this scan and its current findings, Taken if it would
+        replace a reading that was begun at another time.
         """
         reading = readings.parse(text, "the reading")
         if reading.uid != self.items[number].uid:
@@ -152,13 +152,13 @@ class Desk:
 
 
 def _state(reading: readings.Reading, case: str) -> str:
-    """How far a reading is. case: of the scan's findings of now; "" for unknown."""
+    """A reading's progress in words. case: of the scan's current findings; "" if unknown."""
     state = "finished" if reading.values["finished"] else "begun"
     return state if case in ("", reading.case) else f"{state} (of earlier findings)"
 
 
 def _require_same(path: Path, reading: readings.Reading) -> None:
-    """Raise Taken where a file holds anything else than an earlier state of a reading."""
+    """Raise Taken if a file holds anything but an earlier state of this reading."""
     if not path.exists():
         return
     try:
@@ -174,12 +174,12 @@ def _require_same(path: Path, reading: readings.Reading) -> None:
 
 
 def _is_count(text: str) -> bool:
-    """Whether a text is a number that can be meant: Python refuses one of thousands of digits."""
+    """Whether a text is a plausible number; int() refuses thousands of digits."""
     return text.isascii() and text.isdecimal() and len(text) <= 12
 
 
 def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
-    """A server on the loopback address; `address` says where, `serve_forever` runs it."""
+    """A server on the loopback address; `address` gives its URL, `serve_forever` runs it."""
 
     class Handler(_Handler):
         own = desk
@@ -192,7 +192,7 @@ def serve(desk: Desk, port: int = 0) -> ThreadingHTTPServer:
 
 
 def address(server: ThreadingHTTPServer, desk: Desk) -> str:
-    """Where the work list is."""
+    """URL of the work list."""
     return f"http://{HOST}:{server.server_address[1]}/{desk.token}/"
 
 
@@ -200,7 +200,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a tab that was closed."""
+        """Report errors, except that a tab was closed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -213,20 +213,20 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Work list, page, voxels, readings."""
+        """Answer with the work list, a page, voxels or readings."""
         self._answered(self._get)
 
     def do_PUT(self) -> None:
-        """A reading."""
+        """Keep a reading."""
         self._answered(self._put)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: addresses hold the token."""
+        """Log nothing: URLs hold the token."""
 
     def _answered(self, answer: Callable[[list[str]], tuple[bytes, str] | None]) -> None:
         try:
             found = answer(self._place()) if self._is_ours() else None
-            self.close_connection |= not found  # a body that was not read would be the next request
+            self.close_connection |= not found  # an unread body would pass for the next request
             content, kind = found or (b"There is nothing here.\n", TEXT)
             self._send(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, content, kind)
         except UserError as error:
@@ -235,13 +235,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, f"{escaped(str(error))}\n".encode(), TEXT)
         except ConnectionError:
             self.close_connection = True  # the tab is gone
-        except Exception as error:  # a defect of ours, or a disk's: the page says it
+        except Exception as error:  # a defect of ours, or of a disk: the page reports it
             self.close_connection = True
             told = f"The server failed unexpectedly ({type(error).__name__}). Please report it.\n"
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, told.encode(), TEXT)
 
     def _is_ours(self) -> bool:
-        """Whether the request names this server: a page elsewhere may resolve its name to here."""
+        """Whether Host and Origin name this server, against DNS rebinding by other sites."""
         port = self.server.server_address[1]
         origin = self.headers.get("Origin")
         hosts = {f"{HOST}:{port}", f"localhost:{port}"}
@@ -249,7 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.headers.get("Host") in hosts and known
 
     def _place(self) -> list[str]:
-        """The parts of the path behind the token; none of a path without it."""
+        """The parts of the path after the token; empty if the token is missing or wrong."""
         parts = self.path.split("?")[0].split("/")[1:]
         if not parts or not secrets.compare_digest(parts[0].encode(), self.own.token.encode()):
             return []

@@ -1,4 +1,4 @@
-"""What the page shows of a scan, wherever it comes from, and how it is told to the page."""
+"""What the page shows of a scan, whatever its source, and how it is passed to the page's script."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ MARGIN_MM = 15.0  # kept around the lungs
 NUMBERS = ("probability", "confidence", "diameter_mm", "volume_mm3", "long_mm", "short_mm")
 
 Corner = tuple[int, int, int]
-Mask = tuple[Corner, NDArray[np.bool_]]  # first voxel, and (z, y, x) from there
+Mask = tuple[Corner, NDArray[np.bool_]]  # index of the first voxel, and mask (z, y, x)
 Box = tuple[slice, slice, slice]
 
 
@@ -29,8 +29,8 @@ Box = tuple[slice, slice, slice]
 class Found:
     """A finding of the computer.
 
-    numbers: by the names of `findings.found.COLUMNS`; None for what is not known. mask: on the
-    scan's native grid. seen: where a network looked, as bytes of a square: picture and heat.
+    numbers: by the names of `findings.found.COLUMNS`; None if unknown. mask: on the scan's native
+    grid. seen: where a network looked: a square picture, its heat map, and a sentence.
     """
 
     number: int
@@ -44,9 +44,9 @@ class Found:
 
 @dataclass(frozen=True)
 class Link:
-    """A finding, where it lies in the prior scan (x, y, z mm there), and a sentence on it.
+    """A finding's place in the prior scan (x, y, z in mm there), and a sentence on it.
 
-    diameter_mm: what it had there; None where it was not seen there.
+    diameter_mm: its diameter there; None if it was not seen there.
     """
 
     finding: int
@@ -61,11 +61,11 @@ class Shown:
 
     voxels:   int16 HU (z, y, x) on geometry, the grid nearest to LPS.
     outlines: name and mask of contours that are not the computer's.
-    froc:     what it was reached on, and rows of threshold, false alarms a scan, sensitivity.
+    froc:     its name, and rows of threshold, false alarms per scan, sensitivity.
     model:    name, sha256, trained (a sentence), limits (sentences).
-    prior:    voxels and grid of an earlier scan, its UID; links: findings in it. prior_when: its
-              day and how long before this one, in words; "" for unknown.
-    affine:   matrix (3, 3) and offset (3,) from this scan's world to the prior's; None for unknown.
+    prior:    voxels, grid and UID of an earlier scan; links: findings in it. prior_when: its date
+              and how long before this one, in words; "" if unknown.
+    affine:   matrix (3, 3) and offset (3,) from this scan's world to the prior's; None if unknown.
     """
 
     uid: str
@@ -86,15 +86,15 @@ class Shown:
 
     @property
     def case(self) -> str:
-        """What a reading belongs to: scan, grid and findings, however much of the scan is shown."""
+        """Hash of scan, grid and findings, which ties readings to them; the same for any crop."""
         return case_of(self.uid, self.geometry, self.findings)
 
 
 def case_of(uid: str, geometry: Geometry, findings: Sequence[Found]) -> str:
-    """What a reading of a scan's findings belongs to."""
+    """Hash (24 hex digits) of a scan, its grid and findings, which ties readings to them."""
     rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in findings]
     grid = geometry.to_row()
-    grid["direction"] = [value + 0.0 for value in grid["direction"]]  # -0 is spelled otherwise
+    grid["direction"] = [value + 0.0 for value in grid["direction"]]  # -0 is another text than 0
     told = json.dumps([FORMAT, uid, grid, sorted(rows)])
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
@@ -106,7 +106,7 @@ def whole(shape: tuple[int, ...]) -> Box:
 
 
 def around_lungs(shown: Shown) -> Box:
-    """The box of a scan's lungs, findings and outlines with a margin."""
+    """The box of a scan's lungs, findings and outlines, with a margin."""
     masks = [f.mask for f in shown.findings if f.mask] + [mask for _, mask in shown.outlines]
     return box_of_lungs(
         shown.voxels, shown.geometry, [finding.world for finding in shown.findings], masks
@@ -119,7 +119,7 @@ def box_of_lungs(
     places: Sequence[tuple[float, float, float]],
     masks: Sequence[Mask] = (),
 ) -> Box:
-    """The box of lungs, places (x, y, z mm) and masks with a margin; without lungs, all."""
+    """The box of lungs, places (x, y, z mm) and masks, with a margin; all if there are no lungs."""
     lungs = lung_search.search("volume", voxels, geometry).mask
     if not lungs.any():
         return whole(voxels.shape)
@@ -136,7 +136,7 @@ def box_of_lungs(
 
 
 def cut(geometry: Geometry, box: Box) -> Geometry:
-    """The grid of a box of a grid."""
+    """The geometry of a box within a grid."""
     corner = [part.start for part in box]
     shape = tuple(part.stop - part.start for part in box)
     return replace(geometry, origin=geometry.to_world(corner), shape=(shape[0], shape[1], shape[2]))
@@ -149,9 +149,10 @@ def told(
     prior: Mapping[str, Any] | None,
     save: str = "",
 ) -> dict[str, Any]:
-    """What the page's script is given of a scan, as JSON has it (types.js: Case).
+    """A scan as the page's script takes it, ready for JSON (types.js: Case).
 
-    box: of the scan that is shown. volume, prior: of `spec`. save: address that keeps readings.
+    box: the part of the scan that is shown. volume, prior: from `spec`. save: URL that stores
+    readings; "" for none.
     """
     corner = (box[0].start, box[1].start, box[2].start)
     findings = sorted(shown.findings, key=lambda f: -(_number(f.numbers.get("probability")) or 0.0))
@@ -177,7 +178,7 @@ def told(
 def spec(
     name: str, geometry: Geometry, box: Box, steps: NDArray[np.int16], url: str = ""
 ) -> dict[str, Any]:
-    """How the voxels of a box are coded, and where they are (types.js: VolumeSpec)."""
+    """How the voxels of a box are coded, and where their pieces are (types.js: VolumeSpec)."""
     grid = cut(geometry, box)
     depth = levels.depth_of(grid.shape)
     return {
@@ -212,12 +213,12 @@ def _finding(finding: Found, corner: Corner) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """A number as JSON has it; None for what is none."""
+    """A number for JSON; None if it is missing or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _packed(mask: Mask, corner: Corner) -> dict[str, Any]:
-    """A mask's box, its corner counted from `corner`, and its bits."""
+    """A mask's corner relative to `corner`, its shape, and its bits as base64."""
     at, voxels = mask
     return {
         "corner": [int(a - b) for a, b in zip(at, corner, strict=True)],
@@ -235,7 +236,7 @@ def _text(values: NDArray[np.uint8]) -> str:
 
 
 def _prior(shown: Shown, volume: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The prior scan: how it lies beside this one, and which findings are in it."""
+    """The prior scan: its voxels, the map to it from this scan, and the findings linked to it."""
     if shown.prior is None or volume is None:
         return None
     matrix, offset = shown.affine or (np.eye(3), _shift(shown))
@@ -254,7 +255,7 @@ def _prior(shown: Shown, volume: Mapping[str, Any] | None) -> dict[str, Any] | N
 
 
 def _shift(shown: Shown) -> NDArray[np.float64]:
-    """From this scan's world to the prior's, mm: as the linked findings lie, else as the lungs."""
+    """Shift (3,) from this scan's world to the prior's, mm: the links' median, else the lungs'."""
     by_number = {finding.number: finding for finding in shown.findings}
     apart = [np.subtract(k.world, by_number[k.finding].world) for k in shown.links]
     if apart:
@@ -268,7 +269,7 @@ def _shift(shown: Shown) -> NDArray[np.float64]:
 
 
 def _lung_middle(voxels: NDArray[np.int16], geometry: Geometry) -> NDArray[np.float64]:
-    """World point in the middle of the lungs' box; of the scan where there are none."""
+    """World point at the centre of the lungs' box, or of the scan if there are no lungs."""
     mask = lung_search.search("volume", voxels, geometry).mask
     lines = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
     if not len(lines[0]):
