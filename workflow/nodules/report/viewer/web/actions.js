@@ -1,4 +1,4 @@
-// What each action of keys.js does to the page's state; the page's own actions are in main.js.
+// What each action of keys.js does to the page's state; the page's own, such as dialogs, are in main.js.
 
 /** @import {App} from "./app.js" */
 import { toWorld } from "./geometry.js";

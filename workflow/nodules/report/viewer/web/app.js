@@ -1,4 +1,4 @@
-// The page's state, and what can be done to it. Nothing here touches lists or dialogs.
+// The page's state and all changes to it. Nothing here touches lists or dialogs.
 
 /** @import {Case, Finding, Mask, Mode, Reading, Triple, Verdict} from "./types.js" */
 /** @import {Volume} from "./volume.js" */
@@ -27,8 +27,8 @@ export class App {
    * @param {Case} shown
    * @param {Volume} volume
    * @param {Store} store
-   * @param {() => void} changed what is shown has changed
-   * @param {(text: string) => void} tell a sentence to the reader
+   * @param {() => void} changed called when what is shown has changed
+   * @param {(text: string) => void} tell shows the reader a sentence
    */
   constructor(shown, volume, store, changed, tell) {
     this.shown = shown;
@@ -102,7 +102,7 @@ export class App {
     return this.reading ? readings.own(this.reading) : [];
   }
 
-  /** Findings of the list that nobody has decided on. */
+  /** Listed findings without a verdict. */
   get left() {
     return this.listed.filter((one) => this.verdict(one.number) === undefined);
   }
@@ -173,7 +173,7 @@ export class App {
     this.changed();
   }
 
-  /** Let go of the reading, which is kept. */
+  /** Leave the reading, which stays stored. */
   leave() {
     this.reading = null;
     this.history = [];
@@ -181,7 +181,7 @@ export class App {
     this.changed();
   }
 
-  /** Keep the reading as it is now. @param {boolean} sent whether the server gets it, too */
+  /** Store the reading in its current state. @param {boolean} sent whether to send it to the server, too */
   keep(sent = true) {
     if (!this.reading) return;
     this.reading = { ...this.reading, saved: new Date().toISOString() };
@@ -189,7 +189,7 @@ export class App {
     if (sent) this.store.send(this.reading);
   }
 
-  /** Count the time since this was asked last, unless nobody may have looked. */
+  /** Count the time since the last call, except after IDLE_S without any input. */
   count() {
     const now = performance.now();
     const until = Math.min(now, this.stirred + 1000 * IDLE_S);
@@ -245,12 +245,12 @@ export class App {
     this.changed();
   }
 
-  /** Where what is seen at the crosshair lies. */
+  /** The voxel that the axial plane shows at the crosshair. */
   get seenAt() {
     return this.seenIn(this.at);
   }
 
-  /** Where what the axial plane shows at a voxel lies: of a slab, in the slice of its maximum.
+  /** The voxel that the axial plane shows at an index: with a slab, in the slice of its maximum.
    * @param {Triple} index @returns {Triple} */
   seenIn(index) {
     if (!this.slabMm) return index;
@@ -259,7 +259,7 @@ export class App {
     return [brightest(this.volume, index, first, last), index[1], index[2]];
   }
 
-  /** Move the crosshair to the middle of what is bright at it. */
+  /** Move the crosshair to the middle of the bright spot at it. */
   snap() {
     const found = middle(this.volume, this.seenAt);
     if (!found) {
@@ -279,7 +279,7 @@ export class App {
     );
   }
 
-  /** The measured distance in mm, where the crosshair lies at what was measured. */
+  /** The measured distance in mm; null unless the crosshair is near what was measured. */
   get measuredHere() {
     if (!this.measured) return null;
     const [from, to, at] = [...this.measured, this.at].map((one) => toWorld(this.volume.grid, one));
@@ -287,7 +287,7 @@ export class App {
     return mm > 0 && Math.min(distance(from, at), distance(to, at)) <= mm ? mm : null;
   }
 
-  /** Remove one of the reader's own nodules: the one named, or the one at the crosshair.
+  /** Remove one of the reader's own nodules, by number or else the one at the crosshair.
    * @param {number} [number] */
   remove(number) {
     const world = toWorld(this.volume.grid, this.at);
@@ -319,7 +319,7 @@ export class App {
     this.changed();
   }
 
-  /** Finish the first read, or else the reading. */
+  /** Finish the first read or, after it, the reading. */
   finish() {
     if (!this.reading) return;
     this.count();
@@ -360,7 +360,7 @@ export class App {
     this.changed();
   }
 
-  /** @param {number} by 1 for the next in the list, -1 for the one before */
+  /** @param {number} by 1 for the next finding in the list, -1 for the previous one */
   step(by) {
     const { listed } = this;
     if (!listed.length) {
@@ -378,7 +378,7 @@ export class App {
     this.tell(`Finding ${listed[next].number}, ${next + 1} of ${listed.length}${said ? `: ${WORDS[said]}` : ""}.`);
   }
 
-  /** @param {Triple} index which the crosshair shall be nearest to @param {boolean} keptInView */
+  /** @param {Triple} index that the crosshair moves to, rounded @param {boolean} keptInView */
   move(index, keptInView = true) {
     this.at = nearest(this.volume.grid, index);
     if (keptInView) this.follow();
@@ -386,7 +386,7 @@ export class App {
     this.changed();
   }
 
-  /** Let the middle follow the crosshair where it would leave a close-up. */
+  /** Move the centre so that the crosshair does not leave a close-up. */
   follow() {
     const mm = (CLOSE_UP / 2) * (this.closeUp / this.zoom);
     this.centre = /** @type {Triple} */ (
@@ -407,7 +407,7 @@ export class App {
     this.move(index);
   }
 
-  /** @param {number} slices up: to the head, the front, the patient's right @param {string} plane */
+  /** @param {number} slices towards the head, the front or the patient's right @param {string} plane */
   scroll(slices, plane = this.plane) {
     const { axis } = PLANES[plane];
     const index = /** @type {Triple} */ ([...this.at]);
@@ -469,7 +469,7 @@ export class App {
   measure() {
     if (this.measuring) {
       this.measuring = false;
-      // The crosshair goes to the middle of what was measured: there a nodule of this size is.
+      // The crosshair goes to the middle of the measured line, where E adds a nodule of this size.
       if (this.measured) {
         const [from, to] = this.measured;
         this.move(/** @type {Triple} */ (from.map((value, n) => (value + to[n]) / 2)));
@@ -484,7 +484,7 @@ export class App {
     this.changed();
   }
 
-  /** @param {string} action of keys.js; others are the page's own */
+  /** @param {string} action of keys.js; those that are the page's own do nothing here */
   act(action) {
     actionsOf(this)[action]?.();
   }

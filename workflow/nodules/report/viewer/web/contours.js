@@ -1,4 +1,4 @@
-// Outlines of masks in a plane, along the edges of pixels.
+// Outlines of masks in a plane, along the edges of voxels.
 
 /** @import {Mask, PackedMask, Triple} from "./types.js" */
 /** @import {Plane} from "./planes.js" */
@@ -16,7 +16,7 @@ export function unpack({ corner, shape, bits }) {
 }
 
 /**
- * The edges between inside and outside in slices first to last of a plane, seen as one, each as
+ * The edges between inside and outside in the union of slices first to last of a plane, each as
  * [u0, v0, u1, v1] in pixels of the plane's picture (see planes.js).
  * @param {Mask} mask
  * @param {Plane} plane
@@ -56,8 +56,8 @@ export function outline(mask, plane, shape, first, last = first) {
 }
 
 /**
- * Edges joined at their ends into lines as long as can be, each a list of points [u, v]: dashes
- * run on along them.
+ * Edges joined end to end into lines as long as possible, each a list of points [u, v], so that
+ * dashes continue along them.
  * @param {number[][]} edges
  * @returns {[number, number][][]}
  */
@@ -91,7 +91,7 @@ export function lines(edges) {
 }
 
 /**
- * Whether a mask has a voxel in slices first to last along an axis.
+ * Whether a mask's box reaches into slices first to last along an axis.
  * @param {Mask} mask
  * @param {number} axis
  * @param {number} first

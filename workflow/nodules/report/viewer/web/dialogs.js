@@ -1,4 +1,4 @@
-// The dialogs: who reads and how, help, finishing, saving, loading.
+// The dialogs: who reads and in which mode, help, finishing, saving, loading.
 
 /** @import {Mode, Reading} from "./types.js" */
 /** @import {App} from "./app.js" */
@@ -9,22 +9,22 @@ import { fromText, own, submission, toText } from "./reading.js";
 /** @param {string} id @returns {HTMLDialogElement} */
 const dialog = (id) => byId(id);
 
-/** Whether a dialog is open, which then has the keys. */
+/** Whether a dialog is open, which then gets all keys. */
 export function isOpen() {
   return document.querySelector("dialog[open]") !== null;
 }
 
-/** From here on the keys are for the scan. */
+/** Close the start dialog and let the scan have the keys. */
 function closeStart() {
   dialog("start").close();
   byId("axial").focus();
 }
 
-/** Ask who reads, until somebody does. @param {App} app */
+/** Ask who reads until there is an answer. @param {App} app */
 export function start(app) {
   const box = dialog("start");
   box.addEventListener("cancel", (event) => event.preventDefault());
-  // At a second Escape a browser closes a dialog all the same.
+  // Browsers close a dialog at the second Escape in any case.
   box.addEventListener("close", () => {
     if (!app.reading) whoReads(app);
   });
@@ -35,7 +35,7 @@ export function start(app) {
   whoReads(app);
 }
 
-/** @param {App} app @param {string} [why] a sentence on why this is asked */
+/** @param {App} app @param {string} [why] a sentence that says why the dialog opens */
 export function whoReads(app, why = "") {
   for (const open of document.querySelectorAll("dialog[open]")) {
     if (open.id !== "start") /** @type {HTMLDialogElement} */ (open).close();
@@ -47,7 +47,7 @@ export function whoReads(app, why = "") {
 }
 
 /**
- * The readings that can be continued now, which the dialog then offers; null where that is unknown.
+ * The readings that can be continued now, which the dialog then lists; null if they cannot be told.
  * @param {App} app
  * @param {string} [told] a sentence beside them
  */
@@ -70,7 +70,7 @@ function offered(app, { reader, mode, decisions, finished, first_read_finished }
   const button = made("button", "", `Continue as ${reader}: ${state}, ${mode}`);
   button.type = "button";
   button.addEventListener("click", async () => {
-    // As it is kept now: another tab or browser may have gone on with it.
+    // Its latest state, since another tab or browser may have continued it.
     const latest = (await known(app))?.find((one) => one.reader === reader);
     if (!latest || app.reading) return;
     closeStart();
@@ -79,7 +79,7 @@ function offered(app, { reader, mode, decisions, finished, first_read_finished }
   return button;
 }
 
-/** Begin a reading, unless the reader has begun one. @param {App} app @param {FormData} form */
+/** Begin a reading, unless the reader already has one. @param {App} app @param {FormData} form */
 async function beginAs(app, form) {
   const reader = String(form.get("reader")).trim();
   const begun = reader ? await known(app) : null;
@@ -114,7 +114,7 @@ export function help() {
 }
 
 /**
- * Ask before something that cannot be taken back, or is not complete.
+ * Ask before a step that cannot be undone, or while something is incomplete.
  * @param {{title: string, text: string, no: string, yes: string}} told
  * @param {() => void} then what follows a yes
  */
@@ -154,7 +154,7 @@ export function save(app) {
   dialog("save").showModal();
 }
 
-/** Give a file to the reader. @param {string} name @param {string} text @param {string} type */
+/** Download a text as a file. @param {string} name @param {string} text @param {string} type */
 function download(name, text, type) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type }));
@@ -170,7 +170,7 @@ function counts(reading) {
 }
 
 /**
- * Go on with a reading of a file, after a question where a newer or another one is kept.
+ * Continue a reading from a file; ask first if a newer or another one is stored.
  * @param {App} app
  * @param {Reading} reading
  * @param {Reading} [kept] of the same reader
@@ -190,7 +190,7 @@ function takeUp(app, reading, kept) {
   confirm({ title: "Replace the reading that is kept?", text, no: "Keep it", yes: "Replace it" }, load);
 }
 
-/** Wire what saves and loads. @param {App} app */
+/** Connect the controls that save and load. @param {App} app */
 export function wireFiles(app) {
   /** @param {string} ending */
   const name = (ending) => {

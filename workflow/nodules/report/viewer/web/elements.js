@@ -1,7 +1,7 @@
-// Small help with the page's elements. Text from data only ever goes in as text.
+// Helpers for the page's elements. Text from data is only ever inserted as text, never as HTML.
 
 /**
- * The element of an id, which is there.
+ * The element with an id, which must exist.
  * @template {HTMLElement} [T=HTMLElement]
  * @param {string} id
  * @returns {T}
@@ -11,7 +11,7 @@ export function byId(id) {
 }
 
 /**
- * A new element with a class and text, holding others.
+ * A new element with a class, text and children.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {string} [kind] class
@@ -28,7 +28,7 @@ export function made(tag, kind = "", text = "", held = []) {
 }
 
 /**
- * A number with so many decimals, a dash for what is not known.
+ * A number with a fixed number of decimals; a dash if it is unknown.
  * @param {number | null | undefined} value
  * @param {number} decimals
  * @param {string} [unit]

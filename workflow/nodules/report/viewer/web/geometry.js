@@ -1,4 +1,4 @@
-// From voxels to world mm and back, as nodules.images.geometry does it.
+// From voxels to world mm and back, the same as nodules.images.geometry.
 
 /** @import {Grid, Triple} from "./types.js" */
 
@@ -33,7 +33,7 @@ export function toIndex(grid, world) {
 }
 
 /**
- * The voxel nearest to an index that lies in the grid.
+ * The voxel of the grid that is nearest to an index.
  * @param {Grid} grid
  * @param {Triple} index
  * @returns {Triple}
@@ -54,7 +54,7 @@ export function contains(grid, index) {
 }
 
 /**
- * Distance in mm of two world points.
+ * Distance in mm between two world points.
  * @param {Triple} one
  * @param {Triple} other
  */

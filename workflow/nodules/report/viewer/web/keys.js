@@ -1,6 +1,6 @@
-// Keys: what each does, for the handler and for the help that is shown.
+// What each key does, for the key handler and for the help dialog.
 
-/** keys: as the browser names them, with "Shift+" and "Ctrl+" before.
+/** keys: the browser's names, prefixed with "Ctrl+" and "Shift+". shown: "" leaves it out of the help.
  * @typedef {{keys: string[], shown: string, told: string, action: string}} Binding */
 
 /** @type {{title: string, bindings: Binding[]}[]} */
@@ -77,7 +77,7 @@ const BY_KEY = new Map(
 );
 
 /**
- * The action of a key press; undefined for none.
+ * The action of a key press; undefined if it has none.
  * @param {{key: string, shiftKey: boolean, ctrlKey: boolean, metaKey: boolean, altKey: boolean}} event
  * @returns {string | undefined}
  */
@@ -85,7 +85,7 @@ export function actionOf({ key, shiftKey, ctrlKey, metaKey, altKey }) {
   if (altKey) return undefined;
   const name = key.length === 1 ? key.toLowerCase() : key;
   const control = ctrlKey || metaKey ? "Ctrl+" : "";
-  // A character such as ? or + is what Shift made of another: only letters are told apart by it.
+  // Characters such as ? or + may themselves need Shift, so it counts for letters and named keys only.
   const shift = shiftKey && (key.length > 1 || /[a-z]/i.test(key)) ? "Shift+" : "";
   return BY_KEY.get(control + shift + name);
 }

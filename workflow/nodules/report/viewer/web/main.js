@@ -1,4 +1,4 @@
-// From the data in the page to a page that answers.
+// Starts the page: loads the voxels, creates state and views, and connects all controls.
 
 /** @import {Case, Triple, VolumeSpec} from "./types.js" */
 /** @import {Scene} from "./view.js" */
@@ -21,7 +21,7 @@ const NEAR_MM = 10; // within which the crosshair is at a finding
 const READERS = ["accept", "reject", "undecided", "add", "remove", "undo", "finish", "save"]; // actions
 
 /**
- * The stored bytes of a piece of a volume: from the page, or from the server it came from.
+ * The stored bytes of a piece of a volume, from the page or from its server.
  * @param {VolumeSpec} spec
  * @param {number} piece
  */
@@ -69,7 +69,7 @@ async function open(shown) {
   );
   const priorView = prior && new View(/** @type {HTMLCanvasElement} */ (byId("prior")), PLANES.axial, prior);
   let pointer = /** @type {{index: Triple, view: View} | null} */ (null);
-  // A finding fills a good part of a plane when it is gone to.
+  // Zoomed in so that a selected finding fills a good part of a plane.
   app.closeUp = Math.max(views[0].canvas.height / views[0].fitted / 110, 1);
 
   function drawAll() {
@@ -82,7 +82,7 @@ async function open(shown) {
     readout();
   }
 
-  /** As the scans lie to each other on the whole. @param {Triple} world @returns {Triple} */
+  /** This scan's world point mapped to the prior's, by the affine map. @param {Triple} world @returns {Triple} */
   function affine(world) {
     const { matrix, offset } = shown.prior ?? { matrix: [1, 0, 0, 0, 1, 0, 0, 0, 1], offset: [0, 0, 0] };
     const along = (/** @type {number} */ n) =>
@@ -90,7 +90,7 @@ async function open(shown) {
     return [along(0), along(1), along(2)];
   }
 
-  /** The world point of the prior scan that shows what lies at one of this scan. @param {Triple} world */
+  /** The prior's world point for one of this scan, exact at the selected finding if linked. @param {Triple} world */
   function inPrior(world) {
     const link = shown.prior?.links.find((one) => one.finding === app.selected);
     const finding = link && shown.findings.find((one) => one.number === link.finding);
@@ -114,7 +114,7 @@ async function open(shown) {
       : [];
     const own = { table: table(app.window, prior.levels), marks: [], rings, measured: null };
     priorView.draw({ ...scene, ...own, at: nearest(prior.grid, at), centre, zoom });
-    // What is told of a finding is told where it is, not wherever its list entry stays chosen.
+    // The finding's sentence is shown at the finding only, even if it stays selected elsewhere.
     const near = link && distance(link.at, toWorld(prior.grid, at)) <= Math.max(link.mm ?? 0, NEAR_MM);
     byId("prior-told").textContent =
       (near && link.told) || (contains(prior.grid, at) ? "the same place, by position" : "not covered by the prior scan");
@@ -260,7 +260,7 @@ function wireControls(app) {
   on("level", free);
   on("width", free);
   on("slab", (input) => app.setSlab(Number(input.value)));
-  // A list that the mouse has opened would keep the keys; who came by keys is still choosing.
+  // After a choice by mouse the list would keep the keyboard focus; by keyboard the choice goes on.
   let byMouse = false;
   byId("slab").addEventListener("pointerdown", () => (byMouse = true));
   byId("slab").addEventListener("keydown", () => (byMouse = false));

@@ -1,4 +1,4 @@
-// The list of findings, what is known of the chosen one, and the reader's own nodules.
+// The side panel: the list of findings, details of the selected one, and the reader's own nodules.
 
 /** @import {Finding} from "./types.js" */
 /** @import {App} from "./app.js" */
@@ -26,7 +26,7 @@ export class Panel {
     this.shownSeen = "";
   }
 
-  /** Show what the app's state says. */
+  /** Update the panel to the app's state. */
   refresh() {
     const { app } = this;
     byId("hidden-marks").hidden = app.revealed;
@@ -97,7 +97,7 @@ export class Panel {
     return row;
   }
 
-  /** The axial slice through a finding, nearest voxels. @param {Finding} finding */
+  /** The axial slice through a finding, by nearest neighbour. @param {Finding} finding */
   thumbnail(finding) {
     const { volume } = this.app;
     const [nz, ny, nx] = volume.shape;

@@ -1,16 +1,16 @@
-// The three planes: which voxels a picture shows, and where a voxel lies in it.
+// The three planes: which voxels a plane's picture shows, and where in it.
 
 /** @import {Triple} from "./types.js" */
 /** @import {Volume} from "./volume.js" */
 
 /**
- * axis: the one looked along. across, down: axes (0 z, 1 y, 2 x) of the picture's columns and rows;
- * flipped: whether rows run against the axis, so that the head is up.
+ * axis: at right angles to the plane. across, down: axes (0 z, 1 y, 2 x) along the picture's rows and
+ * columns; flipped: whether it is drawn against the axis `down`, so that the head is up.
  * @typedef {{name: string, axis: number, across: number, down: number, flipped: boolean,
  *   sides: [string, string, string, string]}} Plane
  */
 
-/** Sides are left, right, top, bottom of the picture. @type {Record<string, Plane>} */
+/** Sides are the picture's left, right, top and bottom. @type {Record<string, Plane>} */
 export const PLANES = {
   axial: { name: "axial", axis: 0, across: 2, down: 1, flipped: false, sides: ["R", "L", "A", "P"] },
   coronal: { name: "coronal", axis: 1, across: 2, down: 0, flipped: true, sides: ["R", "L", "H", "F"] },
@@ -18,7 +18,7 @@ export const PLANES = {
 };
 
 /**
- * Columns and rows of a plane's picture.
+ * Numbers of columns and rows of a plane's picture.
  * @param {Plane} plane
  * @param {Triple} shape
  * @returns {[number, number]}
@@ -28,7 +28,7 @@ export function size(plane, shape) {
 }
 
 /**
- * Where an index lies in the picture, in pixels; a pixel's middle is at a half.
+ * Where an index lies in the picture, in pixels; pixel centres are at halves.
  * @param {Plane} plane
  * @param {Triple} shape
  * @param {Triple} index
@@ -40,7 +40,7 @@ export function toPicture(plane, shape, index) {
 }
 
 /**
- * The index of a place in the picture; along the plane's own axis that of `at`.
+ * The index of a place in the picture; along the plane's axis, the index of `at`.
  * @param {Plane} plane
  * @param {Triple} shape
  * @param {[number, number]} place
@@ -55,11 +55,11 @@ export function fromPicture(plane, shape, [u, v], at) {
 }
 
 /**
- * First and last slice of a slab of so many mm around a slice: as many on either side.
+ * First and last slice of a slab of about a thickness in mm: equally many on either side of a slice.
  * @param {number} slice
  * @param {number} mm thickness; 0 for the slice alone
  * @param {number} spacing mm between slices
- * @param {number} count slices there are
+ * @param {number} count number of slices
  * @returns {[number, number]}
  */
 export function slab(slice, mm, spacing, count) {
@@ -68,7 +68,7 @@ export function slab(slice, mm, spacing, count) {
 }
 
 /**
- * Levels of a plane's picture, row by row; of several slices the highest (axial only).
+ * Levels of a plane's picture, row by row; for several slices, the maximum (axial only).
  * @param {Volume} volume
  * @param {Plane} plane
  * @param {number} first slice along the plane's axis
@@ -105,7 +105,7 @@ export function picture(volume, plane, first, last = first) {
 }
 
 /**
- * The slice of a slab that has the highest voxel at a place: the one that its maximum shows there.
+ * The slice of a slab with the highest voxel at a place, which is the one that the maximum shows.
  * @param {Volume} volume
  * @param {Triple} at
  * @param {number} first
@@ -125,7 +125,7 @@ export function brightest(volume, [z, y, x], first, last) {
  * Levels as opaque grey pixels.
  * @param {Uint8Array | Uint16Array} levels
  * @param {Uint32Array} table of each level's pixel
- * @param {Uint32Array} pixels written to
+ * @param {Uint32Array} pixels to write to
  */
 export function paint(levels, table, pixels) {
   for (let n = 0; n < levels.length; n++) pixels[n] = table[levels[n]];

@@ -1,15 +1,15 @@
-// The mouse on a plane: crosshair, window, pan, zoom, measure, slices.
+// Mouse actions on a plane: crosshair, window, pan, zoom, measure, slices.
 
 /** @import {Triple} from "./types.js" */
 /** @import {App} from "./app.js" */
 /** @import {View} from "./view.js" */
 
 /**
- * Left: crosshair; with Shift, or the middle button: pan; with Alt: measure; right: window.
+ * Left button: crosshair; with Alt: measure; with Shift, or middle button: pan. Right button: window.
  * Wheel: slices; with Ctrl: zoom.
  * @param {App} app
  * @param {View} view
- * @param {(index: Triple | null) => void} hover where the pointer is
+ * @param {(index: Triple | null) => void} hover is called with the index under the pointer
  */
 export function listen(app, view, hover) {
   const { canvas } = view;
@@ -58,7 +58,7 @@ export function listen(app, view, hover) {
         app.magnify(event.deltaY < 0 ? 1.15 : 1 / 1.15, index(event));
         return;
       }
-      // A mouse's notch is about 100, a touchpad sends many small steps.
+      // A notch of a mouse wheel is about 100; a touchpad sends many small steps.
       turned += event.deltaMode === 0 ? event.deltaY / 60 : event.deltaY;
       const steps = Math.trunc(turned);
       turned -= steps;

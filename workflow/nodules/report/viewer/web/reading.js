@@ -1,11 +1,11 @@
-// What a reader decides, as data: how it changes, and how it is written and read back.
+// A reader's decisions as data: how they change, and how they are written and read back.
 
 /** @import {Added, Case, Decision, Finding, Mode, Reading, Triple, Verdict} from "./types.js" */
 
 export const FORMAT = 1;
 export const KIND = "luna16 reading";
 export const COLUMNS = ["seriesuid", "coordX", "coordY", "coordZ", "probability"];
-// What a verdict is worth as a probability; what has none is in no submission.
+// A verdict's probability in a submission; null is left out.
 export const WORTH = { accept: 1, undecided: 0.5, reject: null };
 const VERDICTS = Object.keys(WORTH);
 const MODES = ["second reader", "concurrent"];
@@ -39,7 +39,7 @@ export function begin(shown, reader, mode, now) {
 }
 
 /**
- * Whether the computer's marks may be seen.
+ * Whether the computer's marks may be shown.
  * @param {Reading} reading
  */
 export function revealed(reading) {
@@ -56,7 +56,7 @@ export function decisionOn(reading, finding) {
 }
 
 /**
- * The reading with a verdict on a finding; a verdict given again is taken back.
+ * The reading with a verdict on a finding; giving the same verdict again withdraws it.
  * @param {Reading} reading
  * @param {Finding} finding
  * @param {Verdict} verdict
@@ -102,8 +102,8 @@ export function add(reading, [coordX, coordY, coordZ], diameter_mm, now) {
 }
 
 /**
- * The reading without one of the reader's own nodules. One of a finished first read is only marked
- * as removed: what the reader saw alone stays as it was.
+ * The reading without one of the reader's own nodules. A nodule of a finished first read is only
+ * marked as removed, so that the first read keeps what the reader found alone.
  * @param {Reading} reading
  * @param {number} number
  * @param {string} now
@@ -126,10 +126,10 @@ export function own(reading) {
 }
 
 /**
- * The reading with time that went by.
+ * The reading with time added to its phase and to the finding that was viewed.
  * @param {Reading} reading
  * @param {number} seconds
- * @param {number | null} finding that was looked at; null for none
+ * @param {number | null} finding that was viewed; null for none
  * @returns {Reading}
  */
 export function spend(reading, seconds, finding) {
@@ -156,8 +156,8 @@ function rounded(seconds) {
 }
 
 /**
- * A LUNA16 submission: what was accepted and added with probability 1, what stayed undecided with
- * 0.5. Before the marks were seen: the reader's own nodules of the first read alone.
+ * A LUNA16 submission: accepted and added nodules with probability 1, undecided ones with 0.5. Of
+ * the first read: only the nodules that the reader added before the marks were shown.
  * @param {Reading} reading
  * @param {"final" | "first read"} which
  */
@@ -181,7 +181,7 @@ export function toText(reading) {
 }
 
 /**
- * A reading of this case, of text. Throws an Error with a sentence for the reader otherwise.
+ * A reading of this case, from its text. Throws an Error with a sentence for the reader otherwise.
  * @param {string} text
  * @param {Case} shown
  * @returns {Reading}
@@ -237,9 +237,9 @@ function isWhole(given, shown) {
 }
 
 /**
- * Expected false alarms a scan when findings count from a probability on: of the FROC's points at
- * or above it the last one. null where the curve does not reach so far down.
- * @param {[number, number, number][]} points threshold, false alarms a scan, sensitivity; descending
+ * Expected false alarms per scan and sensitivity at a threshold: the lowest of the FROC's points at
+ * or above it. null if the curve does not reach that far down.
+ * @param {[number, number, number][]} points threshold, false alarms per scan, sensitivity; descending
  * @param {number} threshold
  * @returns {{alarms: number, sensitivity: number} | null}
  */

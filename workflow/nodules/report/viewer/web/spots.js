@@ -1,4 +1,4 @@
-// From about a nodule to its middle, by its brightness: for who moves the crosshair by keys.
+// Moving the crosshair from near a nodule to its middle, by brightness, for reading by keyboard.
 
 /** @import {Volume} from "./volume.js" */
 /** @import {Triple} from "./types.js" */
@@ -11,11 +11,11 @@ const ROUNDS = 60;
 const STAYS = 0.02; // voxels
 
 /**
- * The middle of the bright spot at a place: its surroundings' centre of brightness above lung, again
- * and again until it stays (mean shift: Fukunaga and Hostetler, IEEE Trans Inf Theory 21, 1975).
+ * The middle of the bright spot at a place: the centre of brightness above lung around it, iterated
+ * until it stays (mean shift: Fukunaga and Hostetler, IEEE Trans Inf Theory 21, 1975).
  * @param {Volume} volume
  * @param {Triple} from index (z, y, x)
- * @returns {Triple | null} null where nothing near is brighter than lung
+ * @returns {Triple | null} null if nothing near is brighter than lung, or the middle is too far away
  */
 export function middle(volume, from) {
   let at = /** @type {Triple} */ ([...from]);
@@ -31,7 +31,7 @@ export function middle(volume, from) {
 }
 
 /**
- * The centre of brightness around a place.
+ * The centre of brightness above lung around a place; null if nothing there is brighter.
  * @param {Volume} volume
  * @param {Triple} at index
  * @returns {Triple | null}

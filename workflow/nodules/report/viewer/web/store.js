@@ -1,4 +1,4 @@
-// Where readings are kept: in the browser at every change, and with a server in its folder, too.
+// Where readings are stored: in the browser at every change, and in the server's folder if there is one.
 
 /** @import {Case, Reading} from "./types.js" */
 import { fromText, toText } from "./reading.js";
@@ -8,7 +8,7 @@ const PREFIX = "luna16-reading";
 export class Store {
   /**
    * @param {Case} shown
-   * @param {(problem: string) => void} complain "" once all is well again
+   * @param {(problem: string) => void} complain shows a problem; "" clears it
    */
   constructor(shown, complain) {
     this.shown = shown;
@@ -22,7 +22,7 @@ export class Store {
   }
 
   /**
-   * Keep a reading. In the browser at once: the tab may crash.
+   * Store a reading in the browser, immediately, since the tab may crash.
    * @param {Reading} reading
    */
   keep(reading) {
@@ -34,7 +34,7 @@ export class Store {
   }
 
   /**
-   * Whether what another tab has kept was saved before a reading of this tab.
+   * Whether what another tab has stored was saved before a reading of this tab.
    * @param {string | null} kept null where it was removed
    * @param {Reading} reading
    */
@@ -47,7 +47,7 @@ export class Store {
   }
 
   /**
-   * Hand a reading to the server, one after another.
+   * Send a reading to the server; calls are sent one after another.
    * @param {Reading} reading
    */
   send(reading) {
@@ -68,7 +68,7 @@ export class Store {
   }
 
   /**
-   * Readings of this case that were begun in this browser, the last one first.
+   * Readings of this case that this browser has stored, the last saved first.
    * @returns {Reading[]}
    */
   begun() {
@@ -90,7 +90,7 @@ export class Store {
   }
 
   /**
-   * Readings that the server has of this case. Throws an Error with a sentence where it fails.
+   * The server's readings of this case. Throws an Error with a sentence for the reader on failure.
    * @returns {Promise<Reading[]>}
    */
   async served() {
@@ -114,7 +114,7 @@ export class Store {
   }
 
   /**
-   * Readings of this case, of each reader the one that was saved last, here or on the server.
+   * Each reader's last saved reading of this case, from this browser or the server.
    * @returns {Promise<Reading[]>}
    */
   async all() {

@@ -1,18 +1,18 @@
-// Shapes of what the page is given and what it keeps. Nothing here runs: these are types for tsc.
+// Types of the page's input and of what it stores, for tsc. Nothing here runs.
 
 /** Three numbers: an index in array order (z, y, x), or a world point (x, y, z) in mm, LPS.
  * @typedef {[number, number, number]} Triple */
 
-/** A regular grid: world = origin + axes * (x, y, z); axes row by row, a column a step of one voxel.
+/** A regular grid: world = origin + axes * (x, y, z); axes row by row, each column one voxel's step.
  * @typedef {{origin: Triple, axes: number[], shape: Triple}} Grid */
 
-/** A mask in its box: bits row by row, the first voxel in the highest bit, as base64.
+/** A mask in its box: bits row by row as base64, the first voxel in the highest bit.
  * @typedef {{corner: Triple, shape: Triple, bits: string}} PackedMask */
 
-/** A mask unpacked: a byte a voxel.
+/** An unpacked mask: one byte per voxel.
  * @typedef {{corner: Triple, shape: Triple, voxels: Uint8Array}} Mask */
 
-/** Where a network looked: bytes of a square, the picture and the heat, as base64.
+/** Where a network looked: a square picture and its heat map, bytes as base64.
  * @typedef {{px: number, image: string, heat: string, told: string}} Seen */
 
 /** @typedef {{number: number, x: number, y: number, z: number, probability: number,
@@ -20,16 +20,16 @@
  *   long_mm: number | null, short_mm: number | null, mean_hu: number | null,
  *   malignancy: number | null, side: string, mask: PackedMask | null, seen: Seen | null}} Finding */
 
-/** A contour that is not the computer's: of a reader, of the reference.
+/** A contour that is not the computer's, but a reader's or the reference's.
  * @typedef {{name: string, mask: PackedMask}} Outline */
 
-/** Voxels: how they are coded, where their pieces are, and of how large a scan they are.
+/** Voxels: how they are coded, where their pieces are, and where they lie in the whole scan.
  * @typedef {{name: string, grid: Grid, spacing: Triple, levels: number[], coding: string,
  *   depth: number, pieces: number, corner: Triple, whole: Triple, url: string}} VolumeSpec */
 
 /** @typedef {{told: string, points: [number, number, number][]}} Froc */
 
-/** A prior scan; of a link, mm is the diameter that the finding had there.
+/** A prior scan; a link's mm is the finding's diameter in the prior scan.
  * @typedef {{volume: VolumeSpec, told: string, when: string, matrix: number[], offset: Triple,
  *   links: {finding: number, at: Triple, told: string, mm: number | null}[]}} Prior */
 

@@ -1,4 +1,4 @@
-// One plane on a canvas: picture, marks, crosshair, size bar, and where the pointer is.
+// One plane on a canvas: picture, marks, crosshair, scale bar, and conversion of mouse positions.
 
 /** @import {Mask, Triple} from "./types.js" */
 /** @import {Plane} from "./planes.js" */
@@ -11,13 +11,13 @@ const BARS_MM = [1, 2, 5, 10, 20, 50, 100, 200];
 const INK = "#f2f5f7";
 const SHADE = "rgba(0, 0, 0, 0.75)";
 
-/** A mask to be outlined: dashes tell the kinds apart, as well as colours.
+/** A mask to outline; kinds differ in dashes as well as in colour.
  * @typedef {{mask: Mask, colour: string, dash: number[], width: number}} Mark */
 
-/** A place to be ringed: a finding without a mask here, or a nodule of the reader's own.
+/** A place to ring: a finding without a mask, or one of the reader's own nodules.
  * @typedef {{at: Triple, colour: string, mm: number, label: string}} Ring */
 
-/** What all views show. at: the crosshair's voxel; centre: what is in the middle; zoom: 1 fits.
+/** What all views show. at: the crosshair's voxel; centre: index in the middle; zoom: 1 fits all.
  * @typedef {{at: Triple, centre: Triple, zoom: number, slabMm: number, table: Uint32Array,
  *   tableKey: string, smooth: boolean, crosshair: boolean, opacity: number, marks: Mark[],
  *   rings: Ring[], measured: [Triple, Triple] | null}} Scene */
@@ -48,7 +48,7 @@ export class View {
     this.fit();
   }
 
-  /** Take the size that the page gives the canvas, in the screen's own pixels. */
+  /** Adopt the canvas's size on the page, in device pixels. */
   fit() {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.max(Math.round(this.canvas.clientWidth * ratio), 1);
@@ -58,18 +58,18 @@ export class View {
       this.canvas.height = height;
     }
     this.ratio = ratio;
-    // Lines and letters grow with the page's own: on a large screen both do.
+    // Lines and text scale with the page's font size, which is larger on large screens.
     this.unit = (ratio * parseFloat(getComputedStyle(document.body).fontSize)) / 13;
     const [w, h] = size(this.plane, this.volume.shape);
     this.fitted = Math.min(width / (w * this.mm[0]), height / (h * this.mm[1]));
   }
 
-  /** Millimetres of a pixel of the picture, across and down. @returns {[number, number]} */
+  /** Size of a picture's pixel in mm, across and down. @returns {[number, number]} */
   get mm() {
     return [this.volume.spacing[this.plane.across], this.volume.spacing[this.plane.down]];
   }
 
-  /** Slices in the slab that is shown. @param {Scene} scene @returns {[number, number]} */
+  /** First and last slice of the slab shown. @param {Scene} scene @returns {[number, number]} */
   slices(scene) {
     const { axis } = this.plane;
     const mm = axis === 0 ? scene.slabMm : 0;
@@ -77,7 +77,7 @@ export class View {
   }
 
   /**
-   * Place on the canvas, in its pixels, of one in the picture.
+   * Canvas position, in its pixels, of a place in the picture.
    * @param {Scene} scene
    * @param {[number, number]} place
    * @returns {[number, number]}
@@ -92,7 +92,7 @@ export class View {
   }
 
   /**
-   * Fractional index under a place of the canvas, given in CSS pixels.
+   * Fractional index at a position on the canvas, given in CSS pixels.
    * @param {Scene} scene
    * @param {number} x
    * @param {number} y
@@ -128,7 +128,7 @@ export class View {
     this.milliseconds = performance.now() - begun;
   }
 
-  /** Paint the picture anew where it has changed. @param {Scene} scene */
+  /** Repaint the picture if its slices or window have changed. @param {Scene} scene */
   refresh(scene) {
     const [first, last] = this.slices(scene);
     const key = `${first} ${last} ${scene.tableKey}`;

@@ -1,4 +1,4 @@
-// Voxels as the page keeps them: whole numbers, levels, each of which stands for a HU.
+// Voxels as the page stores them: integer levels, each of which stands for one HU.
 
 /** @import {VolumeSpec, Triple} from "./types.js" */
 
@@ -17,7 +17,7 @@ export class Volume {
   }
 
   /**
-   * HU at an index (z, y, x), and how far the true one may be from it; null outside.
+   * HU at an index (z, y, x), and how far the true value may be from it; null outside.
    * @param {Triple} index
    * @returns {{hu: number, within: number} | null}
    */
@@ -55,8 +55,8 @@ export async function inflate(bytes) {
 }
 
 /**
- * Undo the coding of bytes as differences: each voxel from the mean of the one before it in its
- * row and the one above it, rounded down; outside a slice these are 0.
+ * Decode bytes that hold each voxel's difference from the mean, rounded down, of the one before it
+ * in its row and the one above it; outside a slice these are 0.
  * @param {Uint8Array} bytes slices of height x width, changed in place
  * @param {number} height
  * @param {number} width
@@ -76,10 +76,10 @@ export function undoDifferences(bytes, height, width) {
 }
 
 /**
- * All voxels of a volume.
+ * Load all voxels of a volume.
  * @param {VolumeSpec} spec
  * @param {(piece: number) => Promise<Uint8Array<ArrayBuffer>>} fetchPiece bytes as they are stored
- * @param {(share: number) => void} tell how much is done
+ * @param {(share: number) => void} tell is called with the share done
  * @returns {Promise<Volume>}
  */
 export async function load(spec, fetchPiece, tell) {

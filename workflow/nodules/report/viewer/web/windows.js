@@ -1,8 +1,8 @@
-// From HU to grey.
+// Display windows: from HU to grey.
 
 /** @typedef {{level: number, width: number}} Window */
 
-/** By the key that chooses them. @type {{key: string, name: string, level: number, width: number}[]} */
+/** Presets with their keys. @type {{key: string, name: string, level: number, width: number}[]} */
 export const PRESETS = [
   { key: "1", name: "Lung", level: -600, width: 1500 },
   { key: "2", name: "Mediastinum", level: 40, width: 400 },
@@ -11,7 +11,7 @@ export const PRESETS = [
 ];
 
 /**
- * Grey, 0 to 255, of a HU.
+ * Grey value, 0 to 255, of a HU.
  * @param {Window} window
  * @param {number} hu
  */
@@ -21,7 +21,7 @@ export function grey({ level, width }, hu) {
 }
 
 /**
- * The pixel (RGBA in memory's order, opaque) of each level.
+ * Opaque grey pixel of each level, its bytes in the order of canvas image data (RGBA).
  * @param {Window} window
  * @param {number[]} levels HU of each
  * @returns {Uint32Array}
