@@ -19,7 +19,7 @@ from nodules.report.pages import follow_up as follow_up_page
 
 TABLE, PARQUET, DETAILS, PAGE = "pairs.csv", "pairs.parquet", "follow_up.json", "follow_up.html"
 FIGURE = "trajectories"
-METHOD = "volume"  # of finding lungs
+METHOD = "volume"  # of searching for lungs
 
 Find = Callable[[Reading], Sequence[Spot]]
 

@@ -151,7 +151,7 @@ def read_scan(folder: Path, details: Mapping[str, Any], scan: Path | None) -> Re
 
 
 def _may_be(one: reading.Found, uid: str) -> bool:
-    """Whether a scan that is not read yet may have a UID."""
+    """Whether a scan that is not read yet may be the one with this UID."""
     if one.problem or is_mask(one):
         return False
     if one.chosen is not None:
@@ -224,7 +224,7 @@ def about(model: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _score(manifest: Mapping[str, Any], measure: str) -> Mapping[str, Any] | None:
-    """A model's score, from cross-validation if possible, which has more scans; None for none."""
+    """A model's score, or None; preferably from cross-validation, which has more scans."""
     rows = [row for row in manifest.get("scores", []) if row.get("measure") == measure]
     rows = [row for row in rows if row.get("value") is not None]
     return next((r for r in rows if r["set"] == "out_of_fold"), rows[0] if rows else None)

@@ -94,7 +94,7 @@ def case_of(uid: str, geometry: Geometry, findings: Sequence[Found]) -> str:
     """Hash (24 hex digits) of a scan, its grid and findings, which ties readings to them."""
     rows = [[f.number, *f.world, _number(f.numbers.get("probability"))] for f in findings]
     grid = geometry.to_row()
-    grid["direction"] = [value + 0.0 for value in grid["direction"]]  # -0 is another text than 0
+    grid["direction"] = [value + 0.0 for value in grid["direction"]]  # -0 would change the hash
     told = json.dumps([FORMAT, uid, grid, sorted(rows)])
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
