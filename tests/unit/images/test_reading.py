@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from helpers import dicom_files as made
 from nodules.base.files import UserError
-from nodules.images import metaimage, metaimage_local, nifti, nrrd, reading, volume
+from nodules.images import metaimage, metaimage_local, nifti, nrrd, reading, source_files, volume
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage_writing import write_volume
 
@@ -415,7 +415,7 @@ def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
         onerror(PermissionError(13, "Permission denied", str(tmp_path / "in/closed")))
         return walk(folder, **options)
 
-    monkeypatch.setattr(reading.os, "walk", closed)
+    monkeypatch.setattr(source_files.os, "walk", closed)
     read = reading.read(tmp_path / "in")
     assert any(note.startswith("left out: closed: cannot be read") for note in read.notes)
 

@@ -17,7 +17,7 @@ from nodules.datasets.luna16 import beside
 from nodules.datasets.luna16_lists import LISTS
 from nodules.datasets.row_tables import Row
 from nodules.datasets.scan import SUBSETS
-from nodules.images import reading
+from nodules.images import reading, source_files
 from nodules.images.dicom_series import Series
 from nodules.images.metaimage_writing import write_volume
 from nodules.images.reading import Found, Reading
@@ -110,8 +110,8 @@ def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
 def expanded(sources: Iterable[Path]) -> Iterator[Path]:
     """Each source and each zip below a folder, but not a folder that contains only zips."""
     for source in sources:
-        inside = [Path(place, n) for place, _, names in reading.walk(source) for n in names]
-        zips = sorted(path for path in inside if reading.is_zip(path))
+        inside = [Path(place, n) for place, _, names in source_files.walk(source) for n in names]
+        zips = sorted(path for path in inside if source_files.is_zip(path))
         if len(zips) < len(inside) or not zips:
             yield source
         yield from zips

@@ -263,7 +263,7 @@ export class App {
   snap() {
     const found = middle(this.volume, this.seenAt);
     if (!found) {
-      this.tell("Nothing bright at the crosshair.");
+      this.tell("No bright spot has its middle within 8 mm of the crosshair.");
       return;
     }
     const [from, to] = [this.at, found].map((one) => toWorld(this.volume.grid, one));
