@@ -1,1 +1,1 @@
-"""Numbers from numbers: seeds, resampling, ranks, calibration, overlap, correlation."""
+"""Statistics on plain arrays: seeds, resampling, ranks, calibration, overlap, correlation."""

@@ -7,10 +7,10 @@ Floats = NDArray[np.float64]
 
 
 def kappa(counts: ArrayLike) -> Floats:
-    """Cohen's kappa of (..., k, k) counts: rows what one rater said, columns the other.
+    """Cohen's kappa of (..., k, k) counts: one rater in rows, the other in columns.
 
-    NaN where nothing was rated, or both always said the same one thing. Source: J. Cohen, A
-    coefficient of agreement for nominal scales, Educ Psychol Meas 20(1), 1960,
+    NaN where nothing was rated, or both raters only ever gave one and the same category. Source:
+    J. Cohen, A coefficient of agreement for nominal scales, Educ Psychol Meas 20(1), 1960,
     10.1177/001316446002000104.
     """
     table = np.asarray(counts, float)

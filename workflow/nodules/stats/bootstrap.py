@@ -1,8 +1,8 @@
-"""Intervals by resampling whole scans: what lies in one scan is not independent.
+"""Bootstrap intervals over whole scans, since cases within one scan are not independent.
 
-A resample is a weight for each scan (how often it was drawn), so every statistic is a sum weighted
-by scan, over all resamples at once. Row 0 of the weights is the data itself, each scan once: the
-estimate and its replicates come out of one and the same formula.
+A resample is a weight per scan (how often it was drawn), so every statistic is a sum weighted by
+scan, computed for all resamples at once. Row 0 of the weights is the data itself, each scan once,
+so that an estimate and its replicates come from the same formula.
 """
 
 import math
@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
-# The rule of what may have an interval, a bar or a band: at least so many scans (or patients), and
-# as many cases of each kind that a number is taken over. Of fewer, resamples say nothing of chance.
+# Fewest scans (or patients), and fewest cases of each kind, for a number to have an interval, an
+# error bar or a band. With fewer, resamples say nothing about chance.
 FEWEST = 5
 RULE = "fewer than five scans, or fewer than five cases of a kind"
 SAME = "both bounds of the interval are the same number"
@@ -25,7 +25,7 @@ UNDEFINED = "undefined in every resample"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval over scans; NaN where it has none, with the reason."""
+    """A number and its 95 % interval over scans; bounds are NaN, with a reason, if it has none."""
 
     value: float
     low: float
@@ -33,15 +33,15 @@ class Estimate:
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Give value, low, high, and the reason where the value or its interval is undefined."""
+        """Value, low, high and, if the value or its interval is undefined, the reason."""
         known = {"value": self.value, "low": self.low, "high": self.high}
         return known | ({"reason": self.reason} if np.isnan([self.value, self.low]).any() else {})
 
 
 def too_few(counts: Mapping[str, int]) -> str:
-    """Why a number of such counts has no interval, by the rule above; "" where it may have one.
+    """Why a number taken over such counts has no interval (see FEWEST); "" if it may have one.
 
-    counts: scans or patients, and cases of each kind, by what they are called.
+    counts: number of scans or patients, and of cases of each kind, keyed by plural unit.
     """
     few = [
         f"{n:,} {unit.removesuffix('s') if n == 1 else unit}"
@@ -52,9 +52,9 @@ def too_few(counts: Mapping[str, int]) -> str:
 
 
 def weights(n_scans: int, replicates: int, seed: int) -> Floats:
-    """How often each scan counts: (1 + replicates, n_scans), each row summing to n_scans.
+    """Times that each scan is drawn: (1 + replicates, n_scans), each row summing to n_scans.
 
-    Row 0 is ones. With fewer than FEWEST scans nothing is resampled and only row 0 is given.
+    Row 0 is ones. With fewer than FEWEST scans nothing is resampled and row 0 is the only one.
     """
     ones = np.ones((1, n_scans))
     if n_scans < FEWEST:
@@ -69,10 +69,10 @@ def estimate(
     reason: str = "undefined on these data",
     counts: Mapping[str, int] | None = None,
 ) -> Estimate:
-    """Estimate from (1 + replicates,) values of a statistic, the first on the data itself.
+    """Estimate from (1 + replicates,) values of a statistic, the first from the data itself.
 
     Replicates in which the statistic is undefined (NaN) are left out of the interval. reason: why
-    the value is NaN, where it is. counts: what the statistic is taken over, for `too_few`.
+    the value is undefined, if it is. counts: what the statistic is taken over, for `too_few`.
     """
     values = np.asarray(values, float)
     if np.isnan(values[0]):
@@ -86,7 +86,7 @@ def estimate(
 def estimate_mean(
     values: ArrayLike, scan: NDArray[np.int64], drawn: Floats, unit: str, reason: str
 ) -> Estimate:
-    """Estimate of the mean of (n,) values, NaN left out, of cases called `unit`."""
+    """Estimate of the mean of (n,) values, ignoring NaN; `unit` is the plural name of a case."""
     values = np.asarray(values, float)
     known = ~np.isnan(values)
     counts = {"scans": len(np.unique(scan[known])), unit: int(known.sum())}
@@ -94,13 +94,13 @@ def estimate_mean(
 
 
 def codes(uids: ArrayLike) -> tuple[NDArray[np.int64], int]:
-    """Index of each row's scan among the scans that occur, and their number."""
+    """Index of each row's scan among the distinct scans, and how many of these there are."""
     found, index = np.unique(np.asarray(uids, dtype=str), return_inverse=True)
     return index.astype(np.int64), len(found)
 
 
 def per_scan(scan: NDArray[np.int64], values: ArrayLike, n_scans: int) -> Floats:
-    """Sums of (n,) or (n, k) values by scan: (n_scans,) or (n_scans, k)."""
+    """Sums by scan of (n,) or (n, k) values: (n_scans,) or (n_scans, k)."""
     values = np.asarray(values, float)
     sums = np.zeros((n_scans, *values.shape[1:]))
     np.add.at(sums, scan, values)
@@ -108,7 +108,7 @@ def per_scan(scan: NDArray[np.int64], values: ArrayLike, n_scans: int) -> Floats
 
 
 def mean(values: ArrayLike, scan: NDArray[np.int64], drawn: Floats) -> Floats:
-    """Mean of (n,) values under each resample: (1 + replicates,); NaN values are left out."""
+    """Mean of (n,) values under each resample, ignoring NaN: (1 + replicates,)."""
     values = np.asarray(values, float)
     known = ~np.isnan(values)
     total = drawn @ per_scan(scan[known], values[known], drawn.shape[1])
@@ -122,10 +122,10 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
 
 
 def interval(samples: Floats) -> Floats:
-    """Bounds of the central 95 % of (n, ...) samples by sorted index: (..., 2).
+    """Bounds (..., 2) of the central 95 % of (n, ...) samples, as order statistics.
 
-    Samples that are NaN (no nodule was drawn) are left out; NaN where none is left, and where both
-    bounds are the same: an interval of no width would claim to know the number exactly.
+    Samples with a NaN (no nodule was drawn) are left out. Bounds are NaN if no sample is left, or
+    if both are equal: an interval of zero width would claim to know the number exactly.
     """
     valid = samples[~np.isnan(samples).any(axis=tuple(range(1, samples.ndim)))]
     if not len(valid):

@@ -1,7 +1,7 @@
 """Calibration of confidences: measures over all resamples, temperature, Platt's sigmoid.
 
-Labels are 1 or 0. `scan` is each case's scan as an index; `drawn` are `bootstrap.weights`. Values
-come as (1 + replicates,) arrays, the first on the data itself.
+Labels are 1 or 0. `scan` is the index of each case's scan; `drawn` are `bootstrap.weights`.
+Measures are (1 + replicates,) arrays, the first value from the data itself.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Fitted = TypeVar("Fitted")
 BINS = 10  # equally wide bins of confidence in the reliability diagram
-TEMPERATURES = (0.05, 20.0)  # bounds: with separable labels the best temperature is 0
+TEMPERATURES = (0.05, 20.0)  # search bounds: with separable labels the optimum is 0
 
 
 def calibration_measures(
@@ -26,7 +26,7 @@ def calibration_measures(
 ) -> dict[str, Floats]:
     """Brier score and expected calibration error over BINS equally wide bins of confidence.
 
-    ECE: sum over bins of (share of candidates) x |mean confidence - share of nodules|.
+    ECE: sum over bins of (share of all candidates) x |mean confidence - share of nodules|.
     """
     n_scans = drawn.shape[1]
     total = drawn @ per_scan(scan, np.ones(len(labels)), n_scans)
@@ -38,7 +38,11 @@ def calibration_measures(
 
 
 def reliability(labels: Ints, confidence: Floats) -> list[dict[str, float]]:
-    """Rows of the reliability diagram: low, high, n, confidence, nodules; NaN in an empty bin."""
+    """Rows of the reliability diagram, one per bin; means are NaN in an empty bin.
+
+    Each has the bin's bounds `low` and `high`, its number of cases `n`, their mean `confidence`,
+    and the share of `nodules` among them.
+    """
     bins = _bin(confidence)
     edges = np.linspace(0, 1, BINS + 1)
     n = np.bincount(bins, minlength=BINS)
@@ -52,9 +56,9 @@ def reliability(labels: Ints, confidence: Floats) -> list[dict[str, float]]:
 
 
 def fit_temperature(labels: Ints, logits: Floats) -> float:
-    """Temperature T with the least cross-entropy of sigmoid(logit / T); NaN with one class.
+    """Temperature T that minimises the cross-entropy of sigmoid(logit / T); NaN with one class.
 
-    Guo et al. 2017 (arXiv:1706.04599) for one output. The loss is convex in 1 / T.
+    Guo et al. 2017 (arXiv:1706.04599), for a single output. The loss is convex in 1 / T.
     """
     if len(np.unique(labels)) < 2:
         return float("nan")
@@ -72,8 +76,8 @@ def fit_temperature(labels: Ints, logits: Floats) -> float:
 def fit_platt(labels: Ints, logits: Floats) -> tuple[float, float]:
     """Slope and intercept of Platt's sigmoid(slope x logit + intercept); NaN with one class.
 
-    Platt 1999: least cross-entropy against targets drawn in from 0 and 1 by the number of cases,
-    so that also separable ones have a finite best.
+    Platt 1999: minimises the cross-entropy against targets pulled in from 0 and 1 according to
+    the number of cases, so that the optimum is finite even if the classes are separable.
     """
     positive = labels.sum()
     if positive in (0, len(labels)):
@@ -94,10 +98,10 @@ def fit_platt(labels: Ints, logits: Floats) -> tuple[float, float]:
 
 
 def fit_stacked(labels: Ints, logits: Floats) -> Floats:
-    """Weights of several logits (n, k) and an intercept, (k + 1,), for one probability.
+    """Weights of k logits and an intercept, (k + 1,), that combine (n, k) logits into one.
 
-    As `fit_platt`, with a logit of each stage: least cross-entropy against targets drawn in from 0
-    and 1 (stacking, Wolpert 1992). NaN with one class.
+    Like `fit_platt`, with one logit per stage: minimises the cross-entropy against targets pulled
+    in from 0 and 1 (stacking, Wolpert 1992). NaN with one class.
     """
     positive = labels.sum()
     if positive in (0, len(labels)):
@@ -117,11 +121,11 @@ def fit_stacked(labels: Ints, logits: Floats) -> Floats:
 def cross_fitted(
     fit: Callable[[Ints, Floats], Fitted], labels: Ints, values: Floats, fold: Ints
 ) -> dict[int, Fitted]:
-    """For each fold, what `fit` gives on the candidates of all other folds."""
+    """Result of `fit` for each fold, fitted on the candidates of all other folds."""
     return {int(k): fit(labels[fold != k], values[fold != k]) for k in np.unique(fold)}
 
 
 def _bin(confidence: Floats) -> Ints:
-    """Bin of each confidence: [0, 0.1), [0.1, 0.2), ..., [0.9, 1]."""
+    """Index of each confidence's bin: [0, 0.1), [0.1, 0.2), ..., [0.9, 1]."""
     edges = np.linspace(0, 1, BINS + 1)[1:-1]
     return np.searchsorted(edges, confidence, side="right").astype(np.int64)

@@ -4,26 +4,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-EPSILON = 1e-7  # no probability enters a logarithm nearer to 0 or 1
+EPSILON = 1e-7  # probabilities are clipped to this distance from 0 and 1 before a logarithm
 
 
 def pixel_loss(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
-    """Mean binary cross-entropy (nat) of pixels' probabilities against what they are."""
+    """Mean binary cross-entropy of pixels, in nats."""
     p = np.clip(probability, EPSILON, 1 - EPSILON)
     return float(-np.log(np.where(truth, p, 1 - p)).mean())
 
 
 def scaled(logits: Floats, temperature: float | Floats) -> Floats:
-    """Confidence sigmoid(logit / temperature)."""
+    """Confidence after temperature scaling: sigmoid(logit / temperature)."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * logits / temperature)))
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability of a logit, without overflow."""
+    """Logistic sigmoid, computed without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 def logit(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The logit of a probability; those of 0 and 1 are of EPSILON and of 1 - EPSILON."""
+    """Logits of probabilities, after clipping to [EPSILON, 1 - EPSILON]."""
     p = np.clip(probabilities, EPSILON, 1 - EPSILON)
     return np.asarray(np.log(p / (1 - p)))

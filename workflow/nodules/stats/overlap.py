@@ -1,4 +1,4 @@
-"""How well two binary masks agree: Dice, IoU, sensitivity, average surface distance."""
+"""Agreement of two binary masks: Dice, IoU, sensitivity, average surface distance."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,8 @@ class Overlap:
 def compare(mask: Mask, reference: Mask, spacing: ArrayLike) -> Overlap:
     """All measures of a mask against a reference of the same shape.
 
-    Masks are boolean arrays, spacing is in mm along the same axes. Every voxel of the arrays is in
-    the set that is compared, so cropping away what is background in both changes nothing.
+    Masks are boolean arrays; spacing is in mm along the same axes. Cropping away voxels that are
+    background in both masks changes no measure.
     """
     return Overlap(
         dice(mask, reference),
@@ -35,26 +35,26 @@ def compare(mask: Mask, reference: Mask, spacing: ArrayLike) -> Overlap:
 
 
 def dice(mask: Mask, reference: Mask) -> float:
-    """2 |A and B| / (|A| + |B|); NaN where both are empty."""
+    """Dice coefficient 2 |A and B| / (|A| + |B|); NaN if both masks are empty."""
     return _quotient(2 * _common(mask, reference), _size(mask) + _size(reference))
 
 
 def iou(mask: Mask, reference: Mask) -> float:
-    """|A and B| / |A or B|, the Jaccard index; NaN where both are empty."""
+    """Jaccard index |A and B| / |A or B|; NaN if both masks are empty."""
     return _quotient(_common(mask, reference), int(np.count_nonzero(mask | reference)))
 
 
 def sensitivity(mask: Mask, reference: Mask) -> float:
-    """Share of the reference that the mask covers; NaN where the reference is empty."""
+    """Share of the reference that the mask covers; NaN if the reference is empty."""
     return _quotient(_common(mask, reference), _size(reference))
 
 
 def surface_distance(mask: Mask, reference: Mask, spacing: ArrayLike) -> float:
-    """Average symmetric surface distance in mm; NaN where a mask is empty.
+    """Average symmetric surface distance in mm; NaN if either mask is empty.
 
-    Over the surface voxels of both masks together, the mean distance to the nearest surface voxel
-    of the other one (Heimann et al. 2009, doi:10.1109/TMI.2009.2013851). A surface voxel has a face
-    neighbour outside its mask; beyond the array all is outside.
+    Mean distance from the surface voxels of both masks, pooled, to the nearest surface voxel of
+    the other mask (Heimann et al. 2009, doi:10.1109/TMI.2009.2013851). A surface voxel has a face
+    neighbour outside its mask; everything beyond the array counts as outside.
     """
     if not mask.any() or not reference.any():
         return float("nan")
@@ -65,7 +65,7 @@ def surface_distance(mask: Mask, reference: Mask, spacing: ArrayLike) -> float:
 
 
 def surface(mask: Mask) -> Mask:
-    """Voxels of the mask with a face neighbour outside it."""
+    """Voxels of the mask that have a face neighbour outside it."""
     faces = generate_binary_structure(mask.ndim, 1)
     return mask & ~binary_erosion(mask, faces, border_value=0)
 

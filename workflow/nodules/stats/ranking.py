@@ -1,9 +1,9 @@
-"""Measures of a yes-or-no classifier, for all bootstrap resamples at once.
+"""Measures of a binary classifier, for all bootstrap resamples at once.
 
-Labels are 1 (nodule) or 0; a candidate is called a nodule where its confidence is at or above the
-threshold. `scan` is each candidate's scan as an index; `drawn` are `bootstrap.weights`, how often
-each scan counts in each resample. Values come as (1 + replicates,) arrays, the first on the data
-itself; a measure that is undefined (0 / 0, or one class only) is NaN.
+Labels are 1 (nodule) or 0; a candidate is called a nodule if its confidence is at or above the
+threshold. `scan` is the index of each candidate's scan; `drawn` are `bootstrap.weights`, the times
+that each scan counts in each resample. Measures are (1 + replicates,) arrays, the first value from
+the data itself, and NaN where undefined (0 / 0, or one class only).
 """
 
 import numpy as np
@@ -14,13 +14,13 @@ from nodules.stats.bootstrap import interval, per_scan, ratio
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CHUNK = 64  # resamples whose per-candidate weights are held at once
+CHUNK = 64  # resamples whose per-candidate weights are in memory at once
 
 
 def rank_measures(labels: Ints, scores: Floats, scan: Ints, drawn: Floats) -> dict[str, Floats]:
     """Area under the ROC curve (ties count half) and average precision, as in scikit-learn.
 
-    Average precision is the sum of (recall step) x precision over the distinct scores, without
+    Average precision is the sum of (step in recall) x precision over the distinct scores, without
     interpolation.
     """
     order = np.argsort(-scores, kind="stable")
@@ -39,7 +39,7 @@ def rank_measures(labels: Ints, scores: Floats, scan: Ints, drawn: Floats) -> di
 
 
 def confusion(labels: Ints, called: NDArray[np.bool_], scan: Ints, drawn: Floats) -> Floats:
-    """Weighted counts (1 + replicates, 4): true positive, false positive, false and true negative.
+    """Weighted counts (1 + replicates, 4) of TP, FP, FN and TN, in this order.
 
     called: whether each candidate is called a nodule.
     """
@@ -49,9 +49,9 @@ def confusion(labels: Ints, called: NDArray[np.bool_], scan: Ints, drawn: Floats
 
 
 def threshold_measures(counts: Floats) -> dict[str, Floats]:
-    """Measures of confusion counts (n, 4), by their usual names.
+    """Measures of confusion counts (n, 4), keyed by their usual names.
 
-    `recall` and `sensitivity` are one number under its two names. MCC: Matthews 1975.
+    `recall` and `sensitivity` are the same number. MCC: Matthews 1975.
     """
     tp, fp, fn, tn = counts.T
     sensitivity, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
@@ -69,7 +69,7 @@ def threshold_measures(counts: Floats) -> dict[str, Floats]:
 
 
 def roc_curve(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:
-    """False-positive rate, true-positive rate, threshold; from (0, 0) on, every distinct score."""
+    """False-positive rate, true-positive rate and threshold: (0, 0), then each distinct score."""
     hit, false, threshold = _cumulative(labels, scores)
     return (
         ratio(np.r_[0, false], false[-1:].sum()),
@@ -79,9 +79,10 @@ def roc_curve(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def roc_band(labels: Ints, scores: Floats, scan: Ints, drawn: Floats, grid: Floats) -> Floats:
-    """95 % bounds (n, 2) of the true-positive rate at false-positive rates (n,) of a grid.
+    """95 % bounds (n, 2) of the true-positive rate at the false-positive rates `grid` (n,).
 
-    Over the resamples `drawn`, row 0 left out; NaN where there are none, or all are the same.
+    Taken over the resamples in `drawn`, row 0 excluded; NaN if there are none, or if both bounds
+    are equal.
     """
     order = np.argsort(-scores, kind="stable")
     ends = _run_ends(scores[order])
@@ -96,19 +97,19 @@ def roc_band(labels: Ints, scores: Floats, scan: Ints, drawn: Floats, grid: Floa
 
 
 def precision_recall_curve(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:
-    """Recall, precision, threshold for every distinct score, the highest first."""
+    """Recall, precision and threshold at each distinct score, highest first."""
     hit, false, threshold = _cumulative(labels, scores)
     return ratio(hit, hit[-1:].sum()), ratio(hit, hit + false), threshold
 
 
 def youden_threshold(labels: Ints, scores: Floats) -> float:
-    """Threshold of greatest sensitivity + specificity - 1 (Youden 1950).
+    """Threshold that maximises sensitivity + specificity - 1 (Youden 1950).
 
-    NaN with one class, and where no cut does better than to call nothing a nodule.
+    NaN with one class, and if no threshold does better than calling nothing a nodule.
 
-    Youden's index, not F1: it does not depend on the share of nodules among the candidates, which
-    differs between validation and test. Between two neighbouring scores the middle is taken; of
-    equally good cuts, the highest.
+    Youden's index, unlike F1, does not depend on the share of nodules among the candidates, which
+    differs between validation and test. The threshold lies midway between two neighbouring scores;
+    among equally good ones, the highest is taken.
     """
     if len(np.unique(labels)) < 2:
         return float("nan")
@@ -121,7 +122,7 @@ def youden_threshold(labels: Ints, scores: Floats) -> float:
 
 
 def _cumulative(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:
-    """Hits and false alarms at or above each distinct score, the highest first."""
+    """Hits and false alarms at or above each distinct score, and these scores, highest first."""
     order = np.argsort(-scores, kind="stable")
     ends = _run_ends(scores[order])
     hit = np.cumsum(labels[order])[ends].astype(float)
@@ -129,5 +130,5 @@ def _cumulative(labels: Ints, scores: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _run_ends(ordered: Floats) -> Ints:
-    """Last index of each run of equal values."""
+    """Index of the last value in each run of equal values."""
     return np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], np.ones(min(len(ordered), 1), bool)])

@@ -1,9 +1,9 @@
-"""Trends over slices, and whether confidence tells right from wrong.
+"""Trends over slices, and whether confidence separates right from wrong.
 
 A network with frozen weights sees every slice as if it were the first, so a slope of its loss over
-the slices' index speaks of their order, not of learning. `shuffled_slopes` shows what slopes the
-order alone can give. Correlations and risk are weighted by `bootstrap.weights` and come as
-(1 + replicates,) arrays, the first on the data itself.
+slice index reflects the order of the slices, not learning. `shuffled_slopes` gives the slopes that
+order alone can produce. Correlations and risk are weighted by `bootstrap.weights` and have one row
+per resample (1 + replicates), the first from the data itself.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Line:
 
     slope: float
     intercept: float
-    low: float  # of the slope, the textbook's: takes slices for independent
+    low: float  # of the slope, by the textbook formula, which assumes independent slices
     high: float
     low_scans: float  # of the slope, robust to any dependence within a scan
     high_scans: float
@@ -34,11 +34,11 @@ class Line:
 
 
 def regression(values: Floats, scan: Ints) -> Line:
-    """Regression line of values (n,) over their index, as in scipy's `linregress`.
+    """Least-squares line of values (n,) over their index, as by SciPy's `linregress`.
 
-    The second interval uses the cluster-robust variance, sum over scans of (sum of centred x times
-    residual)^2 / Sxx^2 times G / (G - 1), and t with G - 1 degrees of freedom (Cameron and Miller
-    2015, doi:10.3368/jhr.50.2.317). All is NaN with fewer than three values.
+    The second interval uses the cluster-robust variance over G scans, sum over scans of (sum of
+    centred x times residual)^2 / Sxx^2 times G / (G - 1), and t with G - 1 degrees of freedom
+    (Cameron and Miller 2015, doi:10.3368/jhr.50.2.317). All NaN with fewer than three values.
     """
     n = len(values)
     if n < 3:
@@ -59,17 +59,17 @@ def regression(values: Floats, scan: Ints) -> Line:
 
 
 def shuffled_slopes(values: Floats, scan: Ints, shuffles: int, seed: int, whole: bool) -> Floats:
-    """Slopes (shuffles,) after the order is shuffled.
+    """Slopes (shuffles,) of the regression line after random reordering.
 
-    scan: (n,) each scan's slices stand together. whole: scans change places and keep their slices'
-    order; else every slice goes anywhere.
+    scan: (n,), with the slices of a scan contiguous. whole: permute whole scans and keep the order
+    of slices within each; otherwise permute all slices.
     """
     rng = np.random.default_rng(seed)
     n = len(values)
     index = np.arange(n, dtype=float)
     starts = np.flatnonzero(np.r_[True, scan[1:] != scan[:-1]])
     lengths, sums = np.diff(np.r_[starts, n]), np.add.reduceat(values, starts)
-    # Within a scan the index is the scan's start plus the place in it, which no shuffle changes.
+    # A slice's index is its scan's start plus its place in the scan, which `whole` leaves alone.
     inside = (index - np.repeat(starts, lengths)) @ values
     moments = np.empty(shuffles)
     for i in range(shuffles):
@@ -84,15 +84,16 @@ def shuffled_slopes(values: Floats, scan: Ints, shuffles: int, seed: int, whole:
 
 
 def two_sided_p(slope: float, shuffled: Floats) -> float:
-    """Share of shuffles with a slope at least as steep, the real order counted as one of them."""
+    """Two-sided p-value: share of slopes at least as steep, the real order counted as a shuffle."""
     steeper = np.abs(shuffled) >= abs(slope) * (1 - 1e-12)
     return float((1 + steeper.sum()) / (1 + len(shuffled)))
 
 
 def last_windows(n: int, size: int, most: int) -> list[tuple[int, int]]:
-    """First and past-the-last index of the last whole windows of `size` out of n, in order.
+    """(start, stop) of the last whole windows of `size` out of n values, in order, `most` at most.
 
-    They end with the last value. With fewer than `size` values there is one shorter window.
+    The final window ends with the last value. With fewer than `size` values there is one shorter
+    window, and with none there is no window.
     """
     if n < size:
         return [(0, n)] if n else []
@@ -101,34 +102,34 @@ def last_windows(n: int, size: int, most: int) -> list[tuple[int, int]]:
 
 
 def running_mean(values: Floats) -> Floats:
-    """Mean of each value and all before it; NaN values are left out."""
+    """Mean of each value and all before it, ignoring NaN."""
     known = ~np.isnan(values)
     return ratio(np.cumsum(np.where(known, values, 0)), np.cumsum(known))
 
 
 def pearson(x: Floats, y: Floats, weight: Floats) -> Floats:
-    """Pearson's correlation of (n,) or (r, n) values under each row of weights (r, n): (r,)."""
+    """Pearson correlation (r,) of (n,) or (r, n) values under each row of weights (r, n)."""
     dx, dy = (v - ratio((weight * v).sum(1), weight.sum(1))[:, None] for v in (x, y))
     variances = (weight * dx**2).sum(1) * (weight * dy**2).sum(1)
-    # What rounding leaves of a constant is not a spread.
+    # The spread that rounding errors give a constant is not a spread.
     least = 1e-12 * np.abs(x).max(initial=0) * np.abs(y).max(initial=0) * weight.sum(1)
     spread = np.where(variances > least**2, np.sqrt(variances), 0)
     return np.clip(ratio((weight * dx * dy).sum(1), spread), -1, 1)
 
 
 def spearman(x: Floats, y: Floats, weight: Floats) -> Floats:
-    """Spearman's rank correlation under each row of weights (r, n): (r,)."""
+    """Spearman rank correlation (r,) of (n,) values under each row of weights (r, n)."""
     return pearson(weighted_ranks(x, weight), weighted_ranks(y, weight), weight)
 
 
 def partial_spearman(x: Floats, y: Floats, given: Floats, weight: Floats) -> Floats:
-    """Spearman's correlation of x and y with the ranks of a third value held fixed: (r,)."""
+    """Partial Spearman correlation (r,) of x and y, controlling for the ranks of `given`."""
     xy, xg, yg = (spearman(a, b, weight) for a, b in ((x, y), (x, given), (y, given)))
     return ratio(xy - xg * yg, np.sqrt((1 - xg**2) * (1 - yg**2)))
 
 
 def weighted_ranks(values: Floats, weight: Floats) -> Floats:
-    """Mid-ranks (r, n) that (n,) values have where each occurs `weight` (r, n) times."""
+    """Mid-ranks (r, n) of (n,) values, each of which occurs `weight` (r, n) times."""
     order, starts, group = _runs(values)
     sizes = _run_sums(weight[:, order], starts)
     before = np.cumsum(sizes, axis=1) - sizes
@@ -136,10 +137,10 @@ def weighted_ranks(values: Floats, weight: Floats) -> Floats:
 
 
 def risk_coverage(sureness: Floats, risk: Floats, weight: Floats) -> Floats:
-    """Mean risk (r, 100) of the surest share of (n,) cases, at COVERAGES.
+    """Mean risk (r, 100) of the surest cases at each of COVERAGES, the share of cases kept.
 
-    Equally sure cases come in random order: between them the summed risk is linear in coverage.
-    (El-Yaniv and Wiener 2010, JMLR 11.)
+    sureness, risk: (n,). Equally sure cases are taken in random order, so between them the summed
+    risk is linear in coverage (El-Yaniv and Wiener 2010, JMLR 11).
     """
     order, starts, _ = _runs(-sureness)
     ordered = weight[:, order]
@@ -155,7 +156,7 @@ def risk_coverage(sureness: Floats, risk: Floats, weight: Floats) -> Floats:
 
 
 def _runs(values: Floats) -> tuple[Ints, Ints, Ints]:
-    """Rising order of values, where each run of equal ones starts in it, and each value's run."""
+    """Ascending order of values, start of each run of equal ones in it, and each value's run."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     is_start = np.r_[np.ones(min(len(values), 1), bool), ordered[1:] != ordered[:-1]]
@@ -165,7 +166,7 @@ def _runs(values: Floats) -> tuple[Ints, Ints, Ints]:
 
 
 def _run_sums(ordered: Floats, starts: Ints) -> Floats:
-    """Sums (r, runs) over runs of the columns of (r, n)."""
+    """Sums (r, runs) over each run of columns in (r, n)."""
     if not len(starts):
         return np.zeros((len(ordered), 0))
     return np.add.reduceat(ordered, starts, axis=1)

@@ -1,7 +1,7 @@
-"""Several networks as one: their answers on a nodule averaged, or put to a vote.
+"""Ensembles: several networks' answers on a nodule, averaged or put to a vote.
 
-Both as in Kittler et al., On combining classifiers, IEEE TPAMI 20(3), 1998: the sum rule and the
-majority vote.
+These are the sum rule and the majority vote of Kittler et al., On combining classifiers, IEEE
+TPAMI 20(3), 1998.
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 VOTES = ("average", "majority")
 NODULE = ["system", "seriesuid", "nodule"]
-CALLED = 0.5  # a network votes for malignant at or above this probability
+CALLED = 0.5  # a network votes malignant at or above this probability
 
 
 def combine(scores: pd.DataFrame, vote: str) -> pd.DataFrame:
-    """One row per (system, seriesuid, nodule) with `logit` and `probability` over its members.
+    """One row per (system, seriesuid, nodule) with the members' joint `logit` and `probability`.
 
     scores: table `malignancy_scores`. vote: `average` (mean probability) or `majority` (share of
-    members that call the nodule malignant; a tie gives 0.5). A single member's answer stays as it
-    is under either, since a vote of one would throw its order away. The logit is that of the
-    probability, but of a share of votes v / n it is log((v + 1/2) / (n - v + 1/2)), which is
-    finite (Haldane 1956).
-    Raises ValueError for another vote or a member that answers twice on a nodule.
+    members that call the nodule malignant; a tie gives 0.5). A single member's answer is kept
+    unchanged under either, since a vote of one would lose the ranking of nodules. The logit is
+    that of the probability; for a share of votes v / n it is log((v + 1/2) / (n - v + 1/2)), which
+    is always finite (Haldane 1956).
+    Raises ValueError for any other vote, or if a member answers twice on a nodule.
     """
     if vote not in VOTES:
         raise ValueError(f"vote {vote!r}: not one of {', '.join(VOTES)}")
@@ -39,7 +39,7 @@ def combine(scores: pd.DataFrame, vote: str) -> pd.DataFrame:
 
 
 def _average(own: pd.DataFrame) -> dict[str, float]:
-    # In logarithms, so that answers near 0 and 1 keep their digits.
+    # In logarithms, so that answers near 0 and 1 keep their precision.
     logits = own["logit"].to_numpy(float)
     malignant, benign = (_log_sum(-np.logaddexp(0, sign * logits)) for sign in (-1, 1))
     return {"logit": malignant - benign, "probability": float(own["probability"].mean())}
