@@ -1,1 +1,1 @@
-"""One nodule without a network: size, official hit, readers' opinion, radiomics."""
+"""Single nodules, without a network: size, official hit, readers' ratings, radiomics."""

@@ -1,4 +1,4 @@
-"""Which candidates hit what: held against reference nodules and excluded findings, scan by scan."""
+"""Matching of candidates to reference nodules and excluded findings, scan by scan."""
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,10 @@ KEY = ["seriesuid", "candidate"]
 
 
 def match(candidates: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
-    """Table `matches` of table `candidates`: the nodule that each hits by the official rule.
+    """Table `matches`: the nodule that each candidate hits by the official rule.
 
-    nodules, excluded: tables of these names. Of several nodules hit, the nearest; a candidate that
-    hits a nodule is not excluded.
+    All arguments are tables of these names. Of several nodules hit, the nearest counts; a
+    candidate that hits a nodule does not count as excluded.
     """
     parts = [tables.frame("matches")]
     others = [dict(list(table.groupby("seriesuid"))) for table in (nodules, excluded)]
@@ -22,7 +22,7 @@ def match(candidates: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFram
             found.get(uid, table.iloc[:0])
             for found, table in zip(others, (nodules, excluded), strict=True)
         )
-        # A row of -1, for no hit, picks the 0 at the end.
+        # Row -1, for no hit, picks the 0 appended at the end.
         nodule = np.append(near["nodule"].to_numpy(), 0)[matched(own, near)]
         hit = own[KEY].assign(nodule=nodule, excluded=(matched(own, beside) >= 0) & (nodule == 0))
         parts.append(tables.frame("matches", hit))
@@ -30,11 +30,11 @@ def match(candidates: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFram
 
 
 def rematched(matches: pd.DataFrame, touching: pd.DataFrame, masked: pd.DataFrame) -> pd.DataFrame:
-    """Table `matches` in which a lesion with a mask is hit by what overlaps it, and nothing else.
+    """Table `matches` with hits by overlap for all lesions that have a mask.
 
-    touching: columns seriesuid, candidate, nodule, voxels; of several lesions the one that shares
-    most counts. masked: columns seriesuid, nodule of the lesions with a mask; the others are hit by
-    the official rule, as in `matches`.
+    touching: columns seriesuid, candidate, nodule, voxels; of several lesions, the one that shares
+    most voxels counts. masked: columns seriesuid, nodule of the lesions with a mask; hits of all
+    others stay as in `matches`, by the official rule.
     """
     known = pd.MultiIndex.from_frame(masked[["seriesuid", "nodule"]])
     before = pd.MultiIndex.from_frame(matches[["seriesuid", "nodule"]])

@@ -1,6 +1,6 @@
-"""Findings as a DICOM Segmentation: a binary segment a finding, on the images' own pixels.
+"""Findings as a DICOM Segmentation: one binary segment per finding, on the images' own pixels.
 
-Written as viewers of today read it: BINARY, and with empty frames, which some of them count.
+BINARY, and with empty frames, because that is what today's viewers read; some count the frames.
 """
 
 from collections.abc import Mapping
@@ -22,15 +22,15 @@ SERIES_NUMBER = 9100
 DESCRIPTION = "AI nodules, research only"
 MAKER = "luna16-nodules"
 NODULE, LUNG = codes.SCT.Nodule, codes.SCT.Lung
-# Hues that tell neighbours apart, as CIELab; without one some readers complain.
+# CIELab colours that set neighbouring segments apart; some readers complain without a colour.
 COLOURS = ((74, 25, 79), (62, -39, -22), (72, 0, 65), (57, -30, 30), (48, 0, -50), (64, 33, -13))
 
 
 def segmentation(findings: Findings, sources: Sources) -> Dataset | None:
-    """The reported findings as one DICOM SEG; None where none of them has a pixel on an image.
+    """The reported findings as one DICOM SEG; None if none of them has a pixel on an image.
 
-    A finding has none where surer ones have taken all of its mask, or where it lies between two
-    slices far apart. The same findings and images give the same bytes.
+    A finding has no pixel if more confident ones have taken its whole mask, or if it lies between
+    two widely spaced slices. The same findings and images give the same bytes.
     """
     reported, labels = _segmented(findings, sources)
     if not reported:
@@ -55,14 +55,14 @@ def segmentation(findings: Findings, sources: Sources) -> Dataset | None:
     )
     own = uid_of(findings, "dimensions")
     for organisation in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
-        organisation.DimensionOrganizationUID = own  # highdicom draws one by chance
+        organisation.DimensionOrganizationUID = own  # highdicom draws a random one
     return timeless(made, sources.images[0])
 
 
 def _segmented(findings: Findings, sources: Sources) -> tuple[list[Finding], NDArray[np.uint16]]:
-    """The reported findings that some image shows, and their masks on each: `masks_on`.
+    """The reported findings with a pixel on some image, and their labels by `masks_on`.
 
-    A segment without a pixel makes viewers fail.
+    Viewers fail on a segment without pixels.
     """
     reported = [finding for finding in findings.reported if finding.mask.any()]
     labels = dicom_sources.masks_on(sources.frames, reported, findings.geometry)
@@ -74,17 +74,17 @@ def _segmented(findings: Findings, sources: Sources) -> tuple[list[Finding], NDA
 
 
 def uid_of(findings: Findings, *what: object) -> str:
-    """A UID of something about a scan and a model, the same each time."""
+    """Reproducible UID for an object that belongs to this scan and model."""
     return made_uid(findings.uid, findings.model["sha256"], *what)
 
 
 def tracking(findings: Findings, finding: Finding) -> tuple[str, str]:
-    """The UID and name under which a finding is followed, in the segmentation and the report."""
+    """Tracking UID and name of a finding, shared by segmentation and report."""
     return uid_of(findings, "finding", finding.number), f"Nodule {finding.number}"
 
 
 def algorithm(findings: Findings) -> Mapping[str, Any]:
-    """Name, version and parameters of what found them."""
+    """Name, version and parameters of the model that found them."""
     about = findings.model
     return {
         "name": str(about["name"])[:64],
@@ -117,7 +117,10 @@ def _segment(number: int, finding: Finding, findings: Findings) -> hd.seg.Segmen
 
 
 def timeless(made: Dataset, source: Dataset) -> Dataset:
-    """The dataset with the date and time of the scan in place of those of its making."""
+    """The dataset with the study's date and time in place of those of its creation.
+
+    Changed in place. An unknown date becomes 1900-01-01, an unknown time midnight.
+    """
     day, time = (str(source.get(key) or "") for key in ("StudyDate", "StudyTime"))
     for kind in ("Content", "Series", "InstanceCreation"):
         for unit, value in (("Date", day or "19000101"), ("Time", time or "000000")):

@@ -1,4 +1,4 @@
-"""The DICOM images that findings were made in, and the findings' masks on each of them."""
+"""The source DICOM images of findings, and the findings' masks on each image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from nodules.images.dicom_headers import Frame
 from nodules.images.dicom_series import Series
 from nodules.images.geometry import Geometry
 
-# Without these no segmentation and no report can say whose they are and what they are about.
+# Without these, a segmentation or report cannot identify its patient and its source images.
 NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "PatientID")
 STUDY = ("PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime")
 MAY_LACK = (*STUDY, "AccessionNumber", "ReferringPhysicianName")
@@ -24,9 +24,9 @@ MAY_LACK = (*STUDY, "AccessionNumber", "ReferringPhysicianName")
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """Headers of the images, and the frames in the order in which masks are given.
+    """Image headers, and the frames in the order that masks follow.
 
-    images: one a slice, or a single one that holds all frames.
+    images: one per slice, or a single multi-frame image.
     """
 
     images: Sequence[pydicom.Dataset]
@@ -34,7 +34,11 @@ class Sources:
 
 
 def read(series: Series) -> Sources:
-    """The images of a series, along its normal; FileDefect where they do not say whose they are."""
+    """Headers of a series' images, in order along its normal.
+
+    The frames of a single multi-frame image keep their order in the file. Optional attributes
+    that are missing or invalid are set to empty. Raises FileDefect if one of NEEDED is missing.
+    """
     frames = dicom_stack.arrange(series).frames
     if len({frame.path for frame in frames}) == 1:
         whole = [frame for frame in series.frames if frame.path == frames[0].path]
@@ -57,7 +61,7 @@ def read(series: Series) -> Sources:
 
 
 def _is_regular(element: pydicom.DataElement) -> bool:
-    """Whether DICOM allows a value, which those of anonymisers need not be: a sex of `Unknown`."""
+    """Whether DICOM allows a value; anonymisers write others, such as a sex of `Unknown`."""
     if element.keyword == "PatientSex":
         return element.value in ("M", "F", "O")
     try:
@@ -70,10 +74,10 @@ def _is_regular(element: pydicom.DataElement) -> bool:
 def masks_on(
     frames: Sequence[Frame], findings: Iterable[Finding], native: Geometry
 ) -> NDArray[np.uint16]:
-    """Label of each pixel of each frame, (frame, row, column): 0, or a place among the findings.
+    """Label of each pixel, (frame, row, column): 0, or the place from 1 among the findings.
 
-    Each pixel takes the voxel of the native grid in which its centre lies, whatever was done to
-    the slices to make that grid of them.
+    A pixel takes the label of the native voxel that contains its centre, however the native grid
+    was made from the slices.
     """
     labels = np.zeros((len(frames), *frames[0].shape), np.uint16)
     for number, finding in enumerate(findings, 1):
@@ -86,7 +90,7 @@ def masks_on(
 
 
 def grid_of(frame: Frame) -> Geometry:
-    """A frame's pixels as a grid of one slice, 1 mm thick."""
+    """Grid of a frame's pixels: a single slice, 1 mm thick."""
     assert frame.orientation is not None and frame.spacing is not None
     rows, columns = frame.orientation
     axes = np.column_stack([rows, columns, np.cross(rows, columns)])
@@ -103,7 +107,7 @@ def _paint(
     native: Geometry,
     corners: NDArray[np.float64],
 ) -> None:
-    """Paint a finding into a frame; corners: of its box, world (8, 3)."""
+    """Paint a finding's mask into a frame; corners: of its box, world mm (8, 3)."""
     grid = grid_of(frame)
     index = grid.to_index(corners)
     if index[:, 0].min() > 0 or index[:, 0].max() < 0:

@@ -1,7 +1,7 @@
 """Findings as a DICOM Structured Report: TID 1500 in a Comprehensive 3D SR.
 
-Each finding: a sphere of its diameter around its centre, diameter, volume and certainty, and the
-tracking UID of its segment. Preliminary and unverified: no person has looked at it.
+Each finding has a sphere of its diameter around its centre, its diameter, volume and certainty,
+and the tracking UID of its segment. Preliminary and unverified: no person has looked at it.
 """
 
 from collections.abc import Sequence
@@ -34,9 +34,9 @@ AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0,
 
 
 def report(findings: Findings, sources: Sources, segmentation: Dataset | None) -> Dataset:
-    """The reported findings as one DICOM SR, which says so where there are none.
+    """The reported findings as one DICOM SR, which states so if there are none.
 
-    segmentation: their SEG, as evidence. The same findings and images give the same bytes.
+    segmentation: their SEG, cited as evidence. Same findings and images give the same bytes.
     """
     measured = [_finding(f, findings, sources) for f in findings.reported]
     content = hd.sr.MeasurementReport(
@@ -62,7 +62,7 @@ def report(findings: Findings, sources: Sources, segmentation: Dataset | None) -
 
 
 def _observer(findings: Findings) -> templates.ObservationContext:
-    """The device that observed: this software with this model."""
+    """Observer of the report: a device, which is this software with this model."""
     about = findings.model
     return hd.sr.ObservationContext(
         observer_device_context=hd.sr.ObserverContext(
@@ -115,7 +115,7 @@ def _measurements(finding: Finding) -> Sequence[hd.sr.Measurement]:
 
 
 def _nothing(findings: Findings) -> templates.MeasurementsAndQualitativeEvaluations:
-    """That no finding is at or above the threshold."""
+    """Entry which states that no finding is at or above the threshold."""
     absent = hd.sr.QualitativeEvaluation(NODULE, ABSENT)
     name = "No finding at or above the threshold"
     return hd.sr.MeasurementsAndQualitativeEvaluations(

@@ -1,27 +1,27 @@
-"""Long and short axis of a mask, as a reader measures them in an axial slice."""
+"""Long and short axis of a mask, measured in an axial slice as by a reader."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-EDGES = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])  # half a pixel, twice
+EDGES = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])  # pixel centre to edges, in half pixels
 
 
 def axes(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> tuple[float, float]:
-    """Longest extent in mm within a slice of a mask (z, y, x), and that at right angles to it.
+    """Longest in-slice extent in mm of a mask (z, y, x), and the extent at right angles to it.
 
-    spacing: mm between rows, between columns. Extents reach from edge to edge of the pixels: the
-    points are the middles of the pixels' edges, as in a mesh between inside and outside. The slice
-    is the one with the longest extent, as RECIST has it (Eisenhauer et al., Eur J Cancer 45(2),
-    2009, 10.1016/j.ejca.2008.10.026). 0 for an empty mask.
+    spacing: mm between rows, between columns. Extents are measured between midpoints of the
+    pixels' edges, as in a mesh between inside and outside. Of all slices, the one with the longest
+    extent is taken, as in RECIST (Eisenhauer et al., Eur J Cancer 45(2), 2009,
+    10.1016/j.ejca.2008.10.026). Both are 0 for an empty mask.
     """
     found = [_in_slice(image, np.array(spacing)) for image in mask if image.any()]
     return max(found, default=(0.0, 0.0))
 
 
 def _in_slice(image: NDArray[np.bool_], spacing: Floats) -> tuple[float, float]:
-    """Longest extent of a slice's mask, and that at right angles to it."""
+    """Longest extent in mm of one slice's mask, and the extent at right angles to it."""
     points = _outer(image) * spacing
     apart = np.linalg.norm(points[:, None] - points[None], axis=2)
     one, other = np.unravel_index(apart.argmax(), apart.shape)
@@ -31,10 +31,10 @@ def _in_slice(image: NDArray[np.bool_], spacing: Floats) -> tuple[float, float]:
 
 
 def _outer(image: NDArray[np.bool_]) -> Floats:
-    """Corners (n, 2) of the convex hull of the middles of the pixels' edges; row, column.
+    """Corners (n, 2), row and column, of the convex hull of the pixels' edge midpoints.
 
-    Only each row's first and last pixel and each column's can be on it. Twice the places are whole
-    numbers, so the hull is exact; that of places in mm has the same corners.
+    Only the first and last pixel of each row and column can lie on it. Doubled coordinates are
+    integers, so the hull is exact; the hull in mm has the same corners.
     """
     ends = np.zeros(image.shape, np.bool_)
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""What was found in a scan: each finding with its place, size, confidence and mask."""
+"""Findings in a scan, each with its place, size, confidence and mask."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nodules.images.geometry import Geometry
 
 Box = tuple[slice, slice, slice]
-# The columns of findings.csv: the first five are LUNA16's own, so that `luna16 score` reads it.
+# The columns of findings.csv. The first five are LUNA16's own, so that `luna16 score` can read it.
 COLUMNS = {
     "seriesuid": "series instance UID of the scan",
     "coordX": "world x of the centre, mm, LPS",
@@ -35,9 +35,9 @@ COLUMNS = {
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One finding; numbers as COLUMNS has them.
+    """One finding; numbers as described in COLUMNS.
 
-    box:  slices (z, y, x) of the scan's native grid that hold its mask.
+    box:  slices (z, y, x) of the scan's native grid that contain its mask.
     mask: (z, y, x) bool within the box; no voxel belongs to two findings.
     """
 
@@ -61,21 +61,21 @@ class Finding:
 
     @property
     def world(self) -> tuple[float, float, float]:
-        """Its centre, x, y, z in mm, LPS."""
+        """World coordinates of its centre: x, y, z in mm, LPS."""
         return self.x, self.y, self.z
 
     @property
     def slices(self) -> int:
-        """Slices that its mask spans."""
+        """Number of slices that its mask spans."""
         return int(self.mask.shape[0])
 
     @property
     def voxels(self) -> int:
-        """Voxels of its mask."""
+        """Number of voxels in its mask."""
         return int(np.count_nonzero(self.mask))
 
     def row(self, uid: str) -> dict[str, Any]:
-        """Its numbers by the names of COLUMNS; None for what is not known."""
+        """Its values keyed by COLUMNS; None where unknown."""
         own = {name: getattr(self, name, None) for name in COLUMNS}
         own["mean_hu"] = self.mean_hu if self.mask.any() else None
         own |= {"seriesuid": uid, "coordX": self.x, "coordY": self.y, "coordZ": self.z}
@@ -84,11 +84,11 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All findings of a scan, the surest first, and what they were found with.
+    """All findings of a scan, most confident first, with their scan and model.
 
-    geometry: the native grid, nearest to LPS; stored: the grid of the scan's own voxels or slices.
-    lungs:    one sentence on the lungs. notes: what was done to the scan and what is odd about it.
-    model:    what the model's manifest says of itself; threshold: of the probability.
+    geometry: the native grid, nearest to LPS; stored: the grid of the voxels or slices as stored.
+    lungs:    one sentence on the lungs. notes: how the scan was changed and what is odd about it.
+    model:    the model's description from its manifest; threshold: of the probability.
     """
 
     uid: str
@@ -115,20 +115,20 @@ class Findings:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A row a finding, by the names of COLUMNS."""
+        """One row per finding, keyed by COLUMNS."""
         return [finding.row(self.uid) for finding in self.found]
 
     def labels(
         self, wanted: Callable[[Finding], bool] = lambda finding: True
     ) -> NDArray[np.uint16]:
-        """Label volume (z, y, x) on the native grid: 0, else the finding's number."""
+        """Label volume (z, y, x) on the native grid: numbers of wanted findings, 0 elsewhere."""
         volume = np.zeros(self.geometry.shape, np.uint16)
         for finding in filter(wanted, self.found):
             volume[finding.box][finding.mask] = finding.number
         return volume
 
     def headline(self) -> str:
-        """One line: how many are reported, the surest of them, and how many are below."""
+        """Summary in one line: how many are reported, the first of them, how many are below."""
         shown, rest = self.reported, len(self.found) - len(self.reported)
         below = f"; {rest} below the threshold" if rest else ""
         if not shown:

@@ -1,4 +1,4 @@
-"""The official rule of what a mark hits."""
+"""The official rule for hits: which findings a mark hits."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ UNKNOWN_DIAMETER_MM = 10.0
 
 
 def matched(points: "pd.DataFrame", findings: "pd.DataFrame") -> NDArray[np.int64]:
-    """For each point the row of the nearest finding that it hits by the official rule, or -1.
+    """Row of the nearest finding that each point hits by the official rule, or -1: (points,).
 
     Both tables belong to one scan.
     """
@@ -25,7 +25,11 @@ def matched(points: "pd.DataFrame", findings: "pd.DataFrame") -> NDArray[np.int6
 
 
 def hits(xyz: ArrayLike, centres: ArrayLike, diameters_mm: ArrayLike) -> NDArray[np.bool_]:
-    """Which of (m, 3) marks hit which of (n, 3) findings of the same scan: (m, n), rule 2."""
+    """Which of (m, 3) marks hit which of (n, 3) findings of the same scan: (m, n).
+
+    Rule 2 of `evaluation.froc`: strictly closer than the radius, with UNKNOWN_DIAMETER_MM in place
+    of a negative diameter. All in world mm.
+    """
     delta = np.asarray(centres, float).reshape(1, -1, 3) - np.asarray(xyz, float).reshape(-1, 1, 3)
     diameter = np.asarray(diameters_mm, float)
     radius = np.where(diameter < 0, UNKNOWN_DIAMETER_MM, diameter) / 2

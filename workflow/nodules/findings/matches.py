@@ -1,6 +1,6 @@
-"""Candidates with what they hit, from the stored table `matches`.
+"""Candidates joined with what they hit, from the stored table `matches`.
 
-Apart from the rule of what is hit, so that training on matched candidates does not import it.
+Kept apart from the hit rule, so that training on matched candidates does not import that rule.
 """
 
 import pandas as pd
@@ -11,9 +11,9 @@ KEY = ["seriesuid", "candidate"]
 
 
 def with_matches(candidates: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFrame:
-    """Candidates (table `candidates` or `classified`) with columns `nodule` and `excluded`.
+    """Table `candidates` or `classified` with columns `nodule` and `excluded` from `matches`.
 
-    Raises UserError where a candidate was not matched: the tables are of different runs.
+    Raises UserError if a candidate has no match: the tables come from different runs.
     """
     joined = candidates.merge(matches, on=KEY, how="left", validate="one_to_one")
     if joined["nodule"].isna().any():
@@ -26,5 +26,5 @@ def with_matches(candidates: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFram
 
 
 def false_alarms(matched: pd.DataFrame) -> pd.DataFrame:
-    """Those candidates with matches that hit neither a nodule nor an excluded finding."""
+    """Matched candidates that hit neither a nodule nor an excluded finding."""
     return matched[(matched["nodule"] == 0) & ~matched["excluded"].astype(bool)]

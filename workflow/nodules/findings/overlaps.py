@@ -1,6 +1,6 @@
-"""Which candidates share voxels with which lesions: what a hit is where `scoring.hit` is overlap.
+"""Voxels that candidates share with lesions: the hits if `scoring.hit` is overlap.
 
-Masks are boxes (z, y, x) on the scan's own grid.
+Masks are boxes (z, y, x) on the scan's native grid.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from nodules.prepare.masks import Box
 
 
 def on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
-    """A candidate's region on the scan's own grid, where the networks in 3-D draw it."""
+    """A candidate's region on the native grid; 3-D networks' regions already lie on it."""
     box = regions.box(rows)
     drawn_there = rows["grid"].iloc[0] == "native"
     return box if drawn_there else masks.transferred(box, slices, native)
@@ -35,10 +35,10 @@ def shared(one: Box, other: Box) -> int:
 def of_scan(
     uid: str, truth: pd.DataFrame, found: pd.DataFrame, slices: Geometry, native: Geometry
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every candidate of a scan with each lesion that it shares voxels with, and the lesions asked.
+    """All overlapping pairs of candidate and lesion in a scan, and the lesions compared.
 
-    truth, found: the scan's tables `regions` of its reference masks and of its candidates. Returns
-    the columns seriesuid, candidate, nodule, voxels; and seriesuid, nodule of lesions with a mask.
+    truth, found: tables `regions` of the scan's reference masks and of its candidates. Returns
+    columns seriesuid, candidate, nodule, voxels; and seriesuid, nodule of lesions with a mask.
     """
     of_kind = regions.select(truth, "readers", "native")
     lesions = {int(number): regions.box(rows) for number, rows in of_kind.groupby("region")}

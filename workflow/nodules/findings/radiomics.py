@@ -1,9 +1,9 @@
 """Radiomic features of a nodule by mirp: shape, intensity and texture as the IBSI defines them.
 
-How an image is prepared decides the values of most features, so it is fixed here: voxels of 1 mm
-on every side (cubic splines; the mask linearly, cut at one half), intensities rounded to HU, all of
-the mask's voxels from -1000 HU on, bins of 25 HU from there. The Image Biomarker Standardisation
-Initiative's definitions: Zwanenburg et al., Radiology 295(2), 2020, 10.1148/radiol.2020191145.
+Most feature values depend on how the image is prepared, so that is fixed here: isotropic voxels of
+1 mm (cubic splines; the mask linearly, thresholded at one half), intensities rounded to whole HU,
+all voxels of the mask from -1000 HU on, bins of 25 HU from there. The Image Biomarker
+Standardisation Initiative: Zwanenburg et al., Radiology 295(2), 2020, 10.1148/radiol.2020191145.
 mirp: Zwanenburg et al., Journal of Open Source Software 9(99), 2024, 10.21105/joss.06413.
 """
 
@@ -29,10 +29,10 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 NAMES = [name for name, _, _, _ in FEATURES]
-MARGIN_MM = 6.0  # of image around a nodule: more than splines and texture reach
+MARGIN_MM = 6.0  # of image around a nodule: beyond the support of splines and texture features
 SETTINGS: dict[str, Any] = {
     "new_spacing": 1.0,  # mm
-    "resegmentation_intensity_range": [-1000.0, float("nan")],  # HU; calcium is not cut off
+    "resegmentation_intensity_range": [-1000.0, float("nan")],  # HU; no upper limit: calcium stays
     "base_discretisation_method": "fixed_bin_size",
     "base_discretisation_bin_width": 25.0,  # HU
     "no_approximation": True,
@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
     ],
 }
 NO_MASK = "no voxel of the scan lies in the nodule's mask"
-PAIRS = 4_000_000  # voxel pairs held at once
+PAIRS = 4_000_000  # voxel pairs in memory at once
 
 
 def measure_scan(
@@ -50,7 +50,7 @@ def measure_scan(
 ) -> pd.DataFrame:
     """Table `radiomics` of one scan's nodules.
 
-    hu: (z, y, x) on the native grid. rows: the scan's `regions`; kind: the mask to measure.
+    hu: (z, y, x) on the native grid. rows: the scan's table `regions`; kind: of mask to measure.
     """
     chosen = regions.select(rows, kind, "native")
     masks = {int(number): regions.box(own) for number, own in chosen.groupby("region")}
@@ -69,7 +69,7 @@ def measure_scan(
 def surroundings(
     hu: NDArray[np.int16], mask: Bools, corner: tuple[int, int, int], native: Geometry
 ) -> tuple[NDArray[np.int16], Bools]:
-    """HU and mask in the nodule's box and MARGIN_MM around it, as far as the scan goes."""
+    """HU and mask (z, y, x) in the nodule's box plus MARGIN_MM, clipped to the scan."""
     margin = np.ceil(MARGIN_MM / native.spacing_zyx).astype(int)
     low = np.maximum(np.subtract(corner, margin), 0)
     high = np.minimum(np.add(corner, mask.shape) + margin, hu.shape)
@@ -80,10 +80,10 @@ def surroundings(
 
 
 def measure(hu: NDArray[np.int16], mask: Bools, native: Geometry) -> tuple[dict[str, float], str]:
-    """Every feature by name, NaN where it is undefined, and why there is none at all, else "".
+    """All features by name, NaN where undefined, and the reason if there are none, else "".
 
-    hu, mask: (z, y, x). A mask too small for mirp is not dropped: its features are NaN, and what
-    mirp says of it is the reason.
+    hu, mask: (z, y, x). A mask too small for mirp is not dropped: all its features are NaN, and
+    mirp's message is the reason.
     """
     nothing = dict.fromkeys(NAMES, float("nan"))
     with _quiet(), _all_pairs():
@@ -101,16 +101,19 @@ def measure(hu: NDArray[np.int16], mask: Bools, native: Geometry) -> tuple[dict[
 
 
 def _held(kind: type[ImageNumpyFile], values: NDArray[Any], native: Geometry) -> ImageNumpyFile:
-    """An array with its spacing, as mirp has it of a file; to read one takes it ITK and PyTorch."""
+    """Array with spacing in the form of an image file that mirp has read.
+
+    Reading a file would make mirp import ITK and PyTorch.
+    """
     held = kind(image_data=values, image_spacing=tuple(native.spacing_zyx.tolist()))
-    held.image_metadata = values  # mirp asks it for the shape alone
+    held.image_metadata = values  # mirp takes nothing but the shape from it
     return held
 
 
 def moran_and_geary(places: Floats, values: Floats) -> tuple[float, float]:
-    """Moran's I (IBSI N365) and Geary's C (NPT7) over all pairs of voxels, weight 1 / distance.
+    """Moran's I (IBSI N365) and Geary's C (NPT7) over all voxel pairs, weighted by 1 / distance.
 
-    places: (n, 3) mm; values: (n,) HU. Both are 1 where all values are equal.
+    places: (n, 3) mm; values: (n,) HU. Both measures are 1 if all values are equal.
     """
     deviation = values - values.mean()
     weight = product = difference = 0.0
@@ -121,7 +124,7 @@ def moran_and_geary(places: Floats, values: Floats) -> tuple[float, float]:
         part = deviation[start : start + step]
         weight += near.sum()
         product += part @ near @ deviation
-        # sum of w (a - b)^2, the square multiplied out
+        # The sum of w (a - b)^2, with the square expanded.
         difference += part**2 @ near.sum(axis=1) + near.sum(axis=0) @ deviation**2
     difference -= 2 * product
     spread = weight * float(deviation @ deviation)
@@ -133,10 +136,10 @@ def moran_and_geary(places: Floats, values: Floats) -> tuple[float, float]:
 
 @contextmanager
 def _all_pairs() -> Iterator[None]:
-    """Within it, mirp takes Moran's I and Geary's C from `moran_and_geary`.
+    """Context in which mirp takes Moran's I and Geary's C from `moran_and_geary`.
 
-    mirp's own loop over the pairs in Python takes seconds to a minute for a nodule, twenty times
-    the time of all other features together; the numbers are the same.
+    mirp's own Python loop over pairs takes seconds to a minute per nodule, twenty times as long as
+    all other features together. The numbers are the same.
     """
 
     def fast(self: Data3DSpatial, data: pd.DataFrame) -> tuple[float, float]:
@@ -153,7 +156,7 @@ def _all_pairs() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Within it nothing below an error is logged: mirp announces every nodule."""
+    """Context in which only errors are logged, since mirp announces every nodule."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Which nodule has which readers' ratings, and the label that follows by the rule."""
+"""Readers' ratings of each nodule, and the label that the rule derives from them."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def label(
 ) -> pd.DataFrame:
     """Table `malignancy_labels` of all reference nodules.
 
-    nodules: table of that name. found: `from_database` or `from_outlines`, row by row.
-    shuffled: seed of a check that what is learned comes from the labels: the ratings change places
-    at random among the nodules that have some, before anything reads them.
+    nodules: table of that name. found: result of `from_database` or `from_outlines`, row by row.
+    shuffled: seed for a check that what is learned comes from the labels; ratings are permuted
+    among the rated nodules before anything reads them.
     """
     ratings, reasons = list(found["ratings"]), list(found["reason"])
     if shuffled is not None:
@@ -45,7 +45,7 @@ def label(
 
 
 def from_database(nodules: pd.DataFrame) -> pd.DataFrame:
-    """Ratings (lists) and reason of each nodule, from LIDC's database and the tables alone."""
+    """Ratings (lists) and reason for each nodule, from LIDC's database and the tables alone."""
     uids = sorted(set(nodules["seriesuid"]))
     positions = lidc.nodule_positions(uids)
     known = set(lidc.patients())
@@ -67,9 +67,9 @@ def from_database(nodules: pd.DataFrame) -> pd.DataFrame:
 def from_outlines(
     nodules: pd.DataFrame, scans: pd.DataFrame, contours: pd.DataFrame, ratings: pd.DataFrame
 ) -> pd.DataFrame:
-    """Ratings (lists) and reason of each nodule, from outlines on the scans' own grids.
+    """Ratings (lists) and reason for each nodule, from readers' outlines on the scans' grids.
 
-    All four are tables of these names; joined as the masks are.
+    All arguments are tables of these names. Outlines are joined to nodules as for the masks.
     """
     given = ratings.set_index(["seriesuid", "annotation"])["malignancy"]
     grids = {row["seriesuid"]: Geometry.from_row(row) for _, row in scans.iterrows()}
@@ -92,7 +92,7 @@ def _not_joined(known: bool) -> str:
 
 
 def _reason(joined: str, ratings: Sequence[int], verdict: int, rule: Rule) -> str:
-    """How a nodule was joined and, where it is left out, why."""
+    """How a nodule was joined to its ratings and, if it is left out, why."""
     if verdict != LEFT_OUT or not len(ratings):
         return joined
     if len(ratings) < rule.least_readers:

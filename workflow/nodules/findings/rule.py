@@ -1,7 +1,7 @@
-"""Benign or malignant as the LIDC readers rated it: the rule from ratings to a label.
+"""The rule that turns LIDC readers' malignancy ratings into a label, benign or malignant.
 
 A reader rates a nodule's likelihood of malignancy from 1 (highly unlikely) to 5 (highly
-suspicious); 3 is indeterminate. It is an opinion about a picture, not a diagnosis.
+suspicious); 3 is indeterminate. A rating is an opinion about an image, not a diagnosis.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ NAMES = {0: "benign", 1: "malignant"}
 
 @dataclass(frozen=True)
 class Rule:
-    """When a nodule is benign, malignant or left out.
+    """Rule by which a nodule is benign, malignant or left out.
 
-    least_readers: ratings that a nodule needs. combine: a key of COMBINE. A combined rating of at
-    most `benign` is benign, of at least `malignant` malignant; between the two it is left out.
+    least_readers: fewest ratings that a nodule needs. combine: a key of COMBINE. A combined rating
+    up to `benign` means benign, from `malignant` on malignant; in between, the nodule is left out.
     """
 
     least_readers: int
@@ -37,13 +37,13 @@ class Rule:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Rule":
-        """The rule of config section `malignancy`."""
+        """Rule from config section `malignancy`."""
         return cls(
             *(settings[name] for name in ("least_readers", "combine", "benign", "malignant"))
         )
 
     def text(self) -> str:
-        """The rule in words."""
+        """Description of the rule in words."""
         readers = f"{self.least_readers} reader{'s' if self.least_readers > 1 else ''}"
         return (
             f"{self.combine} of the ratings (of {readers} or more) at most"
@@ -51,7 +51,8 @@ class Rule:
         )
 
 
-# Three rules of the literature; no mean of up to four ratings lies within 0.2 of 3 but 3 itself.
+# Three rules from the literature. 2.8 and 3.2 stand for "< 3" and "> 3": the only mean of up to
+# four ratings within 0.2 of 3 is 3 itself.
 COMMON = {
     "any reader >= 4": Rule(1, "max", 3, 4),
     "mean > 3 or < 3": Rule(1, "mean", 2.8, 3.2),
@@ -60,12 +61,12 @@ COMMON = {
 
 
 def rate(combine: str, ratings: Sequence[int]) -> float:
-    """The readers' ratings as one; NaN where there is none."""
+    """Combined rating of all readers; NaN without ratings."""
     return COMBINE[combine](ratings) if len(ratings) else float("nan")
 
 
 def decide(ratings: Sequence[int], rule: Rule) -> int:
-    """1 malignant, 0 benign, -1 left out: too few readers, or between the two."""
+    """Label of a nodule: 1 malignant, 0 benign, -1 left out (too few readers, or in between)."""
     rating = rate(rule.combine, ratings)
     if len(ratings) < rule.least_readers or rule.benign < rating < rule.malignant:
         return LEFT_OUT
@@ -73,12 +74,12 @@ def decide(ratings: Sequence[int], rule: Rule) -> int:
 
 
 def under(labels: pd.DataFrame, rule: Rule) -> NDArray[np.int64]:
-    """Label of each row of `malignancy_labels` under another rule."""
+    """Label of each row of table `malignancy_labels` under a given rule."""
     return np.array([decide(own, rule) for own in labels["ratings"]], np.int64)
 
 
 def attrition(labels: pd.DataFrame, rule: Rule) -> dict[str, int]:
-    """Nodules left after each step from the reference list to a label, and of which kind."""
+    """Numbers of nodules left after each step from reference list to label, and of either class."""
     enough, verdict = labels["readers"] >= rule.least_readers, under(labels, rule)
     return {
         "reference": len(labels),

@@ -1,7 +1,7 @@
-"""What a network has to beat: malignancy from the diameter alone, and from radiomic features.
+"""Yardsticks for networks to beat: malignancy from diameter alone, and from radiomic features.
 
-Both are logistic regressions on the nodules of the scans that a part's networks are trained on;
-their settings are fixed, so that nothing is chosen on the scans that are left out.
+Both are logistic regressions, fitted to the nodules of the scans on which a part's networks are
+trained. Their settings are fixed, so that nothing is chosen on left-out scans.
 """
 
 import numpy as np
@@ -21,10 +21,10 @@ from nodules.stats.logits import scaled
 Floats = NDArray[np.float64]
 KEY = ["seriesuid", "nodule"]
 COLUMNS = {"diameter": ["diameter_mm"], "radiomics": [name for name, _, _, _ in FEATURES]}
-# Inverse strength of the ridge penalty: many related features and few nodules need a strong one;
-# a single feature needs none.
+# Inverse strength of the ridge penalty. Many correlated features and few nodules need a strong
+# penalty; a single feature needs none.
 PENALTY = {"diameter": 1e6, "radiomics": 0.1}
-LIMIT = 30.0  # logit of certainty, where all training nodules are of one class
+LIMIT = 30.0  # logit for certainty, used if all training nodules are of one class
 
 
 def fit_part(
@@ -32,9 +32,9 @@ def fit_part(
 ) -> pd.DataFrame:
     """Table `malignancy_scores` of a part's nodules, labelled or not, for both systems.
 
-    labels: `malignancy_labels`; radiomics: that table, of all parts; division: table `folds`.
-    The models of `fold_<k>` learn from all other folds, those of `test` from all folds. Raises
-    UserError where a patient is on both sides or nothing is left to learn from.
+    labels: table `malignancy_labels`; radiomics: table of that name, of all parts; division: table
+    `folds`. Models for `fold_<k>` are fitted on all other folds, those for `test` on all folds.
+    Raises UserError if a patient is on both sides, or if a fold has no scan left to learn from.
     """
     known = labels.merge(radiomics, on=KEY, validate="one_to_one")
     training, asked = (known[known["seriesuid"].isin(uids)] for uids in sides(division, part))
@@ -55,7 +55,7 @@ def fit_part(
 
 
 def sides(division: pd.DataFrame, part: str) -> tuple[list[str], list[str]]:
-    """UIDs that a part's models learn from, and the part's own; no patient is in both."""
+    """UIDs of the training scans of a part's models, and of the part; no patient is in both."""
     if part != "test":
         return folds.split(division, int(part.removeprefix("fold_")))
     asked = folds.part(division, part)
@@ -65,25 +65,25 @@ def sides(division: pd.DataFrame, part: str) -> tuple[list[str], list[str]]:
 
 
 def predict(features: Floats, labels: NDArray[np.int64], asked: Floats, penalty: float) -> Floats:
-    """Logit of malignancy of each asked nodule, from models fitted to labelled ones.
+    """Logit of malignancy of each nodule in `asked`, from a model fitted to features and labels.
 
-    features, asked: (n, columns). With training nodules of one class only, the logit is that of
-    the class, the same for all.
+    features, asked: (n, columns). If all training nodules are of one class, every logit is LIMIT
+    towards that class.
     """
     if len(np.unique(labels)) < 2:
         return np.full(len(asked), LIMIT if labels.any() else -LIMIT)
     model = pipeline(penalty).fit(features, labels)
-    # Weighted classes teach both kinds alike, but as if both were equally frequent: back to how
-    # frequent they are, by the odds (King and Zeng, Political Analysis 9(2), 2001).
+    # Balanced class weights fit the model as if both classes were equally frequent. The prior log
+    # odds undo that (King and Zeng, Political Analysis 9(2), 2001).
     share = labels.mean()
     return np.asarray(model.decision_function(asked) + np.log(share / (1 - share)))
 
 
 def pipeline(penalty: float) -> Pipeline:
-    """The model: gaps filled by medians, long tails drawn in, standardised, then logistic.
+    """The model: median imputation, signed log, standardisation, logistic regression.
 
-    Features span powers of ten (an energy, a volume) and may be negative (HU); sign(x) log(1+|x|)
-    serves both and keeps the order.
+    Features span powers of ten (energy, volume) and may be negative (HU); sign(x) log(1+|x|)
+    handles both and preserves order.
     """
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
@@ -94,5 +94,5 @@ def pipeline(penalty: float) -> Pipeline:
 
 
 def signed_log(values: Floats) -> Floats:
-    """sign(x) log(1 + |x|)."""
+    """Signed logarithm, sign(x) log(1 + |x|)."""
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))

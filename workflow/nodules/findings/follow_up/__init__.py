@@ -1,1 +1,1 @@
-"""The same patient twice: which nodule is which, and has it grown."""
+"""Follow-up of one patient: which nodule is which, and whether it has grown."""

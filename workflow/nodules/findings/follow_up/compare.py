@@ -1,4 +1,4 @@
-"""Two times of one patient: registered, findings linked, looked for where missing, and measured."""
+"""Comparison of two scans of one patient: register, link findings, look for lost ones, measure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,19 +20,19 @@ from nodules.images.geometry import Geometry
 Floats = NDArray[np.float64]
 Point = tuple[float, float, float]
 
-LEAST_LIMIT_MM = 3.0  # smaller nodules are listed by no reader of LUNA16
-LOOK_MM = 5.0  # how far from the mapped place a finding is looked for
-LOOK_SIZES = (1.0, 0.65)  # of its diameter: the smaller one is that of a third of its volume
-FAR_MM = 8.0  # farther away it is another
-LIKE = 8.0  # factor of volume beyond which it is another
-LIKE_HU = 300.0  # of the means
-LEAST_COMPACT = 0.3  # of the ball around its extent: 0.6 in nodules of the phantom, 0.2 in vessels
-PADDED_HU = -1500  # below, the scanner has measured nothing
+LEAST_LIMIT_MM = 3.0  # LUNA16's readers list no smaller nodules
+LOOK_MM = 5.0  # how far from its mapped place a finding is looked for
+LOOK_SIZES = (1.0, 0.65)  # times its diameter; the second is for about a third of its volume
+FAR_MM = 8.0  # farther away it is another nodule
+LIKE = 8.0  # ratio of volumes beyond which it is another nodule
+LIKE_HU = 300.0  # difference of mean HU beyond which it is another nodule
+LEAST_COMPACT = 0.3  # share of the ball around it: 0.6 in the phantom's nodules, 0.2 in vessels
+PADDED_HU = -1500  # lower values are padding, not measured
 
 
 @dataclass(frozen=True)
 class Spot:
-    """A finding of a list: its number there, place (x, y, z mm, LPS), diameter, probability."""
+    """A listed finding: its number in the list, place (x, y, z mm, LPS), diameter, probability."""
 
     number: int
     world: Point
@@ -42,10 +42,10 @@ class Spot:
 
 @dataclass(frozen=True, eq=False)
 class Time:
-    """One scan of a patient: HU (z, y, x) and lungs on its native grid, and what was found.
+    """One scan of a patient: HU (z, y, x) and lungs on its native grid, and its listed findings.
 
-    day: of the scan; None for unknown. kernel, patient: "" for unknown. patient: what tells people
-    apart, such as PatientID, sex and date of birth.
+    day: of the scan; None if unknown. kernel, patient: "" if unknown. patient: text that
+    identifies the person, such as PatientID, sex and date of birth.
     """
 
     uid: str
@@ -59,21 +59,21 @@ class Time:
 
     @property
     def scene(self) -> Scene:
-        """The scan to measure in."""
+        """The scan in the form that `measuring` takes."""
         return Scene(self.hu, self.geometry, self.lungs)
 
     @cached_property
     def for_registration(self) -> Lungs:
-        """Its lungs on coarser grids, made once."""
+        """Its lungs on the coarser grids for registration, made once."""
         return lungs_of(self.hu, self.geometry, self.lungs)
 
     @property
     def limit_mm(self) -> float:
-        """Diameter below which a nodule may be there unseen: it is thinner than a slice's step."""
+        """Diameter in mm below which a nodule may be missed: the slice step, or LEAST_LIMIT_MM."""
         return max(LEAST_LIMIT_MM, float(self.geometry.spacing_zyx[0]))
 
     def shows(self, world: Floats) -> bool:
-        """Whether a world point lies within what was scanned."""
+        """Whether a world point (x, y, z, mm) lies in the scan, outside padding."""
         if not self.geometry.encloses(world):
             return False
         index = np.rint(self.geometry.to_index(world)).astype(int)
@@ -81,7 +81,7 @@ class Time:
         return bool(self.hu[z, y, x] > PADDED_HU)
 
     def size(self, measured: Measured) -> Size:
-        """A measured nodule's size with what it was seen with."""
+        """A measured nodule's size, with this scan's voxel size, slice step and kernel."""
         return Size(
             measured.volume_mm3,
             measured.diameter_mm,
@@ -93,9 +93,9 @@ class Time:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A nodule at one time: where it is or, where it is not seen, where it would be.
+    """A nodule at one time: its place or, if it is not seen, the place where it would be.
 
-    spot: the finding of the list, None where it is in none. measured: None where nothing could be.
+    spot: the listed finding, None if the list lacks it. measured: None if it could not be measured.
     """
 
     world: Point
@@ -105,10 +105,10 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """A nodule at two times. state: as seen from the first; partner: what it has merged with.
+    """A nodule at two times. state: as seen from the first; partner: the finding it merged with.
 
-    distance_mm: between its place and where the other's is mapped to; not a number without both.
-    looked_for: it is in one list only, and was found at the other time by looking there.
+    distance_mm: between its place and the other's mapped place; NaN unless it is seen at both.
+    looked_for: only one list has it; at the other time it was found by looking at its place.
     """
 
     state: str
@@ -119,14 +119,14 @@ class Link:
     partner: Spot | None = None
 
     def swapped(self) -> "Link":
-        """The same as seen from the second."""
+        """The same link as seen from the second time."""
         state = matching.SWAPPED[self.state]
         return Link(state, self.second, self.first, self.distance_mm, self.looked_for, self.partner)
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two times compared. warp: of `registration`, from the one of lesser UID to the other."""
+    """Two times compared. The warp of `registration` leads from the lesser UID to the greater."""
 
     prior: Time
     current: Time
@@ -135,7 +135,7 @@ class Pair:
 
     @property
     def days(self) -> float | None:
-        """Days from prior to current; None where a date is not known."""
+        """Days from prior to current; None if a date is unknown."""
         if self.prior.day is None or self.current.day is None:
             return None
         return float((self.current.day - self.prior.day).days)
@@ -153,22 +153,22 @@ class Pair:
         )
 
     def to_current(self, points: Floats) -> Floats:
-        """Where world points (..., 3) of the prior lie in the current scan."""
+        """Map world points (..., 3) of the prior scan into the current one."""
         warp = self.registration.warp
         return warp(points) if _ordered(self.prior, self.current) else warp.inverse(points)
 
     def to_prior(self, points: Floats) -> Floats:
-        """Where world points (..., 3) of the current scan lie in the prior."""
+        """Map world points (..., 3) of the current scan into the prior one."""
         warp = self.registration.warp
         return warp.inverse(points) if _ordered(self.prior, self.current) else warp(points)
 
 
 def compare(prior: Time, current: Time, gate_mm: float = matching.GATE_MM) -> Pair:
-    """Register two scans of one patient and say what became of each finding.
+    """Register two scans of one patient and determine what became of each finding.
 
-    Which is prior plays no part in it: the scans are taken in the order of their UIDs, and the
-    result is told from the prior's side. Where registration fails, every finding is NOT_COMPARED.
-    Raises UserError for two patients, and where a scan is the mirror image of the other.
+    Swapping prior and current only mirrors the result: the scans are processed in the order of
+    their UIDs, and links are given from the prior's side. If registration fails, every finding is
+    NOT_COMPARED. Raises UserError for two patients, and if one scan mirrors the other.
     """
     require_one_patient(prior, current)
     first, second = (prior, current) if _ordered(prior, current) else (current, prior)
@@ -185,9 +185,9 @@ def compare(prior: Time, current: Time, gate_mm: float = matching.GATE_MM) -> Pa
 
 
 def carried(pair: Pair) -> Time:
-    """The current scan with what was found in it by looking, for the next pair's prior.
+    """The current scan plus the nodules found in it by looking, as prior of the next pair.
 
-    So a nodule is followed on through a list that lacks it; its number counts on from the list's.
+    A nodule is thus followed through a list that lacks it; its number continues the list's.
     """
     found = [
         Spot(number, link.second.measured.world, link.second.measured.diameter_mm)
@@ -198,10 +198,10 @@ def carried(pair: Pair) -> Time:
 
 
 def trajectories(pairs: Sequence[Pair]) -> list[dict[int, tuple[int, int]]]:
-    """Nodules over consecutive pairs: time (from 0) -> pair and link (from 0) that tell of it.
+    """Nodules followed over consecutive pairs: {time: (pair, link)}, all counted from 0.
 
-    pairs: each one's prior is the `carried` current of the one before. Links are one to one, so a
-    nodule is in one trajectory; those at one time alone are in none.
+    pairs: each prior is the `carried` current scan of the pair before. Links are one to one, so a
+    nodule is in one trajectory; those seen at one time only are in none.
     """
     found: list[dict[int, tuple[int, int]]] = []
     ending: dict[int, dict[int, tuple[int, int]]] = {}
@@ -221,7 +221,10 @@ def trajectories(pairs: Sequence[Pair]) -> list[dict[int, tuple[int, int]]]:
 
 
 def _numbered(pair: Pair) -> list[tuple[Link, int]]:
-    """Links with the finding's number in the current scan, also of what was found by looking."""
+    """Links, each with its number in the current scan; those found by looking continue the list.
+
+    The number means nothing for links that the current scan does not show.
+    """
     last = max((spot.number for spot in pair.current.spots), default=0)
     numbered = []
     for link in pair.links:
@@ -232,7 +235,7 @@ def _numbered(pair: Pair) -> list[tuple[Link, int]]:
 
 
 def require_one_patient(prior: Time, current: Time) -> None:
-    """Raise UserError where both scans name their patient, and not the same."""
+    """Raise UserError if both scans name a patient, and these differ."""
     if prior.patient and current.patient and prior.patient != current.patient:
         raise UserError(
             f"{prior.uid} and {current.uid}: the headers name two patients. Name scans of one, or "
@@ -245,13 +248,13 @@ def _ordered(prior: Time, current: Time) -> bool:
 
 
 def _order(link: Link) -> tuple[bool, float, float]:
-    """The order of links: findings of the prior's list first, then those of the current one's."""
+    """Sort key of links: first the prior list's findings by number, then the current list's."""
     number = link.first.spot or link.second.spot
     return link.first.spot is None, number.number if number else 0, link.distance_mm
 
 
 def _links(first: Time, second: Time, made: Registration, gate_mm: float) -> list[Link]:
-    """What became of each finding of two times, told from the first."""
+    """Links for every finding of two times, as seen from the first."""
     if made.problem:
         nowhere = Seen((float("nan"),) * 3)
         alone = [Link(matching.NOT_COMPARED, _seen(first, s), nowhere) for s in first.spots]
@@ -279,7 +282,7 @@ def _links(first: Time, second: Time, made: Registration, gate_mm: float) -> lis
 def _alone(
     first: Time, second: Time, one: Places, two: Places, linked: Sequence[tuple[int, int]]
 ) -> list[Link]:
-    """What became of the first's findings that no finding of the second matches."""
+    """Links for the first's findings that match no finding of the second."""
     within = matching.swallowed(one, two, linked)
     taken = {i for i, _ in linked}
     found = []
@@ -294,7 +297,7 @@ def _alone(
 
 
 def _looked_for(first: Time, second: Time, own: Seen, there: Seen) -> Link:
-    """A finding of the first that the second's list lacks, looked for at its mapped place."""
+    """Link for a finding that the second's list lacks, after looking at its mapped place."""
     assert own.spot is not None
     place = np.array(there.world)
     if not second.shows(place):
@@ -314,7 +317,7 @@ def _looked_for(first: Time, second: Time, own: Seen, there: Seen) -> Link:
 
 
 def _standing_out(time: Time, own: Seen, place: Floats) -> Measured | None:
-    """What stands out at a mapped place and can be the nodule, sought at sizes of LOOK_SIZES."""
+    """The nodule found at a mapped place, tried at each of LOOK_SIZES; None if there is none."""
     assert own.spot is not None
     for share in LOOK_SIZES:
         found = measuring.measure(time.scene, place, share * own.spot.diameter_mm, LOOK_MM)
@@ -324,9 +327,9 @@ def _standing_out(time: Time, own: Seen, place: Floats) -> Measured | None:
 
 
 def _same(own: Seen, found: Measured, place: Floats) -> bool:
-    """Whether what stands out at a mapped place can be the nodule of the other time.
+    """Whether the structure found at a mapped place can be the nodule of the other time.
 
-    A vessel there is long and, within the voxels taken for a nodule, darker.
+    A vessel is elongated and, over the voxels taken for a nodule, darker on average.
     """
     assert own.spot is not None
     known = own.measured
@@ -338,7 +341,7 @@ def _same(own: Seen, found: Measured, place: Floats) -> bool:
 
 
 def _seen(time: Time, spot: Spot) -> Seen:
-    """A finding of a time, measured."""
+    """A listed finding, measured in its scan."""
     return Seen(spot.world, spot, measuring.measure(time.scene, spot.world, spot.diameter_mm))
 
 

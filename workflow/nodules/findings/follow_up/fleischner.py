@@ -1,9 +1,9 @@
-"""Fleischner Society 2017 by size, texture and number: a table of rows, for research only.
+"""Fleischner Society 2017 by size, texture and number: a table of rules, for research only.
 
 Source: MacMahon et al., Radiology 284(1), 2017, 228-243 (10.1148/radiol.2017161659), table 1. Not
-for screening, patients under 35, with known cancer or immunosuppression. Sizes are volumes, or mean
-diameters rounded to whole mm (the table's footnote); here the latter. What each row was held
-against: docs/follow-up.md.
+for screening, nor for patients under 35, with known cancer or immunosuppression. The source sizes
+nodules by volume or by mean diameter rounded to whole mm (the table's footnote); here the latter.
+docs/follow-up.md says what each rule was checked against.
 """
 
 import math
@@ -27,7 +27,7 @@ MANY = "CT at 3-6 months; then by the most suspicious nodule"
 
 @dataclass(frozen=True)
 class Row:
-    """One rule: mean diameter in whole mm, low included, high not; what is said for each risk."""
+    """One rule: mean diameter in whole mm from `low` to below `high`, and advice for each risk."""
 
     texture: str
     number: str
@@ -37,12 +37,12 @@ class Row:
     high_risk: str
 
     def fits(self, texture: str, number: str, mean_mm: float) -> bool:
-        """Whether a nodule falls under this rule. mean_mm: as measured."""
+        """Whether a nodule falls under this rule. mean_mm: as measured, unrounded."""
         whole = math.floor(mean_mm + 0.5)
         return (self.texture, self.number) == (texture, number) and self.low <= whole < self.high
 
 
-LARGE = 9  # mm: larger than 8
+LARGE = 9  # whole mm: more than 8
 ROWS = (
     Row(SOLID, SINGLE, 0, 6, NONE, OPTIONAL),
     Row(
@@ -78,13 +78,13 @@ ROWS = (
 
 
 def row_of(texture: str, count: int, mean_mm: float) -> Row:
-    """The rule of a nodule, one of `count` in the scan."""
+    """Rule for a nodule, one of `count` in the scan."""
     number = SINGLE if count == 1 else MULTIPLE
     return next(row for row in ROWS if row.fits(texture, number, mean_mm))
 
 
 def advice(texture: str, count: int, mean_mm: float) -> str:
-    """What the table says, for low and high risk where these differ."""
+    """The table's advice, given separately for low and high risk if these differ."""
     row = row_of(texture, count, mean_mm)
     if row.low_risk == row.high_risk:
         return row.low_risk

@@ -1,4 +1,4 @@
-"""Findings of a scan from lists: LUNA16's CSV, findings of `luna16 predict`, a reader's marks."""
+"""Findings read from lists: LUNA16's CSV, output of `luna16 predict`, a reader's decisions."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,9 +12,9 @@ from nodules.datasets.csv_text import read_sheet
 from nodules.findings.follow_up.compare import Spot
 from nodules.images.foreign import decimal
 
-DIAMETER_MM = 6.4  # where a list has none: the median of LUNA16's nodules
+DIAMETER_MM = 6.4  # if a list has none: the median of LUNA16's nodules
 SMALLEST_MM = 1.0
-# What a JSON file that holds something else may raise.
+# Exceptions that a JSON file with other content may raise.
 UNREADABLE = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError),
     *(OverflowError, RecursionError),
@@ -22,13 +22,14 @@ UNREADABLE = (
 
 
 def read(paths: Iterable[Path]) -> dict[str, list[Spot]]:
-    """Findings by series UID, of files in turn; the numbers are those of the file, or count on.
+    """Findings by series UID, from all files in turn.
 
-    They count on where a file has none, and where an earlier file has the same.
+    Numbers are those in the file. A finding without a number, or whose number an earlier one has,
+    gets the highest number so far plus one.
 
-    CSV: seriesuid, coordX, coordY, coordZ, diameter_mm as LUNA16's annotations.csv; of the
-    findings.csv of `luna16 predict` the reported ones. JSON: a reader's decisions as the viewer
-    saves them: what was accepted and what was added. Raises FileDefect for anything else.
+    CSV: columns seriesuid, coordX, coordY, coordZ, diameter_mm as in LUNA16's annotations.csv; or
+    findings.csv of `luna16 predict`, of which the reported ones are taken. JSON: a reader's
+    decisions as saved by the viewer: findings accepted or added. Else raises FileDefect.
     """
     found: dict[str, list[Spot]] = {}
     for path in paths:
@@ -75,7 +76,7 @@ def _of_csv(path: Path) -> list[Row]:
 
 
 def _number(path: Path, line: int, name: str, text: str) -> float | None:
-    """A number of a line; None where it has none. A finding's is whole, as in 7 and 7.0."""
+    """Number in a cell; None if it is empty. A finding's number must be whole, as 7 or 7.0."""
     if not text:
         return None
     try:
@@ -92,13 +93,13 @@ def _number(path: Path, line: int, name: str, text: str) -> float | None:
 
 
 def _of_json(path: Path) -> list[Row]:
-    """Rows of a reader's decisions."""
+    """Rows of a JSON file with a reader's decisions."""
     try:
         told = read_json(path)
         uid = str(told["seriesuid"])
         kept = [d for d in told["decisions"] if d["verdict"] == "accept"]
         rows = [_decided(uid, entry, int(entry["finding"])) for entry in kept]
-        # The viewer numbers what was added from 1 again: here they count on.
+        # The viewer numbers added findings from 1 again; here they follow the decided ones.
         last = max((int(d["finding"]) for d in told["decisions"]), default=0)
         own = [entry for entry in told["added"] if not entry.get("removed")]
         rows += [_decided(uid, e, last + k) for k, e in enumerate(own, 1)]

@@ -1,9 +1,9 @@
-"""Lung-RADS v2022 by size, texture and growth: a table of rows, for research only.
+"""Lung-RADS v2022 by size, texture and growth: a table of rules, for research only.
 
 Source: ACR Lung-RADS v2022 (November 2022), as published by Christensen et al., Chest 165(3), 2024,
-738-753, and J Am Coll Radiol 21(3), 2024, 473-488 (10.1016/j.jacr.2023.09.009). Only what size,
-texture and growth decide is here: no cysts, airway and juxtapleural nodules, benign calcification,
-no category 0, 4X or modifier S. What each row was held against: docs/follow-up.md.
+738-753, and J Am Coll Radiol 21(3), 2024, 473-488 (10.1016/j.jacr.2023.09.009). Only size, texture
+and growth are considered: no cysts, airway or juxtapleural nodules or benign calcification, no
+category 0, 4X or modifier S. docs/follow-up.md says what each rule was checked against.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 CITATION = "ACR Lung-RADS v2022; Christensen et al., J Am Coll Radiol 21, 2024, 473-488"
 NOT_FOR_DIAGNOSIS = "for research, not for diagnosis"
 
-GROWTH_MM = 1.5  # more than this in the mean diameter within 12 months
+GROWTH_MM = 1.5  # growth is an increase in mean diameter of more than this within 12 months
 YEAR_DAYS = 365.25
 BASELINE, NEW, GROWING, SLOW, STABLE = "baseline", "new", "growing", "slowly growing", "stable"
 SOLID, PART_SOLID, GROUND_GLASS = "solid", "part-solid", "ground-glass"
@@ -21,9 +21,9 @@ EVER = math.inf
 
 @dataclass(frozen=True)
 class Row:
-    """One rule. Sizes in mm of the mean diameter, low included, high not; solid: of the solid part.
+    """One rule, for mean diameters in mm from `low` to below `high`; solid: of the solid part.
 
-    status: of the nodule. STABLE ones have no rows: see `stepped`.
+    status: of the nodule. STABLE nodules have no rows: see `stepped`.
     """
 
     texture: str
@@ -70,34 +70,34 @@ ROWS = (
     Row(GROUND_GLASS, NEW, 0, 30, "2"),
     Row(GROUND_GLASS, NEW, 30, EVER, "3"),
     Row(GROUND_GLASS, GROWING, 0, 30, "2"),
-    Row(GROUND_GLASS, GROWING, 30, EVER, "3"),  # the ACR has no row for it: as where it is new
+    Row(GROUND_GLASS, GROWING, 30, EVER, "3"),  # the ACR has no row for it; treated like a new one
     Row(GROUND_GLASS, SLOW, 0, EVER, "2"),
 )
-# Stepped management: a category, the days after which it steps down where nothing has grown, and
-# to what. The follow-ups are at 6 and at 3 months; a month less is taken for the same. From 4B only
-# a proof that it is benign leads down.
+# Stepped management: a category, the days without growth after which it steps down, and the
+# category it steps down to. Follow-ups are due at 6 and at 3 months; one month less is accepted.
+# 4B steps down only if the nodule is proven benign.
 STEPS = (("3", 150.0, "2"), ("4A", 60.0, "3"))
 ORDER = ("2", "3", "4A", "4B")
-# A ground-glass nodule of 30 mm and more that has not grown is of category 2 at once.
+# A ground-glass nodule of 30 mm or more that has not grown is category 2 at once.
 STABLE_GLASS = "2"
 
-Sizes = tuple[float, float]  # mean diameter, to a tenth, and that of the solid part, mm
+Sizes = tuple[float, float]  # mean diameter to a tenth, and that of the solid part, mm
 
 
 def category(texture: str, status: str, mean_mm: float, solid_mm: float) -> str:
-    """The category of a nodule by its size: 2, 3, 4A or 4B.
+    """Category of a nodule by its size: 2, 3, 4A or 4B.
 
-    status: all but STABLE. mean_mm: mean of long and short axis, to a tenth. solid_mm: the same of
-    the solid part.
+    status: any but STABLE. mean_mm: mean of long and short axis, to a tenth. solid_mm: the same
+    for the solid part.
     """
     return next(row.category for row in ROWS if row.fits(texture, status, mean_mm, solid_mm))
 
 
 def stepped(texture: str, before: Sizes, now: Sizes, days: float | None) -> str:
-    """The category of a nodule that is STABLE, or smaller, so many days after it was first seen.
+    """Category of a nodule that is stable or smaller, `days` after the earlier scan.
 
-    It is stepped down from what it was, as after a first scan. One that has crossed a size without
-    growing is of the category of its size now.
+    The nodule steps down from its earlier category, with the earlier scan as the baseline. If it
+    has crossed a size threshold without growing, it gets the higher category of its present size.
     """
     if texture == GROUND_GLASS:
         return STABLE_GLASS
@@ -109,10 +109,10 @@ def stepped(texture: str, before: Sizes, now: Sizes, days: float | None) -> str:
 
 
 def status_of(before_mm: float, after_mm: float, days: float | None) -> str:
-    """Whether a nodule seen twice is GROWING, SLOW or STABLE, by its mean diameters.
+    """Status of a nodule seen twice, by its mean diameters: GROWING, SLOW or STABLE.
 
-    Growth is more than GROWTH_MM within 12 months; over a longer time, more than that a year, and
-    what grew by more than that in all and yet slower is SLOW. Without dates, 12 months are taken.
+    GROWING: by more than GROWTH_MM within 12 months or, over a longer time, per year. SLOW: by
+    more than GROWTH_MM in total, but less per year. Unknown dates count as 12 months apart.
     """
     more = round(after_mm - before_mm, 1)
     if more <= GROWTH_MM:

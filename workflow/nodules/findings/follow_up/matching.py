@@ -1,7 +1,7 @@
-"""Which finding of one time is which of the other: one to one, within a gate, and what is left.
+"""One-to-one matching of findings at two times, within a gate, and what remains unmatched.
 
-Distances are in mm between where a finding lies and where the other's place is mapped to, the
-mean of both directions, so that neither time comes first.
+The distance between two findings, in mm, is from the place of one to the mapped place of the
+other, averaged over both directions, so that the result does not depend on their order.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from scipy.optimize import linear_sum_assignment
 
 Floats = NDArray[np.float64]
 
-# In LUNA16 0.5 % of the nodules of a scan have another within 10 mm (docs/follow-up.md).
+# In LUNA16, 0.5 % of nodules have another one of their scan within 10 mm (docs/follow-up.md).
 GATE_MM = 10.0
 SIZE_WEIGHT = 0.3  # cost of a factor of e in diameter, in gates
 ALONE = 0.75  # cost of leaving a finding without a partner, in gates
-TOUCHING_MM = 2.0  # beyond a nodule's rim: so near lies what has merged with it
+TOUCHING_MM = 2.0  # a finding this close to a nodule's rim, or closer, has merged with it
 
 MATCHED, NEW, GONE = "matched", "new", "gone"
 MERGED, SPLIT = "merged", "split"
 NOT_COVERED, BELOW_LIMIT = "not covered", "below detection limit"
 NOT_COMPARED = "not compared"
 STATES = (MATCHED, NEW, GONE, MERGED, SPLIT, NOT_COVERED, BELOW_LIMIT, NOT_COMPARED)
-# What a state is called when the times are swapped.
+# Each state as seen from the other time.
 SWAPPED = {state: state for state in STATES} | {
     **{NEW: GONE, GONE: NEW},
     **{MERGED: SPLIT, SPLIT: MERGED},
@@ -33,7 +33,7 @@ SWAPPED = {state: state for state in STATES} | {
 
 @dataclass(frozen=True)
 class Places:
-    """Findings of one time: world points (n, 3), the same mapped into the other, diameters (n,)."""
+    """Findings of one time: world points (n, 3), their mapped points, and diameters (n,), mm."""
 
     own: Floats
     mapped: Floats
@@ -44,18 +44,18 @@ class Places:
 
 
 def distances(first: Places, second: Places) -> Floats:
-    """(n, m) mm between findings of two times, mean of both directions."""
+    """Distances (n, m) in mm between findings of two times, averaged over both directions."""
     there = np.linalg.norm(first.mapped[:, None] - second.own[None], axis=-1)
     back = np.linalg.norm(first.own[:, None] - second.mapped[None], axis=-1)
     return np.asarray((there + back) / 2)
 
 
 def link(first: Places, second: Places, gate_mm: float = GATE_MM) -> list[tuple[int, int]]:
-    """Pairs (of the first, of the second) at the least cost in all; each finding once at most.
+    """Pairs (i of the first, j of the second) of least total cost; each finding is used once.
 
-    Cost: distance in gates and SIZE_WEIGHT for a factor of e in diameter. A pair beyond the gate
-    is none, and two findings stay alone where that costs less than the pair. By the Hungarian
-    method (Kuhn 1955; SciPy's is by Crouse, 10.1109/TAES.2016.140952).
+    Cost: distance in gates, plus SIZE_WEIGHT per factor of e in diameter. Findings beyond the gate
+    never pair, and two findings stay alone if that costs less than pairing them. Hungarian method
+    (Kuhn 1955; SciPy's implementation follows Crouse, 10.1109/TAES.2016.140952).
     """
     n, m = len(first), len(second)
     if not n or not m:
@@ -63,7 +63,7 @@ def link(first: Places, second: Places, gate_mm: float = GATE_MM) -> list[tuple[
     apart = distances(first, second)
     sizes = np.abs(np.log(first.diameters)[:, None] - np.log(second.diameters)[None])
     cost = apart / gate_mm + SIZE_WEIGHT * sizes
-    # Each finding may also stay alone: a partner of its own that stands for none.
+    # Each finding may also stay alone, which is modelled as a dummy partner of its own.
     whole = np.zeros((n + m, n + m))
     whole[:n, :m] = np.where(apart <= gate_mm, cost, 1e6)
     whole[:n, m:] = whole[n:, :m] = ALONE
@@ -76,10 +76,10 @@ def link(first: Places, second: Places, gate_mm: float = GATE_MM) -> list[tuple[
 
 
 def swallowed(first: Places, second: Places, links: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Findings of the first without a partner that lie within a matched one of the second.
+    """Unmatched findings of the first that lie within a matched finding of the second: {i: j}.
 
-    Returns finding of the first -> finding of the second, which another of the first matches: the
-    two have merged; seen from the other time, one has split.
+    Another finding of the first is matched to j, so the two have merged; seen from the other time,
+    j has split.
     """
     taken_first, taken_second = {i for i, _ in links}, {j for _, j in links}
     apart = distances(first, second)

@@ -1,7 +1,8 @@
-"""A nodule's extent at a given place of a scan, without a network, alike at every time.
+"""Segmentation and size of the nodule at a given place, without a network.
 
-Growth is told by one measure at all times: HU between lung and the nodule's middle give the edge,
-an opening takes vessels off, and voxels that the edge cuts count by their share of nodule.
+Growth needs the same measure at all times: the edge lies half way between the HU of lung and of
+the nodule's middle, a morphological opening removes vessels, and voxels on the edge count by their
+share of nodule.
 """
 
 from collections.abc import Sequence
@@ -20,20 +21,20 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
 
-LUNG_HU = -850.0  # where no lung is seen around a place
-AIRY_HU = -600  # lung and no vessel is below
-LEAST_CONTRAST_HU = 150.0  # of a nodule's middle to the lung; ground glass has 200 and more
-MIDDLE = 0.25  # of the expected diameter: radius of what stands for a nodule's middle
-AROUND_MM = 6.0  # seen beyond the expected extent
-OPENING = 0.6  # of the largest inscribed ball: thinner necks are vessels
-# Radius beyond which nothing is part of it, in expected diameters: where it was found, and where it
-# is looked for, at another time; REACH_MM is added.
+LUNG_HU = -850.0  # assumed if no lung is seen around a place
+AIRY_HU = -600  # lung is below, vessels are above
+LEAST_CONTRAST_HU = 150.0  # between a nodule's middle and lung; ground glass has 200 and more
+MIDDLE = 0.25  # radius of a nodule's middle, in expected diameters
+AROUND_MM = 6.0  # examined beyond the expected extent
+OPENING = 0.6  # times the radius of the largest inscribed ball: thinner necks are vessels
+# Radius beyond which nothing belongs to the nodule, in expected diameters, with REACH_MM added: at
+# a finding's own place, and at a mapped place where it is looked for.
 REACH, REACH_LOOKING, REACH_MM = 0.65, 1.2, 2.0
-MOST_ON_WALL = 0.1  # share of its surface that may lie on no lung: 3 % of a ball lie behind
-ROUNDS = 3  # from the last one's centre and diameter
+MOST_ON_WALL = 0.1  # share of its surface that may touch a wall; cuts 3 % off the volume of a ball
+ROUNDS = 3  # each from the centre and diameter of the one before
 SOLID_HU = -250.0  # solid is above, ground glass below
-SOLID_SHARES = (0.1, 0.75)  # of the inner voxels: below, ground glass; above, solid
-SMALLEST_MM3 = 4.0  # a ball of 2 mm
+SOLID_SHARES = (0.1, 0.75)  # of the inner voxels: below, ground glass; from here on, solid
+SMALLEST_MM3 = 4.0  # a ball 2 mm wide
 LARGEST_MM = 60.0
 
 
@@ -42,13 +43,14 @@ class Measured:
     """A nodule as measured at a place.
 
     world:     its centroid, x, y, z in mm (LPS).
-    volume_mm3: with voxels at the edge counted by their share. mass_mg: volume times density,
-               water as 0 HU and air as -1000 (de Hoop et al., Radiology 255, 2010,
+    volume_mm3: with edge voxels counted by their share. mass_mg: volume times density, with water
+               at 0 HU and air at -1000 (de Hoop et al., Radiology 255, 2010,
                10.1148/radiol.09090636).
-    long_mm, short_mm: in the axial slice of the longest extent. solid_mm: of its solid part.
-    apart:     whether it ends by itself: else it runs on into something, a wall or a vessel, and
-               its volume says little.
-    compact:   share of the ball around its extent that it fills.
+    long_mm, short_mm: in the axial slice of the longest extent. solid_mm: mean of both axes of its
+               solid part, to a tenth.
+    apart:     whether it ends by itself; otherwise it continues into a wall or a vessel, and its
+               volume says little.
+    compact:   share that it fills of the ball around it.
     texture:   solid, part-solid or ground-glass, by the HU of its inner voxels.
     box, mask: its voxels (z, y, x) on the scan's native grid.
     """
@@ -68,17 +70,17 @@ class Measured:
 
     @property
     def diameter_mm(self) -> float:
-        """Diameter of the sphere of equal volume."""
+        """Diameter in mm of the sphere of equal volume."""
         return sphere_diameter(self.volume_mm3)
 
     @cached_property
     def mean_mm(self) -> float:
-        """Mean of the long and the short axis, to a tenth, as Lung-RADS sizes it."""
+        """Mean of the long and the short axis to a tenth of a mm, as in Lung-RADS."""
         return round(self.unrounded_mm, 1)
 
     @property
     def unrounded_mm(self) -> float:
-        """Mean of the long and the short axis, which Fleischner rounds to whole mm."""
+        """Mean of the long and the short axis; Fleischner rounds it to whole mm."""
         return (self.long_mm + self.short_mm) / 2
 
 
@@ -94,9 +96,9 @@ class Scene:
 def measure(
     scene: Scene, world: ArrayLike, expected_mm: float, within_mm: float = 0.0
 ) -> Measured | None:
-    """The nodule at a world point (x, y, z, mm); None where nothing stands out there.
+    """Measure the nodule at a world point (x, y, z, mm); None if nothing stands out there.
 
-    expected_mm: its diameter, about. within_mm: how far from the point its middle may lie.
+    expected_mm: its approximate diameter. within_mm: how far from the point to look for it.
     """
     at, size, found = np.asarray(world, float), max(expected_mm, 2.0), None
     reach = REACH_MM + size * (REACH_LOOKING if within_mm else REACH)
@@ -136,7 +138,7 @@ def _once(scene: Scene, at: Floats, size: float, within_mm: float, reach: float)
 
 
 def _apart(mask: Bools, bright: Bools, inside: Bools, region: Bools) -> bool:
-    """Whether a mask ends by itself: not by the reach of `region`, nor by the lungs' wall."""
+    """Whether a mask ends by itself, not cut off by the reach of `region` or by the lungs' wall."""
     rim = ndimage.binary_dilation(mask) & ~mask
     if (rim & bright & inside & ~region).any():
         return False
@@ -153,13 +155,13 @@ def _described(
     geometry: Geometry,
     apart: bool,
 ) -> Measured | None:
-    """The numbers of a mask within a box."""
+    """Measurements of a mask (z, y, x) within a box; None if it is smaller than SMALLEST_MM3."""
     mm = geometry.spacing_zyx
     depth = ndimage.distance_transform_edt(mask, sampling=mm)
     inner = depth > 0.5 * depth.max()
     middle = float(hu[inner].mean())
     near = ndimage.binary_dilation(mask, ndimage.generate_binary_structure(3, 1))
-    rim = near & inside & ~(region & ~mask)  # without vessels that were taken off
+    rim = near & inside & ~(region & ~mask)  # without the vessels that the opening removed
     share = np.clip((hu - lung) / max(middle - lung, 1.0), 0, 1)
     share = np.where(ndimage.binary_erosion(mask), 1.0, share) * (rim | mask)
     volume = float(share.sum() * geometry.voxel_mm3)
@@ -192,14 +194,14 @@ def _described(
 
 
 def _texture(hu: NDArray[np.float32]) -> str:
-    """Solid, part-solid or ground-glass, by the share of inner voxels that are solid."""
+    """Texture by the share of inner voxels that are solid: solid, part-solid or ground-glass."""
     low, high = SOLID_SHARES
     share = float((hu > SOLID_HU).mean())
     return "solid" if share >= high else "ground-glass" if share < low else "part-solid"
 
 
 def _lung_hu(hu: NDArray[np.float32], inside: Bools) -> float:
-    """HU of the lung around."""
+    """Median HU of the surrounding lung; LUNG_HU if there is none."""
     airy = hu[inside & (hu < AIRY_HU)]
     return float(np.median(airy)) if airy.size else LUNG_HU
 
@@ -207,7 +209,7 @@ def _lung_hu(hu: NDArray[np.float32], inside: Bools) -> float:
 def _seed(
     hu: NDArray[np.float32], offsets: Floats, size: float, within_mm: float, mm: Floats
 ) -> tuple[int, int, int] | None:
-    """The voxel of a nodule's middle: the brightest on average near the place."""
+    """Voxel (z, y, x) at a nodule's middle: the brightest near the place after smoothing."""
     sigma = np.maximum(MIDDLE * size / mm, 0.3)
     averaged = ndimage.gaussian_filter(hu, sigma, truncate=2.0)
     distance = np.linalg.norm(offsets, axis=-1)
@@ -215,14 +217,14 @@ def _seed(
     near = distance <= reach
     if not near.any():
         return None
-    # Of two alike the nearer: a place at the rim counts as less than one where it is expected.
+    # Prefer the nearer of two similar voxels: at the edge of the search, one loses 100 HU.
     score = np.where(near, averaged - 100 * (distance / max(reach, 1e-6)) ** 2, -np.inf)
     z, y, x = np.unravel_index(int(score.argmax()), score.shape)
     return int(z), int(y), int(x)
 
 
 def _opened(region: Bools, seed: Sequence[int], mm: Floats) -> Bools:
-    """The part of a region around a seed, without what hangs on by a neck."""
+    """The part of a region around a seed, without what is attached by a thin neck."""
     labels, _ = ndimage.label(region)
     if not labels[tuple(seed)]:
         return np.zeros_like(region)
@@ -239,7 +241,7 @@ def _opened(region: Bools, seed: Sequence[int], mm: Floats) -> Bools:
 
 
 def _box(geometry: Geometry, at: Floats, reach_mm: float) -> Box:
-    """The box of a scan's voxels within a cube around a world point."""
+    """Box of the scan's voxels within a cube around a world point, clipped to the scan."""
     middle = geometry.to_index(at)
     reach = reach_mm / geometry.spacing_zyx
     z, y, x = (
@@ -250,7 +252,7 @@ def _box(geometry: Geometry, at: Floats, reach_mm: float) -> Box:
 
 
 def _offsets(box: Box, geometry: Geometry, at: Floats) -> Floats:
-    """(z, y, x, 3) mm of each voxel of a box from a world point, along the grid's axes z, y, x."""
+    """Offsets (z, y, x, 3) in mm of a box's voxels from a world point, along the grid's axes."""
     start = np.array([part.start for part in box])
     shape = [part.stop - part.start for part in box]
     index = np.moveaxis(np.indices(shape), 0, -1) + start
@@ -258,6 +260,6 @@ def _offsets(box: Box, geometry: Geometry, at: Floats) -> Floats:
 
 
 def _distances(shape: Sequence[int], seed: Sequence[int], mm: Floats) -> Floats:
-    """(z, y, x) mm of each voxel from one of them."""
+    """Distances (z, y, x) in mm of all voxels from one of them."""
     index = np.moveaxis(np.indices(shape), 0, -1) - np.array(seed)
     return np.linalg.norm(index * mm, axis=-1)

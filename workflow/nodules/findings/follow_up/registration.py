@@ -1,9 +1,8 @@
-"""Two scans of one patient brought to overlap inside the lungs, and whether that went well.
+"""Registration of two scans of one patient by their lungs, with a check of its quality.
 
-First an affine map by the HU within the lungs' masks, then, where vessels still lie apart, a
-deformable one by demons (Vercauteren et al., NeuroImage 45, 2009,
-10.1016/j.neuroimage.2008.10.040), both of SimpleITK. HU are clipped
-first: an image with tissue, bone and table drags the lungs along.
+First an affine map by HU within the lung masks, then, if vessels still lie apart, a deformable one
+by demons (Vercauteren et al., NeuroImage 45, 2009, 10.1016/j.neuroimage.2008.10.040), both from
+SimpleITK. HU are clipped first: otherwise tissue, bone and table would drag the lungs along.
 """
 
 from collections.abc import Iterator
@@ -22,32 +21,32 @@ Floats = NDArray[np.float64]
 Field = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-GRID_MM = 4.0  # of the affine map
-FINE_MM = 3.0  # of the deformable map and of the checks
+GRID_MM = 4.0  # voxels for the affine map
+FINE_MM = 3.0  # voxels for the deformable map and the checks
 MARGIN_MM = 12.0  # kept around the lungs
 CLIP_HU = (-1000.0, 100.0)
-SMOOTH_VOXELS = 1.0  # of the displacement, after each step
-ROUNDS = (60, 40)  # of demons, on twice FINE_MM and on FINE_MM
-LUNG_VOXELS = 200  # on GRID_MM: 13 ml; less is no lung
+SMOOTH_VOXELS = 1.0  # smoothing of the displacement field after each iteration
+ROUNDS = (60, 40)  # iterations of demons on voxels of twice FINE_MM, then of FINE_MM
+LUNG_VOXELS = 200  # on GRID_MM, 13 ml; anything smaller is not a lung
 
-# What is asked of a registration. On seven patients, each against warped, noisy copies of itself
-# and against the others: see docs/follow-up.md.
+# Limits for an acceptable registration, from seven patients, each registered with warped, noisy
+# copies of itself and with the others (docs/follow-up.md).
 LEAST_OVERLAP = 0.85  # Dice of the lungs where both scans show them
-LEAST_LIKENESS = 0.45  # median correlation around vessels: patients differ by their vessels
-MOST_RESIDUAL_MM = 6.0  # median displacement of what looks alike at vessels
-LEAST_SHARED = 0.25  # of the smaller lungs, shown by both scans
-CLOSE_MM = 1.0  # median displacement at vessels up to which an affine map is good enough
+LEAST_LIKENESS = 0.45  # median correlation around vessels, by which patients differ
+MOST_RESIDUAL_MM = 6.0  # median distance between vessels and their best match
+LEAST_SHARED = 0.25  # share of the smaller lungs that both scans show
+CLOSE_MM = 1.0  # median distance at vessels up to which the affine map suffices
 
-VESSELS = 150  # places looked at
-VESSEL_HU = -700  # a vessel's mean over FINE_MM is above, lung's below
-AIRY_HU = -650  # mean around a vessel
-PATCH = 3  # voxels on each side of a place, compared
-REACH = 3  # voxels on each side, searched
+VESSELS = 150  # places compared
+VESSEL_HU = -700  # averaged to FINE_MM, vessels are above and lung is below
+AIRY_HU = -650  # highest mean around a vessel
+PATCH = 3  # voxels compared on each side of a place
+REACH = 3  # voxels searched on each side
 
 
 @dataclass(frozen=True, eq=False)
 class Lungs:
-    """A scan's lungs for registration: HU and mask averaged over GRID_MM and over FINE_MM."""
+    """A scan's lungs for registration: HU and mask, averaged to GRID_MM and to FINE_MM voxels."""
 
     coarse: Field
     coarse_mask: Field
@@ -59,12 +58,12 @@ class Lungs:
 
 @dataclass(frozen=True)
 class Quality:
-    """How well two scans overlap.
+    """Quality of a registration.
 
     overlap:     Dice of the lungs, where both scans show them.
     likeness:    median correlation (-1 to 1) of the surroundings of vessels.
-    residual_mm: median distance at which the surroundings of a vessel look most alike.
-    worst_mm:    95th percentile of the same.
+    residual_mm: median distance from a vessel to the best match of its surroundings.
+    worst_mm:    95th percentile of that distance.
     shared:      share of the smaller lungs that both scans show.
     """
 
@@ -76,12 +75,12 @@ class Quality:
 
     @property
     def close(self) -> bool:
-        """Whether nothing is left to be bent: where nothing is to see, noise bends by itself."""
+        """Whether no deformation is needed; demons would then merely fit noise."""
         return self.residual_mm <= CLOSE_MM and self.worst_mm <= FINE_MM and not self.problem
 
     @property
     def problem(self) -> str:
-        """Why the registration must not be used, or ""."""
+        """Reason why the registration must not be used, or ""."""
         if self.shared < LEAST_SHARED:
             return f"the scans share {self.shared:.0%} of the lungs only"
         if self.overlap < LEAST_OVERLAP:
@@ -95,9 +94,9 @@ class Quality:
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """warp: from world points of the first scan to those of the second; how well, and what fails.
+    """Warp from world points of the first scan to those of the second, with its quality.
 
-    mirrored: one of the scans is a mirror image, since so the vessels match.
+    mirrored: the vessels match only if one of the scans is mirrored left to right.
     """
 
     warp: Warp
@@ -106,14 +105,14 @@ class Registration:
 
     @property
     def problem(self) -> str:
-        """Why it must not be used, or ""."""
+        """Reason why it must not be used, or ""."""
         if self.mirrored:
             return "one scan is the mirror image of the other"
         return self.quality.problem
 
 
 def lungs_of(volume: NDArray[np.int16], geometry: Geometry, mask: NDArray[np.uint8]) -> Lungs:
-    """A scan's lungs for `register`. volume: HU (z, y, x); mask: its lungs, on the same grid."""
+    """A scan's lungs for `register`. volume: HU (z, y, x); mask: of its lungs, on the same grid."""
     box = _box(mask, geometry)
     coarse, coarse_grid = averaged(volume, geometry, box, GRID_MM)
     coarse_mask, _ = averaged(mask, geometry, box, GRID_MM)
@@ -125,9 +124,9 @@ def lungs_of(volume: NDArray[np.int16], geometry: Geometry, mask: NDArray[np.uin
 
 
 def register(first: Lungs, second: Lungs, deformable: bool = True) -> Registration:
-    """The warp from the first scan's world points to the second's, with its quality.
+    """Register two scans: warp from the first's world points to the second's, and its quality.
 
-    Where the vessels do not match, the mirror image is tried, so that it can be named.
+    If the result is unacceptable, the mirror image is tried, so that a flipped scan is recognised.
     """
     made = _registered(first, second, deformable)
     if made.quality.problem and not _registered(mirror(first), second, deformable).quality.problem:
@@ -163,10 +162,10 @@ def _registered(first: Lungs, second: Lungs, deformable: bool) -> Registration:
 
 
 def affine(first: Lungs, second: Lungs) -> Warp:
-    """Affine map by the mean squared difference of HU within the first scan's lungs.
+    """Affine map of least mean squared HU difference within the first scan's lungs and their rim.
 
-    Starts at the better of three: lungs' centroids, their tops, their lower ends laid together
-    (scans may end within the lungs).
+    Starts from the best of three alignments: of the lungs' centroids, tops or lower ends, since
+    scans may end within the lungs.
     """
     fixed = _image(first.coarse, first.coarse_grid)
     moving = _image(second.coarse, second.coarse_grid)
@@ -184,7 +183,7 @@ def affine(first: Lungs, second: Lungs) -> Warp:
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([2, 1])
     method.SetSmoothingSigmasPerLevel([1, 0])
-    method.SetNumberOfThreads(1)  # sums of several threads differ from run to run
+    method.SetNumberOfThreads(1)  # with several threads, sums differ from run to run
     found = sitk.CompositeTransform(method.Execute(fixed, moving)).GetNthTransform(0)
     found = sitk.AffineTransform(found)
     matrix, centre = np.array(found.GetMatrix()).reshape(3, 3), np.array(found.GetCenter())
@@ -192,7 +191,7 @@ def affine(first: Lungs, second: Lungs) -> Warp:
 
 
 def deformed(first: Lungs, second: Lungs, warp: Warp) -> Warp:
-    """An affine warp with a smooth displacement before it, by demons inside the lungs."""
+    """The affine warp preceded by a smooth displacement, from demons inside the lungs."""
     grid = first.fine_grid
     fixed, moving = _laid_together(first, second, warp)
     found: sitk.Image | None = None
@@ -213,7 +212,7 @@ def deformed(first: Lungs, second: Lungs, warp: Warp) -> Warp:
 
 
 def quality(first: Lungs, second: Lungs, warp: Warp) -> Quality:
-    """How well a warp lays the second scan's lungs over the first's."""
+    """Quality of a warp, measured on the first scan's fine grid."""
     grid = first.fine_grid
     seen = warp.resample(second.fine, second.fine_grid, grid, np.nan)
     mask = warp.resample(second.fine_mask, second.fine_grid, grid, np.nan)
@@ -235,7 +234,7 @@ def quality(first: Lungs, second: Lungs, warp: Warp) -> Quality:
 
 
 def _at_vessels(one: Field, other: Field, lungs: Bools, grid: Geometry) -> tuple[Floats, Floats]:
-    """Correlation at each of some vessels, and the distance in mm at which it is greatest."""
+    """Correlation at each vessel (n,), and distance in mm to the best match (n,)."""
     alike, apart = [], []
     for z, y, x in _vessels(one, lungs):
         own = one[_around(z, y, x, PATCH)]
@@ -247,7 +246,7 @@ def _at_vessels(one: Field, other: Field, lungs: Bools, grid: Geometry) -> tuple
 
 
 def _peak(score: Floats) -> Floats:
-    """Place of the greatest value (z, y, x), between voxels by a parabola along each axis."""
+    """Position (z, y, x) of the maximum, to subvoxel precision by a parabola along each axis."""
     best = np.array(np.unravel_index(score.argmax(), score.shape))
     place = best.astype(float)
     for axis in range(3):
@@ -259,7 +258,7 @@ def _peak(score: Floats) -> Floats:
 
 
 def _correlations(patch: Field, wide: Field) -> Floats:
-    """Pearson correlation of a patch with each of the places in a wider one."""
+    """Pearson correlation (z, y, x) of a patch with every equally large window in a wider one."""
     size = patch.shape
     places = np.lib.stride_tricks.sliding_window_view(wide, size).reshape(
         *(n - m + 1 for n, m in zip(wide.shape, size, strict=True)), -1
@@ -271,7 +270,7 @@ def _correlations(patch: Field, wide: Field) -> Floats:
 
 
 def _vessels(image: Field, lungs: Bools) -> Iterator[tuple[int, int, int]]:
-    """Places of vessels well within the lungs, the same for the same scan, spread evenly."""
+    """Voxels (z, y, x) of vessels well within the lungs, evenly spread and deterministic."""
     rim = PATCH + REACH
     inner = ndimage.binary_erosion(lungs, iterations=3)
     inner[:rim] = inner[-rim:] = False
@@ -291,30 +290,30 @@ def _around(z: int, y: int, x: int, reach: int) -> tuple[slice, slice, slice]:
 
 
 def _laid_together(first: Lungs, second: Lungs, warp: Warp) -> tuple[Field, Field]:
-    """HU of both on the first's fine grid, tissue in place of all that is no lung."""
+    """HU of both scans on the first's fine grid, with tissue in place of all but the lungs."""
     grid = first.fine_grid
     moving = warp.resample(second.fine, second.fine_grid, grid, np.nan)
     mask = warp.resample(second.fine_mask, second.fine_grid, grid, 0.0)
     fixed = _only_lung(first.fine, first.fine_mask)
     known = np.isfinite(moving)
     moving = _only_lung(np.where(known, moving, 0), mask)
-    # Lungs hold more air in one scan than in the other: their medians are made equal.
+    # Lungs may hold more air in one scan than in the other, so their medians are made equal.
     inside = known & (first.fine_mask > 0.9) & (mask > 0.9)
     if inside.any():
         level = np.median(fixed[inside]) - np.median(moving[inside])
         moving += np.float32(level) * np.clip(mask, 0, 1)
-    # Where the second scan shows nothing, nothing is to pull.
+    # Where the second scan shows nothing, nothing must pull.
     return fixed, np.where(known, moving, fixed).astype(np.float32)
 
 
 def _only_lung(image: Field, mask: Field) -> Field:
-    """Lungs as they are, everything else as tissue; a soft edge, as the averaged mask has it."""
+    """Lungs unchanged and everything else as tissue, blended by the averaged mask."""
     share = np.clip(mask, 0, 1)
     return (image * share + CLIP_HU[1] * (1 - share)).astype(np.float32)
 
 
 def _starts(first: Lungs, second: Lungs) -> list[sitk.AffineTransform]:
-    """Translations that lay centroids, tops or lower ends of the lungs together."""
+    """Translations that align the centroids, lower ends or tops of the lungs."""
     starts = []
     (mid_1, low_1, high_1), (mid_2, low_2, high_2) = _extent(first), _extent(second)
     for z in (mid_2[2] - mid_1[2], low_2 - low_1, high_2 - high_1):
@@ -326,7 +325,7 @@ def _starts(first: Lungs, second: Lungs) -> list[sitk.AffineTransform]:
 
 
 def _extent(lungs: Lungs) -> tuple[Floats, float, float]:
-    """World centroid of the lungs, and z of their lower and upper ends."""
+    """World centroid of the lungs, and z of their lower and upper ends, mm."""
     points = lungs.coarse_grid.to_world(np.argwhere(lungs.coarse_mask > 0.5))
     return points.mean(axis=0), float(points[:, 2].min()), float(points[:, 2].max())
 
@@ -342,12 +341,12 @@ def _metric(
 
 
 def _near(mask: Field) -> Bools:
-    """The lungs and a rim of two voxels around them, by which their walls are seen."""
+    """The lungs and a rim of two voxels around them, so that their walls are included."""
     return np.asarray(ndimage.binary_dilation(mask > 0.5, iterations=2))
 
 
 def _box(mask: NDArray[np.uint8], geometry: Geometry) -> tuple[slice, slice, slice]:
-    """The lungs' box and MARGIN_MM around it; the whole scan where there is no lung."""
+    """Bounding box of the lungs plus MARGIN_MM; the whole scan if the mask is empty."""
     found = ndimage.find_objects((mask > 0).astype(np.uint8))
     if not found:
         z, y, x = (slice(0, n) for n in mask.shape)
@@ -361,7 +360,7 @@ def _box(mask: NDArray[np.uint8], geometry: Geometry) -> tuple[slice, slice, sli
 
 
 def _image(array: NDArray, grid: Geometry) -> sitk.Image:
-    """A SimpleITK image of an array (z, y, x) on a grid."""
+    """SimpleITK image of an array (z, y, x) on a grid."""
     image = sitk.GetImageFromArray(np.ascontiguousarray(array))
     image.SetOrigin(grid.origin.tolist())
     image.SetSpacing(grid.spacing.tolist())

@@ -1,4 +1,4 @@
-"""A compared pair as rows of table `follow_up`, and as JSON for people, programs and the viewer."""
+"""Compared pairs as rows of table `follow_up`, and as JSON for people, programs and the viewer."""
 
 import math
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ WORDS = {
     matching.BELOW_LIMIT: "below the other scan's detection limit",
     matching.NOT_COMPARED: "not compared",
 }
-# States of what the current scan shows and the prior does not: sized as at a first detection.
+# States in which only the current scan shows the nodule: categorised as when first detected.
 AT_FIRST = {matching.NEW: lung_rads.NEW, matching.SPLIT: lung_rads.BASELINE}
 AT_FIRST |= dict.fromkeys((matching.NOT_COVERED, matching.BELOW_LIMIT), lung_rads.BASELINE)
 
 
 def rows(pair: Pair, patient: str = "") -> list[dict[str, Any]]:
-    """Rows of table `follow_up`, one a nodule of either time."""
+    """Rows of table `follow_up`, one for each nodule of either time."""
     seen_now = sum(link.second.measured is not None for link in pair.links)
     return [
         {
@@ -53,7 +53,7 @@ def rows(pair: Pair, patient: str = "") -> list[dict[str, Any]]:
 
 
 def _row(pair: Pair, link: Link, seen_now: int) -> dict[str, Any]:
-    """What is known of one link."""
+    """Columns of one link. seen_now: number of nodules measured in the current scan."""
     change = pair.growth(link)
     return {
         "state": link.state,
@@ -76,7 +76,7 @@ def _row(pair: Pair, link: Link, seen_now: int) -> dict[str, Any]:
 
 
 def _side(name: str, time: Time, seen: Seen) -> dict[str, Any]:
-    """A nodule at one time."""
+    """Columns of a nodule at one time, prefixed with `name`."""
     x, y, z = seen.world
     told: dict[str, Any] = {"finding": seen.spot.number if seen.spot else 0}
     told |= {"x": x, "y": y, "z": z}
@@ -95,7 +95,7 @@ def _side(name: str, time: Time, seen: Seen) -> dict[str, Any]:
 
 
 def lung_rads_of(link: Link, days: float | None) -> str:
-    """Lung-RADS of a nodule of the current scan, never without its warning; "" for none."""
+    """Lung-RADS category of a nodule in the current scan, always with its warning, or ""."""
     now, before = link.second.measured, link.first.measured
     if now is None or not now.apart or (before is not None and not before.apart):
         return ""
@@ -115,7 +115,7 @@ def lung_rads_of(link: Link, days: float | None) -> str:
 
 
 def fleischner_of(link: Link, seen_now: int) -> str:
-    """What Fleischner 2017 says of a nodule's size, never without its warning; "" for none."""
+    """Fleischner 2017 advice for a nodule in the current scan, always with its warning, or ""."""
     now = link.second.measured
     if now is None or not now.apart:
         return ""
@@ -123,7 +123,7 @@ def fleischner_of(link: Link, seen_now: int) -> str:
 
 
 def told(change: Growth, state: str) -> str:
-    """A link in words: its state, or how it has grown with the interval and doubling time."""
+    """A link in words: its state or, if matched, its growth with interval and doubling time."""
     if state != matching.MATCHED:
         return WORDS[state]
     if change.verdict == growth.UNKNOWN:
@@ -138,7 +138,7 @@ def told(change: Growth, state: str) -> str:
 
 
 def doubling(change: Growth) -> str:
-    """The doubling time, or the halving time, in words."""
+    """Doubling or halving time in words, with its interval."""
     days, low, high = change.vdt_days, change.vdt_low, change.vdt_high
     if days is None or low is None or high is None:
         return "doubling time not told"
@@ -148,7 +148,7 @@ def doubling(change: Growth) -> str:
 
 
 def to_dict(pair: Pair, patient: str = "") -> dict[str, Any]:
-    """One pair of follow_up.json (docs/follow-up.md): registration, affine maps, linked nodules."""
+    """A pair's entry in follow_up.json (docs/follow-up.md): registration, affine maps, links."""
     made = pair.registration
     return {
         "patient": patient,
@@ -183,7 +183,7 @@ def _time(time: Time) -> dict[str, Any]:
 
 
 def _affine(mapped: Any, time: Time) -> dict[str, list]:
-    """The affine map that comes nearest to a warp within a scan's lungs: world x, y, z in mm."""
+    """Least-squares affine fit to a warp within a scan's lungs, in world x, y, z, mm."""
     inside = np.argwhere(time.lungs[::8, ::16, ::16]) * (8, 16, 16)
     if len(inside) < 8:
         inside = np.array(list(np.ndindex(2, 2, 2))) * (np.array(time.geometry.shape) - 1)
@@ -198,18 +198,18 @@ def _or_nothing(value: float | None) -> float:
 
 
 def table_of(pairs: Sequence[Pair], patients: Sequence[str]) -> pd.DataFrame:
-    """Table `follow_up` of pairs, whose patients are called so."""
+    """Table `follow_up` of pairs, with the patient's name for each pair."""
     named = zip(pairs, patients, strict=True)
     return tables.frame("follow_up", [row for pair, who in named for row in rows(pair, who)])
 
 
 def csv_of(data: pd.DataFrame) -> str:
-    """pairs.csv: table `follow_up`, numbers with as many digits as they are good for."""
+    """Text of pairs.csv: table `follow_up`, numbers with six significant digits."""
     return str(data.to_csv(index=False, float_format="%.6g"))
 
 
 def details(pairs: Sequence[Pair], notes: Sequence[str], patients: Sequence[str]) -> dict:
-    """follow_up.json: every pair, and the trajectories of nodules over three times and more."""
+    """Content of follow_up.json: every pair, and the nodules' trajectories over all times."""
     return {
         "format": FORMAT,
         "research": DISCLAIMER,
@@ -220,7 +220,7 @@ def details(pairs: Sequence[Pair], notes: Sequence[str], patients: Sequence[str]
 
 
 def trajectories(pairs: Sequence[Pair]) -> list[list[dict]]:
-    """Each nodule that is at two times or more: its scans in order, and where the table has it."""
+    """Each nodule seen at two or more times: its scans in order, and its place in the table."""
     found = []
     for chain in compare.trajectories(pairs):
         places = sorted(chain.items())
