@@ -1,1 +1,1 @@
-"""Answers held against truth: scores, statements, names of systems and sets."""
+"""Evaluation against the reference: scores, statements, names of systems and sets."""

@@ -1,8 +1,8 @@
-"""How far detecting systems' scores are probabilities: of all candidates, and by their size.
+"""Calibration of the detecting systems' scores, over all candidates and by their size.
 
-Each system has a temperature of its own, fitted on candidates of other folds, as the presence
-network has (`evaluation.presence`). A candidate's size is its own diameter, since a false alarm has
-no nodule to be measured.
+Each system has its own temperature, fitted on candidates of other folds as in
+`evaluation.presence`. A candidate's size is its own diameter, since a false alarm has no nodule to
+measure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ NONE = "there is no candidate"
 
 
 class Judged(NamedTuple):
-    """Candidates that count: whether each is a nodule, its score as given and scaled, its scan."""
+    """Counted candidates (n,): labels, scores as given and scaled, and the UIDs of their scans."""
 
     labels: NDArray[np.int64]
     given: Floats
@@ -37,7 +37,7 @@ class Judged(NamedTuple):
     uids: NDArray[np.object_]
 
     def of(self, rows: NDArray[np.bool_]) -> "Judged":
-        """Some of them."""
+        """The candidates in the selected rows (n,)."""
         return Judged(self.labels[rows], self.given[rows], self.scaled[rows], self.uids[rows])
 
 
@@ -49,12 +49,12 @@ def score(
     replicates: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Table `calibration` of detecting systems, by their keys.
+    """Table `calibration` of all detecting systems.
 
-    systems: table `candidates` of all parts, the system's score as `probability`. A candidate is a
-    nodule where it hits one by the official rule, or by overlap where marks and nodules have the
-    columns of `overlap_hits`; one that hits only an excluded finding is left
-    out. Intervals are over scans.
+    systems: table `candidates` of all parts by system key, with the system's score in
+    `probability`. A candidate is positive if it hits a nodule by the official rule, or by overlap
+    if marks and nodules have the columns of `overlap_hits`. Candidates that hit only an excluded
+    finding are left out. Intervals are over scans.
     """
     parts = [tables.frame("calibration")]
     for key, marks in systems.items():
@@ -71,9 +71,9 @@ def score(
 
 
 def of_system(kept: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Rows of one system, by set, size and measure.
+    """Rows of one system, by set, size class and measure.
 
-    kept: candidates that count, with columns nodule and fold.
+    kept: the counted candidates, with columns nodule and fold.
     """
     labels = (kept["nodule"].to_numpy() > 0).astype(np.int64)
     given = kept["probability"].to_numpy(float)
@@ -95,7 +95,7 @@ def of_system(kept: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[s
 def temperatures(
     labels: NDArray[np.int64], logits: Floats, fold: NDArray[np.int64]
 ) -> dict[int, float]:
-    """Temperature by fold, fitted on the other folds; that of the test on all of them."""
+    """Temperature for each fold, fitted on the other folds, and for the test, fitted on all."""
     own = fold >= 0
     found = {division.TEST_FOLD: calibration.fit_temperature(labels[own], logits[own])}
     return found | calibration.cross_fitted(
@@ -104,7 +104,7 @@ def temperatures(
 
 
 def _measured(own: Judged, replicates: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Mean score, share of nodules, their gap and ECE, each with its interval over scans."""
+    """Rows for mean score, share of nodules, their gap, and ECE, with intervals over scans."""
     scan, n_scans = bootstrap.codes(own.uids)
     drawn = bootstrap.weights(n_scans, replicates, seed)
     n, positive = len(own.labels), int(own.labels.sum())
@@ -124,7 +124,7 @@ def _measured(own: Judged, replicates: int, seed: int) -> Iterator[dict[str, Any
 
 
 def _temperature(mean: float, labels: NDArray[np.int64]) -> dict[str, Any]:
-    """The row of a temperature, which is fitted and has no interval."""
+    """Row for the temperature, which is fitted and so has no interval."""
     reason = NO_FIT if np.isnan(mean) else "it is fitted, on other folds"
     return {
         "measure": "temperature",

@@ -1,4 +1,4 @@
-"""Systems side by side: paired differences, confidences raw and calibrated, costs."""
+"""Comparison of systems: paired differences, and confidences in slices, raw and calibrated."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -20,14 +20,14 @@ Floats = NDArray[np.float64]
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
 OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
 MEANS = ("certainty", "confidence")  # over all slices, with and without a nodule
-RANKS = ("auc", "average_precision")  # of raw confidences: calibration is not to change their order
-TOP = 1 - 1e-9  # of a confidence; that of a network may round to 1
+RANKS = ("auc", "average_precision")  # of raw confidences: calibration should not reorder them
+TOP = 1 - 1e-9  # highest confidence used, since a network's may round to 1
 
 
 def gather(
     confidences: Mapping[str, pd.DataFrame], folds: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Table `comparison_slices` of the pooled sets, and the calibrations by system.
+    """Table `comparison_slices` of the pooled sets, and each system's calibration.
 
     confidences: table `slice_confidence` of each system, over the same slices. A calibration is
     {"test": {slope, intercept}, "folds": {k: the same}}; that of a fold is fitted on the others.
@@ -46,7 +46,7 @@ def gather(
 
 
 def _calibrate(labels: NDArray[np.int64], p: Floats, fold: NDArray[np.int64]) -> Any:
-    """Platt-scaled confidences, and what was fitted for the test and for each fold."""
+    """Platt-scaled confidences (n,), and slope and intercept for the test and for each fold."""
     validation = fold >= 0
     logits = _logits(p, p[validation])
     own = labels[validation], logits[validation]
@@ -60,9 +60,10 @@ def _calibrate(labels: NDArray[np.int64], p: Floats, fold: NDArray[np.int64]) ->
 
 
 def _logits(p: Floats, validation: Floats) -> Floats:
-    """Log odds; a slice without an instance (0) stands at the smallest confidence above 0.
+    """Logits, with confidences clipped from below to the smallest positive validation value.
 
-    What is below the score threshold is known to be small, not how small.
+    A slice without an instance has confidence 0: its instances score below the threshold, but it
+    is not known how far below.
     """
     floor = min(validation[validation > 0], default=0.5)
     kept = np.clip(p, floor, TOP)
@@ -72,10 +73,10 @@ def _logits(p: Floats, validation: Floats) -> Floats:
 def measure(
     slices: pd.DataFrame, pair: names.Pair, replicates: int, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Rows of table `comparison`, without `set`, of one set's confidences in slices.
+    """Rows of table `comparison`, without column `set`, for one set's confidences in slices.
 
-    slices: table `comparison_slices` of one set; pair: its two systems, which are measured on the
-    same resamples of the scans.
+    slices: table `comparison_slices` of one set; pair: its two systems, measured on the same
+    resamples of the scans.
     """
     by_system = {s: slices[slices["system"] == s] for s in pair.keys}
     scan, n_scans = bootstrap.codes(by_system[pair.first]["seriesuid"].to_numpy())
@@ -94,7 +95,7 @@ def measure(
 
 
 def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[str, Floats]:
-    """Each measure under every resample, (1 + replicates,)."""
+    """Every measure of one system's confidences under each resample, (1 + replicates,)."""
     p, labels = own[column].to_numpy(float), own["present"].to_numpy(np.int64)
     if np.isnan(p).any():  # could not be calibrated
         return dict.fromkeys(OF_SLICES, np.full(len(drawn), np.nan))
@@ -107,7 +108,7 @@ def _values(own: pd.DataFrame, column: str, scan: Any, drawn: Floats) -> dict[st
 
 
 def _key(found: metrics.Measure, point: str = "", stage: str = "") -> dict[str, Any]:
-    """Columns that say what a row is about."""
+    """Columns that identify a row's measure."""
     return {
         "measure": found.key,
         "point": point,
@@ -129,9 +130,9 @@ def _gap(one: Floats, other: Floats, counts: Mapping[str, int]) -> dict[str, Any
 
 
 def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -> Iterator[dict]:
-    """Rows of table `comparison`, without `set`, from the detection and segmentation scores.
+    """Rows of table `comparison`, without column `set`, from detection and segmentation scores.
 
-    name: the set; detection, segmentation: what detection.json and segmentation.json hold.
+    name: the set; detection, segmentation: contents of detection.json and segmentation.json.
     """
     systems = detection["systems"]
     compared = (pair for pair in pairs.SYSTEM_PAIRS if pair.key in detection["differences"])
@@ -153,7 +154,7 @@ def scored(name: str, detection: dict[str, Any], segmentation: dict[str, Any]) -
 
 
 def _of_two_detectors(pair: names.Pair, systems: Collection[str]) -> bool:
-    """Whether a run has both of a pair, and the second is not the first without a second stage."""
+    """Whether a run has both systems of a pair, and these start from different detectors."""
     if not set(pair.keys) <= set(systems):
         return False
     one, other = (names.SYSTEMS[key].networks[0] for key in pair.keys)

@@ -1,4 +1,4 @@
-"""Time and memory of rules and of systems, from Snakemake's benchmark files."""
+"""Time and memory of rules and systems, from Snakemake's benchmark files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
     """Jobs, time and peak memory of each rule, from Snakemake's benchmark files.
 
     benchmarks: files `benchmarks/<rule>/<wildcards>.tsv` or `benchmarks/<rule>.tsv`.
-    Returns one row a rule, the longest in all first: rule, jobs, total_s, longest_s (wall clock),
-    cpu_s, peak_mb (largest resident set of a job). Very short jobs have no memory measured: NaN.
+    Returns one row per rule, longest total time first: rule, jobs, total_s, longest_s (wall
+    clock), cpu_s, peak_mb (largest resident set of a job; NaN for jobs too short to be measured).
     """
     rows = []
     for path in benchmarks:
@@ -37,10 +37,10 @@ def rule_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
 
 
 def steps(benchmarks: Iterable[Path], jobs: Mapping[str, tuple[str, str, str]]) -> pd.DataFrame:
-    """Time and peak memory of some jobs: model, step, part, seconds, peak_mb.
+    """Time and peak memory of jobs: columns model, step, part, seconds, peak_mb.
 
-    benchmarks: files `<rule>/<file>.tsv`; jobs: model, step and part by these two last names, as
-    `runs.steps` gives them.
+    benchmarks: files `<rule>/<file>.tsv`; jobs: model, step and part keyed by `<rule>/<file>.tsv`,
+    as from `runs.steps`.
     """
     rows = []
     for path in benchmarks:
@@ -57,12 +57,12 @@ def system_costs(
     folds: pd.DataFrame,
     systems: Sequence[str],
 ) -> pd.DataFrame:
-    """Table `system_costs`: what each network takes to be trained and to be applied.
+    """Table `system_costs`: time and memory to train and to apply each network.
 
-    history: table `history` of all networks; jobs: rows model, step, part, seconds, peak_mb of
-    their jobs; shown: rows part, scans; systems: the run's detecting systems. A network's training
-    takes what its epochs took, also where it was stopped in between; a system of two networks has
-    a row for each.
+    history: table `history` of all networks; jobs: result of `steps`; shown: columns part, scans
+    (number of scans in a part); systems: keys of the run's detecting systems. Training time is the
+    sum over epochs, so that interruptions do not matter. A system of two networks has rows for
+    each.
     """
     trained = history.groupby(["model", "fold"])["seconds"].sum()
     scans = shown.set_index("part")["scans"]

@@ -16,13 +16,13 @@ from nodules.evaluation.sets import of
 from nodules.evaluation.statements.detection import write
 from nodules.stats import bootstrap
 
-PER_SCAN = 8  # candidates, or false alarms, a scan at which recall is also given
+PER_SCAN = 8  # candidates, or false alarms, per scan at which recall is also given
 BEST, WITHIN = f"best_{PER_SCAN}_per_scan", f"at_most_{PER_SCAN}_false_alarms"
 
 
 @dataclass(frozen=True)
 class DetectionScores:
-    """Tables of all systems and sets, and what detection.json holds."""
+    """Tables of all systems and sets, and the content of detection.json."""
 
     froc: pd.DataFrame
     marks: pd.DataFrame
@@ -32,7 +32,7 @@ class DetectionScores:
 
 @dataclass(frozen=True)
 class Truth:
-    """What marks are held against: tables `nodules`, `excluded` and `folds`."""
+    """The reference for marks: tables `nodules`, `excluded` and `folds`."""
 
     nodules: pd.DataFrame
     excluded: pd.DataFrame
@@ -42,7 +42,7 @@ class Truth:
 def score_systems(
     systems: dict[str, pd.DataFrame], truth: Truth, replicates: int, seed: int
 ) -> DetectionScores:
-    """Score each system's marks (table `candidates`, its score in `probability`) on each set.
+    """Score each system's marks (table `candidates`, scores in `probability`) on each set.
 
     Every scan of a set counts, with or without nodules or marks. All systems are scored on the
     same resamples, so that their differences are paired.
@@ -65,7 +65,7 @@ def score_systems(
             if name in names.SETS:
                 found["marks"].append(_marks(own, nodules, result).assign(**key))
                 found["nodule_hits"].append(_hits(own, nodules, result).assign(**key))
-    # A hit by overlap and a hit by distance are two tasks.
+    # Hits by overlap and hits by distance are different tasks, so they are not compared.
     by_overlap = {system: TOUCHED in marks for system, marks in systems.items()}
     comparable = [
         pair
@@ -86,11 +86,11 @@ def operating_points(
     result: FrocResult,
     replicates: int,
 ) -> dict[str, Any]:
-    """Recall, false alarms and candidates per scan at three ways of choosing marks.
+    """Recall, false alarms and candidates per scan for three ways of choosing marks.
 
-    all: every mark, no threshold. best_8_per_scan: of each scan only its eight highest (ties by
-    candidate number). at_most_8_false_alarms: the lowest threshold at which the set has no more
-    than eight false positives a scan, held fixed in the resamples.
+    all: every mark, no threshold. best_8_per_scan: each scan's eight highest-scoring marks (ties
+    by candidate number). at_most_8_false_alarms: marks above the lowest threshold at which the set
+    has at most eight false positives per scan on average; it is kept fixed in the resamples.
     """
     drawn = bootstrap.weights(result.n_scans, replicates, result.seed)
     order = marks.sort_values(["probability", "candidate"], ascending=[False, True])
@@ -132,7 +132,7 @@ def _point(
     cut: float,
     drawn: NDArray[np.float64],
 ) -> dict[str, Any]:
-    """Estimates for the marks kept; a nodule is found where its best mark lies above the cut."""
+    """Estimates for the marks kept; a nodule is found if its best mark scores above the cut."""
     index = pd.Index(result.scans)
     scan, home = (index.get_indexer(pd.Index(t["seriesuid"])) for t in (marks, nodules))
     hit = np.nan_to_num(result.nodule_probability, nan=-np.inf) > cut
@@ -153,7 +153,7 @@ def _point(
 
 
 def _curve(result: FrocResult) -> pd.DataFrame:
-    """Corners of the curve, and the points at which bounds are given."""
+    """Corners of the FROC curve, and the points on GRID with their bounds."""
     corners = pd.DataFrame(
         {
             "point": "corner",
@@ -196,7 +196,7 @@ def _hits(marks: pd.DataFrame, nodules: pd.DataFrame, result: FrocResult) -> pd.
 def _differences(
     results: dict[tuple[str, str], FrocResult], comparable: Iterable[names.Pair]
 ) -> dict[str, Any]:
-    """CPM and sensitivities of one system minus another's by set, with paired intervals."""
+    """Differences in CPM and sensitivities for each pair and set, with paired intervals."""
     differences: dict[str, Any] = {}
     for pair in comparable:
         one, other = pair.second, pair.first

@@ -1,4 +1,4 @@
-"""What the maps amount to: their share inside nodules, and whether they depend on the weights."""
+"""Evaluation of explanation maps: share inside the nodule, and dependence on the weights."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import pandas as pd
 from nodules.stats import bootstrap
 
 METHODS = {"gradcam": "Grad-CAM", "saliency": "Saliency"}
-UNCHANGED = 0.5  # a mean rank correlation above it: the map hardly depends on the weights
-# Means of each method; `metrics` says what they are. Not asked there, so that an edit of a word
-# leaves the maps alone.
+UNCHANGED = 0.5  # with a higher mean rank correlation, the map hardly depends on the weights
+# Means of each method, defined in `metrics`. Listed here as well, so that an edit of a word there
+# does not make the maps stale.
 MEASURES = (
     "share_inside",
     "area_share",
@@ -24,9 +24,9 @@ MEASURES = (
 def summarise(
     table: pd.DataFrame, part: str, stage: str, replicates: int, seed: int
 ) -> dict[str, Any]:
-    """What explanations.json holds: the means of MEASURES with 95 % intervals over scans.
+    """Content of explanations.json: means of MEASURES with 95 % intervals over scans.
 
-    table: `explanations`; part: the scans shown; stage: what Grad-CAM was made of.
+    table: `explanations`; part: the scans explained; stage: of the network, used by Grad-CAM.
     A nodule whose map is 0 throughout has no share; `n_without_map` counts these.
     """
     found: dict[str, Any] = {"part": part, "gradcam_stage": stage, "methods": {}}
@@ -50,7 +50,7 @@ def summarise(
 
 
 def with_differences(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `explanations` with the differences that MEASURES names."""
+    """Rows of table `explanations` with the differences among MEASURES: excess and learned."""
     inside = rows["share_inside"]
     return rows.assign(
         excess=inside - rows["area_share"], learned=inside - rows["share_inside_randomised"]
@@ -58,7 +58,7 @@ def with_differences(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentence(name: str, numbers: dict[str, Any]) -> str:
-    """A method's result in words, cautious where the interval holds both answers."""
+    """A method's result in words, without a conclusion if the interval allows both answers."""
     if not numbers["n_nodules"]:
         return f"{name}: no labelled nodule to explain."
     inside, area, excess, chance, learned, alike = (

@@ -2,17 +2,17 @@
 
 The rules are those of the challenge's script `noduleCADEvaluationLUNA16`:
 
-1. At most 100 marks a scan. With more, the 101st highest probability is the threshold and only
-   marks strictly above it stay.
-2. A mark hits a finding when its squared distance is strictly below (diameter / 2) squared. A
+1. At most 100 marks per scan. With more, the 101st highest probability is the threshold and only
+   marks strictly above it are kept.
+2. A mark hits a finding if its squared distance is strictly below (diameter / 2) squared. A
    negative diameter stands for 10 mm.
 3. Reference nodules come first. Every mark that hits one leaves the pool of false positives; the
    nodule takes the highest probability; a mark that hits two nodules counts for both.
 4. A mark still in the pool that hits an excluded finding is dropped: neither true nor false.
-5. A missed nodule stays in the denominator. What is left in the pool is false, and is divided by
-   all scans of the list, with or without nodules or marks.
-6. The curve is scikit-learn's `roc_curve`, rescaled; sensitivities at 1/8 .. 8 false positives a
-   scan by linear interpolation; their mean is the CPM. The bootstrap resamples scans.
+5. A missed nodule stays in the denominator. Marks left in the pool are false positives; their
+   number is divided by all scans of the list, with or without nodules or marks.
+6. The curve is scikit-learn's `roc_curve`, rescaled. Sensitivities at 1/8 to 8 false positives per
+   scan are linearly interpolated; their mean is the CPM. The bootstrap resamples scans.
 """
 
 import math
@@ -31,13 +31,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
 Bools = NDArray[np.bool_]
-# Of rows of a scan's marks (m,) and nodules (n,), and who hits whom by distance (m, n), who does.
+# Hits (m, n), from rows of a scan's marks (m,), rows of its nodules (n,), hits by distance (m, n).
 Hit = Callable[[Ints, Ints, Bools], Bools]
 
-RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives a scan
+RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # false positives per scan
 MAX_MARKS = 100
 
-# Where bands are drawn: 32 points an octave; every RATE_STEPth is one of RATES, exactly.
+# False positives per scan at which bands are drawn: 32 points per octave; every RATE_STEPth point
+# is exactly one of RATES.
 GRID: Floats = 2.0 ** np.linspace(-3, 3, 193)
 RATE_STEP = 32
 
@@ -56,7 +57,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the marks and nodules of the listed scans."""
+    """Outcome counts of the marks and nodules of the listed scans."""
 
     tp: int  # nodules hit by at least one mark
     fp: int
@@ -65,22 +66,22 @@ class Counts:
     double: int  # further hits on a nodule that has one
     marks: int
     marks_after_cap: int
-    nodules_outside: int  # ignored: their scans are not in the list
+    nodules_outside: int  # ignored, as their scans are not in the list
     excluded_outside: int
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The FROC curve's corners, from (0, 0) on: (n,) arrays."""
+    """Corners of the FROC curve, starting at (0, 0): (n,) arrays."""
 
     fp_per_scan: Floats
     sensitivity: Floats
-    threshold: Floats  # marks at or above it are counted; inf at the first point
+    threshold: Floats  # marks at or above it count; inf at the first point
 
 
 @dataclass(frozen=True)
 class FrocResult:
-    """The score of one set of marks; NaN where there is no nodule or no bootstrap to tell."""
+    """Score of one set of marks; NaN where undefined, without nodules or resamples."""
 
     scans: tuple[str, ...]  # sorted
     n_nodules: int
@@ -101,16 +102,16 @@ class FrocResult:
 
     @property
     def cpm_replicates(self) -> Floats:
-        """CPM of each resample (bootstrap,)."""
+        """CPM of each resample: (bootstrap,)."""
         return self.rate_replicates.mean(axis=1)
 
     @property
     def n_scans(self) -> int:
-        """All scans of the list: the divisor of the false positives."""
+        """Number of scans in the list, the divisor of the false positives."""
         return len(self.scans)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what a JSON file keeps of the score; an undefined number is None."""
+        """Content of a JSON file on the score; undefined numbers are None."""
         keys = [f"{rate:g}" for rate in RATES]
         return {
             "cpm": _number(self.cpm),
@@ -154,7 +155,7 @@ class _Matching:
 
 @dataclass(frozen=True)
 class _Events:
-    """What the curve is made of: detected nodules and false marks, by falling probability."""
+    """Steps of the curve: detected nodules and false marks, by descending probability."""
 
     scan: Ints
     probability: Floats
@@ -171,16 +172,17 @@ def evaluate(
     seed: int = 0,
     hit: Hit | None = None,
 ) -> FrocResult:
-    """Score marks as LUNA16 does.
+    """Score marks by LUNA16's rules.
 
-    `marks` has the columns seriesuid, x, y, z (world mm) and probability (any finite number, higher
-    is surer); `nodules` and `excluded` have diameter_mm (mm) in place of probability. `scans` are
-    the UIDs to score, nodule-free ones included. Findings of other scans are ignored and counted.
-    The result depends neither on the order of rows nor on that of scans. Of fewer than five scans
-    or nodules there are no resamples, and so no interval (`nodules.stats.bootstrap.too_few`).
-    hit: what decides instead of the distance, for data sets with another rule than LUNA16's.
+    `marks` has columns seriesuid, x, y, z (world mm) and probability (any finite number, higher
+    means more confident); `nodules` and `excluded` have diameter_mm in place of probability.
+    `scans` are the UIDs to score, nodule-free ones included. Findings of other scans are ignored
+    and counted. The result depends neither on the order of rows nor on that of scans. With fewer
+    than five scans or nodules there are no resamples and so no intervals
+    (`nodules.stats.bootstrap.too_few`).
+    hit: rule that replaces the distance, for data sets with another rule than LUNA16's.
     Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
-    number that isn't finite.
+    number that is not finite.
     """
     listed = tuple(sorted(scans))
     index = {uid: i for i, uid in enumerate(listed)}
@@ -223,10 +225,10 @@ def evaluate(
 
 
 def compare(one: FrocResult, other: FrocResult) -> Difference:
-    """CPM and sensitivities of `other` minus `one`, with intervals of the paired bootstrap.
+    """CPM and sensitivities of `other` minus `one`, with intervals by paired bootstrap.
 
-    Raises ValueError unless both were scored on the same scans with the same seed and number of
-    resamples: only then is replicate i of both the same draw of scans.
+    Raises ValueError unless both were scored on the same scans and number of nodules, with the
+    same seed and number of resamples: only then is replicate i the same draw of scans in both.
     """
     paired = (one.scans, one.seed, one.n_nodules) == (other.scans, other.seed, other.n_nodules)
     if not paired or len(one.cpm_replicates) != len(other.cpm_replicates):
@@ -242,7 +244,7 @@ def compare(one: FrocResult, other: FrocResult) -> Difference:
 
 
 def sensitivity_at(curve: Curve, rates: ArrayLike) -> Floats:
-    """Sensitivity at false-positive rates, linear between corners, level beyond the last one."""
+    """Sensitivity at false-positive rates, linear between corners, constant beyond the last."""
     return np.asarray(np.interp(np.asarray(rates, float), curve.fp_per_scan, curve.sensitivity))
 
 
@@ -255,7 +257,7 @@ def _credited(marks: Points, matching: _Matching) -> Floats:
 
 
 def _points(table: Table | None, value: str, index: Mapping[str, int]) -> Points:
-    """Columns of a table as arrays; None is an empty table."""
+    """Columns of a table as arrays; None counts as an empty table."""
     if table is None:
         return Points(np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros(0))
     uids = np.asarray(table["seriesuid"], dtype=object).tolist()
@@ -282,7 +284,7 @@ def _match(
         on_nodule = hit(kept, targets, on_nodule) if hit else on_nodule
         is_hit = on_nodule.any(axis=1)
         on_excluded = hits(xyz, excluded.xyz[others], excluded.value[others]).any(axis=1)
-        # The first condition that holds decides: nodules come before excluded findings.
+        # The first true condition decides: nodules come before excluded findings.
         status[kept] = np.select([is_hit, on_excluded], [_DOUBLE, _DROPPED], _FP)
         for nodule, by in zip(targets, on_nodule.T, strict=True):
             candidates = kept[by]
@@ -299,21 +301,21 @@ def _match(
 
 
 def _by_scan(scan: Ints, n_scans: int) -> list[Ints]:
-    """Rows of each scan, in their order; rows with -1 belong to none."""
+    """Rows of each scan, in table order; rows with -1 belong to no scan."""
     order = np.argsort(scan, kind="stable")
     starts = np.searchsorted(scan[order], np.arange(n_scans + 1))
     return [order[a:b] for a, b in pairwise(starts)]
 
 
 def _within_cap(probability: Floats) -> NDArray[np.bool_]:
-    """Rule 1: which of one scan's marks stay. Ties at the threshold all go."""
+    """Rule 1: which of one scan's marks are kept. Ties at the threshold are all dropped."""
     if len(probability) <= MAX_MARKS:
         return np.ones(len(probability), bool)
     return probability > np.sort(probability)[-(MAX_MARKS + 1)]
 
 
 def _events(marks: Points, nodules: Points, matching: _Matching) -> _Events:
-    """Detected nodules and false marks by falling probability; missed nodules are not on it."""
+    """Detected nodules and false marks by descending probability, without missed nodules."""
     found = matching.nodule_mark >= 0
     false = matching.status == _FP
     probability = np.r_[marks.value[matching.nodule_mark[found]], marks.value[false]]
@@ -323,12 +325,12 @@ def _events(marks: Points, nodules: Points, matching: _Matching) -> _Events:
 
 
 def _tie_ends(probability: Floats) -> Ints:
-    """Last index of each run of equal values in a sorted array."""
+    """Index of the last value in each run of equal values of a sorted array."""
     return np.flatnonzero(np.r_[np.diff(probability) != 0, np.ones(min(len(probability), 1), bool)])
 
 
 def _curve(events: _Events, n_scans: int, n_nodules: int) -> Curve:
-    """scikit-learn's `roc_curve`, its dropping of collinear points included, rescaled."""
+    """FROC curve: scikit-learn's `roc_curve`, with collinear points dropped, rescaled."""
     ends = _tie_ends(events.probability)
     tps = np.cumsum(events.is_hit)[ends]
     fps = ends + 1 - tps
@@ -336,7 +338,7 @@ def _curve(events: _Events, n_scans: int, n_nodules: int) -> Curve:
         is_corner = np.r_[True, (np.diff(fps, 2) != 0) | (np.diff(tps, 2) != 0), True]
         tps, fps, ends = tps[is_corner], fps[is_corner], ends[is_corner]
     tps, fps = np.r_[0, tps], np.r_[0, fps]
-    # Divided first and multiplied again, as the official script does, for equal rounding.
+    # Divide, then multiply again, as the official script does, to round equally.
     fp_per_scan = fps / max(fps[-1], 1) * fps[-1] / n_scans
     tpr = tps / max(tps[-1], 1)
     sensitivity = tpr * tps[-1] / n_nodules if n_nodules else np.full(len(tps), np.nan)
@@ -346,9 +348,9 @@ def _curve(events: _Events, n_scans: int, n_nodules: int) -> Curve:
 def _bootstrap(events: _Events, nodules_per_scan: Ints, replicates: int, seed: int) -> Floats:
     """Sensitivity at GRID for resamples of the scans with replacement: (replicates, 193).
 
-    A resample is a weight for each scan, so the events stay sorted and one cumulative sum gives its
-    curve. Of the curve, only points where the hits change on either side are kept: the others lie
-    on horizontal lines whatever the weights. A resample without nodules is a row of NaN.
+    A resample is a weight per scan, so the events stay sorted and a cumulative sum gives its curve.
+    Only points at which the number of hits changes on either side are kept; the others lie on
+    horizontal lines whatever the weights. A resample without nodules gives a row of NaN.
     """
     n_scans = len(nodules_per_scan)
     ends = np.r_[-1, _tie_ends(events.probability)]

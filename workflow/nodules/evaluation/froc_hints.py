@@ -1,7 +1,7 @@
-"""What a low score may come from: said, never corrected.
+"""Hints at what may cause a low score; nothing is ever corrected.
 
-Where hardly any mark hits, the usual mistakes of coordinates are tried: each gives the number of
-nodules that its marks would hit, by the official rule and under the same cap.
+If hardly any mark hits, the usual mistakes in coordinates are tried. For each, the nodules that
+the marks would hit without it are counted, by the official rule and under the same cap.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -22,10 +22,10 @@ from nodules.findings.hits import UNKNOWN_DIAMETER_MM
 
 Table = Mapping[str, Any]  # a pandas DataFrame, or a dict of equally long columns
 
-FEWEST = 5  # nodules or findings: fewer tell nothing
-HARDLY = 0.2  # share of the nodules in reach; published detectors hit more than 0.8
+FEWEST = 5  # nodules, findings or marks: with fewer, no hint is given
+HARDLY = 0.2  # share of nodules within reach; published detectors hit more than 0.8
 REACHED = 0.5  # share of all nodules that lie in scans with marks
-LARGEST_MATRIX = 1024  # pixels and slices of a scan, as voxel indices count them
+LARGEST_MATRIX = 1024  # voxel indices are below this on every axis
 AXES = "xyz"
 UNITS = ((10.0, "cm"), (1000.0, "m"), (0.001, "micrometres"))
 WITHIN = 0.9  # share of the excluded findings inside nodules; in LUNA16 it is 0.10
@@ -35,7 +35,7 @@ Triple = tuple[int, ...]  # one number for each axis
 
 @dataclass(frozen=True)
 class Mistake:
-    """A way in which coordinates may be written: axis i of the world is sign x scale x column."""
+    """A way to miswrite coordinates: world axis i is signs[i] x scale x column axes[i]."""
 
     axes: Triple
     signs: Triple
@@ -43,7 +43,7 @@ class Mistake:
     unit: str = ""
 
     def describe(self) -> str:
-        """What is wrong, if it is this, and what mends it."""
+        """The mistake in words; "" if there is none."""
         wrong = [f"the coordinates are in {self.unit}"] if self.unit else []
         if self.axes != (0, 1, 2):
             wrong.append(f"the columns hold {','.join(_order(self.axes))} in this order")
@@ -57,21 +57,21 @@ class Mistake:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Every mark after the cap with every nodule of its scan."""
+    """Every pair of a mark kept by the cap and a nodule of its scan; arrays (n,) or (3, n)."""
 
     nodule: Ints  # row of the nodule
     mark_xyz: Floats
     nodule_xyz: Floats
     squared_radius: Floats
-    n_nodules: int  # in reach: in scans with marks
+    n_nodules: int  # within reach, that is in scans with marks
 
 
 def notes(marks: Mapping[str, Table], lists: Lists, results: Mapping[str, FrocResult]) -> list[str]:
-    """What has to be told beside the scores of submissions, a sentence or two each."""
+    """Notes to show with the scores of submissions, of a sentence or two each."""
     told = [swapped(lists.nodules, lists.excluded), submissions.apart(marks)]
     told.append(repeated(lists.nodules, lists.scans))
     for name, own in marks.items():
-        # Parts of one submission are told once, not each by itself.
+        # If the files are parts of one submission, one note says so; none on each part's coverage.
         few = "" if told[1] else coverage(own, lists.nodules, results[name])
         wrong = coordinates(own, lists.nodules, results[name])
         also = doubled(own)
@@ -80,10 +80,10 @@ def notes(marks: Mapping[str, Table], lists: Lists, results: Mapping[str, FrocRe
 
 
 def swapped(nodules: Table, excluded: Table) -> str:
-    """A note where reference nodules and excluded findings seem to be swapped, else "".
+    """A note if reference nodules and excluded findings seem to be swapped, else "".
 
-    LUNA16 has many findings around every nodule, so if they are given as nodules they hold nearly
-    all excluded ones, and are more.
+    LUNA16 has many excluded findings around every nodule. Given as nodules, they outnumber the
+    true nodules, given as excluded, and enclose nearly all of them.
     """
     n_nodules, n_excluded = len(nodules["x"]), len(excluded["x"])
     uids = {uid: i for i, uid in enumerate(dict.fromkeys([*excluded["seriesuid"]]))}
@@ -101,7 +101,7 @@ def swapped(nodules: Table, excluded: Table) -> str:
 
 
 def repeated(nodules: Table, scans: Collection[str]) -> str:
-    """A note where reference nodules of listed scans are listed twice or nearly so, else ""."""
+    """A note if reference nodules of listed scans are listed twice, or nearly so, else ""."""
     listed = set(scans)
     again = [row for row, _ in twins(nodules) if nodules["seriesuid"][row] in listed]
     if not again:
@@ -114,7 +114,7 @@ def repeated(nodules: Table, scans: Collection[str]) -> str:
 
 
 def unranked(marks: Table) -> str:
-    """A note where all marks have one probability, so that nothing ranks them, else ""."""
+    """A note if all marks have the same probability, so that nothing ranks them, else ""."""
     probability = np.asarray(marks["probability"])
     if len(probability) < FEWEST or (probability != probability[0]).any():
         return ""
@@ -125,7 +125,7 @@ def unranked(marks: Table) -> str:
 
 
 def doubled(marks: Table) -> str:
-    """A note where there is no mark, or where marks stand at the very place of another, else ""."""
+    """A note if there are no marks, or if marks repeat the exact place of another, else ""."""
     size = len(marks["probability"])
     if not size:
         return "there is no mark in it, only a header"
@@ -141,7 +141,7 @@ def doubled(marks: Table) -> str:
 
 
 def coverage(marks: Table, nodules: Table, result: FrocResult) -> str:
-    """A note where most nodules lie in scans without any mark, else ""."""
+    """A note if most nodules lie in scans without any mark, else ""."""
     marked = set(np.asarray(marks["seriesuid"], dtype=object).tolist())
     uids = np.asarray(nodules["seriesuid"], dtype=object)[result.nodule_listed].tolist()
     reached = sum(uid in marked for uid in uids)
@@ -155,13 +155,13 @@ def coverage(marks: Table, nodules: Table, result: FrocResult) -> str:
 
 
 def coordinates(marks: Table, nodules: Table, result: FrocResult) -> str:
-    """A note where hardly any nodule is hit: which mistake would explain it; else ""."""
+    """A note if hardly any nodule is hit, with the mistake that would explain it, else ""."""
     pairs = _pairs(marks, nodules, result)
     found, reach = result.counts.tp, pairs.n_nodules
     if not reach or found >= HARDLY * reach:
         return ""
     hits = {mistake: _hit(pairs, mistake) for mistake in usual_mistakes()}
-    best = max(hits, key=lambda mistake: hits[mistake])  # the first, so the simplest, of equals
+    best = max(hits, key=lambda mistake: hits[mistake])  # among equals the first, the simplest
     start = (
         f"{found:,} of {reach:,} nodules in scans with marks are hit by "
         f"{result.counts.marks_after_cap:,} marks. "
@@ -175,7 +175,7 @@ def coordinates(marks: Table, nodules: Table, result: FrocResult) -> str:
 
 
 def _without_geometry(marks: Table, nodules: Table) -> str:
-    """What the marks' numbers alone tell, where no mistake of axes or units explains them."""
+    """A hint from the numbers alone, if no mistake in axes or units explains the score."""
     xyz, centres = _xyz(marks), _xyz(nodules)
     if (xyz >= 0).all() and (centres < 0).any():
         are_whole = (xyz == np.round(xyz)).all() and (xyz < LARGEST_MATRIX).all()
@@ -192,7 +192,7 @@ def _without_geometry(marks: Table, nodules: Table) -> str:
 
 
 def usual_mistakes() -> Iterator[Mistake]:
-    """Axes in every order and sign, the likely ones first; cm, m and micrometres."""
+    """Axes in every order and sign, likely ones first; then cm, m and micrometres."""
     orders = sorted(permutations(range(3)), key=lambda axes: (axes != (0, 1, 2), axes != (2, 1, 0)))
     signs = sorted(product((1, -1), repeat=3), key=lambda s: (s != (1, 1, 1), s != (-1, -1, 1)))
     for axes, flips in product(orders, signs):
@@ -205,7 +205,7 @@ def usual_mistakes() -> Iterator[Mistake]:
 
 
 def _hit(pairs: _Pairs, mistake: Mistake) -> int:
-    """Nodules that the marks hit once a mistake is taken back."""
+    """Number of nodules that the marks would hit if a mistake were undone."""
     factors = np.array(mistake.signs) * mistake.scale
     squares = np.zeros(len(pairs.nodule))
     with np.errstate(over="ignore"):  # 1e300 mm is far from everything
@@ -216,7 +216,7 @@ def _hit(pairs: _Pairs, mistake: Mistake) -> int:
 
 
 def _pairs(marks: Table, nodules: Table, result: FrocResult) -> _Pairs:
-    """Marks after the cap and listed nodules, by scan, side by side."""
+    """All pairs of a mark kept by the cap and a nodule of the same listed scan."""
     index = {uid: i for i, uid in enumerate(result.scans)}
     kept = np.flatnonzero(result.mark_status != "capped")
     mark, nodule = _side_by_side(
@@ -232,7 +232,7 @@ def _pairs(marks: Table, nodules: Table, result: FrocResult) -> _Pairs:
 
 
 def _side_by_side(one_scan: Ints, other_scan: Ints, n_scans: int) -> tuple[Ints, Ints]:
-    """Every row of one table with every row of the other of the same scan; -1 is no scan."""
+    """Rows of all pairs from two tables that share a scan; scan -1 belongs to no scan."""
     order = np.argsort(one_scan, kind="stable")
     starts = np.searchsorted(one_scan[order], np.arange(n_scans + 1))
     listed = np.flatnonzero(other_scan >= 0)
@@ -253,12 +253,12 @@ def _scan_of(table: Table, index: Mapping[str, int]) -> Ints:
 
 
 def _xyz(table: Table) -> NDArray[np.float64]:
-    """Coordinates as (3, n)."""
+    """Coordinates x, y, z as (3, n)."""
     return np.stack([np.asarray(table[name], float) for name in AXES])
 
 
 def _order(axes: Triple) -> list[str]:
-    """Names of the axes as the submission's columns hold them."""
+    """Names of the axes in the order of the submission's columns."""
     return [AXES[axes.index(column)] for column in range(3)]
 
 

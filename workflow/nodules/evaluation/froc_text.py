@@ -1,4 +1,4 @@
-"""Detection scores as a block of text for people and as a dictionary for JSON."""
+"""Detection scores as text for people and as a dictionary for JSON."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -23,7 +23,7 @@ Conventions (noduleCADEvaluationLUNA16)
 
 
 def describe(results: Mapping[str, FrocResult]) -> str:
-    """Lay out the scores of one or several submissions, and their differences, as text."""
+    """Format the scores of one or several submissions, and their differences, as text."""
     blocks = [_score_block(name, result) for name, result in results.items()]
     if len(results) > 1:
         blocks.append(_difference_block(results))
@@ -31,9 +31,9 @@ def describe(results: Mapping[str, FrocResult]) -> str:
 
 
 def to_dict(results: Mapping[str, FrocResult], notes: Sequence[str] = ()) -> dict[str, Any]:
-    """Give what the JSON file holds: one score, or several by name and their differences.
+    """Content of the JSON file: one score, or several by name with their differences.
 
-    Notes, where there are any, stand beside them: who reads the file alone must meet them.
+    Notes are included, if there are any, so that nobody who reads only the file misses them.
     """
     told = {"notes": list(notes)} if notes else {}
     if len(results) == 1:
@@ -50,7 +50,7 @@ def to_dict(results: Mapping[str, FrocResult], notes: Sequence[str] = ()) -> dic
 
 
 def differences(results: Mapping[str, FrocResult]) -> list[tuple[str, str, Difference]]:
-    """CPM difference of every pair: names of minuend (the later) and subtrahend, difference."""
+    """Minuend (listed later), subtrahend and difference in CPM for every pair of submissions."""
     return [
         (second, first, froc.compare(one, other))
         for (first, one), (second, other) in combinations(results.items(), 2)

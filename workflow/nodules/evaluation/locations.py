@@ -1,7 +1,7 @@
 """LUNA16's false-positive-reduction track: the official score of given locations, and its ceiling.
 
-The places are given, so a score says how well they are told apart and nothing of finding them. What
-the list leaves out, no classifier of it can find: that is told beside every score.
+The locations are given, so a score measures how well they are classified, not how well nodules are
+found. No classifier can find what the list lacks, so that is reported with every score.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ KEY = ["seriesuid", "location"]
 
 @dataclass(frozen=True)
 class LocationScores:
-    """Table `froc` of every classifier and set, and what reduction_track.json holds."""
+    """Table `froc` of all classifiers and sets, and the content of reduction_track.json."""
 
     froc: pd.DataFrame
     summary: dict[str, Any]
@@ -38,11 +38,11 @@ def score(
     replicates: int,
     seed: int,
 ) -> LocationScores:
-    """Score what each classifier says of the listed locations (table `location_scores`).
+    """Score each classifier's table `location_scores` on the listed locations.
 
     locations: table of this name; those of scans in no set are left out. Every scan of a set
-    counts, with or without nodules or locations. Raises UserError where these scans have no
-    location, or a classifier has not judged exactly those that they have.
+    counts, with or without nodules or locations. Raises UserError if these scans have no location,
+    or if a classifier has not scored exactly those that they have.
     """
     scans = sets.scans_by_set(truth.folds)
     listed = numbered(of(locations, [uid for uids in scans.values() for uid in uids]))
@@ -69,12 +69,12 @@ def score(
 
 
 def numbered(locations: pd.DataFrame) -> pd.DataFrame:
-    """Table `locations` with each row's number in its scan's list, from 1: column `location`."""
+    """Table `locations` with column `location`, each row's number within its scan, from 1."""
     return locations.assign(location=locations.groupby("seriesuid").cumcount() + 1)
 
 
 def require_all(key: str, judged: pd.DataFrame, listed: pd.DataFrame) -> None:
-    """Raise UserError unless a classifier has judged each listed location, and no other, once."""
+    """Raise UserError unless a classifier has scored each listed location once, and no other."""
     given, wanted = (
         table.sort_values(KEY)[[*KEY, "x", "y", "z"]].reset_index(drop=True)
         for table in (judged, listed)
@@ -94,10 +94,10 @@ def ceiling(
     replicates: int,
     seed: int,
 ) -> dict[str, Any]:
-    """What a list of places (x, y, z in mm; with `label`, if it has one) can reach at most.
+    """Ceiling of a list of locations (columns x, y, z in mm, and label): the nodules it reaches.
 
-    A nodule is reached where a place lies strictly within half its diameter of its centre, as the
-    official score has it. `reached` is the share of the nodules, with its interval over scans.
+    A nodule is reached if a location lies strictly within half its diameter of its centre, by the
+    official rule. `reached` is the share of nodules reached, with its interval over scans.
     """
     on_nodule, reached = reach(locations, nodules)
     missed = nodules.loc[~reached, ["seriesuid", "nodule", "diameter_mm"]]
@@ -126,9 +126,9 @@ def ceiling(
 def reach(
     locations: pd.DataFrame, nodules: pd.DataFrame
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which places hit a nodule, and which nodules a place hits, by the official rule.
+    """Which locations hit a nodule, and which nodules are hit by one, by the official rule.
 
-    Both tables have seriesuid, x, y, z (mm); nodules also diameter_mm.
+    Both tables have columns seriesuid, x, y, z (mm); nodules also diameter_mm.
     """
     on_nodule, reached = np.zeros(len(locations), bool), np.zeros(len(nodules), bool)
     xyz, centres = (table[["x", "y", "z"]].to_numpy(float) for table in (locations, nodules))
@@ -142,7 +142,7 @@ def reach(
 
 
 def _labels(nodule: NDArray[np.bool_], on_nodule: NDArray[np.bool_]) -> dict[str, int]:
-    """How far the list's own labels agree with the reference."""
+    """Counts of the list's own labels, and of those that contradict the reference."""
     return {
         "labelled_nodule": int(nodule.sum()),
         "labelled_nodule_on_none": int((nodule & ~on_nodule).sum()),
@@ -153,7 +153,7 @@ def _labels(nodule: NDArray[np.bool_], on_nodule: NDArray[np.bool_]) -> dict[str
 def _left_out(
     judged: pd.DataFrame, scored: Mapping[str, Any], listed: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a classifier could not judge, and what the official cap of 100 marks a scan takes."""
+    """Locations that a classifier could not judge, and losses to the cap of 100 marks per scan."""
     reasons = judged.loc[judged["reason"] != "", "reason"].value_counts()
     counts = scored["counts"]
     return {

@@ -1,4 +1,4 @@
-"""How far lung masks by different methods agree."""
+"""Agreement between lung masks by different methods."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +22,11 @@ log = logging.getLogger("nodules")
 def compare_scan(
     header: str | Path, used: str, sources: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """Rows of table `lung_agreement` of a scan, by the methods' results on the coarse grid.
+    """Rows of table `lung_agreement` of a scan, from each method's mask on the coarse grid.
 
-    used: the method that found the lungs used. sources: what each method needs beside the scan,
-    `used` among them. A method whose source is unusable is left out with a warning, for nothing
-    else may need it; UserError where the scan or the lungs used cannot be read.
+    used: the method whose lungs the run uses. sources: what each method, `used` included, needs
+    besides the scan. A method whose source is unusable is left out with a warning, since nothing
+    else may need it. Raises UserError if the scan or the lungs used cannot be read.
     """
     volume, geometry = read_volume(header)
     own = lung_masks.on_coarse_grid(used, volume, geometry, sources[used])
@@ -40,7 +40,7 @@ def compare_scan(
 
 
 def coarse_mm3(geometry: Geometry) -> float:
-    """Volume of a voxel of the coarse grid of `lungs`."""
+    """Volume in mm^3 of a voxel on the coarse grid of `lungs`."""
     return float(geometry.spacing_zyx[0]) * lungs.z_step(geometry) * lungs.GRID_MM**2
 
 
@@ -49,7 +49,7 @@ def agreement(
 ) -> Iterator[dict[str, Any]]:
     """Rows of table `lung_agreement`: the lungs used (`own`) against those of each other method.
 
-    Masks are bool (z, y, x) on one grid, of voxels of this volume.
+    Masks are bool (z, y, x) on one grid with voxels of `voxel_mm3`.
     """
     litre = voxel_mm3 / 1e6
     for name, other in sorted(others.items()):

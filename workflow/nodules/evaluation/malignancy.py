@@ -1,8 +1,8 @@
 """Benign or malignant: ResNet50, radiomics and diameter on the same nodules, and their differences.
 
-Every interval is a bootstrap over patients, since the nodules of one patient are not independent;
-DeLong's, which takes them for independent, stands beside it. docs/malignancy.md says what the
-numbers mean.
+Every interval is a bootstrap over patients, since the nodules of one patient are not independent.
+DeLong's interval, which assumes that they are, is given as well. docs/malignancy.md explains the
+numbers.
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ def score(
     replicates: int,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Tables `malignancy_nodules` and `malignancy_curves`, and what malignancy.json holds.
+    """Tables `malignancy_nodules` and `malignancy_curves`, and the content of malignancy.json.
 
-    scores: `malignancy_scores` of all systems and parts; labels: `malignancy_labels`; radiomics:
-    the table of that name, which says why a nodule has no features.
-    settings: config section `malignancy`, with the label rule and how an ensemble votes.
+    scores: table `malignancy_scores` of all systems and parts; labels: table `malignancy_labels`;
+    radiomics: table of that name, with the reason if a nodule has no features.
+    settings: config section `malignancy`, with the label rule and the ensemble's vote.
     """
     rule = Rule.of(settings)
     rules = {"this run": rule} | COMMON
@@ -77,9 +77,9 @@ def score(
 def assemble(
     scores: pd.DataFrame, labels: pd.DataFrame, folds: pd.DataFrame, vote: str
 ) -> pd.DataFrame:
-    """One row per system and rated nodule: what the system says, and what the readers said.
+    """One row per system and rated nodule, with the system's score and the readers' label.
 
-    Raises UserError where two systems do not score the same nodules.
+    Raises UserError if two systems do not score the same nodules.
     """
     rated = labels[labels["readers"] > 0]
     together = votes.combine(scores, vote).merge(rated, on=KEY, validate="many_to_one")
@@ -106,7 +106,7 @@ def assemble(
 
 
 def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
-    """Every number of one set. kept: labelled rows of `assemble`."""
+    """All numbers of one set. kept: labelled rows of `assemble`."""
     present = [system for system in names.MALIGNANCY if (kept["system"] == system).any()]
     systems = {system: kept[kept["system"] == system].sort_values(KEY) for system in present}
     one = next(iter(systems.values()), kept)
@@ -146,10 +146,11 @@ def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
 def within_classes(
     labels: Ints, scores: Floats, classes: NDArray[np.object_], patient: Ints, drawn: Floats
 ) -> tuple[Floats, dict[str, Floats]]:
-    """AUC over all pairs of nodules of the same size class, and of each class by itself.
+    """AUC pooled over all pairs of nodules of the same size class, and AUC of each class.
 
-    Each (1 + replicates,). The pooled one is what a system adds to the class: the share of pairs
-    of a malignant and a benign nodule of one class in which the malignant one scores higher.
+    Each (1 + replicates,). The pooled AUC measures what a system knows beyond size: among pairs of
+    a malignant and a benign nodule of one size class, the share in which the malignant one scores
+    higher.
     """
     wins, pairs = np.zeros(len(drawn)), np.zeros(len(drawn))
     each = {}
@@ -167,14 +168,14 @@ def within_classes(
 
 
 def by_patient(own: pd.DataFrame) -> pd.DataFrame:
-    """Patient, label and score of each patient: those of the highest of the labelled nodules."""
+    """Patient, highest label and highest score over each patient's labelled nodules."""
     return own.groupby("patient", as_index=False)[["label", "score"]].max()
 
 
 def _replicates(own: pd.DataFrame, labels: Ints, patient: Ints, drawn: Floats) -> dict[str, Floats]:
-    """AUC over nodules, over patients, within size classes and in each, under each resample."""
+    """AUC under each resample: over nodules, over patients, within size classes, and per class."""
     scores = own["score"].to_numpy(float)
-    highest = by_patient(own)  # in the order of the codes, which are sorted as well
+    highest = by_patient(own)  # sorted by patient, as are the bootstrap codes
     classes = own["diameter_class"].to_numpy(object)
     pooled, each = within_classes(labels, scores, classes, patient, drawn)
     top = (highest["label"].to_numpy(np.int64), highest["score"].to_numpy(float))
@@ -186,7 +187,7 @@ def _replicates(own: pd.DataFrame, labels: Ints, patient: Ints, drawn: Floats) -
 
 
 def _estimates(replicas: Mapping[str, Floats], rarer: Mapping[str, int]) -> dict[str, Any]:
-    """Estimates by name, without an interval where the rarer kind has too few cases."""
+    """Estimates by name, without an interval if the rarer class has too few cases."""
     return {
         name: bootstrap.estimate(values, ONE_CLASS, {RARER: rarer[name]}).to_dict()
         for name, values in replicas.items()
@@ -194,7 +195,7 @@ def _estimates(replicas: Mapping[str, Floats], rarer: Mapping[str, int]) -> dict
 
 
 def _rarer(found: Mapping[str, Any]) -> dict[str, int]:
-    """How many cases of the rarer kind each AUC of a set is taken over."""
+    """Number of cases of the rarer class behind each AUC of a set."""
     nodules, patients = (
         min(found[f"{name}_malignant"], found[total] - found[f"{name}_malignant"])
         for name, total in (("n", "n_nodules"), ("n_patients", "n_patients"))
@@ -212,14 +213,14 @@ def _delong(rarer: Mapping[str, int], value: float, low: float, high: float) -> 
 
 
 def _sizes(one: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """How many nodules, and how many malignant ones, each size class has."""
+    """Number of nodules, and of malignant ones, in each size class that has any."""
     groups = {name: one[one["diameter_class"] == name]["label"] for name in CLASSES}
     counts = {name: {"n": len(own), "malignant": int(own.sum())} for name, own in groups.items()}
     return {name: own for name, own in counts.items() if own["n"]}
 
 
 def _under(own: pd.DataFrame, rule: Rule, replicates: int, seed: int) -> dict[str, Any]:
-    """What the same scores are worth when another rule labels the nodules."""
+    """AUC of the same scores when the nodules are labelled by another rule."""
     own = own.assign(label=under(own, rule))
     own = own[own["label"] != LEFT_OUT]
     found: dict[str, Any] = {"n_nodules": 0, "n_malignant": 0, "auc": {}}

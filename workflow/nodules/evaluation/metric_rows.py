@@ -1,4 +1,4 @@
-"""Table `metrics`: every number that the report shows, with interval, n and definition."""
+"""Table `metrics`: all numbers that the report shows, with interval, n and definition."""
 
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -14,8 +14,8 @@ from nodules.stats import bootstrap
 
 Found = Mapping[str, Any]  # (part of) what a results file holds
 Row = dict[str, Any]
-DETECTED = "detected_only"  # key of segmentation.json
-LISTED = "list"  # system of what is true of given locations, whoever judges them
+DETECTED = "detected_only"  # key in segmentation.json
+LISTED = "list"  # system of numbers that hold for the given locations with any classifier
 
 
 def gather(
@@ -28,10 +28,10 @@ def gather(
     track: Found | None = None,
     calibration: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Table `metrics` from what the results files hold.
+    """Table `metrics` from the contents of the results files.
 
-    presence, trends, explanations, malignancy, track: None where the presence or malignancy
-    task or the false-positive-reduction track was not run. calibration: that table.
+    presence, trends, explanations, malignancy, track: None if the presence or malignancy task or
+    the false-positive-reduction track was not run. calibration: table of that name.
     """
     detector = first_detector(detection["systems"])
     second_stage = [
@@ -51,12 +51,12 @@ def gather(
 
 
 def cpm(found: Found) -> dict[str, Any]:
-    """CPM of a system on a set of detection.json as an estimate {value, low, high}."""
+    """CPM of a system on a set in detection.json, as an estimate {value, low, high}."""
     return _official_number(found, found["cpm"], found["cpm_ci"])
 
 
 def _official_number(found: Found, value: float | None, bounds: Any) -> dict[str, Any]:
-    """A number of an official score as an estimate, with the reason where it has no interval."""
+    """A number of an official score as an estimate, with the reason if it has no interval."""
     low, high = bounds
     few = bootstrap.too_few({"scans": found["n_scans"], "nodules": found["n_nodules"]})
     why = few or bootstrap.SAME if value is not None else "the set has no reference nodule"
@@ -163,7 +163,7 @@ def _locations(track: Found | None) -> Iterator[Row]:
 
 
 def _official(found: Found, mean: str, at_rate: str, system: str, name: str) -> Iterator[Row]:
-    """The CPM and the sensitivity at each rate of an official score."""
+    """Rows for CPM and for the sensitivity at each rate of an official score."""
     key = {"system": system, "set": name}
     yield _row(MEASURES[mean], cpm(found), found["n_scans"], **key)
     for rate, value in found["sensitivity"].items():
@@ -172,7 +172,7 @@ def _official(found: Found, mean: str, at_rate: str, system: str, name: str) -> 
 
 
 def _at(found: Found, measure: Measure) -> Found:
-    """A measure's number in what a results file holds."""
+    """A measure's number in (part of) a results file, found by its `source`."""
     return reduce(lambda part, key: part[key], measure.source, found)
 
 
@@ -207,7 +207,7 @@ def _row(
 
 
 def _reason(number: Found) -> str:
-    """Why a number, or its interval, is not there; "" where both are."""
+    """Reason why a number or its interval is missing; "" if both are there."""
     whole = _real(number["low"]) == _real(number["low"])
     return "" if whole else number.get("reason") or ""
 

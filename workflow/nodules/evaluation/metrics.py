@@ -1,7 +1,7 @@
-"""Every measure of tables `metrics` and `comparison`: what it is called, means and belongs to.
+"""Catalogue of the measures in tables `metrics` and `comparison`: words, definitions, sections.
 
-A row of a table holds the keys of its measure, operating point and group. Words, formats and
-definitions are looked up here, so that nothing has to be read out of a name.
+Rows of these tables hold the keys of a measure, operating point and group. Words, formats and
+definitions are looked up here, so that nothing has to be parsed out of a name.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ DETECTION, SEGMENTATION, PRESENCE = "detection", "segmentation", "presence"
 PROXY, SLOPES, SLICES = "proxy", "slopes", "slices"
 EXPLANATIONS, MALIGNANCY = "explanations", "malignancy"
 CALIBRATION = "calibration"  # of every detecting system's scores
-LOCATIONS = "locations"  # given ones: the false-positive-reduction track
-DETECTED_ONLY = "detected only"  # group of the nodules that a network's region touches
+LOCATIONS = "locations"  # given locations: the false-positive-reduction track
+DETECTED_ONLY = "detected only"  # group of nodules that a network's region touches
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure, whatever the system, set, operating point or group it is taken on.
+    """One measure, independent of system, set, operating point and group.
 
-    unit: what it is taken over, which `n` counts. source: keys under which a results file holds it,
-    none where it is put together. words: as the row or column of a page calls it.
-    difference: definition of a paired difference of it. form, scale: how a page spells a value.
+    unit: the cases that it is taken over and that `n` counts. source: path of keys to it in a
+    results file, empty if it is put together from several. words: its row or column heading.
+    difference: definition of its paired difference. form, scale: how a page formats a value.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Point:
-    """An operating point: which marks of a detector count."""
+    """An operating point: the rule for which marks of a detector count."""
 
     key: str
     words: str
@@ -54,8 +54,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """What is followed over the slices of a set, and the network that says it, "" for the first
-    detector. As everywhere here, a text on the U-Net is one on that (`runs.following`).
+    """A quantity followed over the slices of a set, and the network it comes from.
+
+    network: "" for the first detector. As everywhere in this module, text about the U-Net stands
+    for that detector (`runs.following`).
     """
 
     key: str
@@ -324,19 +326,19 @@ SERIES = {
 
 
 def of_section(section: str) -> list[Measure]:
-    """The measures of a section, in the order in which they are shown."""
+    """Measures of a section, in the order in which they are shown."""
     return [measure for measure in MEASURES.values() if measure.section == section]
 
 
 def held_against(system: str, group: str) -> str:
-    """What a mask is compared with, and on which nodules; without a system: any network's."""
+    """Words for what a mask is compared with, on which nodules; system "" means any network."""
     only = ", only nodules that one touches" if group == DETECTED_ONLY else ""
     mask = names.MASKS[system].definition if system else "regions against the readers' consensus"
     return mask + only
 
 
 def definition(measure: Measure, system: str = "", point: str = "", group: str = "") -> str:
-    """What a number is, in full: its measure, on which marks, against what."""
+    """Full definition of a number: its measure, the marks that count, and the reference."""
     if point in MARK_POINTS:
         return f"{measure.definition}; {MARK_POINTS[point].definition}"
     if point:

@@ -1,8 +1,8 @@
-"""The catalogue: every system, network, mask and set of scans, with its name, colour and files.
+"""Catalogue of systems, networks, masks and sets of scans, with their names, colours and files.
 
-To add a system is an entry here and its rules. The Snakefile reads this module, so it imports
-nothing that takes time. A colour is a key of `report.plotting.PALETTE`; a path has a wildcard
-`{part}` for the scans that one job judges.
+A new system needs an entry here and its rules. The Snakefile reads this module, so it imports
+nothing slow. A colour is a key of `report.plotting.PALETTE`; a path has a wildcard `{part}` for
+the scans that one job processes.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -14,21 +14,21 @@ ATTENTION, TRANSFORMER = "Attention U-Net", "Swin U-Net"
 UNET3D, REDUCTION = "3-D U-Net", "3-D CNN"
 TEST, OUT_OF_FOLD = "test", "out_of_fold"
 
-Dash = str | tuple[int, tuple[int, ...]]  # as Matplotlib takes it
+Dash = str | tuple[int, tuple[int, ...]]  # a Matplotlib line style
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What all entries have: a key for tables and files, a name for people, a colour."""
+    """Fields of all entries: a key for tables and files, a name for people, a colour."""
 
     key: str
-    name: str  # in titles, legends and heads of columns
+    name: str  # in titles, legends and column headings
     colour: str
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table that holds answers of a system, one file for each part, and the column of them."""
+    """A table of a system's answers, with one file per part, and the column that holds them."""
 
     path: str
     table: str
@@ -37,16 +37,16 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class System(Entry):
-    """What gives answers that are scored: candidates for nodules, or benign against malignant.
+    """A system whose answers are scored: it finds nodules, or tells malignant from benign.
 
-    networks: trained models in the order in which they answer. needs: the task, or maskrcnn,
-    without which a run does not have it; "" for none. Where it is the presence task, the system is
-    a run's first detector with the ResNet50 behind it. scores: what is scored; slices: the
-    confidence in each slice.
+    networks: trained models in the order in which they are applied. needs: the task, or maskrcnn,
+    that a run must include to have the system; "" if none. If this is the presence task, the
+    system is the run's first detector followed by the ResNet50. scores: the answers to score;
+    slices: confidences per slice.
     """
 
-    short: str  # beside other systems in little room
-    said: str  # within a sentence
+    short: str  # name where space is short
+    said: str  # name within a sentence
     dash: Dash
     marker: str
     networks: tuple[str, ...] = ()
@@ -57,9 +57,9 @@ class System(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Entry):
-    """A model that is trained. quality: what `val_metric` is; train, apply: the rules.
+    """A trained model. quality: the meaning of `val_metric`; train, apply: names of its rules.
 
-    job: file of a job's benchmark, by its part; the rule of several networks has the network in it.
+    job: name of a job's benchmark file; includes the network if several networks share the rule.
     """
 
     quality: str
@@ -70,10 +70,10 @@ class Network(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class Mask(Entry):
-    """What is compared with the readers' consensus, nodule by nodule.
+    """A kind of mask that is compared with the readers' consensus, nodule by nodule.
 
-    definition: what is held against what. regions: path of a network's regions, "" where the mask
-    is a reader's or drawn; only a network can miss a nodule.
+    definition: of the comparison. regions: path of a network's regions, "" if the mask is a
+    reader's or a sphere; only a network can miss a nodule.
     """
 
     short: str
@@ -84,20 +84,20 @@ class Mask(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class ScanSet(Entry):
-    """Scans on which systems are scored together."""
+    """A set of scans on which systems are scored."""
 
     dash: str
     marker: str
 
     @property
     def said(self) -> str:
-        """The scans within a sentence."""
+        """Phrase for these scans within a sentence."""
         return f"the {self.name} scans"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two entries of one kind whose difference, first minus second, is shown."""
+    """Two entries of one kind whose difference is shown, first minus second."""
 
     first: str
     second: str
@@ -106,12 +106,12 @@ class Pair:
 
     @property
     def key(self) -> str:
-        """Under which JSON files hold the difference."""
+        """Key of the difference in JSON files."""
         return f"{self.first}_minus_{self.second}"
 
     @property
     def keys(self) -> tuple[str, str]:
-        """Both entries' keys."""
+        """Keys of both entries."""
         return self.first, self.second
 
 
@@ -122,7 +122,7 @@ def _by_key(*entries: Named) -> dict[str, Named]:
     return {entry.key: entry for entry in entries}
 
 
-# Cross-validation, which has more scans, leads wherever one set is shown; the test is greyed.
+# Cross-validation leads wherever one set is shown, since it has more scans; the test is grey.
 SETS = _by_key(
     ScanSet(key=OUT_OF_FOLD, name="cross-validation", colour="black", dash="-", marker="o"),
     ScanSet(key=TEST, name="test", colour="grey", dash="--", marker="s"),
@@ -130,13 +130,13 @@ SETS = _by_key(
 
 
 def _segmenter(key: str, name: str, colour: str) -> Network:
-    """A network beside the U-Net, trained and asked by the rules of such networks."""
+    """A segmentation network other than the U-Net, with the rules that these share."""
     rules = {"train": "train_segmenter", "apply": "detect_segmenter", "job": f"{key}_{{part}}"}
     return Network(key=key, name=name, colour=colour, quality="Pixel Dice", **rules)
 
 
 def _malignant(key: str, name: str, colour: str) -> Network:
-    """A network that calls nodules benign or malignant, of which a run has one."""
+    """A network that classifies nodules as benign or malignant; a run has one."""
     rules = {"train": "train_malignancy", "apply": "classify_nodules", "quality": "AUC of nodules"}
     return Network(key=key, name=f"Malignancy {name}", colour=colour, **rules)
 
@@ -190,7 +190,7 @@ NETWORKS = _by_key(
 
 
 def _alone(key: str, dash: Dash, marker: str) -> System:
-    """A detector whose own probability ranks its candidates."""
+    """A detector on its own: its probability ranks its candidates."""
     network = NETWORKS[key]
     return System(
         key=key,
@@ -208,7 +208,7 @@ def _alone(key: str, dash: Dash, marker: str) -> System:
 
 
 def _with_resnet(key: str) -> System:
-    """The two stages: a run has one such system, of its first detector."""
+    """A detector followed by the ResNet50; a run has one such system, with its first detector."""
     both = f"{NETWORKS[key].name} + {RESNET}"
     return System(
         key=f"{key}_resnet",
@@ -225,9 +225,9 @@ def _with_resnet(key: str) -> System:
     )
 
 
-# Networks that find nodules in slices, by their keys in the config's list.
+# Networks that find nodules in slices, by their keys in the config's `detectors`.
 DETECTORS = ("unet", "attention_unet", "transformer")
-# The detector in 3-D, with a second stage of its own.
+# The 3-D detector, which has its own second stage.
 IN_3D = "unet3d"
 
 # Systems that find nodules.
@@ -269,8 +269,8 @@ SYSTEMS = _by_key(
     ),
 )
 
-# What judges places that are given (LUNA16's false-positive-reduction track): another task than to
-# find nodules, so these are scored among themselves and in files of their own.
+# Systems that classify given locations (LUNA16's false-positive-reduction track). The task is not
+# to find nodules, so they are scored among themselves, in separate files.
 REDUCERS = _by_key(
     System(
         key="presence",
@@ -290,7 +290,7 @@ REDUCERS = _by_key(
 
 
 def _judging(key: str, network: str, name: str, said: str) -> System:
-    """A network that calls nodules benign or malignant."""
+    """A network as a system that tells malignant nodules from benign ones."""
     path = f"results/malignancy/{key}/{{part}}/scores.parquet"
     return System(
         key=key,
@@ -329,7 +329,7 @@ MALIGNANCY = _by_key(
         colour="grey",
         dash="-.",
         marker="D",
-        # The diameter itself ranks: its models' logits differ from fold to fold.
+        # Ranked by the diameter itself, since the models' logits differ from fold to fold.
         scores=Source(
             "results/malignancy/classical/{part}/scores.parquet", "malignancy_scores", "diameter_mm"
         ),
@@ -337,12 +337,12 @@ MALIGNANCY = _by_key(
 )
 
 
-# Of these, a run's own network, by the config's `malignancy.network`.
+# Key in MALIGNANCY of a run's own network, by the config's `malignancy.network`.
 JUDGES = {"resnet": "resnet", "reducer3d": "cubes"}
 
 
 def _regions(key: str) -> Mask:
-    """What a network draws."""
+    """The mask made of a network's regions."""
     network = NETWORKS[key]
     return Mask(
         key=key,
@@ -386,15 +386,15 @@ MASKS = _by_key(
 
 
 def present(entries: Iterable[Named], keys: Collection[str]) -> Iterator[Named]:
-    """Those entries of the catalogue that a table has, in the catalogue's order."""
+    """Entries whose keys are present, in the catalogue's order."""
     return (entry for entry in entries if entry.key in keys)
 
 
 def set_name(key: str) -> str:
-    """The name of a set of scans: one of SETS, or a fold's left-out scans."""
+    """Name of a set of scans: one of SETS, or a fold's left-out scans."""
     return SETS[key].name if key in SETS else part_name(key)
 
 
 def part_name(key: str) -> str:
-    """`test` or `fold_<k>` as a reader has it."""
+    """Readable name of a part: `test`, or `fold <k>` for `fold_<k>`."""
     return key.replace("_", " ")

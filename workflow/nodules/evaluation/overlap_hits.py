@@ -1,4 +1,4 @@
-"""Hits by overlap: what a system's marks touch, from the table of segmentations."""
+"""Hits by overlap: the lesions that a system's marks touch, from table `segmentation`."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from nodules.evaluation.froc import Bools, Hit, Ints, Table
 from nodules.evaluation.names import MASKS, SYSTEMS
 from nodules.findings import candidate_hits
 
-TOUCHED = "touched"  # column of marks: numbers of the lesions that the mark's mask overlaps
-MASKED = "masked"  # column of nodules: whether a lesion has a mask that can be overlapped
+TOUCHED = "touched"  # column of marks: numbers of the lesions that a mark's mask overlaps
+MASKED = "masked"  # column of nodules: whether a lesion has a mask, so that it can be overlapped
 
 
 def drawn_by(system: str) -> str:
-    """Key of the mask that a system's marks have; "" where they are places alone."""
+    """Key of the mask that a system's marks have; "" if they are points without masks."""
     drawing = [key for key in SYSTEMS[system].networks if key in MASKS and MASKS[key].regions]
     return drawing[-1] if drawing else ""
 
 
 def with_touched(marks: pd.DataFrame, segmentation: pd.DataFrame, system: str) -> pd.DataFrame:
-    """A system's marks with column TOUCHED; as they are where they are places alone.
+    """A system's marks with column TOUCHED; unchanged if they are points without masks.
 
     segmentation: the table of this name, of all sets.
     """
@@ -43,7 +43,7 @@ def with_masked(nodules: pd.DataFrame, segmentation: pd.DataFrame) -> pd.DataFra
 
 
 def rematched(matches: pd.DataFrame, marks: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
-    """Table `matches` of a system's marks by overlap; as it is where these have no TOUCHED."""
+    """Table `matches` with hits by overlap; unchanged if the marks have no column TOUCHED."""
     if TOUCHED not in marks:
         return matches
     columns = ["seriesuid", "candidate", TOUCHED]
@@ -53,7 +53,7 @@ def rematched(matches: pd.DataFrame, marks: pd.DataFrame, nodules: pd.DataFrame)
 
 
 def overlapping(marks: Table, nodules: Table) -> Hit:
-    """The rule by which a lesion with a mask is hit by what overlaps it, others by distance."""
+    """Hit rule: lesions with a mask are hit by marks that overlap them, others by distance."""
     touched: Any = marks[TOUCHED]
     numbers, masked = np.asarray(nodules["nodule"]), np.asarray(nodules[MASKED], bool)
 

@@ -1,8 +1,8 @@
-"""The pairs of systems and masks whose difference is shown, first minus second."""
+"""Pairs of systems and of masks whose difference is shown, first minus second."""
 
 from nodules.evaluation.names import DETECTORS, IN_3D, Pair
 
-# Does another network detect better?
+# Does a different network detect better?
 DETECTOR_PAIRS = (
     Pair("attention_unet", "unet"),
     Pair("transformer", "unet"),

@@ -1,7 +1,7 @@
 """ResNet50 on the U-Net's candidates: measures, curves and calibration of each set.
 
-The threshold and the temperature for the test are fitted on the left-out scans of all folds; those
-for the left-out scans of a fold on the left-out scans of the other folds.
+Threshold and temperature for the test are fitted on the left-out scans of all folds, those for a
+fold's left-out scans on the left-out scans of the other folds.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ NO_FIT = (
 
 @dataclass(frozen=True)
 class ClassificationScores:
-    """Curves and reliability as tables, and what presence.json holds."""
+    """Tables `presence_curves` and `reliability`, and the content of presence.json."""
 
     curves: pd.DataFrame
     reliability: pd.DataFrame
@@ -39,7 +39,7 @@ class ClassificationScores:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The candidates of one set that count, with what was fitted for each of them elsewhere."""
+    """The counted candidates (n,) of one set, with the threshold and temperature for each."""
 
     labels: Ints
     confidence: Floats
@@ -55,8 +55,8 @@ def score(
 ) -> ClassificationScores:
     """Score table `classified` of all parts.
 
-    A candidate is positive if it hits a reference nodule by the official rule; one that hits only
-    an excluded finding is left out and counted.
+    A candidate is positive if it hits a reference nodule by the official rule. Candidates that hit
+    only an excluded finding are left out, and their number is reported.
     """
     everything = classified.assign(fold=sets.fold_of(classified, folds))
     counted = everything[(everything["nodule"] > 0) | ~everything["excluded"]]
@@ -81,10 +81,10 @@ def score(
 
 
 def fit(counted: pd.DataFrame) -> dict[str, Any]:
-    """Threshold and temperature for the test and for each fold; the test's labels are not read.
+    """Threshold and temperature for the test and for each fold, without reading test labels.
 
     counted: table `classified` with `fold`. Returns {"threshold": {"test": t, "folds": {k: t}},
-    "temperature": the same}.
+    "temperature": the same}, the rule, and the number of validation candidates.
     """
     validation = counted[counted["fold"] >= 0]
     labels = _labels(validation)
@@ -105,7 +105,7 @@ def fit(counted: pd.DataFrame) -> dict[str, Any]:
 
 
 def select(own: pd.DataFrame, fitted: dict[str, Any]) -> Candidates:
-    """One set's candidates with the threshold and temperature that hold for each of them."""
+    """One set's candidates, each with the threshold and temperature for its fold."""
     fold = own["fold"].to_numpy(np.int64)
     by_fold = {
         name: {division.TEST_FOLD: fitted[name][TEST]} | fitted[name]["folds"]
@@ -126,7 +126,7 @@ def select(own: pd.DataFrame, fitted: dict[str, Any]) -> Candidates:
 
 
 def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
-    """Every measure of one set with its interval over the scans that have candidates."""
+    """All measures of one set, with intervals over the scans that have candidates."""
     scan, n_scans = bootstrap.codes(own.uids)
     drawn = bootstrap.weights(n_scans, replicates, seed)
     n = len(own.labels)
@@ -153,14 +153,14 @@ def measure(own: Candidates, replicates: int, seed: int) -> dict[str, Any]:
 
 
 def _counts(own: Candidates, n_scans: int) -> dict[str, int]:
-    """What a set's measures are taken over."""
+    """Numbers of scans, hits and false alarms that a set's measures are taken over."""
     positive = int(own.labels.sum())
     kinds = {"hits": positive, "false alarms": len(own.labels) - positive}
     return {"scans": n_scans} | kinds
 
 
 def _confusion(own: Candidates, cells: Floats) -> dict[str, Any]:
-    """Counts, and the threshold (of the test; the mean of the folds' where each has its own)."""
+    """Confusion counts, the threshold of each fold, and their mean (for the test, its own)."""
     names = ("tp", "fp", "fn", "tn")
     counts: dict[str, Any] = {k: int(v) for k, v in zip(names, cells, strict=True)}
     of_fold = [float(own.threshold[own.fold == k][0]) for k in np.unique(own.fold)]

@@ -1,6 +1,6 @@
-"""Which of the catalogue's systems a run has, and what they are made by.
+"""The systems of the catalogue that a run has, and the networks and jobs behind them.
 
-The Snakefile reads this module, so it imports nothing that takes time.
+The Snakefile reads this module, so it imports nothing slow.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,10 @@ SMALL = "small baseline"
 
 
 def of_run(detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool) -> list[str]:
-    """Keys of the detecting systems of a run, by the config's `detectors` and `tasks`, in order.
+    """Keys of a run's detecting systems, in order, from the config's `detectors` and `tasks`.
 
-    The ResNet50 of the presence task stands behind the first detector. maskrcnn: whether Mask
-    R-CNN runs too, which comes last.
+    The ResNet50 of the presence task follows the first detector. maskrcnn: whether Mask R-CNN runs
+    too; it comes last.
     """
     done = {"", *tasks, *(["maskrcnn"] if maskrcnn else [])}
     return [
@@ -28,23 +28,23 @@ def of_run(detectors: Sequence[str], tasks: Iterable[str], maskrcnn: bool) -> li
 
 
 def beside(systems: Iterable[str]) -> Pair | None:
-    """The two of a run's systems that are compared slice by slice; None without two such."""
+    """The first two of a run's systems with confidences per slice, or None without two."""
     known = [key for key in systems if SYSTEMS[key].slices]
     return Pair(known[0], known[1]) if len(known) > 1 else None
 
 
 def first_detector(systems: Iterable[str]) -> str:
-    """The detector that a run's second stage follows and its pictures show.
+    """The detector that a run's second stage follows and its figures show; "" without systems.
 
-    systems: keys of its detecting systems, in the order of `of_run`; without any it is "".
+    systems: keys of its detecting systems, in the order of `of_run`.
     """
     return next((SYSTEMS[key].networks[0] for key in systems), "")
 
 
 def headline(systems: Iterable[str]) -> str:
-    """The detecting system that a run is about: its last one of two stages, else its first.
+    """The run's main detecting system: its last one of two stages, else its first.
 
-    No score chooses it.
+    Scores play no part in the choice.
     """
     known = list(systems)
     staged = [key for key in known if len(SYSTEMS[key].networks) > 1]
@@ -52,44 +52,44 @@ def headline(systems: Iterable[str]) -> str:
 
 
 def outlining(system: str) -> str:
-    """The network of a detecting system whose regions are its outlines: the last that draws any."""
+    """The network whose regions are a detecting system's outlines: the last one that draws any."""
     return next(key for key in reversed(SYSTEMS[system].networks) if key in MASKS)
 
 
 def is_small(maskrcnn: Mapping[str, Any]) -> bool:
-    """Whether Mask R-CNN is no measure of the method: its backbone is not the published one."""
+    """Whether Mask R-CNN lacks the published backbone, so that it is no measure of the method."""
     return bool(maskrcnn["backbone"] != "resnet50")
 
 
 def labelled(text: str, small: bool) -> str:
-    """A text in which Mask R-CNN, where it is small, is called so."""
+    """The text, with Mask R-CNN marked as a small baseline if `small`."""
     return text.replace(MASKRCNN, f"{MASKRCNN} ({SMALL})") if small else text
 
 
 def following(text: str, detector: str) -> str:
-    """A text on the U-Net as the first detector, which `detector` is in this run.
+    """The text, with the U-Net's name replaced by that of `detector`, the run's first one.
 
-    For texts that speak of no other detector; one that has followed already stays as it is.
+    For texts that name no other detector; repeated application changes nothing.
     """
     name = NETWORKS[detector].name if detector else UNET
     return text.replace(name, UNET).replace(UNET, name)
 
 
 def regions_of(systems: Iterable[str]) -> dict[str, str]:
-    """Path of the regions that each network of some systems draws, by the key of its mask."""
+    """Path of the regions of each network in the given systems, by the key of its mask."""
     networks = {network for key in systems for network in SYSTEMS[key].networks}
     return {key: mask.regions for key, mask in MASKS.items() if mask.regions and key in networks}
 
 
 def with_network(network: str, systems: Iterable[str]) -> list[str]:
-    """Keys of those of some detecting systems that a network is part of."""
+    """Keys of the given detecting systems that a network is part of."""
     return [key for key in systems if network in SYSTEMS[key].networks]
 
 
 def steps(systems: Sequence[str], parts: Sequence[str]) -> dict[str, tuple[str, str, str]]:
-    """Network, step (training, inference) and part of each job that some detecting systems run.
+    """Network, step (training or inference) and part of each job of the given detecting systems.
 
-    The keys are the jobs' benchmark files below results/benchmarks, `<rule>/<file>.tsv`.
+    Keys are the jobs' benchmark files below results/benchmarks, `<rule>/<file>.tsv`.
     """
     used = [network for network in NETWORKS.values() if with_network(network.key, systems)]
     return {

@@ -1,4 +1,4 @@
-"""The spread of a run's numbers over seeds: what one run's luck is worth."""
+"""Spread of a run's numbers over seeds, which shows how much depends on chance."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,11 @@ KEY = ["measure", "point", "group", "system", "other", "set"]
 
 
 def spread(metrics: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """How each number of table `metrics` varies over runs, by seed.
+    """Spread of each number in table `metrics` over runs with different seeds.
 
-    Returns a row for each number that some run has: KEY, seeds (how many runs have it), mean, sd
-    (of a sample; NaN for one seed), least, greatest. Values that are NaN are left out.
+    metrics: the table by seed. Returns a row for each number that any run has: KEY, seeds (how
+    many runs have it), mean, sd (sample standard deviation; NaN for one seed), least, greatest.
+    NaN values are left out.
     """
     every = pd.concat([table.assign(seed=seed) for seed, table in metrics.items()])
     known = every.dropna(subset=["value"])

@@ -1,4 +1,4 @@
-"""Each nodule's segmentation in 3-D against the readers: networks, one reader, a mere sphere."""
+"""3-D segmentation of each nodule against the readers: by networks, one reader, or a sphere."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,13 +31,12 @@ def compare_scan(
     agreement: float,
     systems: Sequence[str] = NETWORKS[:1],
 ) -> Iterator[dict[str, Any]]:
-    """Rows of table `segmentation`, without `set`, of one scan's reference nodules.
+    """Rows of table `segmentation`, without column `set`, for one scan's reference nodules.
 
     nodules: the scan's rows; truth: its regions on the native grid; predicted: its candidates'
-    regions on the slices grid or the native one; agreement: share of the readers that makes a
-    consensus; systems: the kinds of predicted regions to compare, each also where it has none in
-    this scan.
-    A nodule without a readers' mask (drawn for want of any outline as its sphere) gives no row.
+    regions on the slices grid or the native one; agreement: share of readers that makes a
+    consensus; systems: the kinds of predicted regions to compare, even if the scan has none.
+    A nodule without a readers' mask (drawn as its sphere for lack of an outline) gives no row.
     """
     of_kind = {key: rows for key, rows in truth[truth["grid"] == "native"].groupby("kind")}
     candidates = {
@@ -61,7 +60,7 @@ def compare_scan(
 
 
 def has_readers(own: dict[str, Box]) -> bool:
-    """Whether a nodule's `readers` mask is more than its sphere under another name."""
+    """Whether a nodule's `readers` mask comes from readers, and is not just its sphere."""
     if "readers" not in own:
         return False
     if "sphere" not in own or _readers(own):
@@ -73,11 +72,11 @@ def has_readers(own: dict[str, Box]) -> bool:
 def summarise(
     rows: pd.DataFrame, nodules: pd.DataFrame, replicates: int, seed: int, detector: str
 ) -> dict:
-    """Means over nodules by comparison and diameter class, with intervals over scans, for one set.
+    """Means over one set's nodules by comparison and diameter class, with intervals over scans.
 
     rows: table `segmentation` of the set; nodules: the set's reference nodules; detector: the one
-    whose detected nodules are counted. A nodule's readers are averaged first, so that every nodule
-    counts once in every comparison.
+    whose detected nodules are counted. Each nodule's readers are averaged first, so that it counts
+    once in every comparison.
     """
     keys = ["comparison", "seriesuid", "nodule", "diameter_class"]
     each = rows.groupby(keys, as_index=False)[[*MEASURES, "detected"]].mean()
@@ -148,13 +147,13 @@ def _measure(mask: Box, reference: Box, native: Geometry) -> dict[str, Any]:
 
 
 def _readers(own: dict[str, Box]) -> dict[int, Box]:
-    """A nodule's masks by reader number."""
+    """A nodule's masks by reader, keyed by number."""
     prefix = "reader_"
     return {int(k.removeprefix(prefix)): own[k] for k in sorted(own) if k.startswith(prefix)}
 
 
 def _union(boxes: Sequence[Box], reference: Box) -> Box:
-    """All masks together; an empty one in the reference's box where there is none."""
+    """Union of masks; without any, an empty mask in the reference's box."""
     if not boxes:
         return np.zeros_like(reference[0]), reference[1]
     each = masks.together(boxes)
@@ -162,7 +161,7 @@ def _union(boxes: Sequence[Box], reference: Box) -> Box:
 
 
 def _means(group: pd.DataFrame, drawn: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean of each measure over nodules; surface distance over those where it is defined."""
+    """Mean of each measure over nodules, with surface distance only over those that define it."""
     scan = group["scan"].to_numpy(np.int64)
     means: dict[str, Any] = {"n_nodules": len(group), "n_scans": len(np.unique(scan))}
     for name in MEASURES:
@@ -176,7 +175,7 @@ def _means(group: pd.DataFrame, drawn: NDArray[np.float64]) -> dict[str, Any]:
 def _differences(
     each: pd.DataFrame, drawn: NDArray[np.float64]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Mean difference of Dice over the nodules that both comparisons have."""
+    """Mean difference in Dice for each pair, over the nodules that both comparisons have."""
     wide = each.pivot(index=["seriesuid", "nodule", "scan"], columns="comparison", values="dice")
     for pair in pairs.MASK_PAIRS:
         if pair.first not in wide or pair.second not in wide:
@@ -188,7 +187,7 @@ def _differences(
 
 
 def compare_sets(scans: dict[str, list[dict[str, Any]]], folds: pd.DataFrame) -> pd.DataFrame:
-    """Table `segmentation` from each scan's rows: its set is the test or out_of_fold."""
+    """Table `segmentation` from each scan's rows, with its set: test or out_of_fold."""
     rows = [
         {"set": name} | row
         for name, uids in sets.pooled_sets(folds).items()

@@ -1,4 +1,4 @@
-"""The sets of scans to evaluate: each fold's left-out scans, all of these pooled, the test."""
+"""Sets of scans to evaluate: each fold's left-out scans, all of these pooled, and the test."""
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,7 @@ GRID = 101  # false-positive rates at which a ROC curve's band is given
 
 
 def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
-    """Sorted UIDs of each set of the table `folds`: fold_<k>, out_of_fold and test.
-
-    A set without scans is left out.
-    """
+    """Sorted UIDs of each set in table `folds`: fold_<k>, out_of_fold and test, if not empty."""
     number = folds["fold"]
     chosen = {f"fold_{k}": number == k for k in sorted(set(number[number >= 0]))}
     chosen |= {OUT_OF_FOLD: number >= 0, TEST: number == division.TEST_FOLD}
@@ -25,13 +22,13 @@ def scans_by_set(folds: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def pooled_sets(folds: pd.DataFrame) -> dict[str, list[str]]:
-    """Of `scans_by_set` only the pooled left-out scans and the test, in this order."""
+    """UIDs of the pooled left-out scans and of the test, in this order; see `scans_by_set`."""
     found = scans_by_set(folds)
     return {name: found[name] for name in SETS if name in found}
 
 
 def of(table: pd.DataFrame, uids: list[str]) -> pd.DataFrame:
-    """The rows of some scans."""
+    """Rows of the table that belong to the given scans, with a new index."""
     return table[table["seriesuid"].isin(uids)].reset_index(drop=True)
 
 
@@ -41,9 +38,10 @@ def roc_band(
     resampled: tuple[NDArray[np.int64], NDArray[np.float64]],
     too_few: str,
 ) -> pd.DataFrame:
-    """Rows curve, x, y, high of a ROC curve's 95 % band, of which there are none for too few cases.
+    """95 % band of a ROC curve: columns curve, x, y (lower bound), high; empty for too few cases.
 
-    resampled: each case's scan or patient as an index, and `bootstrap.weights`.
+    resampled: index of each case's scan or patient, and `bootstrap.weights`. too_few: reason to
+    give no band, or "".
     """
     grid = np.linspace(0, 1, GRID)
     bounds = np.full((GRID, 2), np.nan)
@@ -54,7 +52,7 @@ def roc_band(
 
 
 def fold_of(table: pd.DataFrame, folds: pd.DataFrame) -> pd.Series:
-    """Each row's fold; -1 for the test. Raises UserError for a scan that has none."""
+    """Fold of each row, -1 for the test. Raises UserError for a scan without a fold."""
     fold = table["seriesuid"].map(folds.set_index("seriesuid")["fold"])
     if fold.isna().any():
         uid = table.loc[fold.isna(), "seriesuid"].iloc[0]

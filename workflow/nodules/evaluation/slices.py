@@ -1,4 +1,4 @@
-"""What a network says of slices, held against the masks: losses, areas, presence."""
+"""A network's output on slices against the reference masks: losses, areas, presence."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,10 @@ KEY = ["seriesuid", "slice"]
 def score_slice(
     uid: str, z: int, plane: NDArray[np.float32], truth: NDArray[np.bool_], threshold: float
 ) -> dict[str, Any]:
-    """Loss, area and overlap of a slice with a nodule. plane, truth: (y, x)."""
+    """Loss, nodule area and overlap (pixels) of a slice with a nodule.
+
+    plane: probabilities (y, x); truth: mask (y, x).
+    """
     return {
         "seriesuid": uid,
         "slice": z,
@@ -28,9 +31,9 @@ def score_slice(
 
 
 def complete(peaks: pd.DataFrame, scored: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Table `slice_scores` of all slices of table `slice_peaks`.
+    """Table `slice_scores` of all slices in table `slice_peaks`.
 
-    scored: rows of `score_slice`, of every slice with a nodule; all others hold none.
+    scored: rows of `score_slice` for all slices with a nodule; the others count as empty.
     """
     rows = pd.DataFrame(list(scored), columns=[*KEY, "loss", "truth_px", "overlap_px"])
     both = peaks.merge(rows, on=KEY, how="left", validate="one_to_one")
@@ -40,11 +43,11 @@ def complete(peaks: pd.DataFrame, scored: Iterable[dict[str, Any]]) -> pd.DataFr
 
 
 def with_truth(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Table `slice_confidence` with `present`, whether a slice holds a nodule, and `loss`.
+    """Table `slice_confidence` with `present`, whether a slice has a nodule, and `loss`.
 
-    scores: table `slice_scores` of the same slices. The loss is the cross-entropy (nat) of the
-    confidence against presence; NaN where the network gives no logit. Raises UserError for a slice
-    that was not scored.
+    scores: table `slice_scores` of the same slices. The loss is the cross-entropy of confidence
+    and presence, in nats; NaN if the network gives no logit. Raises UserError for a slice without
+    a score.
     """
     told = scores[KEY].assign(present=scores["truth_px"] > 0)
     both = confidence.merge(told, on=KEY, how="left", validate="one_to_one")
@@ -55,6 +58,6 @@ def with_truth(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
             " snakemake again from score_slices."
         )
     present, logit = both["present"].astype(bool), both["logit"]
-    with np.errstate(invalid="ignore"):  # where there is no logit there is no loss
+    with np.errstate(invalid="ignore"):  # without a logit there is no loss
         loss = np.logaddexp(0, np.where(present, -logit, logit))
     return both.drop(columns="logit").assign(loss=loss, present=present)

@@ -1,4 +1,4 @@
-"""How the scores of two stages become one confidence: fitted on candidates of other folds."""
+"""Combination of two stages' scores into one confidence, fitted on candidates of other folds."""
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,11 @@ Floats = NDArray[np.float64]
 
 
 def fit(judged: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFrame) -> Floats:
-    """Weights of the two stages' logits, and an intercept, (3,).
+    """Weights of the two stages' logits, then the intercept, (3,).
 
-    judged: table `classified` of scans that both stages have not seen. A candidate on an excluded
-    finding teaches nothing. EQUAL where there are no candidates of one of the two kinds, or where a
-    stage would count against what it says.
+    judged: table `classified` of scans that neither stage was trained on. Candidates on excluded
+    findings are left out. EQUAL if all candidates are of one kind, or if a weight would be
+    negative.
     """
     matched = with_matches(judged, match(judged[tables.columns("candidates")], nodules, excluded))
     kept = matched[~matched["excluded"]]
@@ -30,6 +30,6 @@ def fit(judged: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFrame) -> 
 
 
 def combined(judged: pd.DataFrame, weights: Floats) -> pd.DataFrame:
-    """Table `classified` with the confidence that the weights give."""
+    """Table `classified` with the confidence that follows from the weights (3,)."""
     found = stacking.confidence(judged["probability"], judged["logit"], weights)
     return judged.assign(confidence=found)

@@ -1,4 +1,4 @@
-"""From which confidence of the two stages in 3-D on a finding is reported."""
+"""Confidence of the two 3-D stages from which a finding is reported."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from nodules.stats.ranking import youden_threshold
 def fitted(judged: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFrame) -> dict[str, Any]:
     """Threshold and temperature in the form of `fitted` in presence.json.
 
-    judged: table `classified` of scans that none of its networks has seen, with the confidence by
-    weights of other folds. A candidate on an excluded finding teaches nothing. The threshold is
-    None where all candidates are of one kind; the temperature is 1, since the stages' confidence is
-    that of a logistic regression, and so calibrated.
+    judged: table `classified` of scans on which none of its networks was trained, with confidences
+    by weights from other folds. Candidates on excluded findings are left out. The threshold is None
+    if none could be fitted. The temperature is 1, since the stages' confidence comes from a
+    logistic regression and so is calibrated.
     """
     matched = with_matches(judged, match(judged[tables.columns("candidates")], nodules, excluded))
     kept = matched[~matched["excluded"]]

@@ -1,4 +1,4 @@
-"""The main numbers of a run in one place: summary.json."""
+"""The main numbers of a run, for summary.json."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ def summarise(
     trends: dict[str, Any] | None,
     malignancy: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What summary.json holds: for the test and out of fold the run's main numbers.
+    """Content of summary.json: the run's main numbers, for the test and out of fold.
 
-    presence, trends, malignancy: None where the ResNet50's task gives none.
+    presence, trends, malignancy: None if the run does not include the task that gives them.
     """
     detector = first_detector(detection["systems"])
     found = detection["systems"][detector]

@@ -1,4 +1,4 @@
-"""Loss and confidence over slices, and confidence against Dice and against being right, by set."""
+"""Loss and confidence over slices, and confidence against Dice and correctness, for each set."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,9 +22,9 @@ Ints = NDArray[np.int64]
 
 WINDOW, MOST_WINDOWS = 100, 75  # as published
 SHUFFLES = 1000
-CHUNK = 64  # resamples whose per-case weights are held at once
+CHUNK = 64  # resamples whose per-case weights are in memory at once
 GOOD_DICE = 0.5
-CALLED = 0.5  # a nodule at or above this confidence: the sigmoid's own, with nothing fitted
+CALLED = 0.5  # called a nodule from this confidence on: the sigmoid's midpoint, nothing fitted
 CERTAINTY_BINS = 5
 SERIES = ("presence_loss", "unet_loss", "confidence", "certainty")
 TREND_TABLES = (
@@ -49,9 +49,9 @@ class Predictions:
 def analyse(
     given: Predictions, folds: pd.DataFrame, replicates: int, seed: int, detector: str
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    """Tables TREND_TABLES by name, and what trends.json holds, for the test and out of fold.
+    """Tables TREND_TABLES by name, and the content of trends.json, for the test and out of fold.
 
-    detector: the one whose candidates are classified; `unet_loss` is its loss.
+    detector: the one whose candidates are classified; `unet_loss` is its loss, whichever it is.
     """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TREND_TABLES}
     summary: dict[str, Any] = {"sets": {}}
@@ -82,7 +82,7 @@ def analyse(
 
 
 def slice_series(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Every slice in order: scans by UID, slices from feet to head; `trend_slices` without set."""
+    """Table `trend_slices` without column `set`: scans by UID, slices from feet to head."""
     losses = scores[["seriesuid", "slice", "loss"]].rename(columns={"loss": "unet_loss"})
     both = confidence.rename(columns={"loss": "presence_loss"}).merge(
         losses, on=["seriesuid", "slice"], how="left", validate="one_to_one"
@@ -99,7 +99,7 @@ def slice_series(confidence: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame
 
 
 def windows(slices: pd.DataFrame) -> pd.DataFrame:
-    """Means over the last windows of consecutive slices; `trend_windows` without set."""
+    """Table `trend_windows` without column `set`: means over windows of consecutive slices."""
     spans = trends.last_windows(len(slices), WINDOW, MOST_WINDOWS)
     rows = [
         {"window": number, "first": first, "n": end - first}
@@ -110,7 +110,7 @@ def windows(slices: pd.DataFrame) -> pd.DataFrame:
 
 
 def slope(slices: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None:
-    """Regression over the slice index, and the slopes under shuffled orders; None if too few."""
+    """Regression over the slice index, and slopes for shuffled orders; None below three values."""
     known = slices[slices[column].notna()]
     if len(known) < 3:
         return None
@@ -131,7 +131,10 @@ def slope(slices: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None
 def proxy_nodules(
     segmentation: pd.DataFrame, classified: pd.DataFrame, detector: str
 ) -> pd.DataFrame:
-    """Detected nodules with confidence and Dice; a missed nodule has no confidence to speak of."""
+    """Detected nodules with Dice and their candidates' highest confidence and probability.
+
+    Missed nodules have no candidate, and so no confidence.
+    """
     rows = segmentation[(segmentation["comparison"] == detector) & segmentation["detected"]]
     each = rows.explode("candidates").rename(columns={"candidates": "candidate"})
     each = each.astype({"candidate": "int64"})
@@ -142,7 +145,7 @@ def proxy_nodules(
 
 
 def candidate_answers(classified: pd.DataFrame) -> pd.DataFrame:
-    """Candidates that count, with the certainty of ResNet50's answer and whether it is right."""
+    """Counted candidates, with the certainty of ResNet50's answer and whether it is right."""
     counted = classified[(classified["nodule"] > 0) | ~classified["excluded"]]
     p = counted["confidence"].to_numpy(float)
     right = (p >= CALLED) == (counted["nodule"].to_numpy() > 0)
@@ -156,7 +159,7 @@ def candidate_answers(classified: pd.DataFrame) -> pd.DataFrame:
 
 
 def certainty_bins(answers: pd.DataFrame) -> pd.DataFrame:
-    """Share of right answers among candidates of like certainty, 0.5 to 1."""
+    """Share of right answers among candidates, by bins of certainty from 0.5 to 1."""
     edges = np.linspace(0.5, 1, CERTAINTY_BINS + 1)
     place = np.searchsorted(edges[1:-1], answers["certainty"], side="right")
     rows = [
@@ -176,7 +179,7 @@ def certainty_bins(answers: pd.DataFrame) -> pd.DataFrame:
 def proxy(
     nodules: pd.DataFrame, answers: pd.DataFrame, replicates: int, seed: int
 ) -> dict[str, Any]:
-    """Correlations of confidence with Dice, and of certainty with being right."""
+    """Correlations of confidence with Dice, and of certainty with correctness."""
     dice, confidence, diameter, probability = (
         nodules[c].to_numpy(float) for c in ("dice", "confidence", "diameter_mm", "probability")
     )
@@ -209,7 +212,7 @@ def proxy(
 def risk_curves(
     nodules: pd.DataFrame, answers: pd.DataFrame, replicates: int, seed: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Table `risk_coverage` without set, and the areas under its curves."""
+    """Table `risk_coverage` without column `set`, and the areas under its curves."""
     tasks = {
         "segmentation": (nodules, nodules["confidence"], 1 - nodules["dice"]),
         "decision": (answers, answers["certainty"], 1 - answers["right"]),
@@ -249,7 +252,7 @@ def risk_curves(
 
 
 class _Cases:
-    """Cases (nodules or candidates) of some scans, and statistics of them over all resamples."""
+    """Cases (nodules or candidates) and statistics of them over all resamples of their scans."""
 
     def __init__(self, uids: pd.Series, replicates: int, seed: int) -> None:
         self.scan, self.n_scans = bootstrap.codes(uids.to_numpy())
@@ -257,20 +260,20 @@ class _Cases:
         self.counts = {"scans": self.n_scans}
 
     def over(self, statistic: Callable[[Floats], Floats]) -> Floats:
-        """Values of a statistic of weights (r, n), a chunk of resamples at a time."""
+        """Evaluate a statistic of weights (r, n) for all resamples, a chunk at a time."""
         starts = range(0, len(self.drawn), CHUNK)
         return np.concatenate([statistic(self.drawn[i : i + CHUNK][:, self.scan]) for i in starts])
 
     def estimate(
         self, statistic: Callable[[Floats], Floats], labels: Ints | None = None
     ) -> dict[str, Any]:
-        """A statistic with its interval. labels: 0 or 1, where it is taken over two kinds."""
+        """A statistic with its interval. labels: 0 or 1, if it is taken over two kinds of case."""
         reason = f"a correlation needs spread: {len(self.scan)} cases"
         counts = self.counts | ({} if labels is None else _kinds(labels))
         return bootstrap.estimate(self.over(statistic), reason, counts).to_dict()
 
     def correlations(self, x: Floats, y: NDArray[Any], two_kinds: bool = False) -> dict[str, Any]:
-        """Spearman's and Pearson's. two_kinds: whether y is 0 or 1."""
+        """Spearman and Pearson correlation of x and y. two_kinds: whether y is 0 or 1."""
         labels = y if two_kinds else None
         return {
             "spearman": self.estimate(lambda w: trends.spearman(x, y, w), labels),
@@ -278,12 +281,12 @@ class _Cases:
         }
 
     def auc(self, labels: Ints, scores: Floats) -> dict[str, Any]:
-        """How well scores tell label 1 from 0."""
+        """AUC of the scores for labels 1 and 0, with its interval."""
         values = rank_measures(labels, scores, self.scan, self.drawn)["auc"]
         one_kind, counts = "all cases are of one class", self.counts | _kinds(labels)
         return {"auc": bootstrap.estimate(values, one_kind, counts).to_dict()}
 
 
 def _kinds(labels: Ints) -> dict[str, int]:
-    """How many cases there are of each kind, 1 and 0."""
+    """Numbers of cases of each kind, labelled 1 and 0."""
     return {"cases of one kind": int(labels.sum()), "of the other": int((1 - labels).sum())}

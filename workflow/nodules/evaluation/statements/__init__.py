@@ -1,1 +1,1 @@
-"""Results in sentences."""
+"""Results stated in sentences."""

@@ -1,4 +1,4 @@
-"""The paragraph on which system is surer of its answers, and whether that says it is better."""
+"""Paragraph on which system is more confident in its answers, and whether it is also better."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from nodules.evaluation import metrics, names
 from nodules.evaluation.statements.words import FEWEST_SCANS
 
-WELL = 0.1  # a greater calibration error leaves no common scale
+WELL = 0.1  # with a greater calibration error, confidences are not on a common scale
 OF_SLICES = {measure.key for measure in metrics.of_section(metrics.SLICES)}
 
 
 def write(name: str, n_scans: int, rows: list[dict[str, Any]]) -> str:
-    """Say in sentences what one set's rows of table `comparison` do and do not show.
+    """State in sentences what one set's rows of table `comparison` do and do not show.
 
-    Of these it reads those on slices, which are all of the same two systems.
+    Only the rows about slices are read; these are all for the same two systems.
     """
     by_key = {(row["measure"], row["stage"]): row for row in rows if row["measure"] in OF_SLICES}
     raw, calibrated = (by_key["slice_certainty", stage] for stage in ("raw", "calibrated"))
@@ -33,7 +33,7 @@ def write(name: str, n_scans: int, rows: list[dict[str, Any]]) -> str:
 
 
 def verdict(row: dict[str, Any], n_scans: int) -> str:
-    """first, second, none or cannot tell: whose number is the greater beyond chance?"""
+    """Which system's number is greater beyond chance: first, second, none or cannot tell."""
     low, high = row["low"], row["high"]
     if n_scans < FEWEST_SCANS or low != low or high != high:
         return "cannot tell"
@@ -41,12 +41,12 @@ def verdict(row: dict[str, Any], n_scans: int) -> str:
 
 
 def _said(row: dict[str, Any]) -> tuple[str, str]:
-    """What the two systems of a row are called within a sentence."""
+    """Names of a row's two systems within a sentence."""
     return names.SYSTEMS[row["one"]].said, names.SYSTEMS[row["other"]].said
 
 
 def _surer(row: dict[str, Any], n_scans: int) -> str:
-    """Which of the two is surer, in words."""
+    """Which of the two systems is more confident, in words."""
     first, second = _said(row)
     return {
         "first": f"{first} is more confident in its answers",
@@ -59,7 +59,7 @@ def _surer(row: dict[str, Any], n_scans: int) -> str:
 def _which(
     raw: dict[str, Any], calibrated: dict[str, Any], error: dict[str, Any], n_scans: int
 ) -> str:
-    """What holds, from the rows of confidence and of the calibrated one's calibration error."""
+    """Which comparison is valid, from confidences (raw, calibrated) and the calibrated ECE."""
     first, second = _said(error)
     if verdict(calibrated, n_scans) == "cannot tell":
         return (
@@ -94,7 +94,7 @@ def _quality(by_key: dict[Any, dict[str, Any]], n_scans: int) -> Iterator[str]:
         "cannot tell": "no conclusion is possible",
     }
     brier = by_key["slice_brier", "calibrated"]
-    mirrored = brier | {"low": -brier["high"], "high": -brier["low"]}  # less is better
+    mirrored = brier | {"low": -brier["high"], "high": -brier["low"]}  # lower is better
     yield (
         f"the area under the ROC curve of slices is {_pair(area)}"
         f" ({better[verdict(area, n_scans)]}),"

@@ -1,4 +1,4 @@
-"""The paragraph on whether the second stage detects better than the first alone."""
+"""Paragraph on whether a second stage improves detection over the first stage alone."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from nodules.evaluation import names, pairs
 from nodules.evaluation.names import SETS, SYSTEMS, Pair
 from nodules.evaluation.statements.words import FEWEST_NODULES, FEWEST_SCANS, is_number
 
-# Those pairs of systems that differ by the second stage alone.
+# Pairs of systems that differ only in the second stage.
 SECOND_STAGES = tuple(
     pair
     for pair in pairs.SYSTEM_PAIRS
@@ -16,19 +16,19 @@ SECOND_STAGES = tuple(
 
 
 def write(summary: Mapping[str, Any]) -> str:
-    """Say in sentences, of the set that leads, what detection.json shows of the second stages."""
+    """State in sentences what detection.json shows of second stages, on the leading set."""
     return " ".join(sentence for pair in shown(summary) for sentence in _pair(summary, pair))
 
 
 def shown(summary: Mapping[str, Any]) -> list[Pair]:
-    """The pairs of detection.json that differ by the second stage alone."""
+    """Pairs in detection.json that differ only in the second stage."""
     return [pair for pair in SECOND_STAGES if pair.key in summary["differences"]]
 
 
 def verdict(gap: Mapping[str, Any], n_scans: int, n_nodules: int) -> str:
-    """What a paired difference of CPM says of a second stage.
+    """Verdict on a second stage from its paired difference in CPM.
 
-    helps, harms, none (neither is shown), too few (data), or no interval for another reason.
+    helps, harms, none (neither is shown), too few (data), or no interval (for another reason).
     """
     if n_scans < FEWEST_SCANS or n_nodules < FEWEST_NODULES:
         return "too few"
@@ -38,7 +38,7 @@ def verdict(gap: Mapping[str, Any], n_scans: int, n_nodules: int) -> str:
 
 
 def conclusion(summary: Mapping[str, Any], pair: Pair) -> str:
-    """Whether the second stage of a pair of detection.json helps, in one sentence."""
+    """One sentence on whether the second stage of a pair in detection.json helps."""
     differences = summary["differences"][pair.key]
     name = next(key for key in SETS if key in differences)
     found = summary["systems"][pair.first][name]

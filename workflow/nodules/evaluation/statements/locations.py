@@ -1,4 +1,4 @@
-"""The paragraph on the false-positive-reduction track: what its score can reach and leaves out."""
+"""Paragraph on the false-positive-reduction track: its ceiling, and what its score leaves out."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from nodules.evaluation.names import REDUCERS, SETS
 
 
 def write(summary: Mapping[str, Any]) -> str:
-    """Say in sentences what reduction_track.json holds of the pooled sets."""
+    """State in sentences what reduction_track.json shows for the pooled sets."""
     return " ".join(
         sentence
         for name in SETS

@@ -1,4 +1,4 @@
-"""The paragraph on whether the ResNet50 tells malignant nodules better than a ruler does."""
+"""Paragraph on whether malignancy is told better by networks and radiomics than by diameter."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,28 +6,28 @@ from typing import Any
 from nodules.evaluation import names, pairs
 from nodules.evaluation.names import MALIGNANCY, TEST, Pair
 
-FEWEST = 10  # of either class: below it an interval over patients means nothing
-NARROW = 0.1  # a difference's interval around 0 this wide or wider leaves room for a real one
+FEWEST = 10  # nodules of either class; with fewer, an interval over patients means nothing
+NARROW = 0.1  # an interval around 0 of this width or more leaves room for a real difference
 
 
 def main_set(sets: Mapping[str, Any]) -> str | None:
-    """The set to speak of: the first with enough of both classes, else the largest."""
+    """The set to report: the first with enough of both classes, else the one that comes closest."""
     fallback = max(sets, key=lambda name: rarer(sets[name]), default=None)
     return next((name for name, own in sets.items() if enough(own)), fallback)
 
 
 def enough(own: Mapping[str, Any]) -> bool:
-    """Whether a set has enough nodules of both classes for an interval to mean something."""
+    """Whether a set has enough nodules of both classes for a meaningful interval."""
     return rarer(own) >= FEWEST
 
 
 def rarer(own: Mapping[str, Any]) -> int:
-    """How many nodules of a set are of the rarer class."""
+    """Number of a set's nodules in the rarer class."""
     return int(min(own["n_malignant"], own["n_nodules"] - own["n_malignant"]))
 
 
 def write(summary: Mapping[str, Any]) -> str:
-    """Say in sentences what the numbers of malignancy.json do and do not show, verdicts first."""
+    """State what the numbers in malignancy.json do and do not show, with the verdicts first."""
     name = summary["main_set"]
     if name is None:
         return " ".join(_labels(summary))
@@ -38,7 +38,7 @@ def write(summary: Mapping[str, Any]) -> str:
 
 
 def verdict(own: Mapping[str, Any], pair: Pair) -> str:
-    """better, worse, no better or cannot tell: the first system of a pair against the second."""
+    """Verdict on a pair's first system over the second: better, worse, no better, cannot tell."""
     gap = own["differences"][pair.key]["auc"]
     if not enough(own) or not _is_number(gap["low"]):
         return "cannot tell"
@@ -124,7 +124,7 @@ def _shuffled(own: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _shown(number: Mapping[str, Any], signed: bool = False) -> str:
-    # Rounded and 0 added, so that what rounds to nothing has no minus sign.
+    # Adding 0 after rounding turns -0.000 into 0.000.
     if not _is_number(number["value"]):
         return "undefined"
     form = "+.3f" if signed else ".3f"

@@ -1,4 +1,4 @@
-"""The paragraph on whether confidence is a proxy for segmentation quality, from a run's numbers."""
+"""Paragraph on whether confidence is a proxy for segmentation quality in a run."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,11 +12,11 @@ from nodules.evaluation.statements.words import (
     shown,
 )
 
-NARROW = 0.4  # an interval around 0 this wide or wider leaves room for a real correlation
+NARROW = 0.4  # an interval around 0 of this width or more leaves room for a real correlation
 
 
 def write(name: str, numbers: dict[str, Any]) -> str:
-    """Say what one set's numbers (of trends.json) do and do not show, the verdict first."""
+    """State what one set's numbers in trends.json do and do not show, with the verdict first."""
     found = numbers["proxy"]
     return " ".join(
         [
@@ -31,7 +31,7 @@ def write(name: str, numbers: dict[str, Any]) -> str:
 
 
 def verdict(found: dict[str, Any]) -> str:
-    """yes, no, reversed or cannot tell: does confidence rise with Dice beyond chance?"""
+    """Whether confidence rises with Dice beyond chance: yes, no, reversed or cannot tell."""
     rho = found["confidence_and_dice"]["spearman"]
     too_few = found["n_nodules"] < FEWEST_NODULES or found["n_nodule_scans"] < FEWEST_SCANS
     if too_few or not is_number(rho["low"]):

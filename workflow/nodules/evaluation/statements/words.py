@@ -1,16 +1,16 @@
-"""What the statements share: least numbers, and numbers as text."""
+"""Shared parts of the statements: minimum numbers of cases, and numbers as text."""
 
 from typing import Any
 
 from nodules.stats.bootstrap import FEWEST
 
-# Below these nothing is concluded from an interval over scans.
+# With fewer, nothing is concluded from an interval over scans.
 FEWEST_NODULES, FEWEST_SCANS = 10, FEWEST
 
 
 def shown(number: dict[str, Any]) -> str:
-    """An estimate {value, low, high} with its interval, two decimals."""
-    # Rounded and 0 added, so that what rounds to nothing has no minus sign.
+    """An estimate {value, low, high} as text, with its interval, to two decimals."""
+    # Adding 0 after rounding turns -0.00 into 0.00.
     value, low, high = (
         None if number[key] is None else round(number[key], 2) + 0.0
         for key in ("value", "low", "high")
@@ -21,5 +21,5 @@ def shown(number: dict[str, Any]) -> str:
 
 
 def is_number(value: float | None) -> bool:
-    """Whether a number is there: neither missing nor NaN."""
+    """Whether a value is a number, neither None nor NaN."""
     return value is not None and value == value
