@@ -14,7 +14,7 @@ from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.evaluation.names import RESNET, UNET
 from nodules.stats.calibration import BINS
 
-# Sections of the page of numbers; benign or malignant has a page of its own.
+# Sections of the page of numbers; malignancy has a page of its own.
 DETECTION, SEGMENTATION, PRESENCE = "detection", "segmentation", "presence"
 PROXY, SLOPES, SLICES = "proxy", "slopes", "slices"
 EXPLANATIONS, MALIGNANCY = "explanations", "malignancy"

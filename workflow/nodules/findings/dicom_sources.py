@@ -74,7 +74,7 @@ def _is_regular(element: pydicom.DataElement) -> bool:
 def masks_on(
     frames: Sequence[Frame], findings: Iterable[Finding], native: Geometry
 ) -> NDArray[np.uint16]:
-    """Label of each pixel, (frame, row, column): 0, or the place from 1 among the findings.
+    """Label of each pixel, (frame, row, column): 0, or its finding's place, counted from 1.
 
     A pixel takes the label of the native voxel that contains its centre, however the native grid
     was made from the slices.

@@ -34,7 +34,7 @@ AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0,
 
 
 def report(findings: Findings, sources: Sources, segmentation: Dataset | None) -> Dataset:
-    """The reported findings as one DICOM SR, which states so if there are none.
+    """The reported findings as one DICOM SR, or a statement that there are none.
 
     segmentation: their SEG, cited as evidence. Same findings and images give the same bytes.
     """

@@ -12,7 +12,7 @@ UNKNOWN_DIAMETER_MM = 10.0
 
 
 def matched(points: "pd.DataFrame", findings: "pd.DataFrame") -> NDArray[np.int64]:
-    """Row of the nearest finding that each point hits by the official rule, or -1: (points,).
+    """Row of the nearest finding that each of n points hits by the official rule, or -1: (n,).
 
     Both tables belong to one scan.
     """

@@ -52,7 +52,7 @@ def too_few(counts: Mapping[str, int]) -> str:
 
 
 def weights(n_scans: int, replicates: int, seed: int) -> Floats:
-    """Times that each scan is drawn: (1 + replicates, n_scans), each row summing to n_scans.
+    """How often each scan is drawn: (1 + replicates, n_scans), each row summing to n_scans.
 
     Row 0 is ones. With fewer than FEWEST scans nothing is resampled and row 0 is the only one.
     """

@@ -98,7 +98,7 @@ def fit_platt(labels: Ints, logits: Floats) -> tuple[float, float]:
 
 
 def fit_stacked(labels: Ints, logits: Floats) -> Floats:
-    """Weights of k logits and an intercept, (k + 1,), that combine (n, k) logits into one.
+    """Weights of k logits (n, k) and an intercept, (k + 1,), for one combined probability.
 
     Like `fit_platt`, with one logit per stage: minimises the cross-entropy against targets pulled
     in from 0 and 1 (stacking, Wolpert 1992). NaN with one class.

@@ -1,9 +1,9 @@
 """Measures of a binary classifier, for all bootstrap resamples at once.
 
 Labels are 1 (nodule) or 0; a candidate is called a nodule if its confidence is at or above the
-threshold. `scan` is the index of each candidate's scan; `drawn` are `bootstrap.weights`, the times
-that each scan counts in each resample. Measures are (1 + replicates,) arrays, the first value from
-the data itself, and NaN where undefined (0 / 0, or one class only).
+threshold. `scan` is the index of each candidate's scan; `drawn` are `bootstrap.weights`, how often
+each scan counts in each resample. Measures are (1 + replicates,) arrays, the first value from the
+data itself, and NaN where undefined (0 / 0, or one class only).
 """
 
 import numpy as np

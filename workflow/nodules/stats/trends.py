@@ -111,7 +111,7 @@ def pearson(x: Floats, y: Floats, weight: Floats) -> Floats:
     """Pearson correlation (r,) of (n,) or (r, n) values under each row of weights (r, n)."""
     dx, dy = (v - ratio((weight * v).sum(1), weight.sum(1))[:, None] for v in (x, y))
     variances = (weight * dx**2).sum(1) * (weight * dy**2).sum(1)
-    # The spread that rounding errors give a constant is not a spread.
+    # A constant has some variance left by rounding errors, which must not count as spread.
     least = 1e-12 * np.abs(x).max(initial=0) * np.abs(y).max(initial=0) * weight.sum(1)
     spread = np.where(variances > least**2, np.sqrt(variances), 0)
     return np.clip(ratio((weight * dx * dy).sum(1), spread), -1, 1)

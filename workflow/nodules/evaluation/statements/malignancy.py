@@ -1,4 +1,4 @@
-"""Paragraph on whether malignancy is told better by networks and radiomics than by diameter."""
+"""Paragraph on whether networks and radiomics predict malignancy better than diameter does."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -69,7 +69,7 @@ class Time:
 
     @property
     def limit_mm(self) -> float:
-        """Diameter in mm below which a nodule may be missed: the slice step, or LEAST_LIMIT_MM."""
+        """Diameter below which a nodule may be missed: slice step or LEAST_LIMIT_MM, in mm."""
         return max(LEAST_LIMIT_MM, float(self.geometry.spacing_zyx[0]))
 
     def shows(self, world: Floats) -> bool:

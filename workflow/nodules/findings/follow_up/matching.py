@@ -51,7 +51,7 @@ def distances(first: Places, second: Places) -> Floats:
 
 
 def link(first: Places, second: Places, gate_mm: float = GATE_MM) -> list[tuple[int, int]]:
-    """Pairs (i of the first, j of the second) of least total cost; each finding is used once.
+    """Pairs (i of first, j of second) of least total cost; each finding is used at most once.
 
     Cost: distance in gates, plus SIZE_WEIGHT per factor of e in diameter. Findings beyond the gate
     never pair, and two findings stay alone if that costs less than pairing them. Hungarian method

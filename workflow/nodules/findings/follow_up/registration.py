@@ -302,7 +302,7 @@ def _laid_together(first: Lungs, second: Lungs, warp: Warp) -> tuple[Field, Fiel
     if inside.any():
         level = np.median(fixed[inside]) - np.median(moving[inside])
         moving += np.float32(level) * np.clip(mask, 0, 1)
-    # Where the second scan shows nothing, nothing must pull.
+    # Demons must not pull where the second scan shows nothing.
     return fixed, np.where(known, moving, fixed).astype(np.float32)
 
 
