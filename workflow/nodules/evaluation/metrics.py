@@ -196,12 +196,12 @@ def _slopes() -> Iterator[Measure]:
 
 def _malignancy() -> Iterator[Measure]:
     area, rated = "area under the ROC curve over", "benign or malignant by the readers' ratings"
-    patients = f"{area} patients, each by its highest-scoring labelled nodule"
+    patients = f"{area} patients: highest score, and malignant if any labelled nodule is"
     within = f"{area} pairs of nodules of one size class, pooled"
     brier = "Brier score: mean squared difference between probability and label"
     for key, unit, words, text in (
         ("auc", "nodules", "AUC, all nodules", f"{area} the labelled nodules"),
-        ("patient_auc", "patients", "AUC, patients by highest-scoring nodule", patients),
+        ("patient_auc", "patients", "AUC, patients by their highest score", patients),
         ("auc_within_size", "nodules", "AUC within size classes, pooled", within),
         ("brier", "nodules", "Brier score (lower is better)", brier),
     ):
