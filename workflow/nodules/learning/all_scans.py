@@ -1,8 +1,8 @@
-"""Networks trained on every scan of a run, for a model that leaves it.
+"""Networks trained on every scan of a run, for a model to be exported.
 
-No scan is left to judge them. Everything else is as for a fold: settings, order, draws, loop and
-state. What a fold's training tells of its left-out scans is here of the very scans that are trained
-on, which says how far the training got and nothing of how good the network is.
+No scan is left out to judge them by. Settings, order, random numbers, loop and state are as in a
+fold's training. The validation columns of their history are measured on the training scans
+themselves: they show how far the training got, not how good the network is.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from nodules.prepare.stacks import Stack, open_stacks
 def run(
     job: Any, model: str, settings: TrainingSettings, make_task: loop.MakeTask, stream: str = ""
 ) -> None:
-    """As `loop.run`, on all scans; the manifest says so."""
+    """Like `loop.run`, on all scans, which the manifest then states."""
     loop.run(job, model, settings, make_task, stream, scans=stacks)
     told = read_json(job.output.manifest)
     told["trained_on"] |= {"scans_left_out": 0, "all_scans": True}
@@ -29,7 +29,7 @@ def run(
 
 
 def stacks(job: Any, fold: int) -> tuple[list[Stack], list[Stack]]:
-    """All scans' stacks with their masks, to learn from and to look at, whatever the fold."""
+    """Stacks of all scans with their masks, for training and again for validation."""
     table = tables.read(job.input.folds, "folds")
     folds.assert_disjoint(table)
     found = open_stacks(job.input.stacks, list(table["seriesuid"]), job.params.kind)
@@ -37,6 +37,6 @@ def stacks(job: Any, fold: int) -> tuple[list[Stack], list[Stack]]:
 
 
 def sides(labels: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labelled nodules to learn from and to look at (table `malignancy_labels`): all, twice."""
+    """All labelled nodules (table `malignancy_labels`), for training and again for validation."""
     labelled = labels[labels["label"].isin(CLASSES)]
     return labelled, labelled

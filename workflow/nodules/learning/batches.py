@@ -1,7 +1,8 @@
-"""What a training shows, batch by batch, on the device: beside a GPU other processes make it.
+"""Training batches on the device; with a GPU, dataloader workers prepare them.
 
-They live as long as the training. They write into memory that all share and the GPU reads by
-itself, so that a batch costs the training process, which has kernels to launch, next to nothing.
+The workers live as long as the training. They write into shared, page-locked memory that the GPU
+reads by itself, so a batch costs the training process, which has kernels to launch, next to
+nothing.
 """
 
 import gc
@@ -25,9 +26,9 @@ from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
 
-AHEAD = 2  # slots that a process fills before the first of them is used
-TOGETHER = 4  # batches at most that share a slot: to hand over a small one costs as much
-FULL = 1 << 22  # bytes of a slot beyond which no more batches share it
+AHEAD = 2  # slots that a worker fills before the first of them is used
+TOGETHER = 4  # most batches in a slot: handing over a small batch costs as much as a large one
+FULL = 1 << 22  # bytes of a slot up to which batches share it
 
 Sample = tuple[np.ndarray, np.ndarray]  # input and target
 Batch = tuple[Tensor, Tensor]
@@ -35,21 +36,21 @@ Filled = tuple[int, int]  # a slot, and how many samples it holds
 
 
 class Shows(Protocol):
-    """The part of a task that says what an epoch shows."""
+    """The part of a task that provides training samples."""
 
     def epoch(self, epoch: int) -> Sequence[Any]:
-        """Samples that an epoch shows, in order."""
+        """Keys of an epoch's samples, in order."""
 
     def sample(self, key: Any, rng: np.random.Generator) -> Sample:
-        """Input and target of one sample, augmented by `rng`.
+        """Input and target of one sample, augmented with `rng`.
 
-        Runs in processes that were forked when the training began: what a task learns later has to
-        travel in `key`. All samples of an epoch are of one shape.
+        Runs in workers that were forked when the training began: anything that the task learns
+        later must be part of `key`. All samples of an epoch have the same shape.
         """
 
 
 class Place(NamedTuple):
-    """One sample of an epoch: where in its order it stands, and what it shows."""
+    """One sample of an epoch: its epoch, its position in the order, and its key."""
 
     epoch: int
     number: int
@@ -57,25 +58,25 @@ class Place(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Samples to make, of one batch or several, and the slot to make them in."""
+    """Samples of one or more batches, and the slot that a worker is to write them to."""
 
     slot: int
     places: list[Place]
 
 
 def order(task: Shows, epoch: int) -> list[Place]:
-    """What an epoch shows, in order."""
+    """An epoch's samples, in order."""
     return [Place(epoch, number, key) for number, key in enumerate(task.epoch(epoch))]
 
 
 def sample(task: Shows, plan: Plan, place: Place) -> Sample:
-    """One sample, with the random numbers of its place."""
+    """One sample, made with the random numbers of its position."""
     rng = generator(*plan.draws, "sample", place.epoch, place.number)
     return task.sample(place.key, rng)
 
 
 class Batches:
-    """The batches of a training's epochs; use it in a `with` statement."""
+    """The batches of a training's epochs; to be used in a `with` statement."""
 
     def __init__(self, task: Shows, plan: Plan, device: torch.device) -> None:
         self.task, self.plan, self.device = task, plan, device
@@ -94,7 +95,7 @@ class Batches:
             self._beside.close()
 
     def of(self, places: list[Place], start: int = 0) -> Iterator[Batch]:
-        """Batches of an epoch from step `start` on; a last lone sample is left out.
+        """Batches of an epoch, from step `start` on; a single leftover sample is dropped.
 
         Batch normalisation cannot learn from one sample.
         """
@@ -116,19 +117,19 @@ class Batches:
 
 
 def parts(places: list[Place], size: int) -> list[list[Place]]:
-    """Places by `size`; the last part may be smaller."""
+    """Places in consecutive parts of `size`; the last part may be smaller."""
     return [places[i : i + size] for i in range(0, len(places), size)]
 
 
 class Slots(Dataset[Filled]):
-    """Batches in memory that forked processes share: in each slot one, or a few small ones.
+    """Batches in memory shared by forked workers; a slot holds one batch, or a few small ones.
 
-    There are slots for one turn of the processes more than they make ahead. The memory belongs to
-    no file, so that a container's small /dev/shm does not limit it.
+    There is one slot per worker more than they prefetch. The memory is anonymous, so that a
+    container's small /dev/shm does not limit it.
     """
 
     def __init__(self, task: Shows, plan: Plan, first: Sample) -> None:
-        """first: a sample, as large as every other."""
+        """first: any sample; all others have its shapes and types."""
         self.task, self.plan = task, plan
         self.count = plan.workers * (AHEAD + 1)
         batch_bytes = plan.batch * sum(np.asarray(part).nbytes for part in first)
@@ -136,7 +137,7 @@ class Slots(Dataset[Filled]):
         self.arrays = [_shared((self.count, self.size), np.asarray(part)) for part in first]
 
     def __getitems__(self, wanted: Wanted) -> Filled:
-        """Make the samples of one slot, where they belong."""
+        """Make the samples of one slot, in place."""
         for row, place in enumerate(wanted.places):
             made = sample(self.task, self.plan, place)
             for array, part in zip(self.arrays, made, strict=True):
@@ -153,14 +154,14 @@ def _shared(many: tuple[int, ...], part: NDArray[Any]) -> NDArray[Any]:
 
 
 class Beside:
-    """Processes that take turns to make batches, and how these come to the device."""
+    """Workers that make batches in turn, and the transfer of those batches to the device."""
 
     def __init__(self, slots: Slots, device: torch.device) -> None:
         self.slots, self.device, self.turn = slots, device, slots.plan.workers
         self.wanted: list[Wanted] = []
         self.memory = [torch.from_numpy(array) for array in slots.arrays]
         self.locked: list[Tensor] = []
-        self.filled: Any = None  # the loader's iterator: the processes live as long as it does
+        self.filled: Any = None  # the loader's iterator; the workers live as long as it does
         self.loader: DataLoader[Any] = DataLoader(
             slots,
             batch_sampler=_Order(self.wanted),  # type: ignore[arg-type]
@@ -168,7 +169,7 @@ class Beside:
             collate_fn=_as_it_is,
             prefetch_factor=AHEAD,
             persistent_workers=True,
-            multiprocessing_context="fork",  # what starts in another way does not share the slots
+            multiprocessing_context="fork",  # only forked workers share the slots
         )
 
     def batches(self, places: list[Place]) -> Iterator[Batch]:
@@ -178,22 +179,22 @@ class Beside:
         if self.filled is None:
             self._begin()
         else:
-            iter(self.loader)  # the same iterator and processes, from the list's start
+            iter(self.loader)  # resets the same iterator and workers to the start of the list
         shares = self._copied() if self.device.type == "cuda" else self._as_filled()
         for share in shares:
             yield from zip(*(tensor.split(self.slots.plan.batch) for tensor in share), strict=True)
 
     def _as_filled(self) -> Iterator[Batch]:
-        """Each filled slot, whole, as tensors of its own."""
+        """Each filled slot, whole, copied into new tensors."""
         for slot, size in self.filled:
             inputs, targets = (tensor[slot, :size] for tensor in self.memory)
             yield to_device(inputs, self.device), targets.clone()
 
     def _begin(self) -> None:
-        """Fork the processes; only then lock the memory, as they have no part in that."""
-        gc.freeze()  # a forked process dies if it frees a GPU's object that it has inherited
-        # SLURM sends SIGTERM to every process of a step: these, for which it stays blocked, go on
-        # until the training has saved its state and ends them.
+        """Fork the workers, then page-lock the memory, which they must not inherit locked."""
+        gc.freeze()  # a forked process dies if it frees a GPU object that it inherited
+        # SLURM sends SIGTERM to every process of a step. Workers inherit the blocked signal, so
+        # they carry on until the training has saved its state and ends them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         try:
             self.filled = iter(self.loader)
@@ -204,7 +205,7 @@ class Beside:
             self.locked = [tensor for tensor in self.memory if page_locked(tensor, self.device)]
 
     def _copied(self) -> Iterator[Batch]:
-        """Each filled slot, whole, on the GPU, copied while the GPU computes."""
+        """Each filled slot, whole, copied to the GPU while the GPU computes."""
         beside = torch.cuda.Stream(self.device)
         computing = torch.cuda.current_stream(self.device)
         read = [torch.cuda.Event() for _ in range(self.turn)]
@@ -212,7 +213,7 @@ class Beside:
         try:
             while True:
                 done = read[number % self.turn]
-                # `next` hands out one more slot to fill, the one that was read a turn ago.
+                # `next` makes a worker refill the slot read one turn ago: that copy must be done.
                 done.synchronize()
                 found = next(self.filled, None)
                 if found is None:
@@ -232,13 +233,13 @@ class Beside:
             beside.synchronize()
 
     def close(self) -> None:
-        """End the processes, and let go of the memory."""
+        """End the workers and release the memory."""
         if self.filled is not None:
-            # Not left to the collector: an error on its way holds the iterator.
+            # Not left to garbage collection: an exception in flight keeps the iterator alive.
             self.filled._shutdown_workers()
-            for process in self.filled._workers:  # one that is stuck, which leaves SIGTERM alone
+            for process in self.filled._workers:  # stuck ones, which ignore SIGTERM
                 process.kill()
-        with suppress(RuntimeError):  # after an error of CUDA's, that is the one to show
+        with suppress(RuntimeError):  # after a CUDA error, that error is the one to report
             if self.locked:
                 torch.cuda.synchronize(self.device)
             while self.locked:
@@ -246,21 +247,21 @@ class Beside:
 
 
 def page_locked(memory: Tensor, device: torch.device) -> bool:
-    """Keep memory where it is, so that a GPU reads it by itself; whether the driver does that.
+    """Page-lock memory in place, so that a GPU reads it by itself; whether that succeeded.
 
-    Some do not, as under Windows' Linux: then the processor copies, which takes its time.
+    Some drivers cannot, for instance under WSL: then the CPU copies, which is slower.
     """
     code = int(torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), memory.nbytes, 0))
     if code == 0:
         return True
     log.warning("Batches are copied to the GPU by the processor (CUDA error %d): slower.", code)
-    with suppress(RuntimeError):  # CUDA tells of the error once more, at the next launch: this one
+    with suppress(RuntimeError):  # CUDA repeats the error at the next launch: let it be this one
         torch.zeros(1, device=device)
     return False
 
 
 class _Order:
-    """What the loader is to make: each time that it is asked, what stands in the list."""
+    """Batch sampler of the loader: on each iteration, whatever the list then holds."""
 
     def __init__(self, wanted: list[Wanted]) -> None:
         self.wanted = wanted

@@ -1,6 +1,6 @@
-"""A training step on a GPU as CUDA graphs: launched at once, not kernel by kernel.
+"""A training step on a GPU as CUDA graphs, launched at once instead of kernel by kernel.
 
-A small batch's kernels take less time to run than Python takes to launch them one by one.
+The kernels of a small batch run faster than Python can launch them one by one.
 """
 
 import gc
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 log = logging.getLogger("nodules")
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of a batch: its inputs and targets
+Loss = Callable[[Tensor, Tensor], Tensor]  # (inputs, targets) of a batch to its loss
 
 
 class Learns(Protocol):
-    """The part of a task that says what its network learns from.
+    """The part of a task that computes the loss.
 
-    `varies = True` says that the loss launches other kernels for other samples, or waits for the
-    GPU: no graph can hold it.
+    A task sets `varies = True` if its loss launches different kernels for different samples, or
+    waits for the GPU: neither can be recorded as a graph.
     """
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ class Learns(Protocol):
 
 
 def of(task: Learns, network: nn.Module, batch: int, device: torch.device) -> Loss:
-    """What a training asks for a batch's loss: on a GPU with graphs, where a graph can hold it."""
+    """The loss function for a training: with CUDA graphs on a GPU unless the task forbids them."""
     if device.type == "cuda" and not getattr(task, "varies", False):
         return Graphed(task, network, batch)
     return partial(task.loss, network)
@@ -38,20 +38,20 @@ def of(task: Learns, network: nn.Module, batch: int, device: torch.device) -> Lo
 class Graphed:
     """A task's loss whose forward and backward on a full batch are recorded once, then replayed.
 
-    For training alone: one call a step, and its backward before the next, as an answer holds until
-    then only. Where a training keeps it, its graphs are recorded once and end with it.
+    For training only: call it once per step and run backward before the next call, which overwrites
+    the result. Create it once per training; its graphs are freed with it.
 
-    What a graph does is fixed with the shape of its input: a smaller last batch is computed kernel
-    by kernel; and so is every batch where a GPU has too little memory for the graphs.
+    A graph is bound to the shape of its input, so a smaller last batch is computed kernel by
+    kernel, as is every batch if the GPU has too little memory for the graphs.
     """
 
     def __init__(self, task: Learns, network: nn.Module, batch: int) -> None:
         self.task, self.network, self.batch = task, network, batch
         self.plain = partial(task.loss, network)
-        self.of_full: Loss | None = None  # how a full batch's loss is computed, once that is known
+        self.of_full: Loss | None = None  # computes a full batch's loss, once recorded
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss; training mode, gradients wanted."""
+        """The loss of a batch, with the network in training mode and gradients enabled."""
         if len(inputs) != self.batch:
             return self.plain(inputs, targets)
         if self.of_full is None:
@@ -68,32 +68,32 @@ class Graphed:
                 "Too little GPU memory to record a training step: its kernels are launched one by"
                 " one, which is slower."
             )
-        except RuntimeError as error:  # PyTorch may not get over it: to go on is not safe
+        except RuntimeError as error:  # PyTorch may not recover, so going on is not safe
             error.add_note(
                 "This came up while a training step was recorded as CUDA graphs. If the network or"
                 " its loss waits for the GPU, or is fed by the CPU, its task says `varies = True`."
             )
             raise
-        del whole  # and the graphs that it may hold, which hold it
+        del whole  # and any graphs, with which it forms a reference cycle
         gc.collect()
         torch.cuda.empty_cache()
         return self.plain
 
 
 def record(whole: nn.Module, *given: Tensor) -> None:
-    """Let a module replay graphs for input of this shape; recording leaves no other trace in it.
+    """Let a module replay graphs for inputs of this shape; recording leaves no other trace in it.
 
-    Some steps go ahead of the recording; batch statistics and random numbers are put back. Raises
-    torch.OutOfMemoryError also where graphs leave no room for what is computed beside them: they
-    keep a whole step's memory for themselves, and a smaller last batch and validation need as much
-    at most.
+    Warm-up steps precede the recording; batch statistics and random numbers are restored
+    afterwards. Also raises torch.OutOfMemoryError if the graphs leave too little room for what is
+    computed beside them: they keep a whole step's memory to themselves, and a smaller last batch or
+    the validation needs at most as much again.
     """
     kept = [buffer.clone() for buffer in whole.buffers()]
     device = given[0].device
-    # Weights cast to bf16 are part of the graph: it must not use casts kept from elsewhere.
+    # Casts of weights to bf16 belong to the graph, so autocast's cache must not supply them.
     low, dtype = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     cast = torch.autocast("cuda", dtype=dtype, enabled=low, cache_enabled=False)
-    # A recording that fails may leave its own stream as the current one (PyTorch 2.11 does).
+    # A failed recording may leave its own stream as the current one (PyTorch 2.11 does).
     same = torch.cuda.stream(torch.cuda.current_stream(device))
     try:
         with torch.cuda.device(device), torch.random.fork_rng([device]), same, cast:
@@ -111,7 +111,7 @@ def record(whole: nn.Module, *given: Tensor) -> None:
 
 
 class Whole(nn.Module):
-    """A network and its loss as one module, whose `forward` a recording replaces."""
+    """A network and its loss as one module, whose `forward` is replaced by the recording."""
 
     def __init__(self, task: Learns, network: nn.Module) -> None:
         super().__init__()

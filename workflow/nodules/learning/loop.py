@@ -1,9 +1,9 @@
-"""The one training loop: a checkpoint per epoch, and a state from which it goes on bit for bit.
+"""The training loop: a checkpoint per epoch, and a state from which it resumes bit for bit.
 
-`run` is what a script calls: from a rule's inputs to the network's bundle and history.
+A script calls `run`, which goes from a rule's inputs to the network's bundle and history.
 
-What an epoch shows depends on (seed, fold, epoch) alone and every sample has its own generator,
-so the place in the data order is two numbers and no generator's state needs to survive a kill.
+An epoch's samples and their order depend on (seed, fold, epoch) alone and every sample has its own
+generator, so the position in the data is two numbers and no generator's state has to be saved.
 """
 
 import copy
@@ -44,11 +44,11 @@ from nodules.stats.seeds import derive
 
 log = logging.getLogger(__name__)
 
-TELL_EVERY_S = 1.0  # how often the progress bar's loss is brought up to date
+TELL_EVERY_S = 1.0  # between updates of the loss in the progress bar
 
 
 class Validation(NamedTuple):
-    """How a network does on the left-out scans."""
+    """Measures of a network on the left-out scans."""
 
     loss: float
     metric: float
@@ -56,21 +56,21 @@ class Validation(NamedTuple):
 
 
 class Task(Shows, graphs.Learns, Protocol):
-    """What differs between networks."""
+    """The part of a training that differs between networks."""
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Score the left-out scans."""
+        """Score the network on the left-out scans."""
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Write a picture of what the network does."""
+        """Write a picture of the network's answers."""
 
 
-# (training scans, left-out scans, settings, seed, fold) to a task
+# Makes a task of (training scans, left-out scans, settings, seed, fold).
 MakeTask = Callable[[Sequence[Any], Sequence[Any], Any, int, int], Task]
 
 
 def stacks_of(job: Any, fold: int) -> tuple[list[Stack], list[Stack]]:
-    """A fold's training scans and left-out scans as stacks of slices with their masks."""
+    """A fold's training scans and left-out scans, as stacks of slices with their masks."""
     return open_fold(job.input.folds, job.input.stacks, fold, job.params.kind)
 
 
@@ -82,12 +82,13 @@ def run(
     stream: str = "",
     scans: Callable[[Any, int], tuple[Sequence[Any], Sequence[Any]]] = stacks_of,
 ) -> None:
-    """Train one network as a rule asks: read its fold, train, write history and bundle.
+    """Train one network for a rule: open its fold, train, write history and bundle.
 
-    job: Snakemake's, with input (folds, stacks, perhaps weights and what the task reads), output
+    job: Snakemake's, with input (folds, stacks, perhaps weights and the task's own files), output
     (model, manifest, history), params (seed, kind, facts), wildcards (fold, perhaps member),
-    threads and resources. stream: name of the random numbers, where it is not the model's. A member
-    of an ensemble has a seed of its own. scans: opens the fold's, for the job and its number.
+    threads and resources. stream: name under which random numbers are drawn, if not the model's.
+    Each member of an ensemble gets a seed of its own. scans: opens the fold's training and left-out
+    scans, given the job and the fold's number.
     """
     fold, member = int(job.wildcards.fold), job.wildcards.get("member")
     seed: int = job.params.seed
@@ -119,9 +120,9 @@ def run(
 def manifest(
     params: Any, plan: Plan, settings: TrainingSettings, counts: dict[str, int]
 ) -> dict[str, Any]:
-    """What a bundle says of its network: how it is built and fed, what it was trained on and with.
+    """Manifest of a bundle: how its network is built and fed, and what it was trained on and with.
 
-    params: of the rule, with kind and facts (input, output, and more of the data).
+    params: of the rule, with kind and facts (input, output, and further facts about the data).
     """
     told = dict(params.facts)
     shape = bundle.shape_of(settings.network, settings)
@@ -140,7 +141,7 @@ def manifest(
 
 
 def data_of(inputs: Any) -> list[str]:
-    """Input files of a training that hold what it learns from: all but code and what only waits."""
+    """Input files of a training that hold data: all but code and the marker of the check."""
     given = {name: files for name, files in inputs.items() if name not in ("code", "checked")}
     own = [[files] if isinstance(files, str | Path) else files for files in given.values()]
     return [str(file) for files in own for file in files]
@@ -149,18 +150,18 @@ def data_of(inputs: Any) -> list[str]:
 def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> pd.DataFrame:
     """Train to the last epoch and return table `history`.
 
-    Goes on from `plan.state_path` where that holds the same fingerprint. On SIGTERM or SIGINT
-    the state is saved and SystemExit raised.
+    Resumes from `plan.state_path` if that holds the same fingerprint. On SIGTERM or SIGINT the
+    state is saved and SystemExit raised.
     """
     placed(network, device)
-    # Fused: one kernel for all weights; a sixth of a ResNet50 step on two cores.
+    # Fused: one kernel for all weights, worth a sixth of a ResNet50 step on two cores.
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, fused=True)
     progress = resume(plan, network, optimizer, device)
     if progress == Progress():
-        # What a training with another config left must not stand beside this one's.
+        # Files of a training with another config must not be mixed with this one's.
         for path in (plan.checkpoint(1).parent, plan.picture(1).parent):
             shutil.rmtree(path, ignore_errors=True)
-    # Messages go above the progress bar, not into it.
+    # Log messages are printed above the progress bar, not into it.
     source, loss_of = Batches(task, plan, device), graphs.of(task, network, plan.batch, device)
     with StopSignals() as signals, logging_redirect_tqdm(), source:
         while progress.epoch <= plan.epochs:
@@ -172,10 +173,10 @@ def train(network: nn.Module, task: Task, plan: Plan, device: torch.device) -> p
 
 
 def look_back(network: nn.Module, task: Task, plan: Plan, epoch: int, device: torch.device) -> None:
-    """Let a task that asks for it see the network as the epoch before has left it.
+    """Show the network as it was after the previous epoch to a task that has a `look_back` method.
 
-    It comes from that epoch's checkpoint, so a training that goes on in the midst of an epoch shows
-    its task the same network as one that nobody stopped.
+    The network is loaded from that epoch's checkpoint, so that a training resumed in mid-epoch
+    shows its task the same network as an uninterrupted one.
     """
     ask = getattr(task, "look_back", None)
     if ask is None or epoch == 1:
@@ -198,7 +199,10 @@ def train_epoch(
     progress: Progress,
     signals: "StopSignals",
 ) -> None:
-    """Train the rest of the epoch in which `progress` stands; loss_of: of a batch, by `network`."""
+    """Train the rest of the epoch that `progress` stands in.
+
+    loss_of: the loss of a batch, computed by `network`.
+    """
     network.train()
     plan, device = source.plan, source.device
     places = order(source.task, progress.epoch)
@@ -210,7 +214,7 @@ def train_epoch(
         for inputs, targets in source.of(places, progress.step):
             done = (progress.epoch - 1 + progress.samples / len(places)) / plan.epochs
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
-            # A loss may sample (Mask R-CNN's proposals): also after a kill the same ones.
+            # Some losses sample (Mask R-CNN's proposals): draw the same ones after a resume.
             torch.manual_seed(derive(*plan.draws, *progress.place))
             optimizer.zero_grad(set_to_none=True)
             with autocast(device):
@@ -223,7 +227,7 @@ def train_epoch(
             bar.update(len(inputs))
             now = time.monotonic()
             progress.seconds = before + now - start
-            if now - told > TELL_EVERY_S:  # to ask for the loss is to wait for the GPU
+            if now - told > TELL_EVERY_S:  # reading the loss waits for the GPU
                 told = now
                 bar.set_postfix(loss=f"{total.item() / progress.samples:.4f}", refresh=False)
             if signals.received or now - saved > SAVE_EVERY_S:
@@ -237,7 +241,10 @@ def train_epoch(
 def finish_epoch(
     network: nn.Module, task: Task, plan: Plan, progress: Progress, device: torch.device
 ) -> None:
-    """Validate, write checkpoint and overlays, and move `progress` to the next epoch."""
+    """Validate, write checkpoint and overlays, and advance `progress` to the next epoch.
+
+    Raises UserError if the loss or a weight is no longer finite.
+    """
     train_loss = progress.loss_sum / max(progress.samples, 1)
     if not (np.isfinite(train_loss) and all(w.isfinite().all() for w in network.parameters())):
         raise UserError(

@@ -1,4 +1,4 @@
-"""The state from which a training goes on bit for bit: plan, progress, fingerprint, signals."""
+"""The state from which a training resumes bit for bit: plan, progress, fingerprint, signals."""
 
 import hashlib
 import json
@@ -18,23 +18,23 @@ from nodules.base.files import atomic
 
 log = logging.getLogger(__name__)
 
-WARM = 0.05  # of a training: while its batch statistics settle
-SAVE_EVERY_S = 300.0  # at most this much work is lost to a kill without notice
+WARM = 0.05  # share of a training spent on warming up, while batch statistics settle
+SAVE_EVERY_S = 300.0  # between saves: the most work that SIGKILL can cost
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What decides every training, by the config's keys; a task's own settings add to it."""
+    """Settings that every training has, named as in the config; tasks add their own."""
 
     network: str  # file of learning/networks
     epochs: int
     batch: int
     learning_rate: float
-    schedule: str  # constant or cosine
+    schedule: str  # constant, cosine or warmup
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> Self:
-        """Settings from a rule's params: these very keys, no other and none missing."""
+        """Settings from a rule's params, which must have exactly these keys."""
         return cls(**section)
 
 
@@ -52,18 +52,19 @@ class Plan:
     folder: Path
     fingerprint: str
     workers: int = 0
-    member: int = 0  # of an ensemble, each with a seed and a folder of its own
-    stream: str = ""  # name of the random numbers; the model's where it is empty
+    member: int = 0  # of an ensemble; each has its own seed and folder
+    stream: str = ""  # name under which random numbers are drawn; empty: the model's
 
     @property
     def draws(self) -> tuple[int, str, int]:
-        """Seed and names that all random numbers of this training start from."""
+        """Seed and names from which all random numbers of this training are derived."""
         return self.seed, self.stream or self.model, self.fold
 
     def rate_at(self, done: float) -> float:
-        """Learning rate after a share of the training: constant, or half a cosine down to 0.
+        """Learning rate once a share `done` (0 to 1) of the training is over.
 
-        `warmup` first rises over the first WARM of the training, and is then a cosine.
+        `constant`, or `cosine`: half a cosine down to 0. `warmup` multiplies that cosine by a ramp,
+        which rises over the first WARM of the training.
         """
         if self.schedule == "constant":
             return self.learning_rate
@@ -74,21 +75,21 @@ class Plan:
 
     @property
     def state_path(self) -> Path:
-        """The resumable state, beside the declared outputs."""
+        """File of the resumable state, beside the declared outputs."""
         return self.folder / "training_state.pt"
 
     def checkpoint(self, epoch: int) -> Path:
-        """Weights after an epoch."""
+        """File of the weights after an epoch."""
         return self.folder / "checkpoints" / f"epoch_{epoch:02d}.pt"
 
     def picture(self, epoch: int) -> Path:
-        """Overlays after an epoch."""
+        """File of the overlays after an epoch."""
         return self.folder / "overlays" / f"epoch_{epoch:02d}.png"
 
 
 @dataclass
 class Progress:
-    """Where a training stands: everything that is not a weight."""
+    """How far a training has got: all of its state except the weights and the optimizer's."""
 
     epoch: int = 1
     step: int = 0
@@ -99,14 +100,14 @@ class Progress:
 
     @property
     def place(self) -> tuple[str | int, ...]:
-        """Epoch and step, as names of a seed."""
+        """Epoch and step, as names that a seed is derived from."""
         return "step", self.epoch, self.step
 
 
 def save(
     plan: Plan, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
-    """Replace the resumable state, whole or not at all."""
+    """Write the resumable state, atomically."""
     state = {
         "fingerprint": plan.fingerprint,
         "network": network.state_dict(),
@@ -120,7 +121,11 @@ def save(
 def resume(
     plan: Plan, network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> Progress:
-    """Load the state if it belongs to this very training; a stale or broken one is left alone."""
+    """Load the state into network and optimizer and return the progress that it holds.
+
+    A state of another training (config, data or code), or one that cannot be read, is left
+    untouched: a warning is logged and the training starts from the beginning.
+    """
     if not plan.state_path.exists():
         return Progress()
     try:
@@ -144,9 +149,9 @@ def resume(
 
 
 def fingerprint(settings: Any, data_files: Sequence[str], code_files: Sequence[str]) -> str:
-    """Hash of all that decides the result: settings, data and code.
+    """Hash of everything that decides the result: settings, data and code.
 
-    Tables and code enter by content, arrays and weights (large) by size and time of change.
+    Tables and code enter by content, arrays and weights (large) by size and modification time.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for path in map(Path, sorted([*data_files, *code_files])):
@@ -160,7 +165,7 @@ def fingerprint(settings: Any, data_files: Sequence[str], code_files: Sequence[s
 
 
 class StopSignals:
-    """Notes SIGTERM and SIGINT, so that the loop can save its state before it ends."""
+    """Context that records SIGTERM and SIGINT, so that the loop can save its state first."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -177,7 +182,7 @@ class StopSignals:
         self.received = number
 
     def exit_if_received(self, state_path: Path) -> None:
-        """Raise SystemExit once a signal has come."""
+        """Raise SystemExit if a signal was received."""
         if self.received:
             log.warning(
                 "Stopped by %s; the state is in %s and the next run goes on from it.",

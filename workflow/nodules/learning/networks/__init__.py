@@ -1,1 +1,1 @@
-"""Architectures: how each is built, and how it is asked."""
+"""Architectures: how each network is built and how it is run on slices and crops."""

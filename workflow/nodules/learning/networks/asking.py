@@ -1,4 +1,4 @@
-"""How networks are asked about slices and crops, the same in training and afterwards."""
+"""How networks are run on slices and crops, the same in training and inference."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from nodules.learning.machine import GREY_MEAN, GREY_SPREAD, autocast, to_device
 from nodules.prepare.crops import CropSample, CropSize, Nodule
 from nodules.prepare.stacks import Stack
 
-BATCH = {"cpu": 32, "cuda": 256}  # crops
+BATCH = {"cpu": 32, "cuda": 256}  # crops per batch
 
 
 def slice_logits(
@@ -23,9 +23,10 @@ def slice_logits(
 
 
 def logits_of(network: nn.Module, inputs: Tensor) -> Tensor:
-    """One logit per crop, whose grey levels 0 to 1 are brought to ImageNet's mean and spread.
+    """One logit per crop (n, 3, y, x), or per cube (n, 1, z, y, x).
 
-    Or one per cube, of which a network in 3-D also says which voxels are nodule.
+    Crops have grey levels from 0 to 1, which are normalised with ImageNet's mean and standard
+    deviation. Of a 3-D network's output, the logits of the voxels are dropped.
     """
     if inputs.ndim == 5:
         return network(inputs)[0]
@@ -39,7 +40,7 @@ def crop_logits(
     size: CropSize,
     device: torch.device,
 ) -> NDArray[np.float64]:
-    """Logit of each crop, the mean over the networks."""
+    """Logits (n,) of crops, averaged over the networks."""
     step, logits = BATCH.get(device.type, 32), []
     for start in range(0, len(crops), step):
         images = np.stack(
@@ -59,7 +60,7 @@ def nodule_logits(
     size: CropSize,
     device: torch.device,
 ) -> NDArray[np.float64]:
-    """A network's logit of each nodule: the mean over its crops."""
+    """A network's logit of each nodule (n,), averaged over the nodule's crops."""
     crops = [c for nodule in nodules for c in nodule.crops()]
     logits = crop_logits([network], stacks, crops, size, device)
     return logits.reshape(len(nodules), -1).mean(axis=1) if nodules else logits

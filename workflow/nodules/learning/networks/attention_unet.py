@@ -12,17 +12,17 @@ from torch.nn.functional import interpolate, max_pool2d
 from nodules.learning.networks.unet import UNet
 from nodules.stats.seeds import derive
 
-# Settings that shape the network; its manifest holds them.
+# Settings that define the architecture; stored in the manifest.
 SHAPE = ("filters", "depth", "context")
-# Where a gate's logit starts: 95 % open, so that training starts near the plain U-Net.
+# Initial bias of a gate's logit: 95 % open, so that training starts near the plain U-Net.
 OPEN = 3.0
 
 
 class Gate(nn.Module):
-    """How much of each pixel of a skip connection is let through, 0 to 1.
+    """Weights from 0 to 1 by which each pixel of a skip connection is multiplied.
 
-    Additive attention, as published: skip and signal are added on the signal's grid, which is half
-    as fine, and the answer is interpolated to the skip's.
+    Additive attention, as published: skip and gating signal are added on the signal's grid, which
+    is half as fine, and the result is interpolated to the skip's grid.
     """
 
     def __init__(self, skip: int, signal: int) -> None:
@@ -41,9 +41,10 @@ class Gate(nn.Module):
 
 
 class AttentionUNet(UNet):
-    """The U-Net of `unet.py`, a gate on each skip connection; with open gates it is that U-Net.
+    """The U-Net of `unet.py` with a gate on each skip connection; fully open gates change nothing.
 
-    Input, output and sides as there. Every skip is gated; the paper leaves out the finest.
+    Input, output and allowed sides are the U-Net's. Every skip is gated; the paper leaves the
+    finest one ungated.
     """
 
     def __init__(self, filters: int, depth: int, context: int) -> None:
@@ -52,7 +53,7 @@ class AttentionUNet(UNet):
         self.gates = nn.ModuleList(Gate(high, low) for low, high in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of every pixel."""
+        """Logits (batch, 1, y, x) of all pixels."""
         return self.answer(x)[0]
 
     def answer(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -69,9 +70,9 @@ class AttentionUNet(UNet):
         return self.last(x), maps
 
     def gate_maps(self, x: Tensor) -> Tensor:
-        """What each gate lets through of every pixel of images x: (gates, batch, y, x), 0 to 1.
+        """Weights that each gate gives to every pixel of images x: (gates, batch, y, x), 0 to 1.
 
-        From the coarsest gate to the finest, all brought to the images' own grid.
+        From the coarsest gate to the finest, all interpolated to the images' grid.
         """
         _, maps = self.answer(x)
         return torch.stack([interpolate(m, size=x.shape[-2:], mode="bilinear")[:, 0] for m in maps])
@@ -80,7 +81,7 @@ class AttentionUNet(UNet):
 def build(
     settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
 ) -> AttentionUNet:
-    """An attention U-Net with fresh weights that depend on the seed alone."""
+    """An attention U-Net with random weights that depend on the seed alone."""
     assert weights is None, "there is no file that it could start from"
     torch.manual_seed(derive(seed, "attention_unet"))
     return AttentionUNet(settings["filters"], settings["depth"], settings["context"])

@@ -1,8 +1,8 @@
 """A trained network on disk: its weights, and a manifest that says how to build and feed it.
 
 `model.json` is the manifest, readable by people and programs. `model.pt` beside it is a plain state
-dict of tensors, named in the manifest with its hash. Whoever runs a network builds it from these
-two files alone, never from a run's config; nothing in them is ever executed.
+dict of tensors, named in the manifest with its hash. A network is always built from these two files
+alone, never from a run's config; nothing in them is ever executed.
 """
 
 import importlib
@@ -33,22 +33,22 @@ LICENCE = (
 
 
 class Bundle(NamedTuple):
-    """A network ready to be asked, and what its manifest says."""
+    """A network ready for inference, and its manifest."""
 
     network: nn.Module
     manifest: dict[str, Any]
 
     @property
     def input(self) -> dict[str, Any]:
-        """How images are prepared for it."""
+        """How the network's input images are prepared."""
         return self.manifest["input"]
 
 
 def architecture(name: str) -> ModuleType:
     """The module of `learning/networks` that builds networks of this name.
 
-    It offers SHAPE, the settings that shape the network, and `build(settings, seed, weights, key)`.
-    Raises UserError where there is none.
+    It has SHAPE, the settings that define the architecture, and `build(settings, seed, weights,
+    key)`. Raises UserError if there is no such module.
     """
     offered = sorted(architectures())
     if name not in offered:
@@ -57,18 +57,18 @@ def architecture(name: str) -> ModuleType:
 
 
 def architectures() -> dict[str, Path]:
-    """Files of `learning/networks` by name that build networks."""
+    """Files of `learning/networks` that build networks, by name."""
     files = Path(__file__).parent.glob("*.py")
     return {path.stem: path for path in files if re.search(r"(?m)^def build\(", path.read_text())}
 
 
 def shape_of(name: str, settings: Any) -> dict[str, Any]:
-    """The settings (a dataclass) that shape a network."""
+    """The part of the settings (a dataclass) that defines a network's architecture."""
     return {key: getattr(settings, key) for key in architecture(name).SHAPE}
 
 
 def save(path: str | Path, network: nn.Module, manifest: dict[str, Any]) -> None:
-    """Write weights (`path`, a .pt file), then the manifest beside them, each whole or not at all.
+    """Write weights (`path`, a .pt file), then the manifest beside them, each atomically.
 
     manifest: model, network {name, settings}, input, output, trained_on, made_with.
     """
@@ -86,7 +86,7 @@ def save(path: str | Path, network: nn.Module, manifest: dict[str, Any]) -> None
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
-    """The manifest of a bundle; UserError where the file is something else."""
+    """The manifest of a bundle; UserError if the file is anything else."""
     try:
         manifest = read_json(path)
     except (OSError, ValueError) as error:
@@ -105,9 +105,9 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
 
 
 def restore(path: str | Path, device: torch.device) -> Bundle:
-    """The network that a manifest describes, with its weights, ready for inference on the device.
+    """The network that a manifest describes, with its weights, in eval mode on the device.
 
-    Raises UserError where the weights are missing, changed or of another network.
+    Raises UserError if the weights are missing, were changed or belong to another network.
     """
     manifest = read_manifest(path)
     weights = Path(path).with_name(manifest["weights"]["file"])

@@ -1,4 +1,4 @@
-"""torchvision's Mask R-CNN for nodules: built from the config, fed with stored slices."""
+"""torchvision's Mask R-CNN for nodules: built from the config, run on stored slices."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,32 +19,32 @@ from torchvision.ops import FrozenBatchNorm2d, masks_to_boxes
 from nodules.learning.machine import GREY_MEAN, GREY_SPREAD, autocast
 from nodules.learning.networks.weights import apply_state, load_state
 
-# Settings that shape the network; its manifest holds them.
+# Settings that define the architecture; stored in the manifest.
 SHAPE = (
     *("backbone", "stages", "channels", "weights", "trainable_layers"),
     *("scale", "anchors_px", "proposals", "detections", "instance_threshold"),
 )
 CLASSES = 2  # background, nodule
-RATIOS = (0.5, 1.0, 2.0)  # height over width of the anchors
-POOL = 7  # torchvision's side of the features that a box is judged by
-SHARED_LAYERS = ("layer4", "layer3", "layer2", "layer1", "conv1")  # from the last on
+RATIOS = (0.5, 1.0, 2.0)  # anchors' height over width
+POOL = 7  # side of a box's pooled features in torchvision
+SHARED_LAYERS = ("layer4", "layer3", "layer2", "layer1", "conv1")  # last first
 
 
 class Lowered(nn.Module):
-    """A part of torchvision's that computes as `autocast` has it and answers in full precision.
+    """Mixin for a torchvision module that computes under `autocast` and returns full precision.
 
     bf16 has 8 bits: enough for convolutions, too few for box corners in slices of 512 pixels.
     """
 
     def forward(self, given: Any) -> Any:
-        """torchvision's own."""
+        """torchvision's own, under `autocast`."""
         first = given if isinstance(given, Tensor) else given[0]
         with autocast(first.device):
             return in_full(super().forward(given))
 
 
 def in_full(answer: Any) -> Any:
-    """Tensors, and lists, tuples and dicts of them, in full precision."""
+    """A tensor, or a list, tuple or dict of tensors, converted to float32."""
     if isinstance(answer, Tensor):
         return answer.float()
     if isinstance(answer, dict):
@@ -57,7 +57,7 @@ class Backbone(Lowered, BackboneWithFPN):
 
 
 class ProposalHead(Lowered, RPNHead):
-    """Where there may be a box."""
+    """Proposals: where there may be a box."""
 
 
 class BoxHead(Lowered, TwoMLPHead):
@@ -69,7 +69,10 @@ class MaskHead(Lowered, MaskRCNNHeads):
 
 
 class ScaledTransform(GeneralizedRCNNTransform):
-    """Images by one factor larger, whatever their size: patches look like parts of slices."""
+    """Transform that scales images of any size by one factor.
+
+    So patches of slices look the same as whole slices.
+    """
 
     def __init__(self, scale: float) -> None:
         super().__init__(1, 1, image_mean=[GREY_MEAN] * 3, image_std=[GREY_SPREAD] * 3)
@@ -78,7 +81,7 @@ class ScaledTransform(GeneralizedRCNNTransform):
     def resize(
         self, image: Tensor, target: dict[str, Tensor] | None = None
     ) -> tuple[Tensor, dict[str, Tensor] | None]:
-        """torchvision's own, with the size that the factor asks for."""
+        """torchvision's own, with its target size set to the image's times the factor."""
         sides = image.shape[-2:]
         self.min_size = (round(min(sides) * self.scale),)
         self.max_size = round(max(sides) * self.scale)
@@ -91,10 +94,10 @@ def build(
     """A Mask R-CNN with a ResNet and a feature pyramid (He et al., ICCV 2017).
 
     With backbone resnet50, 4 stages and 256 channels it is torchvision's `maskrcnn_resnet50_fpn`,
-    tensor by tensor. weights: state dict of the backbone's ResNet or of the whole network (layers
-    that end in classes may be of another number of classes and are left out); None: by the seed.
-    As in torchvision, batch normalisation is frozen where weights are given. key: of the config,
-    where that names the file.
+    tensor by tensor. weights: path of a state dict of the backbone's ResNet or of the whole network
+    (final layers for another number of classes are skipped); None for random weights that depend on
+    the seed alone. As in torchvision, batch normalisation is frozen if weights are given. key: of
+    the config, if it names the file.
     """
     torch.manual_seed(seed)
     frozen = settings["weights"] != "random"
@@ -132,9 +135,10 @@ def build(
 
 
 def start_from(network: MaskRCNN, weights: str | Path, key: str = "") -> None:
-    """Put a file's weights into the backbone, or into all but the layers that end in classes.
+    """Load a file's weights into the backbone, or into the whole network except the final layers.
 
-    Of a ResNet's weights the stages that the backbone does not use are left out.
+    The final layers are loaded only if their shapes match. Of a ResNet's weights, the stages that
+    the backbone does not use are skipped.
     """
     state = load_state(weights, key)
     target: nn.Module = network
@@ -154,7 +158,7 @@ def start_from(network: MaskRCNN, weights: str | Path, key: str = "") -> None:
 
 
 def _trained(name: str, layers: int) -> bool:
-    """Whether a tensor of the ResNet is trained when its last `layers` of 5 are."""
+    """Whether a tensor of the ResNet is trained if its last `layers` of 5 are."""
     trained = (*SHARED_LAYERS[:layers], *(["bn1"] if layers == len(SHARED_LAYERS) else []))
     return name.startswith(trained) and not name.startswith("fc.")
 
@@ -162,7 +166,7 @@ def _trained(name: str, layers: int) -> bool:
 def instances(labels: Tensor) -> list[dict[str, Tensor]]:
     """Targets of torchvision's Mask R-CNN from label images (n, 1, y, x), 0 outside nodules.
 
-    One instance per nodule; boxes (x0, y0, x1, y1) enclose its pixels, the far side exclusive. An
+    One instance per nodule; boxes (x0, y0, x1, y1) enclose its pixels, x1 and y1 exclusive. An
     image without a nodule has no instance.
     """
     targets = []
@@ -176,25 +180,26 @@ def instances(labels: Tensor) -> list[dict[str, Tensor]]:
 
 
 def images_of(inputs: Tensor) -> list[Tensor]:
-    """Images of three channels from (n, channels, y, x); a single slice is shown three times."""
+    """Three-channel images from (n, channels, y, x); a single slice is repeated in all three."""
     return list(inputs.expand(-1, 3, -1, -1).float())
 
 
 def full_precision(device: torch.device) -> torch.autocast:
-    """No bf16 but in parts that are `Lowered`."""
+    """Autocast switched off, except within modules that are `Lowered`."""
     return torch.autocast(device.type, enabled=False)
 
 
 def painted(found: dict[str, Tensor]) -> Tensor:
-    """Image (y, x) of one slice's instances: the greatest of score x soft mask, 0 where none."""
+    """Image (y, x) of one slice's instances: maximum of score x soft mask, 0 if there are none."""
     masks = found["masks"][:, 0] * found["scores"][:, None, None]
     return masks.amax(0) if len(masks) else masks.new_zeros(masks.shape[1:])
 
 
 def with_fixed_statistics(network: nn.Module, compute: Callable[[], Tensor]) -> Tensor:
-    """What `compute` gives while the network trains, but for its running statistics.
+    """Result of `compute` with the network in training mode but batch normalisation in eval mode.
 
-    torchvision gives losses in training mode only; the left-out scans must leave no trace.
+    torchvision returns losses in training mode only, and left-out scans must not change the running
+    statistics. The network is left in eval mode.
     """
     network.train()
     for module in network.modules():

@@ -10,7 +10,7 @@ from torchvision.models import resnet50
 
 from nodules.learning.networks.weights import apply_state, load_state
 
-SHAPE = ()  # no setting shapes it
+SHAPE = ()  # no setting changes the architecture
 
 
 def build(
@@ -18,9 +18,9 @@ def build(
 ) -> nn.Module:
     """torchvision's ResNet50 with one output logit.
 
-    weights: path of a state dict of torchvision's ResNet50 (its own last layer is left out) or
-    of this network; None for random weights that depend on the seed alone. key: of the config,
-    where that names the file.
+    weights: path of a state dict of torchvision's ResNet50 (whose final layer is skipped) or of
+    this network; None for random weights that depend on the seed alone. key: of the config, if it
+    names the file.
     """
     torch.manual_seed(seed)
     # Residual branches that start at zero let a network without weights learn much faster

@@ -15,14 +15,14 @@ from nodules.learning.networks.unet import PIXEL_PRIOR, double_conv
 from nodules.learning.networks.weights import apply_state, load_state
 from nodules.stats.seeds import derive
 
-# Settings that shape the network; its manifest holds them.
+# Settings that define the architecture; stored in the manifest.
 SHAPE = ("context", "token_px", "width", "blocks", "heads", "window")
-DROPPED_PATHS = 0.2  # greatest share of residual branches left out in training, as Swin-T has it
-STEM, OTHERS = "features.0.0.weight", ("norm.", "head.")  # tensors of torchvision's classifier
+DROPPED_PATHS = 0.2  # highest rate of stochastic depth in training, as in Swin-T
+STEM, OTHERS = "features.0.0.weight", ("norm.", "head.")  # of torchvision's classifier
 
 
 class SwinUNet(nn.Module):
-    """Swin's stages as encoder, a light decoder of convolutions, a skip connection from each stage.
+    """Swin's stages as encoder, a light convolutional decoder, and a skip from each stage.
 
     Input (batch, 2 * context + 1, y, x), grey levels 0 to 1; output logits (batch, 1, y, x). Tokens
     of `token_px` pixels are too coarse for the edge of a small nodule, so the decoder's last step
@@ -59,7 +59,7 @@ class SwinUNet(nn.Module):
         nn.init.constant_(self.last.bias, math.log(PIXEL_PRIOR / (1 - PIXEL_PRIOR)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of every pixel; UserError where the sides are no multiples of `step`."""
+        """Logits (batch, 1, y, x); UserError if a side is not a multiple of `step`."""
         if any(side % self.step for side in x.shape[-2:]):
             sides = " x ".join(str(side) for side in x.shape[-2:])
             raise UserError(
@@ -75,11 +75,11 @@ class SwinUNet(nn.Module):
         return self.last(x)
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """Each stage's answer (batch, channels, y, x), from the finest to the coarsest."""
+        """Output of each stage (batch, channels, y, x), from the finest to the coarsest."""
         stages = []
         for place, layer in enumerate(self.features):
             x = layer(x)  # (batch, y, x, channels)
-            if place % 2:  # blocks; before each lies what makes or merges tokens
+            if place % 2:  # blocks; even layers make or merge tokens
                 stages.append(self.norms[place // 2](x).permute(0, 3, 1, 2))
         return stages
 
@@ -87,12 +87,12 @@ class SwinUNet(nn.Module):
 def build(
     settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
 ) -> SwinUNet:
-    """A Swin U-Net with fresh weights that depend on the seed alone, or with a given encoder.
+    """A Swin U-Net with random weights that depend on the seed alone, or with a given encoder.
 
-    weights: path of a state dict of torchvision's Swin of this very shape (token_px 4, width 96,
-    blocks 2, 2, 6, 2, heads 3, 6, 12, 24 and window 7 are `swin_t`). Its classifier is left out,
-    and its first layer too, unless context is 1, since ImageNet's pictures have three colours.
-    key: of the config, where that names the file.
+    weights: path of a state dict of torchvision's Swin of exactly this shape (token_px 4, width 96,
+    blocks 2, 2, 6, 2, heads 3, 6, 12, 24 and window 7 are `swin_t`). Its classifier is skipped, and
+    so is its first layer unless context is 1, since ImageNet's images have three channels. key: of
+    the config, if it names the file.
     """
     torch.manual_seed(derive(seed, "transformer"))
     network = SwinUNet(**{name: settings[name] for name in SHAPE})

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Share of nodule pixels in a training slice, about: the last layer starts there, so that the
-# first steps are not spent on learning that nodules are rare.
+# Approximate share of nodule pixels in a training slice. The last layer starts from it, so that
+# the first steps are not spent on learning that nodules are rare.
 PIXEL_PRIOR = 0.005
 
-# Settings that shape the network; its manifest holds them.
+# Settings that define the architecture; stored in the manifest.
 SHAPE = ("filters", "depth", "context")
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each with batch normalisation and ReLU."""
+    """Two 3 x 3 convolutions, each followed by batch normalisation and ReLU."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers += [
@@ -48,7 +48,7 @@ class UNet(nn.Module):
         nn.init.constant_(self.last.bias, math.log(PIXEL_PRIOR / (1 - PIXEL_PRIOR)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of every pixel."""
+        """Logits (batch, 1, y, x) of all pixels."""
         skips = []
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else nn.functional.max_pool2d(x, 2))
@@ -62,7 +62,7 @@ class UNet(nn.Module):
 def build(
     settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
 ) -> UNet:
-    """A U-Net with fresh weights that depend on the seed alone; it starts from no others."""
+    """A U-Net with random weights that depend on the seed alone."""
     assert weights is None, "there is no file that it could start from"
     torch.manual_seed(seed)
     return UNet(settings["filters"], settings["depth"], settings["context"])

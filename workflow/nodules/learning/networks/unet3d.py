@@ -1,8 +1,8 @@
-"""A U-Net in 3-D that marks nodule centres and says how large each is.
+"""A U-Net in 3-D that marks nodule centres and estimates each nodule's diameter.
 
 Its output is a heat map at half the volume's resolution, as CenterNet's (Zhou et al., 2019,
-arXiv:1904.07850), with the diameter beside it: touching nodules have a centre each, and a nodule of
-30 mm has one as well.
+arXiv:1904.07850), and a map of diameters. So touching nodules have a centre each, and a nodule of
+30 mm has only one.
 """
 
 import math
@@ -13,15 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-SHAPE = ("widths",)  # settings that shape the network; its manifest holds them
+SHAPE = ("widths",)  # settings that define the architecture; stored in the manifest
 
-STRIDE = 2  # voxels of the volume along a side of a voxel of the answer
-CENTRE_PRIOR = 0.001  # probability of a centre that the first steps start from
-USUAL_LOG_DIAMETER = 3.0  # of 8 mm, to the base of two
+STRIDE = 2  # voxels of the volume per voxel of the output, along each axis
+CENTRE_PRIOR = 0.001  # initial probability of a centre
+USUAL_LOG_DIAMETER = 3.0  # log2 of 8 mm
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3 x 3 x 3 convolutions, each with batch normalisation and ReLU."""
+    """Two 3 x 3 x 3 convolutions, each followed by batch normalisation and ReLU."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers += [
@@ -43,9 +43,8 @@ def space_to_depth(x: Tensor) -> Tensor:
 class UNet3D(nn.Module):
     """Encoder and decoder with skip connections (Cicek et al., MICCAI 2016), on 2 x 2 x 2 blocks.
 
-    Input (batch, 1, z, y, x), grey levels 0 to 1; sides are multiples of `multiple`. Output
-    (batch, 2, z/2, y/2, x/2): logit of a nodule's centre, and the diameter's logarithm to the base
-    of two, in mm.
+    Input (batch, 1, z, y, x), grey levels 0 to 1; sides are multiples of `multiple`. Output (batch,
+    2, z/2, y/2, x/2): logit of a nodule's centre, and log2 of its diameter in mm.
     """
 
     def __init__(self, widths: Sequence[int]) -> None:
@@ -63,11 +62,11 @@ class UNet3D(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """What a side of the input must be a multiple of."""
+        """Number of voxels that each side of the input must be a multiple of."""
         return int(STRIDE * 2 ** (len(self.down) - 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Centre logit and log2 diameter."""
+        """Centre logit and log2 diameter (batch, 2, z/2, y/2, x/2)."""
         x = space_to_depth(x).contiguous(memory_format=torch.channels_last_3d)
         skips = []
         for level, block in enumerate(self.down):
@@ -83,7 +82,7 @@ class UNet3D(nn.Module):
 def build(
     settings: Mapping[str, Any], seed: int, weights: str | Path | None = None, key: str = ""
 ) -> UNet3D:
-    """A 3-D U-Net with fresh weights that depend on the seed alone; it starts from no others."""
+    """A 3-D U-Net with random weights that depend on the seed alone."""
     assert weights is None, "there is no file that it could start from"
     torch.manual_seed(seed)
     return UNet3D(settings["widths"])

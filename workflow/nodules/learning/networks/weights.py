@@ -1,4 +1,4 @@
-"""Weights of networks: read, checked, written whole, hashed; ImageNet's downloaded."""
+"""Weights of networks: reading, checking, atomic writing, hashing, download of ImageNet's."""
 
 import hashlib
 import shutil
@@ -11,21 +11,22 @@ from torch import Tensor, nn
 
 from nodules.base.files import UserError, atomic, sha256
 
-# What a state dict may hold: other types (complex, quantised, of 8 bits) are no weights of ours.
+# Allowed types of tensors; none of our weights is complex, quantised or an 8-bit float.
 NUMBERS = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8}
 NUMBERS |= {torch.int8, torch.int16, torch.int32, torch.int64}
 NOT_PLAIN = "are sparse, quantised, complex or without content of their own"
 NOT_FINITE = "hold numbers that are not finite"
 BELOW = "hold a variance below 0"
-# torchvision's ResNet50_Weights.IMAGENET1K_V2. The file's name holds the hash's first digits.
+# torchvision's ResNet50_Weights.IMAGENET1K_V2; the file's name contains the hash's first digits.
 IMAGENET_URL = "https://download.pytorch.org/models/resnet50-11ad3fa6.pth"
 IMAGENET_SHA256 = "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca"
 
 
 def load_state(path: str | Path, key: str = "") -> dict[str, Tensor]:
-    """Read a state dict of plain, finite tensors; only tensors are ever unpickled.
+    """Read a state dict of plain, finite tensors; nothing but tensors is unpickled.
 
-    key: of the config, where that names the file; else it is a result of the workflow.
+    key: of the config, if it names the file; otherwise the file is a result of the workflow. Raises
+    UserError for any other content.
     """
     remedy = _remedy(key) if key else "Delete the file and run snakemake again."
     try:
@@ -42,7 +43,7 @@ def load_state(path: str | Path, key: str = "") -> dict[str, Tensor]:
             f"{path}: holds something other than a state dict of tensors. Save"
             f" network.state_dict(), not the network. {remedy}"
         )
-    # In this order: what is not plain cannot be compared with anything.
+    # In this order: tensors that are not plain cannot be compared.
     for defective, what in ((_not_plain, NOT_PLAIN), (_not_finite, NOT_FINITE), (_below_0, BELOW)):
         bad = [name for name, tensor in state.items() if defective(name, tensor)]
         if bad:
@@ -52,7 +53,7 @@ def load_state(path: str | Path, key: str = "") -> dict[str, Tensor]:
 
 def _not_plain(_: str, tensor: Tensor) -> bool:
     plain = tensor.layout == torch.strided and not tensor.is_meta and tensor.dtype in NUMBERS
-    # A tensor may show one stored number many times, and so fill any memory once it is used.
+    # An expanded tensor repeats one stored number, and would fill any memory once it is used.
     return not plain or tensor.nbytes > tensor.untyped_storage().nbytes()
 
 
@@ -75,9 +76,9 @@ def apply_state(
     allowed_missing: set[str] = frozenset(),  # type: ignore[assignment]
     key: str = "",
 ) -> None:
-    """Put a state dict into a network; UserError where it belongs to another architecture.
+    """Load a state dict into a network; UserError if it belongs to another architecture.
 
-    key: as for `load_state`.
+    allowed_missing: tensors that the state dict need not have. key: as for `load_state`.
     """
     own = network.state_dict()
     missing = set(own) - set(state) - allowed_missing
@@ -97,15 +98,15 @@ def apply_state(
 
 
 def save_state(path: str | Path, network: nn.Module) -> None:
-    """Write a network's state dict, whole or not at all; equal weights give equal bytes."""
+    """Write a network's state dict, atomically; equal weights give equal bytes."""
     state = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
-    # Given a path, torch.save writes the (temporary) file's name into the file.
+    # Given a path, torch.save would write the temporary file's name into the file.
     with atomic(path) as temporary, temporary.open("wb") as stream:
         torch.save(state, stream)
 
 
 def weights_sha256(network: nn.Module) -> str:
-    """Hash of all weights and buffers, by name."""
+    """SHA-256 of all weights and buffers with their names, in order of name."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
@@ -114,7 +115,7 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def fetch(path: str | Path, url: str = IMAGENET_URL, digest: str = IMAGENET_SHA256) -> None:
-    """Download weights to `path`, whole or not at all; UserError when offline or damaged."""
+    """Download weights to `path`, atomically; UserError if offline or the file is damaged."""
     with atomic(path) as temporary:
         try:
             with urllib.request.urlopen(url, timeout=60) as source, temporary.open("wb") as target:
@@ -131,7 +132,7 @@ def fetch(path: str | Path, url: str = IMAGENET_URL, digest: str = IMAGENET_SHA2
 
 
 def check(path: str | Path, digest: str, source: str) -> None:
-    """UserError unless the file's SHA-256 is `digest`."""
+    """Raise UserError unless the file's SHA-256 is `digest`."""
     found = sha256(path)
     if found != digest:
         raise UserError(

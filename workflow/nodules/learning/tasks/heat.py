@@ -1,4 +1,4 @@
-"""The heat map that the 3-D U-Net is to answer with, and its loss."""
+"""Target heat map of the 3-D U-Net, and its loss."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -10,14 +10,17 @@ from torch.nn.functional import logsigmoid, smooth_l1_loss
 
 from nodules.learning.networks.unet3d import STRIDE
 
-CORE_MM, CORE_SHARE = 1.9, 1 / 7  # radius of a centre: at least so much, or so much of the diameter
+CORE_MM, CORE_SHARE = 1.9, 1 / 7  # a core's radius: minimum, and share of the diameter
 SPREAD_MM, SPREAD_SHARE = 1.5, 0.25  # standard deviation of the heat around it, likewise
-FOCUS, FADE = 2, 4  # powers of the penalty-reduced focal loss, as in CenterNet
-SIZE_WEIGHT = 0.2  # of the diameter's loss beside the centre's
+FOCUS, FADE = 2, 4  # exponents of the penalty-reduced focal loss, as in CenterNet
+SIZE_WEIGHT = 0.2  # of the diameters' loss relative to the centres'
 
 
 class Marks(NamedTuple):
-    """What a patch holds: centres (n, 3) in voxels and diameters (n,) in voxels, of two kinds."""
+    """Nodules of a patch, and excluded findings (beside).
+
+    centres and beside: (n, 3) indices (z, y, x); diameters: (n,). All in voxels of the patch.
+    """
 
     centres: NDArray[np.float64]
     diameters: NDArray[np.float64]
@@ -28,8 +31,9 @@ class Marks(NamedTuple):
 def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.float32]:
     """Heat, log2 diameter and weight (3, z/2, y/2, x/2) of a patch's marks.
 
-    Heat is 1 in a nodule's core and falls around it; the weight of a nodule's core is 1 in all, so
-    that a small nodule counts as much as a large one, and 0 in an excluded finding.
+    Heat is 1 in a nodule's core and falls off around it. The weights of a core's voxels add up to
+    1, so that a small nodule counts as much as a large one; they are 0 in an excluded finding and 1
+    elsewhere.
     """
     sides = tuple(n // STRIDE for n in shape)
     aim = np.zeros((3, *sides), np.float32)
@@ -56,9 +60,9 @@ def target(shape: Sequence[int], marks: Marks, spacing_mm: float) -> NDArray[np.
 def _near(
     centres: NDArray[np.float64], reach: NDArray[np.float64], sides: tuple[int, ...]
 ) -> Iterator[tuple[int, tuple[slice, ...], NDArray[np.float64]]]:
-    """Of each centre with a part of the target in reach: its number, that part, and how far it is.
+    """For each centre with voxels of the target within reach: number, box, and distances in it.
 
-    centres (n, 3) and reach (n,) in voxels of the patch, far as well.
+    centres (n, 3), reach (n,) and the distances are in voxels of the patch.
     """
     middle = (centres - (STRIDE - 1) / 2) / STRIDE
     along = reach[:, None] / STRIDE
@@ -73,7 +77,7 @@ def _near(
 
 
 def heat_loss(answer: Tensor, targets: Tensor) -> Tensor:
-    """Penalty-reduced focal loss, by patch; and the diameters' at the centres.
+    """Penalty-reduced focal loss of the centres plus smooth L1 of the diameters, per patch.
 
     answer: (batch, 2, z, y, x), centre logit and log2 diameter; targets: (batch, 3, z, y, x).
     """

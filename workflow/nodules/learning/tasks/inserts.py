@@ -1,7 +1,7 @@
-"""Nodules cut out of training volumes and pasted, turned and scaled, into training lungs.
+"""Copy-paste augmentation: nodules cut from training volumes, varied, pasted into training lungs.
 
-Copy-paste (Ghiasi et al., CVPR 2021, arXiv:2012.07177) for nodules: few patients' nodules in many
-places of few patients' lungs. Never across a split: both come from one fold's training scans.
+As Ghiasi et al. (CVPR 2021, arXiv:2012.07177) paste objects: the nodules of few patients come to
+lie in many places of few patients' lungs. Nodule and lung are of the same fold's training scans.
 """
 
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ from nodules.prepare.cubes import Corner, cube
 
 Floats = NDArray[np.float32]
 
-MOST_COPIES = 600  # that are ready to be pasted
-LEAST_MM3 = 15.0  # a nodule of fewer voxels has no shape to scale
-MARGIN = 3  # voxels around a nodule's mask that come with it
-DIAMETERS_MM = (3.5, 26.0)  # of what is pasted, spread evenly over its logarithm
-SCALES = (0.35, 1.8)  # of a nodule: beyond, it is no longer like one
-SHAPE_SPREAD = 0.12  # of the three axes' scales against each other
-DENSITY_SPREAD = 9.0  # grey levels, of 255 for 1400 HU: 50 HU
-EDGE_MM = (0.4, 0.8)  # over which its edge fades
-THROUGH_PLANE_MM = (0.2, 1.1)  # blur along z, as thick slices have it
-SEEN = 0.5  # of the fading mask: what counts as nodule
+MOST_COPIES = 600  # in the bank, unless there are more nodules
+LEAST_MM3 = 15.0  # a smaller nodule has no shape worth scaling
+MARGIN = 3  # voxels around a nodule's mask that are cut out with it
+DIAMETERS_MM = (3.5, 26.0)  # of pasted nodules, uniform in the logarithm
+SCALES = (0.35, 1.8)  # limits of scaling: beyond, it no longer looks like a nodule
+SHAPE_SPREAD = 0.12  # standard deviation of each axis's log scale
+DENSITY_SPREAD = 9.0  # standard deviation in grey levels, 255 for 1400 HU: 50 HU
+EDGE_MM = (0.4, 0.8)  # blur of its edge
+THROUGH_PLANE_MM = (0.2, 1.1)  # further blur along z, as in thick slices
+SEEN = 0.5  # weight from which a voxel counts as nodule
 
 
 class Insert(NamedTuple):
-    """A nodule to paste: grey levels and how far each counts, 0 to 1, both float (z, y, x)."""
+    """A nodule to paste: grey levels, and weights from 0 to 1 to blend them by; float (z, y, x)."""
 
     grey: Floats
     weight: Floats
@@ -40,7 +40,7 @@ class Insert(NamedTuple):
 
 
 def cut_out(grey: NDArray[np.uint8], box: Box) -> Insert | None:
-    """A nodule with a little around it; None where its mask is empty. Weights are 0 or 1."""
+    """A nodule with MARGIN voxels around it, weights 0 or 1; None if its mask is empty."""
     mask, corner = box
     if not mask.any():
         return None
@@ -51,10 +51,10 @@ def cut_out(grey: NDArray[np.uint8], box: Box) -> Insert | None:
 
 
 def bank(training: Sequence[Taught], count: int, rng: np.random.Generator) -> list[Insert]:
-    """Turned and scaled copies of the training nodules, each nodule about as often as any other.
+    """Rotated and scaled copies of the training nodules, of each about equally many.
 
-    count: so many pastes are to come in an epoch; more copies than MOST_COPIES, or than nodules,
-    are not made.
+    count: number of pastes in an epoch. There are no more copies than that, and no more than
+    MOST_COPIES or, if larger, the number of nodules.
     """
     nodules = [
         insert
@@ -73,7 +73,10 @@ def bank(training: Sequence[Taught], count: int, rng: np.random.Generator) -> li
 
 
 def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Insert:
-    """A nodule turned at random, scaled to a diameter of DIAMETERS_MM, shifted in density."""
+    """A nodule rotated at random, scaled towards a diameter of DIAMETERS_MM, shifted in density.
+
+    The insert is empty, with diameter 0, if nothing of the nodule is left.
+    """
     own = sphere_diameter(float(nodule.weight.sum()) * spacing_mm**3)
     wanted = np.exp(rng.uniform(*np.log(DIAMETERS_MM)))
     scale = np.clip(wanted / own, *SCALES) * np.exp(rng.normal(0, SHAPE_SPREAD, 3))
@@ -99,9 +102,9 @@ def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Inser
 
 
 def paste(patch: Floats, insert: Insert, corner: Corner) -> Box:
-    """Blend a nodule into a patch, in place; returns its voxels' mask, in a box of the patch.
+    """Blend a nodule into a patch, in place; returns the mask of its voxels, in a box of the patch.
 
-    corner: of the insert in the patch; it must fit.
+    corner: index (z, y, x) in the patch of the insert's first voxel; the insert must fit.
     """
     place = tuple(slice(c, c + n) for c, n in zip(corner, insert.weight.shape, strict=True))
     weight = insert.weight

@@ -1,4 +1,4 @@
-"""What Mask R-CNN learns from: the U-Net's slices, each nodule an instance of its own."""
+"""What Mask R-CNN learns from: the U-Net's slices, each nodule a separate instance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from nodules.learning.tasks.slices import Slice, SliceTask, SliceTaskSettings
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import derive
 
-VALIDATION_SLICES = 32  # of those that the U-Net is watched on; a slice takes far longer here
+VALIDATION_SLICES = 32  # of the U-Net's validation slices; a slice takes far longer here
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class MaskRCNNSettings(SliceTaskSettings):
 
 
 class InstanceTask(SliceTask):
-    """The U-Net's own draw of slices in the same order; the sum of Mask R-CNN's five losses."""
+    """The U-Net's slices in the same order; the loss is the sum of Mask R-CNN's five."""
 
-    varies = True  # with the proposals that the network makes, and the instances on the slices
+    varies = True  # with the number of proposals and of instances
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class InstanceTask(SliceTask):
         self.validation = self.validation[:: max(stride, 1)]
 
     def sample(self, key: Slice, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Slice with its neighbours (channels, y, x) and its nodules' numbers (1, y, x)."""
+        """Slice with its neighbours (channels, y, x) and nodule numbers (1, y, x), 0 outside."""
         image, labels = self.view(key, rng)
         return image, labels.astype(np.int32)
 
@@ -71,7 +71,7 @@ class InstanceTask(SliceTask):
         return torch.stack(list(losses.values())).sum()
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
+        """Loss, pixel Dice at 0.5 and mean probability in nodules, on left-out slices."""
         torch.manual_seed(derive(self.seed, "maskrcnn", self.fold, "validation"))
         tally = PixelTally()
         for stack, z in self.validation:
@@ -84,12 +84,12 @@ class InstanceTask(SliceTask):
     def answer(
         self, network: nn.Module, stack: Stack, z: int, device: torch.device
     ) -> NDArray[np.bool_]:
-        """Pixels (y, x) of a slice that the network calls nodule, at 0.5."""
+        """Pixels (y, x) of a slice with a nodule probability of at least 0.5."""
         inputs, _ = self._shown(stack, z, device)
         return (self._painted(network, inputs) >= 0.5).cpu().numpy()
 
     def _shown(self, stack: Stack, z: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """A whole slice and its nodules' numbers, as a batch of one on the device."""
+        """A whole slice and its nodule numbers, as a batch of one on the device."""
         window = torch.from_numpy(stack.window(z, self.settings.context))[None]
         labels = torch.from_numpy(stack.labels(z).astype(np.int32))[None, None]
         return to_device(window, device), labels.to(device)

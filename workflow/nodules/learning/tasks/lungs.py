@@ -22,7 +22,7 @@ from nodules.stats.seeds import generator
 
 VALIDATION_SLICES = 64
 PICTURES = 8
-# Augmentation: how far a slice is turned (degrees), scaled and shifted (shares).
+# Augmentation, at most: rotation in degrees, scaling and shift as shares.
 TURN, SCALE, SHIFT = 10.0, 0.15, 0.08
 
 Image = NDArray[np.uint8]
@@ -30,17 +30,17 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LungSettings(TrainingSettings):
-    """Section `lungs.unet` of the config, without the pixels, which are the slices' own."""
+    """Section `lungs.unet` of the config, without `px`, which the stored slices already have."""
 
     filters: int
     depth: int
     context: int
-    slices: int  # shown in an epoch, of all training scans'
+    slices: int  # in an epoch, over all training scans
     augment: bool
 
 
 class Slice(NamedTuple):
-    """A slice by its scan's place in the list and its index."""
+    """A slice: index of its scan in the list of scans, and its own index."""
 
     scan: int
     z: int
@@ -70,7 +70,7 @@ class LungTask:
         self.validation = [(left_out[others[i].scan], others[i].z) for i in chosen]
 
     def epoch(self, epoch: int) -> list[Slice]:
-        """A fresh draw of slices, with lung and without; again where there are not as many."""
+        """A fresh draw of slices, with or without lung; repeated if there are not enough."""
         rng = generator(self.seed, "lungs", self.fold, "order", epoch)
         rounds = -(-self.settings.slices // len(self.slices))
         order = np.concatenate([rng.permutation(len(self.slices)) for _ in range(rounds)])
@@ -84,15 +84,15 @@ class LungTask:
         return augmented(image, mask, rng) if self.settings.augment else (image, mask)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean binary cross-entropy over the pixels."""
+        """Mean binary cross-entropy of the pixels."""
         return binary_cross_entropy_with_logits(network(inputs), targets.float())
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, pixel Dice at 0.5 and mean probability in lungs, on the left-out draw."""
+        """Loss, pixel Dice at 0.5 and mean probability in lungs, on left-out slices."""
         return pixel_validation(network, self.validation, self.settings.context, device)
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out slices: the mask orange, the network's answer sky blue."""
+        """Montage of left-out slices: outline of the mask orange, of the prediction sky blue."""
         if not self.validation:
             return
         count = min(PICTURES, len(self.validation))
@@ -106,13 +106,13 @@ class LungTask:
 
 
 def slices_of(stacks: Sequence[Stack]) -> list[Slice]:
-    """Every slice of those scans that have a mask."""
+    """All slices of the scans that have a mask."""
     masked = [(i, stack) for i, stack in enumerate(stacks) if len(stack.nodule_slices)]
     return [Slice(i, z) for i, stack in masked for z in range(len(stack.array))]
 
 
 def augmented(image: Image, mask: Image, rng: np.random.Generator) -> tuple[Image, Image]:
-    """Slice and mask mirrored or not, turned, scaled and shifted alike; the greys changed a little.
+    """Slice and mask randomly mirrored, rotated, scaled and shifted alike; grey levels altered.
 
     image: (channels, y, x), mask: (1, y, x). What comes in at the edges is air.
     """

@@ -1,4 +1,4 @@
-"""What the malignancy ResNet50 learns from: crops through nodules that readers rated."""
+"""What the malignancy networks learn from: crops or cubes of nodules that readers rated."""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
 from nodules.stats.seeds import generator
 
-STREAM = "malignancy"  # name of the random numbers, whatever network is trained
+STREAM = "malignancy"  # name under which random numbers are drawn, for any network
 
 log = logging.getLogger("nodules")
 
@@ -39,8 +39,8 @@ def divide(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labelled nodules that a fold's networks are trained on, and those in its left-out scans.
 
-    labels: table `malignancy_labels`; division: table `folds`. Warns where training lacks one of
-    the classes. Raises UserError where a patient is on both sides, or on one and in the test.
+    labels: table `malignancy_labels`; division: table `folds`. Warns if the training side lacks one
+    of the classes. Raises UserError if a patient is in two of training, left-out and test scans.
     """
     training, left_out = folds.split(division, fold)
     labelled = labels[labels["label"].isin(CLASSES)]
@@ -68,12 +68,12 @@ def divide(
 
 @dataclass(frozen=True)
 class MalignancySettings(CropSettings):
-    """Section `malignancy` of the config as far as networks learn by it, and what `crops` says."""
+    """Training settings of section `malignancy` of the config, with those of `crops`."""
 
     crops_per_nodule: int
     repeat: int  # times that each nodule is shown in an epoch
     balance: str  # sample, weight or none
-    view: str = "slices"  # or cubes, of px voxels along a side, for networks in 3-D
+    view: str = "slices"  # or cubes of px voxels along each side, for 3-D networks
     widths: tuple[int, ...] = ()  # of such a network
 
     @property
@@ -83,16 +83,16 @@ class MalignancySettings(CropSettings):
 
     @property
     def size(self) -> CropSize:
-        """The size of a crop or cube."""
+        """Size of a crop or cube."""
         return CropSize(self.mm, self.px, self.view)
 
 
 class NoduleTask:
     """Crops through the labelled nodules of the training scans; binary cross-entropy per crop.
 
-    Classes of unlike size: with `balance` sample both are shown equally often, nodules of the
-    smaller one more often than others; with `weight` all nodules are shown equally often, and the
-    classes have equal weight in the loss; with `none` nothing is done.
+    Imbalanced classes: with `balance` sample both classes are shown equally often, so nodules of
+    the smaller one are repeated; with `weight` all nodules are shown equally often and the classes
+    have equal weight in the loss; with `none` nothing is done.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class NoduleTask:
         self.weights = [float(w) for w in (equal if settings.balance == "weight" else np.ones(2))]
 
     def epoch(self, epoch: int) -> list[CropSample]:
-        """The crops of every nodule, `repeat` times, in an order of the epoch's own."""
+        """The crops of every nodule, `repeat` times, shuffled anew each epoch."""
         rng = generator(self.seed, "order", epoch)
         times = self.settings.repeat
         if self.settings.balance == "sample":
@@ -135,19 +135,19 @@ class NoduleTask:
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean binary cross-entropy of the crops, weighted by class."""
         benign, malignant = self.weights
-        weight = malignant * targets + benign * (1 - targets)  # nothing that waits for a GPU
+        weight = malignant * targets + benign * (1 - targets)  # indexing would wait for the GPU
         logits = logits_of(network, inputs)
         return binary_cross_entropy_with_logits(logits, targets.float(), weight)
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss and AUC per nodule, and mean probability of the malignant, in left-out scans."""
+        """Loss and AUC per nodule, and mean probability of malignant ones, in left-out scans."""
         if not self.validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         logits = nodule_logits(network, self.left_out, self.validation, self.settings.size, device)
         return validation_of(logits, np.array([n.label for n in self.validation]))
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out nodules with the network's answer; malignant ones in orange."""
+        """Montage of left-out nodules with the network's probability; malignant ones in orange."""
         if not self.validation:
             return
         picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
@@ -159,6 +159,6 @@ class NoduleTask:
 
 
 def drawn(nodules: Sequence[Nodule], wanted: int, rng: np.random.Generator) -> list[Nodule]:
-    """`wanted` of some nodules: each as often as any other, or once more."""
+    """`wanted` of some nodules, each equally often or once more."""
     whole, rest = divmod(wanted, len(nodules))
     return [*nodules] * whole + [nodules[i] for i in rng.permutation(len(nodules))[:rest]]

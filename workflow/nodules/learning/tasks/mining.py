@@ -1,8 +1,8 @@
-"""Hard negatives of the 3-D U-Net: places of its training lungs that it takes for a nodule.
+"""Hard negatives of the 3-D U-Net: places in its training lungs that it mistakes for nodules.
 
-After each epoch a pool of patches is drawn anew, and the hottest places in them that are neither a
-nodule nor an excluded finding are shown in the next one (bootstrapping: Sung and Poggio, IEEE TPAMI
-20, 1998). What it costs hangs on the patches of an epoch alone, however many scans there are.
+After each epoch a new pool of patches is drawn, and the hottest places in them that are neither a
+nodule nor an excluded finding are shown in the next epoch (bootstrapping: Sung and Poggio, IEEE
+TPAMI 20, 1998). The cost depends on the number of patches in an epoch, not on that of scans.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ from nodules.learning.tasks.volume_truth import Truth
 from nodules.prepare.cubes import cube
 from nodules.prepare.volumes import Volume
 
-POOL = 4  # patches that are looked at for each that is kept
-APART = 8.0  # voxels between two that are kept of one scan
-BESIDE_MM = 4.0  # around a nodule or finding: no place to say that there is none
+POOL = 4  # patches searched for each that is kept
+APART = 8.0  # least distance in voxels between two kept in one scan
+BESIDE_MM = 4.0  # margin around nodules and findings in which nothing is mined
 BATCH = {"cpu": 8, "cuda": 64}
 
 Floats = NDArray[np.float64]
 
 
 class Alarm(NamedTuple):
-    """A false alarm: its scan's place in the list, its index (z, y, x), its heat, 0 to 1."""
+    """A false positive: index of its scan in the list, place (z, y, x) in it, and heat, 0 to 1."""
 
     scan: int
     place: Floats
@@ -42,10 +42,10 @@ def hottest(
     side: int,
     device: torch.device,
 ) -> list[Alarm]:
-    """The hottest place of each patch that is no nodule, hottest first.
+    """The hottest place of each patch outside nodules and excluded findings, hottest first.
 
-    corners: scan and first voxel (z, y, x) of patches of `side` voxels. A patch that is all nodule
-    has none.
+    corners: scan and first voxel (z, y, x) of patches of `side` voxels. A patch entirely within
+    nodules or findings has none.
     """
     step, found = BATCH.get(device.type, 8), []
     for start in range(0, len(corners), step):
@@ -63,7 +63,7 @@ def hottest(
 
 
 def free(truth: Truth, corner: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.bool_]:
-    """Voxels of a patch's heat (z, y, x) that lie beside every nodule and excluded finding."""
+    """Voxels of a patch's heat (z, y, x) over BESIDE_MM away from nodules and excluded findings."""
     index = np.moveaxis(np.indices(tuple(shape)), 0, -1) * STRIDE + (STRIDE - 1) / 2 + corner
     found = np.ones(tuple(shape), bool)
     centres = np.concatenate([truth.centres, truth.beside])
@@ -75,7 +75,7 @@ def free(truth: Truth, corner: NDArray[np.int64], shape: Sequence[int]) -> NDArr
 
 
 def apart(alarms: Sequence[Alarm], most: int) -> list[Alarm]:
-    """The first `most` of which no two of one scan are nearer than APART voxels."""
+    """The first `most` alarms of which no two in one scan are closer than APART voxels."""
     kept: list[Alarm] = []
     by_scan: dict[int, list[Floats]] = {}
     for alarm in alarms:

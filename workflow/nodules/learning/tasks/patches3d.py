@@ -1,4 +1,4 @@
-"""What the 3-D U-Net learns from: patches of volumes, and a heat map of their nodules' centres."""
+"""What the 3-D U-Net learns from: patches of volumes, and heat maps of their nodules' centres."""
 
 import logging
 import math
@@ -28,15 +28,15 @@ from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
 
-KINDS = ("nodule", "bright", "lung", "mined")  # what a patch is laid around
-BRIGHT = 109  # grey level of -400 HU in LUNA16's window: vessels, nodules, the wall
-MOST_OFF, OFF_SHARE = 20, 0.35  # voxels, or share of a patch, by which it is off what it shows
-TRIES = 64  # draws of a place before any is good enough
-NOISE = 2.5  # grey levels: most noise that is added
-NOISE_NUMBERS = 1 << 21  # a patch takes its own from a random place among them
-SHIFT = 5.0  # grey levels
-BACKGROUND_SHARE = 0.15  # of a pasted nodule's place: how much may be vessel or wall
-ANYWHERE = 1 / 3  # of the pasted: as they fall, at vessels and the pleura too
+KINDS = ("nodule", "bright", "lung", "mined")  # what a patch is centred on
+BRIGHT = 109  # grey level of -400 HU in LUNA16's window: vessels, nodules, chest wall
+MOST_OFF, OFF_SHARE = 20, 0.35  # limits of a patch's offset: voxels, and share of its side
+TRIES = 64  # draws of a place before any is accepted
+NOISE = 2.5  # highest standard deviation of added noise, in grey levels
+NOISE_NUMBERS = 1 << 21  # shared; each patch starts at a random one
+SHIFT = 5.0  # standard deviation of the shift in brightness, in grey levels
+BACKGROUND_SHARE = 0.15  # of a pasted nodule's place: most that may be vessel or wall
+ANYWHERE = 1 / 3  # share of pasted nodules that may also lie at vessels and the pleura
 PASTE_TRIES = 8
 VALIDATION_PATCHES = 96
 
@@ -47,21 +47,21 @@ class UNet3DSettings(TrainingSettings):
 
     widths: list[int]
     patch: int  # voxels along a side
-    patches: int  # shown in an epoch
+    patches: int  # in an epoch
     nodules: float  # share of them around a nodule
     bright: float  # share of them around a vessel or another bright place in the lung
-    mined: float  # share of them around what the network of the epoch before took for a nodule
+    mined: float  # share of them around false positives of the previous epoch's network
     pasted: float  # nodules pasted into a patch, on average
-    zoom: float  # most that a patch is stretched or shrunk; 0: as it is
+    zoom: float  # most stretching of a patch along each axis, as a logarithm
 
 
 class Patch(NamedTuple):
     """A patch to draw."""
 
-    scan: int  # its place in the list
-    kind: int  # place in KINDS
-    nodule: int  # its number; -1 for all other kinds
-    mined: tuple[float, ...] = ()  # index (z, y, x) of the volume
+    scan: int  # index in the list
+    kind: int  # index in KINDS
+    nodule: int  # its index in the scan; -1 for all other kinds
+    mined: tuple[float, ...] = ()  # place (z, y, x) in the volume
 
 
 class HeatTask:
@@ -80,8 +80,8 @@ class HeatTask:
         self.nodules = numbered(training)
         if not self.nodules:
             log.warning(WITHOUT_NODULES, fold, len(training))
-        # Copies of the training nodules, ready to be pasted, and the same ones after a kill. They
-        # are made here, before worker processes are, which then share them.
+        # Copies of the training nodules, the same ones after a resume. They are made before the
+        # workers are forked, which then share them.
         pastes = math.ceil(settings.patches * settings.pasted)
         self.bank = inserts.bank(training, pastes, generator(seed, "unet3d", fold, "bank"))
         self.alarms: list[mining.Alarm] = []
@@ -89,7 +89,7 @@ class HeatTask:
     def look_back(
         self, epoch: int, network_before: Callable[[], nn.Module], device: torch.device
     ) -> None:
-        """Mine what the network that the epoch before has left takes for nodules."""
+        """Mine false positives of the network as it was after the previous epoch."""
         wanted = round(self.settings.patches * self.settings.mined)
         if not wanted or not self.training:
             return
@@ -103,9 +103,9 @@ class HeatTask:
         self.alarms = mining.apart(found, wanted)
 
     def epoch(self, epoch: int) -> list[Patch]:
-        """Places drawn anew: nodules in turn, so that each is shown as often as any other.
+        """Patches drawn anew: around all nodules equally often, and around other places in lung.
 
-        What was mined takes the place of patches that would lie anywhere in the lung.
+        Mined patches replace others without a nodule, those anywhere in the lung first.
         """
         rng = generator(self.seed, "unet3d", self.fold, "order", epoch)
         near = round(self.settings.patches * self.settings.nodules) if self.nodules else 0
@@ -165,12 +165,12 @@ class HeatTask:
         return grey, Marks(found, np.array(diameters), np.zeros((0, 3)), np.zeros(0))
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Penalty-reduced focal loss of the centres, and a little for the diameters."""
+        """Penalty-reduced focal loss of the centres, plus a small loss of the diameters."""
         return heat_loss(network(inputs).float(), targets)
 
     @cached_property
     def _validation(self) -> list[tuple[NDArray[np.uint8], NDArray[np.float32], int]]:
-        """Left-out patches around nodules and around other places of the lung, never changed."""
+        """Left-out patches around nodules and around other places of the lung; a fixed draw."""
         rng = generator(self.seed, "unet3d", self.fold, "validation")
         own = numbered(self.left_out)
         own = [own[i] for i in rng.permutation(len(own))[: VALIDATION_PATCHES // 2]]
@@ -189,7 +189,11 @@ class HeatTask:
         return found
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, AUC of a patch's highest answer, mean answer at nodules, on left-out patches."""
+        """Measures on left-out patches.
+
+        Loss, AUC of a patch's highest logit, and mean of the highest probability in patches of
+        nodules.
+        """
         if not self._validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         losses, highest = [], []
@@ -201,7 +205,7 @@ class HeatTask:
         return validation_of(np.array(highest), labels)._replace(loss=float(np.mean(losses)))
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out patches through their hottest voxel, heat beside grey."""
+        """Montage of left-out patches: the slice of the hottest voxel, grey levels beside heat."""
         tiles = []
         for grey, _, _ in self._validation[:8]:
             answer = network(to_device(torch.from_numpy(grey)[None, None], device)).float()
@@ -220,14 +224,14 @@ def numbered(scans: Sequence[tuple[Volume, Truth]]) -> list[Patch]:
 
 
 def mined_patch(alarm: mining.Alarm) -> Patch:
-    """A patch around what a network took for a nodule."""
+    """A patch around a place that the network mistook for a nodule."""
     return Patch(alarm.scan, KINDS.index("mined"), -1, tuple(float(at) for at in alarm.place))
 
 
 def place_of(
     volume: Volume, truth: Truth, key: Patch, side: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Where a patch of `side` voxels is laid: its middle, as an index (z, y, x) of the volume."""
+    """Centre of a patch of `side` voxels, as a fractional index (z, y, x) of the volume."""
     off = off_centre(side, rng)
     if KINDS[key.kind] == "nodule":
         return truth.centres[key.nodule] + off
@@ -243,12 +247,12 @@ def place_of(
 
 
 def off_centre(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """By how many voxels a patch is off what it shows, (z, y, x)."""
+    """Random offset (z, y, x), in voxels, of a patch's centre from what it shows."""
     return rng.uniform(-1, 1, 3) * min(MOST_OFF, OFF_SHARE * side)
 
 
 def in_turn(n: int, wanted: int, rng: np.random.Generator) -> list[int]:
-    """`wanted` of the numbers below n, each as often as any other, in random order."""
+    """`wanted` of the numbers below n, each equally often or once more, in random order."""
     if not n:
         return []
     return [int(i) for _ in range(-(-wanted // n)) for i in rng.permutation(n)][:wanted]
@@ -261,7 +265,7 @@ def view(
     sides: NDArray[np.int64],
     side: int,
 ) -> tuple[NDArray[np.uint8], Marks]:
-    """A box of a volume, stretched to a cube of `side` voxels, and the marks near it."""
+    """A box of a volume, resampled to a cube of `side` voxels, and all marks in its coordinates."""
     grey = cube(volume.array, corner, sides)
     stretch = side / sides
     mean = float(np.prod(stretch) ** (1 / 3))
@@ -283,7 +287,10 @@ def view(
 def lung_view(
     volume: Volume, corner: NDArray[np.int64], sides: NDArray[np.int64], shape: Sequence[int]
 ) -> NDArray[np.bool_]:
-    """The lung in such a box with so many voxels, by the nearest voxel of the mask."""
+    """Lung mask of a box of a volume, resampled to `shape` voxels by nearest neighbour.
+
+    corner, sides: first voxel (z, y, x) and size of the box, in voxels of the volume.
+    """
     voxels = [
         np.floor(c + (np.arange(shown) + 0.5) * n / shown).astype(int) // LUNG_STEP
         for c, n, shown in zip(corner, sides, shape, strict=True)
@@ -291,19 +298,19 @@ def lung_view(
     low = np.array([along[0] for along in voxels])
     part = cube(volume.lung, low, np.array([along[-1] + 1 for along in voxels]) - low)
     nearest = (along - first for along, first in zip(voxels, low, strict=True))
-    for axis, places in enumerate(nearest):  # one after the other: small arrays first
+    for axis, places in enumerate(nearest):  # axis by axis, so that the first ones shrink the array
         part = part.take(places, axis)
     return part > 0
 
 
 @cache
 def _normal_numbers(count: int) -> NDArray[np.float32]:
-    """Drawn once: drawing them anew would be a third of what a patch costs."""
+    """Normal random numbers, drawn once: fresh ones would take a third of a patch's time."""
     return generator(0, "noise").standard_normal(count, dtype=np.float32)
 
 
 def noised(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Grey levels with noise of a random strength, all a little brighter or darker."""
+    """Grey levels with noise of random strength and a random shift in brightness."""
     numbers = _normal_numbers(max(NOISE_NUMBERS, 2 * grey.size))
     start = int(rng.integers(len(numbers) - grey.size))
     noise = numbers[start : start + grey.size].reshape(grey.shape) * np.float32(
@@ -314,7 +321,7 @@ def noised(grey: NDArray[Any], rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(np.rint(noise, out=noise), 0, 255, out=noise).astype(np.uint8)
 
 
-Look = Callable[[Slices], NDArray[Any]]  # at a part of a box
+Look = Callable[[Slices], NDArray[Any]]  # values of a part of a box
 
 
 def spot(
@@ -324,9 +331,9 @@ def spot(
     insert: inserts.Insert,
     rng: np.random.Generator,
 ) -> Corner | None:
-    """A corner at which a nodule lies in the lung, mostly in its air; None where none was found.
+    """Corner at which a nodule fits into the lung, mostly into its air; None if none is found.
 
-    shape: of the box (z, y, x). It is looked at only where the nodule might lie.
+    shape: of the box (z, y, x). grey, lung: return parts of it, so that only places tried are read.
     """
     room = np.array(shape) - insert.weight.shape
     if (room < 0).any():
@@ -346,7 +353,7 @@ def spot(
 def turn(
     grey: NDArray[np.uint8], marks: Marks, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], Marks]:
-    """A cube and its marks mirrored along random axes, and turned in the plane."""
+    """A cube and its marks, randomly mirrored along each axis and transposed in the slice plane."""
     last = grey.shape[0] - 1
     centres, beside = marks.centres.copy(), marks.beside.copy()
     for axis in range(3):

@@ -1,4 +1,4 @@
-"""What the presence ResNet50 learns from: is there a nodule in this crop?"""
+"""What the presence ResNet50 learns from: crops with and without a nodule."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -34,13 +34,13 @@ from nodules.stats.logits import sigmoid
 from nodules.stats.seeds import generator
 
 VALIDATION_CROPS = 256
-STREAM = "resnet"  # name of the random numbers: the network's first name, which keeps results
+STREAM = "resnet"  # name under which random numbers are drawn; old, to keep results
 
 log = logging.getLogger("nodules")
 
 
 def positives(scan: int, stack: Stack, masks: pd.DataFrame, size: CropSize) -> Iterator[CropSample]:
-    """Crops through the scan's reference nodules: on every slice of their masks, or on planes."""
+    """Crops through the scan's reference nodules: on all slices of their masks, or on planes."""
     own = select(masks, stack.kind, "slices")
     for _, rows in own.groupby("region"):
         for place in through(rows, len(rows), size):
@@ -58,7 +58,7 @@ def alarms(
 
 
 def peaks(scan: int, slices: pd.DataFrame, stack: Stack, size: CropSize) -> Iterator[CropSample]:
-    """Crops at the U-Net's strongest answer on each slice with lung and without a nodule."""
+    """Crops at the U-Net's highest probability on each slice with lung but no nodule."""
     chosen = slices[slices["slice"].isin(stack.empty_slices)]
     for row in chosen.itertuples():
         place = Place(int(row.slice), float(row.peak_y), float(row.peak_x))
@@ -78,8 +78,8 @@ def listed(
 class Sources(NamedTuple):
     """Tables that crops are drawn from.
 
-    Candidates with what they hit (columns `nodule` and `excluded`), their regions, the strongest
-    pixel of each slice, and LUNA16's list of locations.
+    Candidates with what they hit (columns `nodule` and `excluded`), their regions, the most
+    probable pixel of each slice, and LUNA16's list of locations.
     """
 
     candidates: pd.DataFrame
@@ -89,7 +89,7 @@ class Sources(NamedTuple):
 
     @classmethod
     def read(cls, inputs: Any) -> Self:
-        """The tables of a rule's inputs candidates, matches, regions, peaks and locations."""
+        """The tables from a rule's inputs candidates, matches, regions, peaks and locations."""
         found = tables.read_all(inputs.candidates, "candidates")
         return cls(
             with_matches(found, tables.read_all(inputs.matches, "matches")),
@@ -102,7 +102,10 @@ class Sources(NamedTuple):
 def gather(
     stacks: Sequence[Stack], sources: Sources, size: CropSize
 ) -> tuple[list[CropSample], list[list[CropSample]]]:
-    """Nodule crops, and the kinds of crops without a nodule, of a set of scans."""
+    """Nodule crops of a set of scans, and their crops without a nodule, one list per kind.
+
+    The kinds are false positives, peaks and listed locations; kinds without any crop are omitted.
+    """
     shown: list[CropSample] = []
     kinds: list[list[CropSample]] = [[], [], []]
     by_scan = [dict(list(table.groupby("seriesuid"))) for table in sources]
@@ -120,15 +123,15 @@ def gather(
 
 @dataclass(frozen=True)
 class PresenceSettings(CropSettings):
-    """Section `presence` of the config, and what `crops` says."""
+    """Section `presence` of the config, with the settings of `crops`."""
 
     negatives: float  # crops without a nodule for each with one
-    view: str  # what the crops are cut of: slices or planes
-    planes: int  # through each place, where it is these; else 0
+    view: str  # how the crops are cut: slices or planes
+    planes: int  # number of planes through each place; 0 for slices
 
     @property
     def size(self) -> CropSize:
-        """The size of a crop, and of what it is cut."""
+        """Size of a crop, and how it is cut."""
         return CropSize(self.mm, self.px, self.view, self.planes)
 
 
@@ -161,7 +164,7 @@ class CropTask:
         self.validation = [chosen[i] for i in sorted(keep)]
 
     def epoch(self, epoch: int) -> list[CropSample]:
-        """Every nodule crop, and a fresh draw of `negatives` times as many without."""
+        """Every nodule crop, and a fresh draw of `negatives` times as many without a nodule."""
         rng = generator(self.seed, STREAM, self.fold, "order", epoch)
         wanted = round(len(self.positive) * self.settings.negatives)
         wanted = wanted if self.positive else EMPTY_ALONE
@@ -180,14 +183,14 @@ class CropTask:
         return binary_cross_entropy_with_logits(logits_of(network, inputs), targets.float())
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, AUC and mean probability of nodules, on the left-out draw."""
+        """Loss, AUC and mean probability of nodules, on left-out crops."""
         if not self.validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         logits = crop_logits([network], self.left_out, self.validation, self.settings.size, device)
         return validation_of(logits, np.array([c.label for c in self.validation]))
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out crops with the network's answer."""
+        """Montage of left-out crops with the network's probability."""
         if not self.validation:
             return
         picks = np.linspace(0, len(self.validation) - 1, min(16, len(self.validation))).astype(int)
@@ -203,7 +206,7 @@ class CropTask:
 def draw(
     kinds: Sequence[Sequence[CropSample]], wanted: int, rng: np.random.Generator
 ) -> list[CropSample]:
-    """A draw of `wanted` crops without a nodule, in equal shares of each kind as far as they go."""
+    """Random draw of `wanted` crops without a nodule, in equal shares per kind where possible."""
     chosen: list[CropSample] = []
     for place, kind in enumerate(sorted(kinds, key=len)):
         share = (wanted - len(chosen)) // (len(kinds) - place)

@@ -1,4 +1,4 @@
-"""What the second stage in 3-D learns from: cubes around nodules, and around false alarms."""
+"""What the second stage in 3-D learns from: cubes around nodules and around false positives."""
 
 import logging
 import math
@@ -40,11 +40,11 @@ from nodules.stats.seeds import generator
 
 log = logging.getLogger("nodules")
 
-JITTER_MM = 2.5  # by which a nodule's cube may be off its centre, as candidates are
-PASTE_ROOM = 20  # voxels around a cube in which a pasted nodule may lie
-MASK_WEIGHT = 1.0  # of the mask's loss beside the answer's
+JITTER_MM = 2.5  # most offset of a cube from its nodule's centre; candidates are off, too
+PASTE_ROOM = 20  # voxels around a cube in which a nodule may be pasted
+MASK_WEIGHT = 1.0  # of the mask's loss relative to the logit's
 VALIDATION_CUBES = 256
-PLACES_TRIED = 8  # before the last one is taken as it is
+PLACES_TRIED = 8  # after which the last one is used anyway
 ZOOM = 0.15
 
 
@@ -54,21 +54,21 @@ class ReductionSettings(TrainingSettings):
 
     widths: list[int]
     cube: int  # voxels along a side
-    cubes: int  # shown in an epoch
-    mined: float  # of those without a nodule: share that the first stage took for one
-    pasted: float  # of those with a nodule: share that is pasted
+    cubes: int  # in an epoch
+    mined: float  # share of cubes without a nodule that are false positives of the first stage
+    pasted: float  # share of cubes with a nodule whose nodule is pasted
 
 
 class Cube(NamedTuple):
-    """A cube to draw: its scan, what it shows (KINDS), and the number of the nodule or alarm."""
+    """A cube to draw: index of its scan, what it shows, and the index of its nodule or alarm."""
 
     scan: int
-    kind: str  # nodule, pasted, mined or lung
+    kind: str  # nodule, pasted, mined, bright or lung
     number: int
 
 
 class CubeTask:
-    """Half of the cubes show a nodule; the others what the first stage took for one, and lung."""
+    """Cubes: half with a nodule, the rest around the first stage's false positives and in lung."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class CubeTask:
         fold: int,
         alarms: pd.DataFrame,
     ) -> None:
-        """alarms: table `candidates`, of what the first stage took for a nodule and is none."""
+        """alarms: table `candidates`, the first stage's false positives."""
         self.training, self.left_out = training, left_out
         self.settings, self.seed, self.fold = settings, seed, fold
         self.nodules = numbered(training)
@@ -87,18 +87,18 @@ class CubeTask:
             volume.grid.to_index(alarms.loc[alarms["seriesuid"] == volume.uid, ["x", "y", "z"]])
             for volume, _ in training
         ]
-        # Beside a nodule's centre, as far as its own cubes may be, is no place to say "none".
+        # A nodule's own cubes are off its centre, so an alarm about as close is no negative.
         self.alarms = [
             found[[clear(truth, place, 0.5 * jitter_of(volume)) for place in found]]
             for found, (volume, truth) in zip(places, training, strict=True)
         ]
-        # As the 3-D U-Net's.
+        # As in the 3-D U-Net's task.
         pastes = math.ceil(settings.cubes / 2 * settings.pasted)
         self.bank = inserts.bank(training, pastes, generator(seed, "reduction", fold, "bank"))
         self.mined = [(i, n) for i, found in enumerate(self.alarms) for n in range(len(found))]
 
     def epoch(self, epoch: int) -> list[Cube]:
-        """Cubes drawn anew: nodules in turn, and false alarms, all as often as each other."""
+        """Cubes drawn anew: nodules equally often, false positives equally often, and lung."""
         rng = generator(self.seed, "reduction", self.fold, "order", epoch)
         if not self.nodules and epoch == 1:
             log.warning(WITHOUT_NODULES, self.fold, len(self.training))
@@ -120,7 +120,7 @@ class CubeTask:
     def sample(
         self, key: Cube, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A cube (1, z, y, x), and its nodule's voxels, all 0 where it shows none."""
+        """A cube and the mask of its nodule, (1, z, y, x) each; the mask is 0 without a nodule."""
         volume, truth = self.training[key.scan]
         side = self.settings.cube
         sides = np.rint(side * np.exp(rng.uniform(-ZOOM, ZOOM, 3))).astype(int)
@@ -133,7 +133,7 @@ class CubeTask:
             mask = np.zeros(grey.shape, np.uint8)
             if key.kind == "nodule":
                 mask = resized_mask(truth.masks[key.number], corner, sides, grey.shape)
-                if not mask.any():  # too small a nodule for this grid; it is one all the same
+                if not mask.any():  # a nodule too small for this grid still counts as one
                     inside = (truth.centres[key.number] - corner + 0.5) * side / sides - 0.5
                     mask[tuple(np.clip(np.rint(inside), 0, side - 1).astype(int))] = 1
         grey, mask = turned(noised(grey, rng), mask, rng)
@@ -151,7 +151,7 @@ class CubeTask:
     def _without(
         self, volume: Volume, truth: Truth, key: Cube, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """A place whose cube shows neither a nodule nor an excluded finding, if one is found."""
+        """A place whose cube shows no nodule or excluded finding, if a few tries find one."""
         kind = 1 if key.kind == "bright" else 2
         for _ in range(PLACES_TRIED):
             place = place_of(volume, truth, Patch(key.scan, kind, -1), self.settings.cube, rng)
@@ -162,7 +162,10 @@ class CubeTask:
     def _pasted(
         self, volume: Volume, truth: Truth, sides: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A nodule pasted into the lung, near its cube's middle; none where it fits nowhere."""
+        """A cube near whose centre a nodule was pasted into the lung, and the nodule's mask.
+
+        The mask is 0 if the nodule fits nowhere.
+        """
         room = self.settings.cube + 2 * PASTE_ROOM
         for _ in range(PLACES_TRIED):
             middle = self._without(volume, truth, Cube(0, "lung", -1), rng)
@@ -185,7 +188,7 @@ class CubeTask:
         return stretched, resized_mask((inside, corner_of(first)), low, sides, stretched.shape)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of the answers; of nodules also that of the voxels, and their Dice."""
+        """Cross-entropy of the cubes' logits; in nodules also of the voxels, with their Dice."""
         logit, mask = network(inputs)
         return cube_loss(logit.float(), mask.float(), targets)
 
@@ -206,7 +209,7 @@ class CubeTask:
         return [asked.sample(key, rng) for key in keys]
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, AUC and mean answer at nodules, on left-out cubes."""
+        """Loss, AUC and mean probability of nodules, on left-out cubes."""
         if not self._validation:
             return Validation(float("nan"), float("nan"), float("nan"))
         logits, losses = [], []
@@ -219,7 +222,7 @@ class CubeTask:
         return validation_of(np.array(logits), labels)._replace(loss=float(np.mean(losses)))
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out cubes, middle slice, with the voxels that it takes for a nodule."""
+        """Montage of left-out cubes: the middle slice, with an outline of the predicted nodule."""
         tiles = []
         for grey, _ in self._validation[:: max(len(self._validation) // 16, 1)][:16]:
             logit, voxels = network(to_device(torch.from_numpy(grey)[None], device))
@@ -242,9 +245,9 @@ def jitter_of(volume: Volume) -> float:
 
 
 def clear(truth: Truth, place: NDArray[np.float64], reach: float) -> bool:
-    """Whether nothing that may be a nodule comes nearer than `reach` voxels to a place.
+    """Whether no nodule or excluded finding comes within `reach` voxels of a place.
 
-    A nodule or finding reaches as far as its own radius.
+    place: index (z, y, x). Distances are from the surface of a ball of the finding's diameter.
     """
     spacing = truth.spacing_mm
     for centres, diameters in (
@@ -258,7 +261,10 @@ def clear(truth: Truth, place: NDArray[np.float64], reach: float) -> bool:
 
 
 def looks(volume: Volume, corner: NDArray[np.int64]) -> tuple[Look, Look]:
-    """How parts of a box of a volume look: grey levels and lung; corner: the box's first voxel."""
+    """Functions that return grey levels and lung mask of parts of a box of a volume.
+
+    corner: the box's first voxel (z, y, x).
+    """
 
     def grey(place: Slices) -> NDArray[np.uint8]:
         low, shape = bounds(place)
@@ -272,7 +278,7 @@ def looks(volume: Volume, corner: NDArray[np.int64]) -> tuple[Look, Look]:
 
 
 def bounds(place: Slices) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First voxel and shape of a part of a box."""
+    """First voxel and shape (z, y, x) of a part of a box."""
     low = np.array([along.start for along in place])
     return low, np.array([along.stop for along in place]) - low
 
@@ -280,7 +286,10 @@ def bounds(place: Slices) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def with_part(
     shown: NDArray[np.uint8], part: NDArray[np.float32], low: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
-    """A box of a volume that shows a part as it has become; low: the box's first voxel in it."""
+    """Overwrite a box of a volume, in place, where it overlaps an altered part of the volume.
+
+    low: index (z, y, x), within the part, of the box's first voxel.
+    """
     there, here = intersection(low, shown.shape, part.shape)
     shown[here] = np.clip(np.rint(part[there]), 0, 255)
     return shown
@@ -289,7 +298,7 @@ def with_part(
 def turned(
     grey: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A cube and its mask, mirrored along random axes and turned in the plane."""
+    """A cube and its mask, randomly mirrored along each axis and transposed in the slice plane."""
     axes = tuple(axis for axis in range(3) if rng.random() < 0.5)
     grey, mask = np.flip(grey, axes), np.flip(mask, axes)
     if rng.random() < 0.5:
@@ -302,10 +311,10 @@ def _stretched(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of the answers, and of nodules' voxels, with soft Dice.
+    """Mean cross-entropy of the cubes, plus that of nodules' voxels with their soft Dice.
 
-    Dice has the squares of V-Net (Milletari et al., 3DV 2016). logit: (batch,); mask and targets:
-    (batch, 1, z, y, x). A cube with any voxel shows a nodule.
+    Dice has squares in the denominator, as in V-Net (Milletari et al., 3DV 2016). logit: (batch,);
+    mask and targets: (batch, 1, z, y, x). A cube shows a nodule if any of its target voxels is 1.
     """
     truth = targets.float()
     voxels = (1, 2, 3, 4)
@@ -315,6 +324,6 @@ def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
     overlap = 2 * (share * truth).sum(voxels) + 1
     dice = 1 - overlap / (share.square().sum(voxels) + truth.sum(voxels) + 1)
     each = binary_cross_entropy_with_logits(mask, truth, reduction="none").mean(voxels) + dice
-    # Cubes without a nodule are weighted away, not picked out: picking would wait for the GPU.
+    # Cubes without a nodule get weight 0; to select the others would wait for the GPU.
     drawn = (each * label).sum() / label.sum().clamp(min=1)
     return judged + MASK_WEIGHT * drawn

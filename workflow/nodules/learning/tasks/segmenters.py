@@ -1,4 +1,4 @@
-"""What the networks beside the U-Net learn from: its very slices, in its very draws."""
+"""What the other networks on slices learn from: the U-Net's slices, in the U-Net's order."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,13 @@ from nodules.learning.machine import to_device
 from nodules.learning.tasks.shared import write_tiles
 from nodules.learning.tasks.slices import PICTURES, SliceTask, SliceTaskSettings, UNetSettings
 
-# The random numbers are the U-Net's, so that what networks are compared on differs by nothing.
+# Random numbers are the U-Net's, so that all networks compared see exactly the same samples.
 STREAM = "unet"
 
 
 @dataclass(frozen=True)
 class TransformerSettings(SliceTaskSettings):
-    """What sections `unet` (slices and budget) and `transformer` of the config say together."""
+    """Section `unet` (slices and budget) of the config, with section `transformer`."""
 
     token_px: int
     width: int
@@ -36,10 +36,10 @@ SETTINGS: dict[str, type[SliceTaskSettings]] = {
 
 
 class SegmenterTask(SliceTask):
-    """The U-Net's slices, loss and validation; of a network with gates also these are drawn."""
+    """The U-Net's slices, loss and validation; also pictures of attention gates, if any."""
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """The U-Net's montage, and beside it `<name>_gates.png`, a row of maps for each slice."""
+        """The U-Net's montage, and `<name>_gates.png` beside it, with a row of maps per slice."""
         super().draw(network, device, path)
         chosen = [(s, z) for s, z in self.validation if z in s.nodule_slices] or self.validation
         gate_maps = getattr(network, "gate_maps", None)
@@ -56,6 +56,6 @@ class SegmenterTask(SliceTask):
 
 
 def heat(weights: Tensor) -> NDArray[np.uint8]:
-    """Weights (y, x) from 0 (dark) to 1 (bright) as a picture in colours, BGR."""
+    """Weights (y, x) from 0 (dark) to 1 (bright) as a colour image, BGR."""
     levels = (weights.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
     return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), np.uint8)

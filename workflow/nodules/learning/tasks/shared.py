@@ -1,4 +1,4 @@
-"""What several tasks share: messages, and pictures of what a network answers."""
+"""What several tasks share: messages, validation measures, and pictures of predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ WITHOUT_NODULES = (
     "Fold %d: none of the %d training scans has a nodule, so its networks can only learn to answer"
     " 'none'. If that is no intention, look at annotations.csv, or use fewer folds or more scans."
 )
-SHIFT_SHARE = 0.08  # of the crop's side: how far a training crop may be off its centre
+SHIFT_SHARE = 0.08  # of the crop's side: most shift of a training crop
 
 
 NAN = float("nan")
 
 
 def validation_of(logits: NDArray[np.float64], labels: NDArray[Any]) -> Validation:
-    """Mean cross-entropy, AUC and mean probability of the positive; (n,) logits and labels 0 or 1.
+    """Mean cross-entropy, AUC and mean probability of positives.
 
-    Without one of the two classes there is no AUC.
+    logits and labels (0 or 1): (n,). The AUC is NaN if one of the classes is missing.
     """
-    from sklearn.metrics import roc_auc_score  # takes a second, which tasks on pixels do not need
+    from sklearn.metrics import roc_auc_score  # takes a second, and pixel tasks do not need it
 
     loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
     mixed = 0 < labels.mean() < 1
@@ -51,7 +51,7 @@ def validation_of(logits: NDArray[np.float64], labels: NDArray[Any]) -> Validati
 
 @dataclass
 class PixelTally:
-    """Sums over slices, for the loss, the pixels' Dice at 0.5 and the probability in nodules."""
+    """Sums over slices for the loss, pixel Dice at 0.5 and the mean probability in nodules."""
 
     slices: int = 0
     loss: float = 0.0
@@ -61,7 +61,7 @@ class PixelTally:
     truth: float = 0.0
 
     def add(self, loss: float, probability: Tensor, truth: Tensor) -> None:
-        """Add a slice: probability 0 to 1 and truth, bool, of its pixels (y, x)."""
+        """Add a slice: probability (0 to 1) and truth (bool) of its pixels (y, x)."""
         predicted = probability >= 0.5
         self.slices += 1
         self.loss += loss
@@ -71,7 +71,7 @@ class PixelTally:
         self.truth += truth.sum().item()
 
     def validation(self) -> Validation:
-        """The means; NaN where there is nothing to take one of."""
+        """The measures; NaN where nothing was summed."""
         return Validation(
             self.loss / self.slices if self.slices else NAN,
             self.overlap / self.total if self.total else NAN,
@@ -82,7 +82,7 @@ class PixelTally:
 def pixel_validation(
     network: nn.Module, slices: Sequence[tuple[Stack, int]], context: int, device: torch.device
 ) -> Validation:
-    """Loss, pixel Dice at 0.5 and mean probability in what is marked, on some slices."""
+    """Loss, pixel Dice at 0.5 and mean probability in the masks, on some slices."""
     tally = PixelTally()
     for stack, z in slices:
         logits = slice_logits(network, stack, [z], context, device)[0]
@@ -94,22 +94,25 @@ def pixel_validation(
 
 @dataclass(frozen=True)
 class CropSettings(TrainingSettings):
-    """How crops are shown: sections `crops` of the config, with a training's own."""
+    """How crops are cut and augmented (section `crops` of the config), with training settings."""
 
     mm: float  # side of a crop
-    px: int  # the same, as the network sees it
+    px: int  # side of a crop in the network's pixels
     augment: bool
 
     @property
     def size(self) -> CropSize:
-        """The size of a crop."""
+        """Size of a crop."""
         return CropSize(self.mm, self.px)
 
 
 def overlay(
     grey: NDArray[np.uint8], truth: NDArray[np.bool_], predicted: NDArray[np.bool_]
 ) -> NDArray[Any]:
-    """Slice (y, x) as BGR with both outlines, at least 512 pixels wide."""
+    """Slice (y, x) as BGR with the outlines of both masks.
+
+    Small slices are enlarged by the largest whole factor that keeps them within 512 pixels.
+    """
     scale = max(1, 512 // grey.shape[1])
     size = (grey.shape[1] * scale, grey.shape[0] * scale)
     image = cv2.cvtColor(cv2.resize(np.ascontiguousarray(grey), size), cv2.COLOR_GRAY2BGR)
@@ -121,9 +124,9 @@ def overlay(
 
 
 def write_tiles(path: Path, tiles: list[NDArray[np.uint8]], width: int) -> None:
-    """Write pictures of one size as a PNG, in rows of `width`, the last one filled up with black.
+    """Write images of one size as a PNG, in rows of `width`; the last row is padded with black.
 
-    Without any tile nothing is written.
+    Nothing is written if there are no images.
     """
     if not tiles:
         return
@@ -136,7 +139,7 @@ def write_tiles(path: Path, tiles: list[NDArray[np.uint8]], width: int) -> None:
 def training_crop(
     stack: Stack, place: Shown, settings: CropSettings, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Crop or cube, channels first, around a place, laid at random where the settings say so."""
+    """Crop or cube, channels first, around a place; randomly transformed if so configured."""
     view = random_view(rng, SHIFT_SHARE * settings.mm) if settings.augment else PLAIN
     return place.shown(stack, settings.size.mm, settings.size.px, view)
 
@@ -148,7 +151,7 @@ def draw_montage(
     side_mm: float,
     path: Path,
 ) -> None:
-    """Write crops, eight in a row, each with its name; those of label 1 in orange."""
+    """Write crops, eight in a row, each with its name; names of label 1 in orange."""
     tiles: list[NDArray[np.uint8]] = []
     for key, name in zip(crops, names, strict=True):
         grey = key.place.picture(stacks[key.scan], side_mm, 192)

@@ -1,4 +1,4 @@
-"""What the U-Net learns from: slices with nodules and without, and their masks."""
+"""What the U-Net learns from: slices with and without nodules, and their masks."""
 
 import logging
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from nodules.learning.tasks.shared import (
 from nodules.prepare.stacks import Stack
 from nodules.stats.seeds import generator
 
-# The left-out loss is a number to look at; a fixed draw of this many slices is enough for it.
+# The left-out loss decides nothing, so a fixed draw of this many slices is enough.
 VALIDATION_SLICES = 64
 PICTURES = 8
 Label = TypeVar("Label", bound=np.generic)
@@ -36,10 +36,10 @@ log = logging.getLogger("nodules")
 
 @dataclass(frozen=True)
 class SliceTaskSettings(TrainingSettings):
-    """Which slices a network that sees whole slices or patches is shown."""
+    """How slices are chosen and shown to a network on whole slices or patches."""
 
     context: int  # neighbouring slices on each side
-    patch: int  # pixels along a side of what is shown; 0: the whole slice
+    patch: int  # pixels along a side of the part shown; 0: the whole slice
     empty_slices: float  # slices without a nodule for each with one
     repeat: int  # times that each slice with a nodule is shown in an epoch
     augment: bool
@@ -54,7 +54,7 @@ class UNetSettings(SliceTaskSettings):
 
 
 class Slice(NamedTuple):
-    """A slice by its scan's place in the list and its index."""
+    """A slice: index of its scan in the list of scans, and its own index."""
 
     scan: int
     z: int
@@ -101,7 +101,7 @@ class SliceTask:
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Slice with its neighbours (channels, y, x) and its mask (1, y, x), 0 or 1.
 
-        With `patch` set, a square part of it, which holds some of a nodule if there is one.
+        If `patch` is set, a square part of it, which contains a nodule pixel if there is any.
         """
         image, labels = self.view(key, rng)
         return image, (labels > 0).astype(np.uint8)
@@ -109,7 +109,7 @@ class SliceTask:
     def view(
         self, key: Slice, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-        """Like `sample`, with the nodules' numbers (1, y, x) in place of the mask."""
+        """Like `sample`, with nodule numbers (1, y, x) in place of the mask."""
         stack = self.training[key.scan]
         image = stack.window(key.z, self.settings.context)
         labels = stack.labels(key.z)[None]
@@ -119,22 +119,22 @@ class SliceTask:
         return augmented(image, labels, rng) if self.settings.augment else (image, labels)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean binary cross-entropy over the pixels."""
+        """Mean binary cross-entropy of the pixels."""
         return binary_cross_entropy_with_logits(network(inputs), targets.float())
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:
-        """Loss, pixel Dice at 0.5 and mean probability in nodules, on the left-out draw."""
+        """Loss, pixel Dice at 0.5 and mean probability in nodules, on left-out slices."""
         return pixel_validation(network, self.validation, self.settings.context, device)
 
     def answer(
         self, network: nn.Module, stack: Stack, z: int, device: torch.device
     ) -> NDArray[np.bool_]:
-        """Pixels (y, x) of a slice that the network calls nodule, at 0.5."""
+        """Pixels (y, x) of a slice with a nodule probability above 0.5."""
         logits = slice_logits(network, stack, [z], self.settings.context, device)[0]
         return (logits > 0).cpu().numpy()
 
     def draw(self, network: nn.Module, device: torch.device, path: Path) -> None:
-        """Montage of left-out slices: truth orange, the network's answer sky blue."""
+        """Montage of left-out slices: outline of the truth orange, of the prediction sky blue."""
         chosen = [(s, z) for s, z in self.validation if z in s.nodule_slices] or self.validation
         if not chosen:
             return
@@ -147,18 +147,18 @@ class SliceTask:
 
 
 def slices_of(stacks: Sequence[Stack]) -> tuple[list[Slice], list[Slice]]:
-    """Slices with a nodule, and slices with lung and without a nodule."""
+    """Slices with a nodule, and slices with lung but no nodule."""
     positive = [Slice(i, int(z)) for i, s in enumerate(stacks) for z in s.nodule_slices]
     empty = [Slice(i, int(z)) for i, s in enumerate(stacks) for z in s.empty_slices]
     return positive, empty
 
 
 def patch_of(mask: NDArray[Any], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Rows and columns of a random square; it holds a random nodule pixel where there is any."""
+    """Rows and columns of a random square, around a random nodule pixel if there is any."""
     highest = np.maximum(np.array(mask.shape) - side, 0)
     pixels = np.argwhere(mask)
     if len(pixels):
-        # The pixel comes to lie in the square's middle half, as far as the slice's edge allows.
+        # The pixel lies in the square's middle half unless the slice's edge is in the way.
         corner = pixels[rng.integers(len(pixels))] - rng.integers(side // 4, 3 * side // 4 + 1, 2)
     else:
         corner = rng.integers(0, highest + 1)
@@ -169,7 +169,7 @@ def patch_of(mask: NDArray[Any], side: int, rng: np.random.Generator) -> tuple[s
 def augmented(
     image: NDArray[np.uint8], mask: NDArray[Label], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[Label]]:
-    """Random mirrorings, a transposition, and a change of contrast and brightness."""
+    """Random mirroring, transposition, and change of contrast and brightness."""
     flips = tuple(axis for axis in (1, 2) if rng.integers(2))
     image, mask = np.flip(image, flips), np.flip(mask, flips)
     if rng.integers(2):

@@ -1,4 +1,4 @@
-"""What is true of a volume: its nodules' centres, sizes and masks, and findings of few readers."""
+"""Ground truth of a volume: its nodules' centres, diameters and masks, and excluded findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from nodules.images.spheres import Box
 from nodules.prepare.cubes import moved_mask
 from nodules.prepare.volumes import Volume, open_volumes
 
-UNKNOWN_DIAMETER_MM = 10.0  # of an excluded finding without one, as the official rule has it
+UNKNOWN_DIAMETER_MM = 10.0  # of an excluded finding without one, as in the official rule
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Truth:
-    """A volume's nodules and excluded findings, on its grid.
+    """A volume's nodules and excluded findings (beside), on its grid.
 
-    centres (n, 3) and beside (m, 3): fractional indices (z, y, x); diameters_mm (n,) and
-    beside_mm (m,); masks: each nodule's voxels, in a box that may be empty.
+    centres (n, 3) and beside (m, 3): fractional indices (z, y, x); diameters_mm (n,) and beside_mm
+    (m,); masks: each nodule's voxels, in a box that may be empty.
     """
 
     centres: Floats
@@ -35,14 +35,14 @@ class Truth:
     masks: list[Box]
     beside: Floats
     beside_mm: Floats
-    spacing_mm: float  # of the volume
+    spacing_mm: float  # between the volume's voxels
 
 
 Taught = tuple[Volume, Truth]
 
 
 def taught(job: Any, fold: int) -> tuple[list[Taught], list[Taught]]:
-    """A fold's training scans and left-out scans, each with its truth.
+    """A fold's training scans and left-out scans, each with its ground truth.
 
     job: Snakemake's, with input (folds, volumes, masks, nodules, excluded) and params.kind.
     """
@@ -79,7 +79,7 @@ def truth_of(
     masks: pd.DataFrame,
     kind: str,
 ) -> Truth:
-    """The truth of one scan from its rows of the tables `nodules`, `excluded` and `regions`.
+    """Ground truth of one scan from its rows of the tables `nodules`, `excluded` and `regions`.
 
     kind: of the masks, readers or sphere.
     """
@@ -92,7 +92,7 @@ def truth_of(
         else nothing
         for n in nodules["nodule"]
     ]
-    # LUNA16 lists most nodules among the excluded findings, too: there they are nodules.
+    # LUNA16 lists most nodules among the excluded findings, too: these count as nodules only.
     points = nodules[["x", "y", "z"]].to_numpy(float)
     centres, diameters = (excluded[c].to_numpy(float) for c in (["x", "y", "z"], "diameter_mm"))
     beside = excluded[~hits(points, centres, diameters).any(axis=0)]
