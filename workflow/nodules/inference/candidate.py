@@ -1,4 +1,4 @@
-"""A candidate as every detector gives it, whatever it is made of."""
+"""A candidate in the form that every detector returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 class Candidate:
     """A place in a scan that may be a nodule.
 
-    x, y, z:     world mm, LPS. diameter_mm, volume_mm3: as the detector measures.
+    x, y, z:     world mm, LPS. diameter_mm, volume_mm3: as measured by the detector.
     detection:   the detecting network's score, 0 to 1.
-    probability: the system's score that ranks candidates, 0 to 1; logit: before the sigmoid, not
-                 a number where the system has none.
-    malignancy:  probability that readers would call it malignant; None where nobody was asked.
+    probability: the system's score, 0 to 1, by which candidates are ranked; logit: the same before
+                 the sigmoid, NaN if the system has none.
+    malignancy:  probability that readers would call it malignant; None without malignancy networks.
     corner:      index (z, y, x) of the mask's first voxel on the scan's native grid.
     mask:        (z, y, x) bool on that grid.
     """
@@ -41,7 +41,7 @@ class Candidate:
         logit: float = float("nan"),
         malignancy: float | None = None,
     ) -> "Candidate":
-        """A candidate of a row of table `candidates` with its confidence. box: mask and corner."""
+        """A candidate from a row of `candidates` with column confidence. box: mask and corner."""
         return cls(
             x=float(row["x"]),
             y=float(row["y"]),

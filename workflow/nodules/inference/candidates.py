@@ -1,4 +1,4 @@
-"""The presence ResNet50's answers on candidates and slices."""
+"""The presence ResNet50's confidence in candidates and slices."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def classify_candidates(
     size: CropSize,
     device: torch.device,
 ) -> pd.DataFrame:
-    """Table `classified` of one scan: the mean logit over crops through each candidate."""
+    """Table `classified` of one scan: mean logit of crops through each candidate."""
     by_region = dict(list(masks.groupby("region")))
     crops, owner = [], []
     for row, number in enumerate(candidates["candidate"]):
@@ -43,7 +43,7 @@ def classify_slices(
     size: CropSize,
     device: torch.device,
 ) -> pd.DataFrame:
-    """Table `slice_confidence` of one scan: the answer at the U-Net's peak on every slice."""
+    """Table `slice_confidence` of one scan: confidence at the U-Net's peak on every slice."""
     places = [Place(int(s.slice), s.peak_y, s.peak_x) for s in peaks.itertuples()]
     crops = [CropSample(0, shown, 0) for place in places for shown in at(place, size)]
     logits = crop_logits(networks, [stack], crops, size, device)

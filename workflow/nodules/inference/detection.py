@@ -25,15 +25,15 @@ BATCH = {"cpu": 4, "cuda": 32}
 
 @dataclass(frozen=True)
 class CandidateSettings:
-    """How candidates are made of probabilities; keys are those of the config."""
+    """How candidates are made from probabilities; fields are keys of the config."""
 
-    pixel_threshold: float  # probability at or above which a pixel is nodule
+    pixel_threshold: float  # probability from which a pixel is nodule
     min_diameter_mm: float  # smaller components are dropped
     max_per_scan: int
 
 
 class Detected(NamedTuple):
-    """What is found in a scan: tables `candidates`, `regions` and `slice_peaks`."""
+    """What was detected in a scan: tables `candidates`, `regions` and `slice_peaks`."""
 
     candidates: pd.DataFrame
     regions: pd.DataFrame
@@ -43,7 +43,7 @@ class Detected(NamedTuple):
 def predict(
     networks: Sequence[nn.Module], stack: Stack, context: int, device: torch.device
 ) -> NDArray[np.float32]:
-    """Mean probability (z, y, x) over the networks, for every slice of a scan."""
+    """Nodule probability (z, y, x) of a scan's voxels, averaged over the networks."""
     volume = np.zeros(stack.geometry.shape, np.float32)
     for slices, probability in batches(networks, stack, context, device, range(len(volume))):
         volume[slices.start : slices.stop] = probability
@@ -57,10 +57,10 @@ def batches(
     device: torch.device,
     wanted: Iterable[int],
 ) -> Iterator[tuple[range, NDArray[np.float32]]]:
-    """Slices and their mean probability (n, y, x), batch by batch, of all that hold a wanted slice.
+    """Batches that contain a wanted slice: slice indices and mean probability (n, y, x) of each.
 
-    Batches are cut from the first slice on, whatever is wanted: a slice's answer is the same to
-    the last bit, whether all are asked for or few.
+    The scan is always split into the same batches, so that a slice's probability is the same to the
+    last bit whether all slices are wanted or few.
     """
     n, step = stack.geometry.shape[0], BATCH.get(device.type, 4)
     starts = sorted({int(z) // step * step for z in wanted})
@@ -76,10 +76,10 @@ def components(
 ) -> Iterator[dict[str, Any]]:
     """Candidates of one scan, most probable first.
 
-    A candidate is a 26-connected component of voxels at or above the threshold; its centre is the
+    A candidate is a 26-connected component of voxels at or above the threshold. Its centre is the
     probability-weighted mean of its voxels, its diameter that of the sphere of equal volume, its
-    score the mean of the upper half of its voxels' probabilities. Each comes with its `box`
-    (slices in z, y, x) and its `mask` within the box.
+    score the mean of the upper half of its voxels' probabilities. Each comes with its `box` (slices
+    in z, y, x) and its `mask` within the box.
     """
     labels = cc3d.connected_components(probability >= settings.pixel_threshold, connectivity=26)
     stats = cc3d.statistics(labels)
@@ -130,7 +130,11 @@ def tabulate(
 
 
 def slice_peaks(uid: str, probability: NDArray[np.float32], threshold: float) -> pd.DataFrame:
-    """Table `slice_peaks` of one scan: what the network says of every slice, whatever is true."""
+    """Table `slice_peaks` of one scan: for every slice, its most probable pixel.
+
+    Also the number of pixels at or above the threshold, and the loss that the slice has if it is
+    without a nodule. probability: (z, y, x).
+    """
     rows = []
     for z, plane in enumerate(probability):
         y, x = np.unravel_index(plane.argmax(), plane.shape)
@@ -154,7 +158,7 @@ def detect(
     system: str,
     settings: CandidateSettings,
 ) -> Iterator[Detected]:
-    """What a predictor of pixel probabilities (z, y, x) finds in each scan in turn."""
+    """Candidates of each scan in turn. predictor: returns pixel probabilities (z, y, x)."""
     for stack in stacks:
         probability = predictor(stack)
         found = list(components(probability, stack.geometry, settings))
@@ -164,6 +168,6 @@ def detect(
 
 
 def joined(found: Iterable[Detected]) -> Detected:
-    """The scans' tables one under another; without rows where no scan has any."""
+    """The tables of all scans, concatenated; with their columns even if there are no scans."""
     empty = Detected(tables.frame("candidates"), regions.empty(), tables.frame("slice_peaks"))
     return Detected(*(tables.stacked(parts) for parts in zip(empty, *found, strict=True)))

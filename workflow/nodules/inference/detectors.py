@@ -1,7 +1,7 @@
-"""Detectors: from a scan and its lungs to candidates with masks on the scan's own grid.
+"""Detectors: from a scan and its lungs to candidates with masks on the scan's native grid.
 
-A detector is one function, and a system in a model file names one of SYSTEMS. Whatever it does in
-between (slices, cubes, one network or many) is its own; who calls it sees candidates alone.
+A detector is one function; the manifest of a model file names one of SYSTEMS. How it works inside
+(slices or cubes, one network or many) is its own affair: callers see only candidates.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
 from nodules.prepare.lungs import Mask
 
-# Volume int16 HU (z, y, x), its grid nearest to LPS, its lungs uint8 (z, y, x), and whom to tell
-# what share of the work is done; returns candidates, the surest first.
+# Takes a volume, int16 HU (z, y, x), its grid nearest to LPS, its lungs, uint8 (z, y, x), and a
+# callback for the share of the work done; returns candidates, highest probability first.
 Detector = Callable[[NDArray[np.int16], Geometry, Mask, Callable[[float], object]], list[Candidate]]
 
 
 @dataclass(frozen=True)
 class System:
-    """How a kind of model finds nodules.
+    """How one kind of model detects nodules.
 
-    build: makes its detector of a model's networks.
-    roles: networks that it cannot do without. further: others that it may have, or lungs may need.
+    build: makes the detector from a model's networks. roles: networks that it requires. further:
+    networks that it may also have, or that finding the lungs may need.
     """
 
     build: Callable[[Ensemble], Detector]

@@ -1,4 +1,4 @@
-"""A model file's networks, built and ready, by what each of them decides."""
+"""A model file's networks, built and ready, by role."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ from nodules.inference import exported
 from nodules.learning.networks import bundle
 from nodules.learning.networks.bundle import Bundle
 
-MOST = 4096  # of any number that shapes a network
-SMALL_BYTES = 1 << 28  # of a network that may be built whatever its weights are
+MOST = 4096  # allowed for any number in a network's settings
+SMALL_BYTES = 1 << 28  # up to which a network is built whatever the size of its weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +27,15 @@ class Ensemble:
     bundles: dict[str, list[Bundle]] = field(default_factory=dict)
 
     def networks(self, role: str) -> list[nn.Module]:
-        """The networks of a role; none where the model has no such."""
+        """The networks of a role; empty if the model has none."""
         return [one.network for one in self.bundles.get(role, [])]
 
     def input(self, role: str) -> dict[str, Any]:
-        """How images are prepared for the networks of a role."""
+        """How input images are prepared for the networks of a role."""
         return self.bundles[role][0].input
 
 
-# What the building of networks raises for settings that none of ours has.
+# Exceptions that invalid settings may raise while a network is built.
 UNBUILT = (
     *(UserError, KeyError, TypeError, ValueError, AssertionError, AttributeError),
     *(RuntimeError, ArithmeticError, MemoryError, IndexError),
@@ -45,8 +45,8 @@ UNBUILT = (
 def load(path: str | Path, device: torch.device) -> Ensemble:
     """Read a model file and build its networks on a device.
 
-    Raises UserError where it is cut short, altered or of another kind, or its networks cannot be
-    built as they are described.
+    Raises UserError if the file is truncated, altered or of another kind, or if its networks cannot
+    be built from their descriptions.
     """
     with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
         manifest = exported.read(path, Path(folder))
@@ -66,10 +66,13 @@ def load(path: str | Path, device: torch.device) -> Ensemble:
 
 
 def _require_fitting(made: Mapping[str, Any], weights: Path) -> None:
-    """UserError where a network would be larger than its weights: none is built to a size alone."""
+    """Raise UserError if a network would be larger than its weights.
+
+    Otherwise a manifest alone could demand a network of any size.
+    """
     if any(number > MOST for number in _numbers(made["settings"])):
         raise UserError(f"a number of its settings is above {MOST}")
-    with torch.device("meta"):  # shapes, and no memory
+    with torch.device("meta"):  # shapes only, no memory
         network = bundle.architecture(made["name"]).build(made["settings"], 0)
     size = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     if size > max(weights.stat().st_size, SMALL_BYTES):

@@ -1,8 +1,9 @@
-"""Where a network looks: Grad-CAM and saliency of nodules, and whether these maps mean anything.
+"""Grad-CAM and saliency maps of nodules, and measures of whether these maps mean anything.
 
-A map is worth showing only if it depends on what the network has learned: it is held against the
-map of the same network with randomised weights (Adebayo et al., Sanity checks for saliency maps,
-NeurIPS 2018). How much of it falls inside the nodule is held against the nodule's area.
+A map is worth showing only if it depends on what the network has learned, so it is compared with
+the map of the same network with randomised weights (Adebayo et al., Sanity checks for saliency
+maps, NeurIPS 2018). The share of it inside the nodule is compared with the nodule's share of the
+area.
 """
 
 import copy
@@ -32,9 +33,9 @@ from nodules.stats.seeds import generator
 Floats = NDArray[np.float64]
 
 METHODS = ("gradcam", "saliency")
-# Stages of the ResNet50 from the last on, and input pixels to a cell of their output.
+# Stages of the ResNet50, last first, and input pixels per cell of their output.
 STAGES = {"layer4": 32, "layer3": 16, "layer2": 8, "layer1": 4}
-LEAST_CELLS = 7  # a side: as many as the last stage has at the published 224 px
+LEAST_CELLS = 7  # a side, as in the last stage at the published 224 px
 BATCH = 16  # with gradients, a crop takes several times the memory
 
 
@@ -50,14 +51,14 @@ class Explained(NamedTuple):
     image: NDArray[np.uint8]  # (3, y, x)
     mask: NDArray[np.bool_]  # (y, x)
     maps: dict[str, Floats]  # by method, (y, x), >= 0, sum 1 or all 0
-    randomised: dict[str, Floats]  # the same of the networks with randomised weights
+    randomised: dict[str, Floats]  # the same for networks with randomised weights
 
 
 def stage(side_px: int) -> str:
-    """Name of the last stage whose output has LEAST_CELLS a side; of crops of 224 px the last.
+    """Name of the last stage whose output has at least LEAST_CELLS a side: layer4 at 224 px.
 
-    Grad-CAM is made for the last stage (Selvaraju et al., ICCV 2017), but of a crop of 64 px this
-    sees 2 x 2 cells, too few to point at anything.
+    Grad-CAM is meant for the last stage (Selvaraju et al., ICCV 2017), but on a crop of 64 px that
+    has only 2 x 2 cells, too few to localise anything.
     """
     return next((n for n, px in STAGES.items() if side_px / px >= LEAST_CELLS), "layer1")
 
@@ -65,12 +66,12 @@ def stage(side_px: int) -> str:
 def explain(
     networks: Sequence[nn.Module], images: NDArray[np.uint8], signs: Floats, device: torch.device
 ) -> dict[str, Floats]:
-    """Maps (n, y, x) by method for the answer of several networks on crops (n, 3, y, x).
+    """Maps (n, y, x) by method of what several networks see in crops (n, 3, y, x).
 
-    signs: 1 where the map is to show what speaks for malignant, -1 for benign. Each map is >= 0
-    and sums to 1, or is 0 throughout; the maps are means over the networks.
-    Grad-CAM: captum's LayerGradCam, ReLU, bilinear to crop pixels. Saliency: the gradient's size,
-    its maximum over the channels (Simonyan et al., ICLR workshop 2014).
+    signs: 1 for a map of what speaks for malignant, -1 for benign. Each map is >= 0 and sums to 1,
+    or is 0 throughout; maps are averaged over the networks. Grad-CAM: captum's LayerGradCam, ReLU,
+    bilinear to crop pixels. Saliency: absolute gradient, maximum over the channels (Simonyan et
+    al., ICLR workshop 2014).
     """
     sums = {name: np.zeros((len(images), *images.shape[2:])) for name in METHODS}
     for network in networks:
@@ -102,15 +103,15 @@ def _saliency(network: nn.Module, inputs: Tensor, towards: Tensor) -> Tensor:
 
 
 def shares(maps: Floats) -> Floats:
-    """Maps (n, y, x) as shares of their sums; a map that is 0 throughout stays so."""
+    """Maps (n, y, x) divided by their sums; a map that is 0 throughout stays so."""
     total = maps.sum(axis=(1, 2), keepdims=True)
     return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0)
 
 
 def randomised(network: nn.Module, seed: int) -> nn.Module:
-    """A copy whose every weight and running statistic has changed places within its own tensor.
+    """A copy of a network with the elements of every weight and statistic tensor shuffled.
 
-    So each layer keeps the spread of its weights, but nothing of what they have learned.
+    So each layer keeps the distribution of its weights, but nothing of what they have learned.
     """
     other = copy.deepcopy(network)
     rng = generator(seed, "randomised weights")
@@ -131,10 +132,10 @@ def nodules_of(
     seed: int,
     device: torch.device,
 ) -> list[Explained]:
-    """Every labelled nodule of some scans with the maps of the networks' answer on it.
+    """Every labelled nodule of some scans, with maps of the networks' answer to it.
 
-    labels: table `malignancy_labels`; scores: of `ensembles.combine`. The maps show what speaks
-    for the class that the ensemble called.
+    labels: table `malignancy_labels`; scores: from `votes.combine`. The maps show what speaks for
+    the class that the ensemble predicted.
     """
     found = gather(stacks, labels[labels["label"] >= 0], 1)
     if not found:
@@ -165,7 +166,7 @@ def nodules_of(
 
 
 def measure(nodules: Sequence[Explained]) -> pd.DataFrame:
-    """Table `explanations`: of each nodule and method, how the map lies and how it changes."""
+    """Table `explanations`: for each nodule and method, measures of the map."""
     rows = [
         {
             "seriesuid": n.uid,
@@ -187,9 +188,9 @@ def measure(nodules: Sequence[Explained]) -> pd.DataFrame:
 
 
 def write(path: str | Path, nodules: Sequence[Explained]) -> None:
-    """Write what a picture of some nodules needs, without the randomised maps, whole or not at all.
+    """Write all that a figure of these nodules needs, atomically, without the randomised maps.
 
-    One .npz of arrays over the nodules; `read` gives them back.
+    One .npz of arrays over the nodules, to be opened with `read`.
     """
     columns = {
         name: np.array([getattr(n, name) for n in nodules])
@@ -202,7 +203,7 @@ def write(path: str | Path, nodules: Sequence[Explained]) -> None:
 
 
 def read(path: str | Path) -> list[Explained]:
-    """Nodules that `write` stored, without randomised maps."""
+    """Nodules stored by `write`, without randomised maps."""
     with np.load(path, allow_pickle=False) as found:
         own = {name: found[name] for name in found.files}
     return [
@@ -223,7 +224,7 @@ def read(path: str | Path) -> list[Explained]:
 
 
 def choose(nodules: Sequence[Explained], count: int) -> list[Explained]:
-    """`count` nodules, in equal parts of each label as far as they go, from sure to unsure."""
+    """`count` nodules, half of each label if possible, spread evenly from sure to unsure."""
     picked: list[Explained] = []
     classes = [[n for n in nodules if n.label == label] for label in (1, 0)]
     for place, own in enumerate(sorted(classes, key=len)):
@@ -241,7 +242,7 @@ def share_inside(found: Floats, mask: NDArray[np.bool_]) -> float:
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
-    """Spearman's rank correlation of two maps over their pixels; NaN where one is constant."""
+    """Spearman's rank correlation of two maps over their pixels; NaN if one is constant."""
     ranks = [rankdata(m) for m in (one, other)]
     if any(np.ptp(r) == 0 for r in ranks):
         return float("nan")
@@ -249,7 +250,7 @@ def rank_correlation(one: Floats, other: Floats) -> float:
 
 
 def similarity(one: Floats, other: Floats) -> float:
-    """Structural similarity (Wang et al. 2004) of two maps, each scaled to a maximum of 1."""
+    """Structural similarity (Wang et al. 2004) of two maps scaled to maximum 1; NaN if one is 0."""
     if one.max() <= 0 or other.max() <= 0:
         return float("nan")
     return float(structural_similarity(one / one.max(), other / other.max(), data_range=1.0))
@@ -264,7 +265,7 @@ def _largest(stack: Stack, nodule: Nodule) -> tuple[Place, NDArray[np.bool_]]:
         assert isinstance(centre, Place)  # these networks see slices
         return centre, np.zeros(shape, bool)
     areas = regions.area(rows)
-    # Of equally large ones the middle one.
+    # Among equally large ones, the middle one.
     best = rows[areas == areas.max()].sort_values("z")
     row = best.iloc[[len(best) // 2]]
     (place,) = places_of(row, 1)

@@ -1,4 +1,4 @@
-"""What an exported model says of the data that it was made of, and with what."""
+"""Facts for an exported model's manifest: data that it was trained on, software versions."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ PACKAGES = ("numpy", "torch", "torchvision", "opencv-python-headless", "connecte
 def facts_of(inputs: Any, params: Any, folder: Path) -> dict[str, Any]:
     """Version, data and made_with of a model's manifest.
 
-    inputs: of a rule, with tables scans and folds. params: with source and folds. folder: whose
-    commit is told.
+    inputs: of a rule, with tables scans and folds. params: with source and folds. folder: of the
+    repository whose commit is recorded.
     """
     scans = tables.read(inputs.scans, "scans")
     used = scans[scans["status"] == "ok"]

@@ -1,7 +1,7 @@
-"""The FROC that a run reached, as a model file carries it: what a threshold costs in false alarms.
+"""A run's FROC curve, as stored in a model file: false positives and sensitivity per threshold.
 
-Of the candidates on scans that no network had seen; of those that each fold leaves out where there
-are any, since they are more scans than the test has.
+From candidates on scans that no network was trained on: the folds' left-out scans if there are any,
+since they outnumber the test scans.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-SETS = ("out_of_fold", "test")  # the first that has points counts
+SETS = ("out_of_fold", "test")  # in order of preference
 COLUMNS = {
     "threshold": "threshold",
     "fp_per_scan": "false_alarms_per_scan",
@@ -22,10 +22,10 @@ Floats = NDArray[np.float64]
 
 
 def froc_of(table: pd.DataFrame, system: str, most: int = MOST_POINTS) -> dict[str, Any] | None:
-    """A system's curve of table `froc`: set, and lists of the same length, thresholds descending.
+    """A system's curve from table `froc`: set, and lists of equal length, thresholds descending.
 
-    A threshold's false alarms and sensitivity are those of marks at or above it. Long curves keep
-    `most` of their points. None where the system marked nothing, or nothing was to be found.
+    False positives and sensitivity are those of candidates at or above the threshold. Long curves
+    are thinned to `most` points. None if the system found nothing, or there was nothing to find.
     """
     known = table["threshold"].notna() & table["sensitivity"].notna()
     own = table[(table["system"] == system) & known]
@@ -40,9 +40,9 @@ def froc_of(table: pd.DataFrame, system: str, most: int = MOST_POINTS) -> dict[s
 
 
 def points_of(told: Any) -> Floats | None:
-    """The points of such a curve, (n, 3): threshold, false alarms a scan, sensitivity.
+    """The points of such a curve, (n, 3): threshold, false positives per scan, sensitivity.
 
-    None where there is no curve, as in models of earlier versions, or where it is none of ours.
+    None if there is no curve, as in models of earlier versions, or if it is malformed.
     """
     try:
         points = np.array([told[name] for name in COLUMNS.values()], float).T
@@ -53,9 +53,9 @@ def points_of(told: Any) -> Floats | None:
 
 
 def at(points: Floats, threshold: float) -> tuple[float, float] | None:
-    """False alarms a scan and sensitivity of marks at or above a threshold.
+    """False positives per scan and sensitivity of candidates at or above a threshold.
 
-    None where the curve does not reach so far down.
+    None if the curve ends above this threshold.
     """
     above = points[points[:, 0] >= threshold]
     if threshold < points[-1, 0]:

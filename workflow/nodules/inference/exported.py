@@ -1,9 +1,9 @@
-"""The file that a run's networks become: a manifest and plain tensors, in one zip.
+"""The file format of an exported model: a manifest and plain tensors, in one zip.
 
-`manifest.json` says all of the model: system, networks with the hash of each, thresholds, scores,
+`manifest.json` describes the model: system, networks with the hash of each, thresholds, scores,
 data, versions, intended use. Each network is the state dict of its bundle, byte by byte, so that
-its hash is that of the run. `SHA256SUMS` lists all members, as `sha256sum --check` reads it.
-Nothing is compressed, unpacked by a name of the file's choosing, or executed. Needs no PyTorch.
+its hash is the same as in the run. `SHA256SUMS` lists all members for `sha256sum --check`. Nothing
+is compressed, extracted to a path that the file chooses, or executed. Needs no PyTorch.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ NEEDED = {
     **{"format": int, "kind": str, "name": str, "system": str, "settings": dict, "networks": list},
     **{"input": dict, "intended_use": str},
 }
-# What is told besides, by its type; a file may lack it.
+# Optional fields, by type.
 TOLD = {"ensemble": str, "scores": list, "licence": str, "version": str, "data": dict, "froc": dict}
 TOLD |= {"made_with": dict}
-END = b"PK\x05\x06"  # of a zip's last 22 bytes, where it has no comment
+END = b"PK\x05\x06"  # starts the last 22 bytes of a zip without a comment
 MEMBER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.pt")
 MOST_MANIFEST_BYTES = 16 << 20
-WHEN = (1980, 1, 1, 0, 0, 0)  # zip's first day: equal models make equal files
-# What Python's zipfile and json raise for a damaged file.
+WHEN = (1980, 1, 1, 0, 0, 0)  # a zip's earliest date: equal models make equal files
+# Exceptions that zipfile and json raise for a damaged file.
 BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(LookupError, ValueError, OverflowError, RuntimeError),
@@ -44,9 +44,9 @@ OTHER = "Name a file that `snakemake export` made."
 
 
 def write(path: Path, manifest: Mapping[str, Any], weights: Mapping[str, Path]) -> None:
-    """Write a model, whole or not at all.
+    """Write a model, atomically.
 
-    weights: files of state dicts by the names that `manifest["networks"]` gives them.
+    weights: files of state dicts, by their names in `manifest["networks"]`.
     """
     text = json.dumps(manifest, indent=2, allow_nan=False).encode() + b"\n"
     sums = {MANIFEST: hashlib.sha256(text).hexdigest()}
@@ -65,18 +65,18 @@ def write(path: Path, manifest: Mapping[str, Any], weights: Mapping[str, Path]) 
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
-    """The manifest of a model file all of whose members have the hashes that it lists.
+    """The manifest of a model file, once every member's hash has been verified.
 
-    Raises FileDefect for a file that is cut short, altered, of another kind or of another format.
+    Raises FileDefect if the file is truncated, altered, of another kind or of another format.
     """
     with _opened(Path(path)) as packed:
         return _checked(packed, Path(path))
 
 
 def read(path: str | Path, folder: Path) -> dict[str, Any]:
-    """As `read_manifest`; the networks' bundles are then in `folder`, as 0/model.json and .pt, ..
+    """Like `read_manifest`; also extracts the networks, as 0/model.json, 0/model.pt and so on.
 
-    Each is one that `learning.networks.bundle.restore` reads.
+    They go to `folder`. Each is a bundle for `learning.networks.bundle.restore`.
     """
     with _opened(Path(path)) as packed:
         manifest = _checked(packed, Path(path))
@@ -91,18 +91,18 @@ def read(path: str | Path, folder: Path) -> dict[str, Any]:
 
 
 def identity(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 over the hashes of all networks: what the model computes with."""
+    """SHA-256 over the hashes of all networks: it identifies what the model computes."""
     lines = "".join(f"{n['file']} {n['sha256']}\n" for n in manifest["networks"])
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def fingerprint(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a manifest: what changes with anything that is said of the model."""
+    """SHA-256 of a manifest: it changes with any statement about the model."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _opened(path: Path) -> zipfile.ZipFile:
-    """The file as a zip whose members are stored plainly and fit into it; FileDefect otherwise."""
+    """The file as a zip whose members are uncompressed and fit into it; FileDefect otherwise."""
     try:
         with path.open("rb") as stream:
             begins = stream.read(43)
@@ -124,7 +124,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
     whole = all(m.compress_size == m.file_size for m in members)
     if not ours or MANIFEST not in names or SUMS not in names:
         packed.close()
-        # What is left of a model may end with the list of a network's own zip.
+        # A truncated model may end with the directory of a network's own zip.
         raise _cut_short(path) if ours else FileDefect(str(path), NO_MODEL, OTHER)
     if ends != END:
         packed.close()
@@ -146,7 +146,7 @@ def _closing(packed: zipfile.ZipFile, path: Path, reason: str) -> FileDefect:
 
 
 def _checked(packed: zipfile.ZipFile, path: Path) -> dict[str, Any]:
-    """The manifest, after every member was held against its hash."""
+    """The manifest, once every member's hash has been verified."""
     try:
         if packed.getinfo(MANIFEST).file_size > MOST_MANIFEST_BYTES:
             raise FileDefect(str(path), "its manifest is absurdly long", OTHER)
@@ -168,7 +168,7 @@ def _checked(packed: zipfile.ZipFile, path: Path) -> dict[str, Any]:
 
 
 def _require_ours(manifest: Any, path: Path) -> None:
-    """FileDefect unless a manifest has what a model's must have, of this format."""
+    """Raise FileDefect unless a manifest has all required fields and this format."""
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
         raise FileDefect(str(path), NO_MODEL, OTHER)
     if manifest.get("format") != FORMAT:
@@ -201,7 +201,7 @@ def _is_network(told: Any) -> bool:
 
 
 def _sums(text: str) -> dict[str, str]:
-    """Hash by name, of lines as sha256sum writes them."""
+    """Hashes by name, from lines as sha256sum writes them."""
     found = {}
     for line in text.splitlines():
         digest, gap, name = line.partition("  ")
@@ -212,7 +212,7 @@ def _sums(text: str) -> dict[str, str]:
 
 
 def _hash_of(packed: zipfile.ZipFile, name: str, path: Path) -> str:
-    """SHA-256 of a member; also of the zip within it, if it is one, nothing is unpacked."""
+    """SHA-256 of a member; a state dict is also checked, without unpacking, to be a plain zip."""
     digest = hashlib.sha256()
     try:
         with packed.open(name) as stream:
@@ -226,7 +226,7 @@ def _hash_of(packed: zipfile.ZipFile, name: str, path: Path) -> str:
 
 
 def _require_plain(stream: IO[bytes], size: int, place: str) -> None:
-    """FileDefect unless a state dict is a zip whose members are stored plainly, and fit into it."""
+    """Raise FileDefect unless a state dict is a zip of uncompressed members that fit into it."""
     stream.seek(0)
     try:
         with zipfile.ZipFile(stream) as inner:

@@ -1,4 +1,4 @@
-"""What a run knows of its networks, gathered into the manifest of one model file."""
+"""Everything that a run knows about its networks, as the manifest of one model file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from nodules.base.files import UserError, read_json
 from nodules.inference import exported
 from nodules.inference.export_froc import froc_of
 
-LUNGS = "lungs"  # role of the networks that find lungs, which see scans in a way of their own
+LUNGS = "lungs"  # role of the lung networks, whose input differs from the others'
 
 
 @dataclass(frozen=True)
 class System:
-    """A kind of model: what finds with it, and what is told of how good it is.
+    """A kind of model: which networks it uses, and which scores describe it.
 
-    key:   in `inference.detectors.SYSTEMS`. roles: what a network decides, by its model's name.
+    key:   in `inference.detectors.SYSTEMS`. roles: role of a network, by its model's name.
     same:  keys of `input` in which networks must agree.
     first: the detecting networks' system in table `metrics`; second: with the second stage; drawn:
-    what draws the masks.
+           the one that makes the masks.
     """
 
     key: str
@@ -33,7 +33,7 @@ class System:
 
     @property
     def scores(self) -> list[tuple[str, str, str]]:
-        """Of table `metrics`, what says how good the model is: measure, system, operating point."""
+        """Rows of table `metrics` to include: measure, system, operating point."""
         classified = [("presence_auc", "presence", ""), ("presence_ece_scaled", "presence", "")]
         return [
             ("cpm", self.second, ""),
@@ -52,7 +52,7 @@ class System:
 
 
 def on_slices(detector: str) -> System:
-    """The system of a detector on slices with the ResNet50s behind it."""
+    """The system of a detector on slices, followed by the ResNet50s."""
     roles = {detector: "unet", "presence": "presence", LUNGS: LUNGS}
     roles |= {"malignancy": "malignancy", "malignancy_cubes": "malignancy"}
     same = ("lungs", "slices")
@@ -67,7 +67,7 @@ IN_3D = System(
     "unet3d_reduction",
     "reduction",
 )
-STAGES = ("unet3d", "reduction", "intercept")  # of the weights of its stages' logits
+STAGES = ("unet3d", "reduction", "intercept")  # keys of the weights that combine the stages' logits
 SETS = {
     "test": "test scans, which no network has seen, by all networks together",
     "out_of_fold": "scans that each fold leaves out, by that fold's networks alone",
@@ -86,9 +86,9 @@ INTENDED_USE = RESEARCH.format("lung nodules in chest CT")
 
 
 def about(units: str, words: Mapping[str, Any]) -> dict[str, str]:
-    """What the manifest of a data set with words of its own says otherwise; nothing for others.
+    """Manifest fields that differ for a data set whose lesions and organ are renamed; else empty.
 
-    Raises UserError where its values are no HU, which is all that a model is ever shown.
+    Raises UserError if its values are not HU, since a model is only ever given HU.
     """
     if units != "hu":
         raise UserError(
@@ -100,9 +100,9 @@ def about(units: str, words: Mapping[str, Any]) -> dict[str, str]:
 
 
 def networks_of(models: Iterable[str | Path], system: System) -> list[dict[str, Any]]:
-    """Each network as a manifest names it, of the paths of their model.json.
+    """Entries of the networks in a manifest, from the paths of their model.json.
 
-    Raises UserError for a network that the system does not have.
+    Raises UserError for a network that the system does not use.
     """
     found = []
     for path in map(Path, models):
@@ -128,13 +128,13 @@ def manifest(
     ensemble: str = FOLDS,
     froc: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """The manifest of a model of a run's networks.
+    """Manifest of a model made of a run's networks.
 
     settings: of candidates, of both stages, and how malignancy networks vote. fitted: threshold and
-    temperature as `fitted` of presence.json has them; None where none could be. metrics: that
-    table. facts: version, data, made_with. ensemble: which networks these are, in words. froc:
-    that table, for what a threshold costs in false alarms.
-    Raises UserError where networks prepare scans in different ways.
+    temperature, as `fitted` in presence.json; None if they could not be fitted. metrics: table of
+    that name. facts: version, data, made_with. ensemble: describes in words which networks these
+    are. froc: table of that name, for the false positives that a threshold costs. Raises UserError
+    if networks prepare scans in different ways.
     """
     first = networks[0]["manifest"]
     for network in (n for n in networks if n["role"] != LUNGS):
@@ -169,13 +169,13 @@ def manifest(
 
 
 def _froc(table: pd.DataFrame | None, system: System) -> dict[str, Any]:
-    """The curve of the system with its second stage, or of the first where it has none."""
+    """The curve of the system with its second stage, or without it if there is none."""
     curves = (froc_of(table, key) for key in (system.second, system.first) if table is not None)
     return next(filter(None, curves), {})
 
 
 def scores(metrics: pd.DataFrame, system: System) -> list[dict[str, Any]]:
-    """Rows of table `metrics` that say how good the model is, with their intervals."""
+    """Rows of table `metrics` that describe the system's performance, with intervals."""
     found = []
     for measure, key, point in system.scores:
         own = metrics[

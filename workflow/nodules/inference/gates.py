@@ -1,7 +1,7 @@
-"""What the attention U-Net's gates let through: maps of a few nodules, for people.
+"""Maps of the attention U-Net's gates on a few nodules, to be looked at.
 
-A gate weighs every pixel of a skip connection from 0 (held back) to 1 (let through): the network's
-own answer to where it looks (Oktay et al. 2018, arXiv:1804.03999).
+A gate weighs every pixel of a skip connection from 0 (held back) to 1 (let through), which shows
+where the network looks (Oktay et al. 2018, arXiv:1804.03999).
 """
 
 from collections.abc import Sequence
@@ -24,15 +24,15 @@ from nodules.prepare.stacks import Stack
 
 Floats = NDArray[np.float32]
 
-SIDE_MM = 80.0  # of what is shown around a nodule
-PX = 128  # the same, as it is kept
+SIDE_MM = 80.0  # side of the square around a nodule
+PX = 128  # side of the stored pictures
 
 
 class Gated(NamedTuple):
     """A nodule on the slice where it is largest, cut out: (y, x) each, of PX pixels a side.
 
-    answer: probability of each pixel; maps (gates, y, x): what each gate lets through, 0 to 1, from
-    the coarsest to the finest. inside, whole: mean of each map within the nodule's mask, and over
+    answer: probability of each pixel; maps (gates, y, x): each gate's weights, 0 to 1, from the
+    coarsest gate to the finest. inside, whole: mean of each map within the nodule's mask, and over
     the whole slice, (gates,).
     """
 
@@ -56,10 +56,10 @@ def gated(
     context: int,
     device: torch.device,
 ) -> list[Gated]:
-    """Up to `most` nodules of some scans, evenly from the smallest to the largest.
+    """Up to `most` nodules of some scans, evenly spaced from the smallest to the largest.
 
-    networks: with gates, which have not seen these scans; maps and answers are their means.
-    nodules: table of that name. A nodule without a mask on the slices is left out.
+    networks: with gates, not trained on these scans; maps and probabilities are averaged over them.
+    nodules: table of that name. A nodule without a mask on the slices is skipped.
     """
     by_uid = {stack.uid: stack for stack in stacks}
     own = nodules[nodules["seriesuid"].isin(list(by_uid))]
@@ -105,7 +105,7 @@ def _seen(
 def maps_of(
     networks: Sequence[nn.Module], stack: Stack, z: int, context: int, device: torch.device
 ) -> tuple[Floats, Floats]:
-    """Probability (y, x) of a slice's pixels, and the gates' maps (gates, y, x), both means."""
+    """Probability (y, x) of a slice's pixels and gate maps (gates, y, x), network means."""
     image = to_device(torch.from_numpy(stack.window(z, context)[None]), device)
     answers, maps = [], []
     with torch.inference_mode(), autocast(device):
@@ -116,7 +116,7 @@ def maps_of(
 
 
 def window(mask: NDArray[np.bool_], pixel_mm: float) -> tuple[slice, slice]:
-    """Rows and columns of a square of SIDE_MM around a mask's middle, within the slice."""
+    """Rows and columns of a square of SIDE_MM around a mask's centre, within the slice."""
     middle = np.argwhere(mask).mean(axis=0)
     sides = np.minimum(round(SIDE_MM / pixel_mm), mask.shape)
     y, x = np.clip(np.rint(middle - sides / 2), 0, np.array(mask.shape) - sides).astype(int)
@@ -124,14 +124,14 @@ def window(mask: NDArray[np.bool_], pixel_mm: float) -> tuple[slice, slice]:
 
 
 def write(path: str | Path, found: Sequence[Gated]) -> None:
-    """Store nodules as one .npz, whole or not at all."""
+    """Store nodules as one .npz, atomically."""
     columns = {name: np.array([getattr(one, name) for one in found]) for name in Gated._fields}
     with atomic(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **columns)
 
 
 def read(path: str | Path) -> list[Gated]:
-    """Nodules that `write` stored."""
+    """Nodules stored by `write`."""
     with np.load(path, allow_pickle=False) as kept:
         own = {name: kept[name] for name in Gated._fields}
     plain = ("uid", "number", "diameter_mm", "slice")

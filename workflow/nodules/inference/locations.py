@@ -1,4 +1,4 @@
-"""What a classifier says of places that are given: LUNA16's false-positive-reduction track."""
+"""Scores of given locations: LUNA16's false-positive-reduction track."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,11 +17,11 @@ from nodules.prepare.views import PLANES, spots
 from nodules.stats.logits import sigmoid
 
 Floats = NDArray[np.float64]
-# A classifier of places: logits (n,) of world points (n, 3) in x, y, z mm of a scan, NaN where it
-# has nothing to look at. It may cut slices, cubes or what else it wants.
+# A scorer of places: logits (n,) of a scan's world points (n, 3), x, y, z in mm; NaN where it has
+# no image. It may cut slices, cubes or anything else.
 Ask = Callable[[Stack, Floats], Floats]
 
-OFFSETS_MM = (-2.0, 0.0, 2.0)  # from the place to the slices shown: a 5 mm nodule is on all three
+OFFSETS_MM = (-2.0, 0.0, 2.0)  # of the slices used, along z: a 5 mm nodule is on all three
 OUTSIDE_SCAN, OUTSIDE_STORED = "outside the scan", "outside the stored slices"
 
 
@@ -30,8 +30,8 @@ def classify_locations(
 ) -> pd.DataFrame:
     """Table `location_scores` of one scan: a row for each of its locations, in their order.
 
-    locations: the scan's rows of table `locations`. scan: grid of the scan as it is stored on disk.
-    A place that cannot be judged has probability 0, no logit, and the reason.
+    locations: the scan's rows of table `locations`. scan: grid of the scan as stored on disk. A
+    location that cannot be judged has probability 0, no logit, and a reason.
     """
     points = locations[["x", "y", "z"]].to_numpy(float)
     inside, logit = scan.encloses(points), np.full(len(points), np.nan)
@@ -49,7 +49,7 @@ def classify_locations(
 
 
 def on_slices(networks: Sequence[nn.Module], size: CropSize, device: torch.device) -> Ask:
-    """The networks that judge crops of slices or planes, asked about places: their mean logit."""
+    """Scorer that averages the networks' logits of crops from slices or planes at each place."""
 
     def ask(stack: Stack, points: Floats) -> Floats:
         places, owner = shown_of(stack.geometry, points, size)
@@ -65,7 +65,7 @@ def on_slices(networks: Sequence[nn.Module], size: CropSize, device: torch.devic
 def shown_of(
     geometry: Geometry, points: Floats, size: CropSize
 ) -> tuple[Sequence[Shown], NDArray[np.int64]]:
-    """What is shown of world points, and the point of each; see `places_through`."""
+    """Crops to cut for world points, and the point that each belongs to; see `places_through`."""
     if size.view != PLANES:
         return places_through(geometry, points)
     stored = np.flatnonzero(geometry.encloses(points))
@@ -75,10 +75,11 @@ def shown_of(
 
 
 def places_through(geometry: Geometry, points: Floats) -> tuple[list[Place], NDArray[np.int64]]:
-    """Places on the slices through world points and `OFFSETS_MM` from them, each slice once.
+    """Places on the slices nearest to world points and to OFFSETS_MM from them, each slice once.
 
-    geometry: of the stored slices. points: (n, 3) x, y, z mm. Also the point of each place; one
-    outside the stored slices has none. Slices above the last or below the first are left out.
+    geometry: of the stored slices. points: (n, 3) x, y, z mm. Also returns the index of each
+    place's point. A point outside the stored slices has no place; slices beyond the first or last
+    are skipped.
     """
     index, stored = geometry.to_index(points), geometry.encloses(points)
     last, step = geometry.shape[0] - 1, np.array(OFFSETS_MM) / geometry.spacing[2]

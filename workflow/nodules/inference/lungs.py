@@ -1,4 +1,4 @@
-"""Where networks see lung: the mean of those that have not seen a scan's patient."""
+"""Lung probability of a scan, by networks that were not trained on its patient."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from nodules.learning.networks.asking import slice_logits
 from nodules.learning.networks.bundle import Bundle
 from nodules.prepare.stacks import Stack
 
-BATCH = 16  # slices
+BATCH = 16  # slices per batch
 
 
 def probability(models: Sequence[Bundle], stack: Stack, device: torch.device) -> NDArray[np.uint8]:
-    """Probability of lung, the mean over networks: uint8 (z, y, x), 255 for 1."""
+    """Probability of lung, averaged over the networks: uint8 (z, y, x), 255 for 1."""
     count = len(stack.array)
     answer = np.empty(stack.array.shape, np.uint8)
     context = models[0].input["context"]

@@ -1,4 +1,4 @@
-"""The malignancy networks' answers on nodules."""
+"""The malignancy networks' scores of nodules."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from nodules.prepare.crops import CropSize, Nodule
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid
 
-# What the networks are called in the tables, by what they see.
+# Names of the networks in the tables, by what they see.
 SYSTEMS = {"slices": "resnet", "cubes": "cubes"}
 
 
@@ -23,7 +23,7 @@ def classify(
     size: CropSize,
     device: torch.device,
 ) -> pd.DataFrame:
-    """Table `malignancy_scores`: each network's answer on every nodule of some scans."""
+    """Table `malignancy_scores`: each network's probability for every nodule of some scans."""
     parts = [tables.frame("malignancy_scores")]
     for member, network in enumerate(networks if nodules else []):
         logits = nodule_logits(network, stacks, nodules, size, device)

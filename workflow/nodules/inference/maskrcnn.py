@@ -1,4 +1,4 @@
-"""What Mask R-CNN finds in a scan: pixel probabilities and a confidence for every slice."""
+"""Mask R-CNN on a scan: pixel probabilities, and a confidence for every slice."""
 
 import math
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ BATCH = {"cpu": 4, "cuda": 16}
 def predict(
     networks: Sequence[nn.Module], stack: Stack, context: int, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Probability (z, y, x) and confidence (z,) of a scan, means over the networks.
+    """Probability (z, y, x) and confidence (z,) of a scan, averaged over the networks.
 
-    A slice's probability is that of `painted`, its confidence the highest score of its instances,
-    0 where there is none. Slices without lung are not shown to the networks and stay 0.
+    A slice's probability is its image from `painted`, its confidence the highest score of its
+    instances, 0 if there are none. The networks do not see slices without lung, which stay 0.
     """
     volume = np.zeros(stack.geometry.shape, np.float32)
     confidence = np.zeros(len(volume))
@@ -41,7 +41,7 @@ def predict(
 
 
 def slice_confidence(uid: str, confidence: NDArray[np.float64]) -> pd.DataFrame:
-    """Table `slice_confidence` of one scan from the confidence (z,) of each slice."""
+    """Table `slice_confidence` of one scan from the confidence (z,) of its slices."""
     columns = {
         "seriesuid": uid,
         "slice": np.arange(len(confidence)),

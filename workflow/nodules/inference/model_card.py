@@ -1,4 +1,4 @@
-"""A model's manifest as a model card: what it is, how good, on what, and what it is not for."""
+"""A model's manifest as a model card: contents, performance, data, intended use."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,16 +10,16 @@ from nodules.inference.export_froc import at, points_of
 from nodules.inference.exporting import SETS
 
 WIDTH = 17
-# What the operating points of scores are called.
+# Operating points of scores, in words.
 POINTS = {
     **{"": "", "best_8_per_scan": ", the 8 highest-scoring of each scan"},
     "1": ", at 1 false positive per scan",
 }
-LEFT_OUT = ("lungs", "slices", "volumes", "output")  # of a network's input: told of all or before
+LEFT_OUT = ("lungs", "slices", "volumes", "output")  # of a network's input: stated elsewhere
 
 
 def card(manifest: Mapping[str, Any], place: str) -> str:
-    """The card as text; whatever an unknown version left out is left out here, too."""
+    """The card as text; optional fields that the manifest lacks are omitted."""
     parts = [
         f"{escaped(manifest['name'])} ({escaped(place)})",
         *_lines("use", [manifest["intended_use"]]),
@@ -38,7 +38,7 @@ def card(manifest: Mapping[str, Any], place: str) -> str:
 
 
 def _lines(head: str, texts: Iterator[str] | list[str]) -> Iterator[str]:
-    """Texts beside a head, one a line."""
+    """Texts, one a line, the first beside a heading."""
     for number, text in enumerate(texts):
         yield f"  {head if number == 0 else '':{WIDTH}}{escaped(text)}"
 
@@ -70,7 +70,7 @@ def _thresholds(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _at(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What the threshold costs and gives, by the curve that the model carries."""
+    """False positives and sensitivity at the threshold, from the model's FROC curve."""
     points, threshold = points_of(manifest.get("froc")), manifest["settings"].get("threshold")
     found = None if points is None or threshold is None else at(points, threshold)
     if found is not None:
@@ -79,7 +79,7 @@ def _at(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    """A value of a manifest as a person writes it: `mm 32, px 64` for a mapping."""
+    """A value of a manifest in readable form, such as `mm 32, px 64` for a mapping."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {_shown(own)}" for key, own in value.items())
     if isinstance(value, list):
@@ -95,7 +95,7 @@ def _told(told: Any) -> Iterator[str]:
 
 
 def _scores(rows: Any) -> Iterator[str]:
-    """A line a score, under the set of scans that it was reached on."""
+    """The scores, one a line, grouped by the set of scans that they were measured on."""
     rows = rows if isinstance(rows, list) else []
     for name in dict.fromkeys(row["set"] for row in rows):
         yield f"{name} ({SETS.get(name, 'scans of the run')}):"
@@ -106,7 +106,7 @@ def _scores(rows: Any) -> Iterator[str]:
 
 
 def _score(row: Mapping[str, Any]) -> str:
-    """A score in a line, with its interval where it has one, and on how many it stands."""
+    """A score in one line, with its interval if any, and the number of cases."""
     point = POINTS.get(row.get("point") or "", f", {row.get('point')}")
     value = "none" if row["value"] is None else f"{row['value']:.3f}"
     known = row["low"] is not None and row["high"] is not None

@@ -1,4 +1,4 @@
-"""Candidates of the scans of one part, as a rule asks for them: by networks on slices."""
+"""Candidates in one part of the scans, detected by networks on slices, for a rule."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from nodules.prepare.stacks import open_stacks
 
 
 def detect_part(job: Any, uids: Sequence[str], detector: str) -> None:
-    """Write candidates, their regions and the strongest pixel of each slice of some scans.
+    """Write candidates, their regions and the most probable pixel of each slice of some scans.
 
     job: Snakemake's, with input (stacks, models), output (candidates, regions, peaks),
     params.candidates, wildcards.part, threads and resources. detector: its name in the tables.

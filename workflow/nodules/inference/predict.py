@@ -1,4 +1,4 @@
-"""From any chest CT to findings, by a model that a run exported."""
+"""From any chest CT to findings, with a model that a run exported."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ from nodules.prepare.lung_check import REMEDY as NO_LUNGS
 from nodules.prepare.lungs import AIR_HU, decimate
 from nodules.stats.logits import scaled
 
-CHOSEN = 0.5  # threshold of a model for which none could be fitted
+CHOSEN = 0.5  # threshold if none could be fitted
 MOST_THREADS = 8
-TOLD = ("name", "version", "intended_use", "licence")  # of a manifest, in every scan's findings
+TOLD = ("name", "version", "intended_use", "licence")  # copied from the manifest to findings
 
 Tell = Callable[[str, float], object]
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model ready to be asked: what its file says, how lungs are found, and its detector."""
+    """A model ready for use: its manifest, its way to find lungs, and its detector."""
 
     manifest: dict
     lungs: LungFinder
@@ -45,7 +45,7 @@ class Model:
 
     @property
     def about(self) -> dict:
-        """What goes into the findings of each scan."""
+        """The part of the manifest that is copied into every scan's findings, with its hash."""
         told = {key: self.manifest.get(key, "") for key in TOLD}
         return told | {"sha256": exported.identity(self.manifest), "manifest": self.manifest}
 
@@ -54,8 +54,8 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
     """Read a model file and build its networks.
 
     device: auto (a free GPU, else the CPU), cpu, cuda or cuda:<number>. threads: of the CPU; 0 for
-    all cores up to eight. Raises UserError for a file that is no model, or a device that is not
-    there.
+    all cores, but at most eight. Raises UserError if the file is not a model or the device does not
+    exist.
     """
     if threads < 0:
         raise UserError(
@@ -92,7 +92,7 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
 
 
 def _lungs(made: Ensemble, path: str | Path) -> LungFinder:
-    """How a model finds lungs; FileDefect where that is not known here, or its networks lack."""
+    """How a model finds lungs; FileDefect if the method is unknown or its networks are missing."""
     way = str(made.manifest["input"]["lungs"])
     if way not in WAYS:
         reason = f"its lungs are found by '{way[:40]}', which is not known here"
@@ -103,7 +103,7 @@ def _lungs(made: Ensemble, path: str | Path) -> LungFinder:
 
 
 def _fitted(value: float | None, otherwise: float, least: float, most: float) -> float:
-    """A number that was fitted, or another where none could be; ValueError for an absurd one."""
+    """A fitted number, or the default if none could be fitted; ValueError if out of bounds."""
     number = otherwise if value is None else float(value)
     if not least <= number <= most:
         raise ValueError(f"a threshold or temperature of {number:g}")
@@ -111,13 +111,13 @@ def _fitted(value: float | None, otherwise: float, least: float, most: float) ->
 
 
 def _device(asked: str, free: torch.device) -> torch.device:
-    """The device that is asked for; UserError where it is not there."""
+    """The device asked for; UserError if there is none such."""
     if asked == "auto":
         return free
     try:
         device = torch.device(asked)
-        torch.zeros(1, device=device).item()  # of some devices nothing comes back
-    except Exception as error:  # torch raises many types for a device that is none
+        torch.zeros(1, device=device).item()  # some devices accept a tensor but return none
+    except Exception as error:  # torch raises many types for an invalid device
         reason = str(error).splitlines()[0][:80].rstrip(" .")
         raise UserError(
             f"--device {asked}: not a device here ({reason}). Name auto or cpu."
@@ -134,13 +134,13 @@ def predict(
     tell: Tell = lambda step, share: None,
     lungs: str | Path | None = None,
 ) -> Findings:
-    """What a model finds in a chest CT.
+    """Nodules that a model finds in a chest CT.
 
-    scan: a DICOM folder, zip or file, .mhd, .mha, .nii, .nrrd, or one that was read
-    (`images.reading`). model: a file that `snakemake export` wrote, or what `open_model` made of
-    it. series: UID, where DICOM holds several. tell: is given each step and its share done.
-    lungs: header of the scan's lung mask, for a model whose own scans had given ones.
-    Raises UserError where the scan cannot be read or is no chest CT in HU, or the model is none.
+    scan: a DICOM folder, zip or file, .mhd, .mha, .nii, .nrrd, or one already read
+    (`images.reading`). model: a file written by `snakemake export`, or what `open_model` returned.
+    series: UID, if the DICOM holds several. tell: called with each step and the share of it done.
+    lungs: header of the scan's lung mask, for a model trained with given masks. Raises UserError if
+    the scan cannot be read or is not a chest CT in HU, or if the model is not valid.
     """
     _require_kinds(scan, model)
     ready = model if isinstance(model, Model) else open_model(model, device, threads)
@@ -177,7 +177,7 @@ def predict(
 
 
 def _require_kinds(scan: object, model: object) -> None:
-    """TypeError, in words, for what is neither a path nor what this library makes of one."""
+    """Raise an explanatory TypeError for anything but a path or this library's own types."""
     if isinstance(scan, np.ndarray):
         raise TypeError("an array has no place in the world: give reading.of_array(hu, geometry)")
     for name, value, own in (("scan", scan, (Found, Reading)), ("model", model, (Model,))):
@@ -188,7 +188,7 @@ def _require_kinds(scan: object, model: object) -> None:
 
 
 def _checked(read: Reading) -> list[str]:
-    """What `luna16 check` remarks on a scan; UserError where it would refuse it."""
+    """Remarks of `luna16 check` on a scan; UserError if the check rejects it."""
     told = scan_check.verdicts(read.voxels, read.geometry)
     for verdict in told:
         if verdict.fatal:
@@ -208,7 +208,10 @@ def _middle(volume: NDArray[np.int16], geometry: Geometry) -> float:
 def _measured(
     found: Sequence[Candidate], read: Reading, model: Model, middle: float
 ) -> list[Finding]:
-    """Candidates as findings, the surest first, each voxel given to the surest that has it."""
+    """Candidates as findings, in the same order, highest probability first.
+
+    A voxel that several masks share belongs to the first of them.
+    """
     taken = np.zeros(read.geometry.shape, np.bool_)
     findings = []
     for number, candidate in enumerate(found, 1):
@@ -241,7 +244,7 @@ def _measured(
 
 
 def _own(candidate: Candidate, taken: NDArray[np.bool_]) -> tuple[Box, NDArray[np.bool_]]:
-    """A candidate's box on the native grid, and of its mask what no surer one has."""
+    """A candidate's box on the native grid, and the part of its mask that is not yet taken."""
     z, y, x = (
         slice(start, start + n)
         for start, n in zip(candidate.corner, candidate.mask.shape, strict=True)
@@ -250,7 +253,7 @@ def _own(candidate: Candidate, taken: NDArray[np.bool_]) -> tuple[Box, NDArray[n
 
 
 def _calibrated(candidate: Candidate, temperature: float) -> float:
-    """The chance that a candidate is a nodule; its probability where it has no logit."""
+    """Calibrated probability that a candidate is a nodule; uncalibrated if it has no logit."""
     if np.isnan(candidate.logit):
         return candidate.probability
     return float(scaled(np.array([candidate.logit]), temperature)[0])

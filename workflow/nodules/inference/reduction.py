@@ -1,4 +1,4 @@
-"""The second stage in 3-D: of each candidate a probability, its voxels, its centre and diameter."""
+"""The second stage in 3-D: probability, voxels, centre and diameter of each candidate."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,11 +20,11 @@ from nodules.prepare.cubes import corner_around, cube, moved
 from nodules.prepare.volumes import Volume
 from nodules.stats import stacking
 
-KIND = "reduction"  # of its regions
+KIND = "reduction"  # of its rows in table `regions`
 BATCH = {"cpu": 16, "cuda": 256}  # cubes
-MIRRORED = ((), (2,), (3,), (4,))  # axes of a batch of cubes along which a view is mirrored
-VOXEL = 0.5  # probability at or above which a voxel is the nodule's
-SURROUNDINGS = 2  # voxels around the middle in which a mask must have some of its own
+MIRRORED = ((), (2,), (3,), (4,))  # axes along which a batch of cubes is mirrored, per view
+VOXEL = 0.5  # probability from which a voxel is nodule
+SURROUNDINGS = 2  # voxels: a mask must come this close to the centre, or as close as its radius
 
 
 class Reduced(NamedTuple):
@@ -41,14 +41,14 @@ def reduce(
     side: int,
     device: torch.device,
 ) -> Reduced:
-    """What the second stage says of a scan's candidates (rows of table `candidates`).
+    """A scan's candidates (rows of table `candidates`) as the second stage sees them.
 
-    Centre, diameter and volume become those of the voxels that it takes for the nodule, where there
-    are any; of candidates that are then one nodule, the surest stays.
+    Centre, diameter and volume become those of the voxels that it segments, if any. Of candidates
+    that then are the same nodule, the one with the highest confidence is kept.
     """
     places = volume.grid.to_index(candidates[["x", "y", "z"]].to_numpy(float).reshape(-1, 3))
     seen = look(networks, volume.array, places, side, device)
-    # Both count alike until other folds tell better.
+    # Both stages have equal weights here; weights are fitted later, on other folds.
     confidence = stacking.confidence(candidates["probability"], seen.logits)
     rows: list[dict[str, Any]] = []
     masks: list[dict[str, Any]] = []
@@ -75,7 +75,7 @@ def _same(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 class Nodule(NamedTuple):
-    """A nodule by its voxels on the scan's own grid: centre (x, y, z), sizes, mask and corner."""
+    """A nodule's voxels on the scan's native grid: centre (x, y, z), diameter, mask and corner."""
 
     centre: NDArray[np.float64]
     diameter_mm: float
@@ -83,7 +83,7 @@ class Nodule(NamedTuple):
     corner: tuple[int, int, int]
 
     def measures(self) -> dict[str, Any]:
-        """Columns of table `candidates`."""
+        """Its columns of table `candidates`."""
         x, y, z = self.centre.tolist()
         sizes = {
             "diameter_mm": self.diameter_mm,
@@ -94,7 +94,7 @@ class Nodule(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the networks say of each cube.
+    """The networks' output for each cube.
 
     logits (n,); probability (n, side, side, side) of each voxel; corners (n, 3): index (z, y, x) of
     each cube's first voxel.
@@ -112,7 +112,7 @@ def look(
     side: int,
     device: torch.device,
 ) -> Seen:
-    """The networks' answers on cubes around places (n, 3), z, y, x; mean over mirrored views."""
+    """The networks' output for cubes around places (n, 3), z, y, x; mean over mirrored views."""
     corners = np.array([corner_around(place, side) for place in places]).reshape(-1, 3)
     step = BATCH.get(device.type, 16)
     logits, masks = [np.zeros(0)], [np.zeros((0, side, side, side), np.float32)]
@@ -135,10 +135,11 @@ def look(
 def nodule_of(
     probability: NDArray[np.float32], corner: NDArray[np.int64], volume: Volume
 ) -> Nodule | None:
-    """The nodule in the middle of a cube of `volume`'s voxels; None where there is none.
+    """The nodule at the centre of a cube of `volume`'s voxels; None if there is none.
 
-    It is the 26-connected part at VOXEL or above that is nearest to the middle. Its edge lies where
-    the probability falls below VOXEL, on the scan's own grid: to a fraction of a voxel.
+    It is the 26-connected component at or above VOXEL nearest to the centre. Its edge lies where
+    interpolated probability falls below VOXEL on the scan's native grid: accurate to a fraction of
+    a voxel.
     """
     labels = cc3d.connected_components(probability >= VOXEL, connectivity=26)
     places = np.argwhere(labels)
@@ -148,7 +149,7 @@ def nodule_of(
     own = labels == labels[tuple(places[far.argmin()])]
     if far.min() > max(SURROUNDINGS, sphere_diameter(float(own.sum())) / 2):
         return None
-    # Voxels beside it keep their probability, so that its edge lies between voxels, too.
+    # Neighbouring voxels keep their probability, so that the edge may lie between voxels.
     near = ndimage.binary_dilation(own, np.ones((3, 3, 3)))
     part = np.where(near & ((labels == 0) | own), probability, 0)
     values, first = moved(part, corner, volume.grid, volume.native)

@@ -1,8 +1,8 @@
-"""A new scan's lungs by the method that a model's own scans had.
+"""A new scan's lungs, found by the method that the model's own scans had.
 
-`volume` and `slice_kmeans` look at the scan alone. `unet` asks the model's lung networks, all of
-them, which is what the workflow does for a scan that none of them has seen. `given` takes a mask
-from whoever brings the scan; without one the lungs are found by `volume`, and a note says so.
+`volume` and `slice_kmeans` need only the scan. `unet` runs all of the model's lung networks, as the
+workflow does for a scan that none of them was trained on. `given` takes a mask that comes with the
+scan; without one the lungs are found by `volume`, and a note says so.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from nodules.prepare import held, lung_masks, lungs, region
 from nodules.prepare.lung_search import Lungs
 
 WAYS = (*lungs.METHODS, lung_masks.GIVEN, lung_masks.UNET, region.BODY, region.WHOLE)
-ROLE = "lungs"  # of networks in a model
+ROLE = "lungs"  # of lung networks in a model
 OTHERWISE = lungs.volume.__name__
 WITHOUT_MASK = (
     "the model's own scans had given lung masks, but this one has none: its lungs were found by "
@@ -30,7 +30,7 @@ WITHOUT_MASK = (
 
 @dataclass(frozen=True, eq=False)
 class LungFinder:
-    """How a model's scans get their lungs; one of WAYS, and for `unet` the model's networks."""
+    """How a model's scans get their lungs: one of WAYS, and for `unet` the model's networks."""
 
     way: str
     model: Ensemble
@@ -40,8 +40,8 @@ class LungFinder:
     ) -> tuple[Lungs, list[str]]:
         """Lungs of a scan, int16 HU (z, y, x) on its grid nearest to LPS, and notes on them.
 
-        mask: header of a lung mask on the scan's grid, 3 left and 4 right. Raises UserError where
-        it does not fit, or the model finds lungs itself.
+        mask: header of a lung mask on the scan's grid, 3 left and 4 right. Raises UserError if it
+        does not fit, or if the model finds lungs without a mask.
         """
         if mask is not None and self.way != lung_masks.GIVEN:
             raise UserError(
@@ -57,7 +57,7 @@ class LungFinder:
         return lung_masks.of_scan(lung_masks.GIVEN, volume, geometry, [mask]), []
 
     def _asked(self, volume: NDArray[np.int16], geometry: Geometry) -> Lungs:
-        """Lungs by the model's networks, handed on in a file as between the workflow's steps."""
+        """Lungs from the model's networks, passed on in a file as between the workflow's steps."""
         models = self.model.bundles[ROLE]
         stack = held.lung_stack_of("scan", volume, geometry, models[0].input["px"])
         with tempfile.TemporaryDirectory(prefix="luna16-") as folder:

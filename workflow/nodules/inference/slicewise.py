@@ -1,6 +1,6 @@
-"""The two-stage system on slices: U-Nets find, ResNet50s say nodule or not, benign or malignant.
+"""The two-stage system on slices: U-Nets detect, ResNet50s classify presence and malignancy.
 
-The steps are the workflow's own, function by function, so that candidates are the same.
+It calls the workflow's own functions, so candidates are the same as in a run.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from nodules.prepare.slices import SliceSettings
 from nodules.prepare.stacks import Stack
 from nodules.stats import votes
 
-UID = "scan"  # tables need one; candidates have none
+UID = "scan"  # tables need one, candidates do not
 FOUND_BY = "unet"
 
 Tell = Callable[[float], object]
@@ -33,7 +33,7 @@ Tell = Callable[[float], object]
 def detector(
     model: Ensemble,
 ) -> Callable[[NDArray[np.int16], Geometry, Mask, Tell], list[Candidate]]:
-    """The detector of a model with the roles unet and, where it has them, presence, malignancy."""
+    """The detector of a model with role unet and, optionally, presence and malignancy."""
     settings = SliceSettings(**_settings(model.input("unet")["slices"]))
     limits = CandidateSettings(**model.manifest["settings"]["candidates"])
 
@@ -59,12 +59,12 @@ def detector(
 
 
 def _settings(told: dict[str, Any]) -> dict[str, Any]:
-    """Settings of slices as JSON has them; a window is a pair."""
+    """Settings of slices from JSON, with the window as a pair."""
     return told | {"window": tuple(told["window"])}
 
 
 def _probability(model: Ensemble, stack: Stack, tell: Tell) -> NDArray[np.float32]:
-    """As `detection.predict`, telling how far it is."""
+    """Like `detection.predict`, reporting progress."""
     volume = np.zeros(stack.geometry.shape, np.float32)
     context = model.input("unet")["context"]
     asked = batches(model.networks("unet"), stack, context, model.device, range(len(volume)))
@@ -77,7 +77,7 @@ def _probability(model: Ensemble, stack: Stack, tell: Tell) -> NDArray[np.float3
 def _classified(
     model: Ensemble, stack: Stack, table: pd.DataFrame, masks: pd.DataFrame
 ) -> pd.DataFrame:
-    """The candidates with columns logit and confidence; the U-Net's score where nobody is asked."""
+    """The candidates with columns logit and confidence; the U-Net's score without ResNet50s."""
     networks = model.networks("presence")
     if not networks or not len(table):
         return table.assign(logit=np.nan, confidence=table["probability"])
@@ -88,7 +88,7 @@ def _classified(
 def _malignant(
     model: Ensemble, stack: Stack, masks: pd.DataFrame, count: int
 ) -> Sequence[float | None]:
-    """Probability of malignancy of each candidate; None where there is no such network."""
+    """Probability of malignancy of each candidate; None without malignancy networks."""
     networks = model.networks("malignancy")
     if not networks or not count:
         return [None] * count
@@ -111,7 +111,7 @@ def _candidate(
     grid: Geometry,
     native: Geometry,
 ) -> Candidate:
-    """A component of the slices grid as a candidate with its mask on the native grid."""
+    """A component on the slices grid as a candidate with its mask on the native grid."""
     corner, mask = to_native(component["box"], component["mask"], grid, native)
     return Candidate.of(row, (mask, corner), float(row["logit"]), malignant)
 
@@ -119,10 +119,10 @@ def _candidate(
 def to_native(
     box: tuple[slice, slice, slice], mask: NDArray[np.bool_], grid: Geometry, native: Geometry
 ) -> tuple[tuple[int, int, int], NDArray[np.bool_]]:
-    """A mask on the slices grid as one on the native grid: its corner and bool (z, y, x).
+    """A mask on the slices grid moved to the native grid: its corner and bool (z, y, x).
 
-    Each native pixel takes the nearest stored one, so masks that are apart stay so. Of a mask
-    that falls between native pixels, the one nearest to its middle is kept.
+    Each native voxel takes the nearest stored one, so separate masks stay separate. If a mask falls
+    between native voxels, the one nearest to its centre is used.
     """
     ends = grid.to_world([[s.start - 1 for s in box], [s.stop for s in box]])
     span = np.sort(native.to_index(ends), axis=0)

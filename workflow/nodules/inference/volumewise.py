@@ -1,6 +1,6 @@
-"""The two-stage system in 3-D: a U-Net marks centres, a second network judges and draws cubes.
+"""The two-stage system in 3-D: a U-Net marks centres, a second network classifies and segments.
 
-The steps are the workflow's own, function by function, so that candidates are the same.
+It calls the workflow's own functions, so candidates are the same as in a run.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from nodules.prepare.lungs import Mask
 from nodules.prepare.volume_cut import VolumeSettings
 from nodules.stats import stacking
 
-UID = "scan"  # tables need one; candidates have none
+UID = "scan"  # tables need one, candidates do not
 
 Tell = Callable[[float], object]
 
@@ -30,7 +30,7 @@ Tell = Callable[[float], object]
 def detector(
     model: Ensemble,
 ) -> Callable[[NDArray[np.int16], Geometry, Mask, Tell], list[Candidate]]:
-    """The detector of a model with the roles unet3d and reduction."""
+    """The detector of a model with roles unet3d and reduction."""
     told = model.input("unet3d")["volumes"]
     settings = VolumeSettings(**told | {"window": tuple(told["window"])})
     seeing = windows.WindowSettings(**model.manifest["settings"]["windows"])
@@ -57,8 +57,8 @@ def detector(
 
 
 def _candidate(row: dict[str, Any], drawn: pd.DataFrame | None, native: Geometry) -> Candidate:
-    """A row of table `classified` with its mask; a ball of its diameter where none was drawn."""
-    # No logit: the two stages' confidence is fitted, and so calibrated.
+    """A row of table `classified` with its mask; a ball of its diameter if it has none."""
+    # No logit: the confidence of both stages is fitted, hence already calibrated.
     return Candidate.of(row, _ball(row, native) if drawn is None else regions.box(drawn))
 
 

@@ -1,4 +1,4 @@
-"""The 3-D U-Net over a whole scan: windows with lung, blended, and the peaks of its heat."""
+"""The 3-D U-Net on a whole scan: blended windows with lung, and the peaks of its heat map."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,34 +20,34 @@ from nodules.learning.networks.unet3d import STRIDE
 from nodules.prepare.cubes import cube
 from nodules.prepare.volumes import LUNG_STEP, Volume
 
-MARGIN = 16  # voxels of a window that its neighbour shows better, and in which they are blended
-LUNG_MM = 5.0  # from the lung: a nodule's centre lies no further off
-NEIGHBOURS = 5  # voxels of the heat map along a side of the place in which a peak is the highest
-HEAT_SHARE = 0.45  # of a diameter: how far its heat reaches, and its neighbour does not
-MIRRORED = ((), (2,), (3,), (4,))  # axes along which a view is mirrored; the first is as it is
-LEAST_APART_MM = 3.0  # two peaks that are nearer mark one nodule
+MARGIN = 16  # voxels at a window's edge that are blended with its neighbour, which sees them better
+LUNG_MM = 5.0  # greatest distance of a nodule's centre from the lung
+NEIGHBOURS = 5  # side in voxels of the heat map of the neighbourhood in which a peak is the maximum
+HEAT_SHARE = 0.45  # of a diameter: radius with a nodule's own heat and none of its neighbour's
+MIRRORED = ((), (2,), (3,), (4,))  # axes along which each view is mirrored; the first is not
+LEAST_APART_MM = 3.0  # closer peaks mark one nodule
 
 
 @dataclass(frozen=True)
 class WindowSettings:
-    """Section `unet3d` of the config, as far as detection needs it."""
+    """Settings of section `unet3d` of the config that detection needs."""
 
-    window: int  # voxels along a side of what the network sees at a time, at most
-    centre_threshold: float  # least probability of a centre
+    window: int  # longest side in voxels of what the network sees at a time
+    centre_threshold: float  # lowest probability of a centre
     max_per_scan: int
-    mirrored: bool = False  # whether mirrored views are asked, too, and the answers averaged
+    mirrored: bool = False  # whether mirrored views are averaged, too
 
 
 def detect(
     networks: Sequence[nn.Module], volume: Volume, settings: WindowSettings, device: torch.device
 ) -> pd.DataFrame:
-    """Table `candidates` of a scan, surest first."""
+    """Table `candidates` of a scan, highest probability first."""
     heat = answer(networks, volume, settings.window, device, settings.mirrored)
     return tabulate(volume.uid, peaks(heat, volume.grid, settings), volume.native)
 
 
 def tabulate(uid: str, found: Sequence[dict[str, Any]], native: Geometry) -> pd.DataFrame:
-    """Table `candidates` of one scan's peaks; volume and slices are those of a sphere."""
+    """Table `candidates` of one scan's peaks; volume and number of slices are those of a sphere."""
     rows = []
     for number, peak in enumerate(found, 1):
         x, y, z = peak["world"].tolist()
@@ -68,9 +68,9 @@ def tabulate(uid: str, found: Sequence[dict[str, Any]], native: Geometry) -> pd.
 
 
 class Answer(NamedTuple):
-    """The network's answer over a volume, on every STRIDE-th voxel, (z, y, x).
+    """The network's output over a volume, on every STRIDE-th voxel, (z, y, x).
 
-    heat: probability of a centre; log_diameter: to the base of two, in mm; near: in or near lung.
+    heat: probability of a centre; log_diameter: log2 of the diameter in mm; near: in or near lung.
     """
 
     heat: NDArray[np.float32]
@@ -85,10 +85,10 @@ def answer(
     device: torch.device,
     mirrored: bool = False,
 ) -> Answer:
-    """Mean probability of a centre and mean log2 diameter over the networks.
+    """Probability of a centre and log2 diameter, averaged over the networks.
 
-    Windows without lung are left out: there the heat is 0. Where windows overlap each counts the
-    less the nearer a voxel is to its edge.
+    Windows without lung are skipped: their heat is 0. Where windows overlap, each is weighted by
+    the voxel's distance from its edge.
     """
     multiple = max(int(network.multiple) for network in networks)  # type: ignore[arg-type]
     shape = [-(-n // STRIDE) for n in volume.grid.shape]
@@ -112,7 +112,7 @@ def answer(
 def near_lung(volume: Volume) -> NDArray[np.bool_]:
     """Voxels of the heat map (z, y, x) in the lung or within LUNG_MM of it.
 
-    What lies further off, such as a fold of a blanket before the chest, is no lung nodule.
+    Anything farther away, such as a fold of a blanket in front of the chest, is no lung nodule.
     """
     shape = tuple(-(-n // STRIDE) for n in volume.grid.shape)
     far = ndimage.distance_transform_edt(volume.lung == 0, volume.grid.spacing_zyx * LUNG_STEP)
@@ -126,9 +126,9 @@ def near_lung(volume: Volume) -> NDArray[np.bool_]:
 def asked(
     networks: Sequence[nn.Module], grey: Tensor, device: torch.device, mirrored: bool = False
 ) -> Tensor:
-    """Centre probability and log2 diameter (batch, 2, z, y, x), the mean over the networks.
+    """Centre probability and log2 diameter (batch, 2, z, y, x), averaged over the networks.
 
-    mirrored: also over the views mirrored along each axis.
+    mirrored: average also over views mirrored along each axis.
     """
     inputs = to_device(grey, device)
     views = MIRRORED if mirrored else MIRRORED[:1]
@@ -142,9 +142,10 @@ def asked(
 def windows(
     shape: Sequence[int], side: int, multiple: int
 ) -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
-    """Corners and sides (z, y, x) of as few windows as cover a volume, all alike, none over `side`.
+    """Corners and sides (z, y, x) of the fewest equal windows of up to `side` that cover a volume.
 
-    Neighbours share 2 * MARGIN voxels or more; the last may reach beyond the volume.
+    Their sides are rounded up to `multiple`. Neighbours overlap by at least 2 * MARGIN voxels; the
+    last may reach beyond the volume.
     """
     axes = [_along(n, side, multiple) for n in shape]
     for z in axes[0][0]:
@@ -165,7 +166,7 @@ def _along(length: int, side: int, multiple: int) -> tuple[list[int], int]:
 
 
 def taper(corner: Sequence[int], sides: Sequence[int], shape: Sequence[int]) -> NDArray[np.float32]:
-    """How much a window's answer counts: 1 inside, falling towards edges that have a neighbour."""
+    """Weights of a window's output (z, y, x): 1 inside, falling towards edges with a neighbour."""
     ramps = []
     for first, n, length in zip(corner, sides, shape, strict=True):
         place = (np.arange(n // STRIDE) + 0.5) * STRIDE
@@ -184,12 +185,11 @@ def _holds_lung(volume: Volume, corner: Sequence[int], sides: Sequence[int]) -> 
 
 
 def peaks(found: Answer, grid: Geometry, settings: WindowSettings) -> list[dict[str, Any]]:
-    """Nodules of a heat map, surest first: world centre, diameter, probability.
+    """Nodules of a heat map, highest probability first: world centre, diameter, probability.
 
-    A peak is the highest of its surroundings; its centre is the heat's mean place around it, to a
-    fraction of a voxel, and lies in the lung or within LUNG_MM of it. Of two peaks of which one
-    lies within the other's radius the higher stays, so that a large nodule is one and nodules that
-    touch are two.
+    A peak is a local maximum. Its centre is the heat's mean position around it, to a fraction of a
+    voxel, and lies in the lung or within LUNG_MM of it. If one of two peaks lies within the other's
+    radius, only the higher is kept, so that a large nodule is one and touching nodules are two.
     """
     heat = found.heat
     highest = ndimage.maximum_filter(heat, NEIGHBOURS, mode="constant")
@@ -220,10 +220,10 @@ def peaks(found: Answer, grid: Geometry, settings: WindowSettings) -> list[dict[
 
 
 def _refined(found: Answer, place: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
-    """Mean place of the heat around a peak, and the mean log2 diameter there, weighted by heat.
+    """Mean position of the heat around a peak, and heat-weighted mean log2 diameter there.
 
-    A peak may be any voxel of a plateau, so the ball of what counts follows the mean (mean shift);
-    its edge is soft, so that no voxel tips the balance.
+    A peak may be any voxel of a plateau, so the ball that is averaged over moves to the mean (mean
+    shift). Its edge is soft, so that no single voxel decides.
     """
     reach = max(2.0, HEAT_SHARE * 2.0 ** float(found.log_diameter[tuple(place)]) / STRIDE)
     low = np.maximum(place - math.ceil(reach) - 2, 0)
