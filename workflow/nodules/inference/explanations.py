@@ -66,12 +66,13 @@ def stage(side_px: int) -> str:
 def explain(
     networks: Sequence[nn.Module], images: NDArray[np.uint8], signs: Floats, device: torch.device
 ) -> dict[str, Floats]:
-    """Maps (n, y, x) by method of what several networks see in crops (n, 3, y, x).
+    """Attribution maps (n, y, x), by method, of several networks' logits on crops (n, 3, y, x).
 
     signs: 1 for a map of what speaks for malignant, -1 for benign. Each map is >= 0 and sums to 1,
-    or is 0 throughout; maps are averaged over the networks. Grad-CAM: captum's LayerGradCam, ReLU,
-    bilinear to crop pixels. Saliency: absolute gradient, maximum over the channels (Simonyan et
-    al., ICLR workshop 2014).
+    or is 0 throughout; maps are averaged over the networks.
+
+    Grad-CAM: captum's LayerGradCam, ReLU, bilinear to crop pixels. Saliency: absolute gradient,
+    maximum over the channels (Simonyan et al., ICLR workshop 2014).
     """
     sums = {name: np.zeros((len(images), *images.shape[2:])) for name in METHODS}
     for network in networks:
@@ -224,7 +225,7 @@ def read(path: str | Path) -> list[Explained]:
 
 
 def choose(nodules: Sequence[Explained], count: int) -> list[Explained]:
-    """`count` nodules, half of each label if possible, spread evenly from sure to unsure."""
+    """`count` nodules, half of each label if possible, evenly from sure to unsure of malignancy."""
     picked: list[Explained] = []
     classes = [[n for n in nodules if n.label == label] for label in (1, 0)]
     for place, own in enumerate(sorted(classes, key=len)):

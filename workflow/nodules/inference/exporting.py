@@ -133,8 +133,9 @@ def manifest(
     settings: of candidates, of both stages, and how malignancy networks vote. fitted: threshold and
     temperature, as `fitted` in presence.json; None if they could not be fitted. metrics: table of
     that name. facts: version, data, made_with. ensemble: describes in words which networks these
-    are. froc: table of that name, for the false positives that a threshold costs. Raises UserError
-    if networks prepare scans in different ways.
+    are. froc: table of that name, for the false positives that a threshold costs.
+
+    Raises UserError if networks prepare scans in different ways.
     """
     first = networks[0]["manifest"]
     for network in (n for n in networks if n["role"] != LUNGS):

@@ -11,7 +11,7 @@ from nodules.learning.networks.asking import slice_logits
 from nodules.learning.networks.bundle import Bundle
 from nodules.prepare.stacks import Stack
 
-BATCH = 16  # slices per batch
+BATCH = 16  # slices
 
 
 def probability(models: Sequence[Bundle], stack: Stack, device: torch.device) -> NDArray[np.uint8]:

@@ -139,8 +139,10 @@ def predict(
     scan: a DICOM folder, zip or file, .mhd, .mha, .nii, .nrrd, or one already read
     (`images.reading`). model: a file written by `snakemake export`, or what `open_model` returned.
     series: UID, if the DICOM holds several. tell: called with each step and the share of it done.
-    lungs: header of the scan's lung mask, for a model trained with given masks. Raises UserError if
-    the scan cannot be read or is not a chest CT in HU, or if the model is not valid.
+    lungs: header of the scan's lung mask, for a model trained with given masks.
+
+    Raises UserError if the scan cannot be read or is not a chest CT in HU, or if the model is not
+    valid.
     """
     _require_kinds(scan, model)
     ready = model if isinstance(model, Model) else open_model(model, device, threads)
