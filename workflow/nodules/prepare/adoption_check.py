@@ -1,4 +1,4 @@
-"""What `luna16 check` says of a scan's values and lungs, said of a scan that was adopted."""
+"""The checks that `luna16 check` makes of values and lungs, for an adopted scan."""
 
 from nodules.datasets.adoption import HU, Adopted, Settings
 from nodules.datasets.luna16_lists import defect
@@ -9,9 +9,9 @@ CHEST = "lungs"  # value of region.method
 
 
 def judge(found: Adopted, case: Case, settings: Settings, region: str) -> None:
-    """Add to an adopted scan's defects what its values, and where there should be lungs these, say.
+    """Add defects of values and, for a chest, of lungs to those of an adopted scan.
 
-    What is odd in HU is fatal in a chest alone: elsewhere there may be neither air nor lung.
+    Odd HU are fatal in a chest only: elsewhere there may be neither air nor lung.
     """
     if not found.usable or found.voxels is None or found.grid is None:
         return

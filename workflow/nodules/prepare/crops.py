@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 from nodules.images.geometry import Geometry
 from nodules.prepare.stacks import Stack
 
-BESIDE = (-1, 0, 1)  # neighbouring slices shown as the network's three channels
-UNTOLD = -1  # label of a nodule of which nobody was asked
+BESIDE = (-1, 0, 1)  # slices that are the network's three channels
+UNTOLD = -1  # label of a nodule without one
 SLICES_PER_CANDIDATE = 5  # crops through a candidate whose logits are averaged
 
 
 class CropSize(NamedTuple):
-    """The side of a square crop, in mm and in pixels, and of what it is cut (`prepare.views`)."""
+    """The side of a square crop in mm and in pixels, and how it is cut (`prepare.views`)."""
 
     mm: float
     px: int
     view: str = "slices"  # or planes, or cubes
-    planes: int = 0  # through each place, where it is these
+    planes: int = 0  # number of planes through each place, for view planes
 
 
 @dataclass(frozen=True)
 class View:
-    """How a crop is laid over a slice: mirrored, turned, scaled and shifted."""
+    """How a crop is transformed: mirrored, rotated, scaled and shifted."""
 
     mirror: bool = False
     angle: float = 0.0  # radians
@@ -36,7 +36,7 @@ class View:
 
 
 def random_view(rng: np.random.Generator, shift_mm: float) -> View:
-    """A view drawn for training: any angle, 10 % of scale, some shift."""
+    """A random view for training: any angle, scale within 10 %, shift within `shift_mm`."""
     return View(
         bool(rng.integers(2)),
         float(rng.uniform(0, 2 * np.pi)),
@@ -49,15 +49,15 @@ PLAIN = View()
 
 
 class Shown(Protocol):
-    """A place as a network may be shown it."""
+    """A place that can be cut out as input for a network."""
 
     def shown(
         self, stack: Stack, side_mm: float, side_px: int, view: View = PLAIN
     ) -> NDArray[np.uint8]:
-        """Its picture, uint8, with the network's channels first."""
+        """Its image, uint8, channels first."""
 
     def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
-        """One plane of it (y, x), for people."""
+        """One plane of it (y, x), to be looked at."""
 
 
 class Place(NamedTuple):
@@ -70,7 +70,7 @@ class Place(NamedTuple):
     def shown(
         self, stack: Stack, side_mm: float, side_px: int, view: View = PLAIN
     ) -> NDArray[np.uint8]:
-        """As `crop`."""
+        """Its `crop`."""
         return crop(stack, self, side_mm, side_px, view)
 
     def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
@@ -83,7 +83,7 @@ def crop(
 ) -> NDArray[np.uint8]:
     """(3, side_px, side_px) uint8 crop of the slice and its two neighbours.
 
-    What lies outside the slice is 0; at the ends of the stack the last slice is repeated.
+    Pixels outside the slice are 0; beyond the ends of the stack the last slice is repeated.
     """
     matrix = laying(stack.geometry.spacing[0], place, side_mm, side_px, view)
     planes = np.clip(place.z + np.array(BESIDE), 0, len(stack.array) - 1)
@@ -95,7 +95,7 @@ def crop(
 def crop_mask(
     stack: Stack, mask: NDArray[np.bool_], place: Place, side_mm: float, side_px: int
 ) -> NDArray[np.bool_]:
-    """(side_px, side_px) part of a slice's mask (y, x), as `crop` shows the slice."""
+    """(side_px, side_px) part of a slice's mask (y, x), aligned with its `crop`."""
     matrix = laying(stack.geometry.spacing[0], place, side_mm, side_px, PLAIN)
     size, flags = (side_px, side_px), cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
     return cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=flags) > 0
@@ -127,7 +127,7 @@ def places_of(regions: pd.DataFrame, most: int) -> list[Place]:
 
 
 def place_at(geometry: Geometry, world: tuple[float, float, float]) -> Place | None:
-    """The place of a world point, or None where it lies outside the stack."""
+    """The place of a world point (x, y, z), or None if it is outside the stack."""
     if not geometry.encloses(world):
         return None
     z, y, x = geometry.to_index(world)
@@ -135,7 +135,7 @@ def place_at(geometry: Geometry, world: tuple[float, float, float]) -> Place | N
 
 
 class CropSample(NamedTuple):
-    """A crop by its scan's place in the list, its own place, and whether it shows a nodule."""
+    """A crop: index of its scan in the list, its place, and its label."""
 
     scan: int
     place: Shown
@@ -143,11 +143,11 @@ class CropSample(NamedTuple):
 
 
 class Nodule(NamedTuple):
-    """A nodule: its scan's place in the list, number, label (1 malignant), crops through it."""
+    """A nodule: index of its scan in the list, number, label (1 malignant), crops through it."""
 
     scan: int
     number: int
-    label: int  # UNTOLD where nobody was asked
+    label: int  # UNTOLD if unknown
     places: tuple[Shown, ...]
 
     def crops(self) -> list[CropSample]:

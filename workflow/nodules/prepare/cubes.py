@@ -1,10 +1,10 @@
-"""Boxes cut from a volume, stretched, and masks moved from one grid to another."""
+"""Boxes cut from a volume and resampled, and masks moved from one grid to another."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import scipy  # not ndimage, which takes a sixth of a second: whoever cuts volumes needs none
+import scipy  # loads ndimage, a sixth of a second, on the first call of `moved`
 from numpy.typing import ArrayLike, NDArray
 
 from nodules.images.geometry import Geometry
@@ -16,7 +16,7 @@ Grey = NDArray[np.uint8]
 
 
 def corner_around(centre: ArrayLike, side: int) -> Corner:
-    """First voxel (z, y, x) of the cube of `side` voxels whose middle lies nearest to a place.
+    """First voxel (z, y, x) of the cube of `side` voxels whose centre is nearest to a place.
 
     centre: fractional index (z, y, x).
     """
@@ -26,9 +26,9 @@ def corner_around(centre: ArrayLike, side: int) -> Corner:
 def intersection(
     corner: ArrayLike, sides: Sequence[int], shape: Sequence[int]
 ) -> tuple[Slices, Slices]:
-    """Where a box of a grid lies on it, and what of the box that is; both empty where it does not.
+    """The part of a grid that a box covers, and that part within the box; empty if there is none.
 
-    In Python's own numbers: NumPy takes longer for three of them than for a small cube's voxels.
+    In Python's own integers: for three numbers NumPy takes longer than copying a small cube.
     """
     there, here = [], []
     for low, side, n in zip(np.asarray(corner).tolist(), sides, shape, strict=True):
@@ -40,7 +40,7 @@ def intersection(
 
 
 def cube(volume: NDArray, corner: ArrayLike, shape: ArrayLike) -> NDArray:
-    """A box (z, y, x) of a volume; 0 where it reaches beyond."""
+    """A box (z, y, x) of a volume; 0 beyond the volume."""
     sides = np.asarray(shape).tolist()
     there, here = intersection(corner, sides, volume.shape)
     whole = np.zeros(sides, volume.dtype)
@@ -51,10 +51,10 @@ def cube(volume: NDArray, corner: ArrayLike, shape: ArrayLike) -> NDArray:
 def moved(
     values: NDArray, corner: ArrayLike, source: Geometry, target: Geometry
 ) -> tuple[NDArray[np.float32], Corner]:
-    """What a box of values of one grid is on another: linear between voxels, 0 outside the box.
+    """A box of values resampled from one grid to another: linear between voxels, 0 outside the box.
 
     values: (z, y, x), its first voxel at `corner` of `source`. Returns a box of `target`'s voxels,
-    which may reach beyond its ends, and the index of its first voxel.
+    which may reach beyond that grid, and the index of its first voxel.
     """
     low = np.asarray(corner, float) - 1
     high = low + values.shape + 1
@@ -63,7 +63,7 @@ def moved(
     first, last = np.floor(there.min(axis=0)).astype(int), np.ceil(there.max(axis=0)).astype(int)
     index = np.moveaxis(np.indices(last - first + 1), 0, -1) + first
     back = source.to_index(target.to_world(index)) - np.asarray(corner)
-    # Beyond the box the values fall to 0 over one voxel, as they do between voxels.
+    # At the box's edge the values fall to 0 over one voxel, by the same interpolation.
     padded = np.pad(np.asarray(values, np.float32), 1)
     places = np.moveaxis(back, -1, 0) + 1
     found = scipy.ndimage.map_coordinates(padded, places, order=1, mode="constant")
@@ -71,15 +71,16 @@ def moved(
 
 
 def moved_mask(box: Box, source: Geometry, target: Geometry) -> Box:
-    """A mask of one grid on another: the boundary keeps its place to a fraction of a voxel."""
+    """A mask moved to another grid; its boundary stays in place to a fraction of a voxel."""
     values, corner = moved(box[0], box[1], source, target)
     return clipped((values >= 0.5, corner), target.shape)
 
 
 def resized(volume: Grey, shape: tuple[int, ...]) -> Grey:
-    """A volume (z, y, x) with `shape` voxels in the same box: areas' means, or linear between.
+    """A volume (z, y, x) resampled to `shape` voxels in the same box: area means, or linear.
 
-    One axis after the other, each in its own way, and each in one call for the whole volume.
+    Axis by axis: the mean if it gets fewer voxels, linear interpolation if more; each in one call
+    for the whole volume.
     """
     (depth, height, width), (nz, ny, nx) = volume.shape, shape
     across = np.ascontiguousarray(volume.transpose(1, 0, 2))  # y, z, x
@@ -90,9 +91,9 @@ def resized(volume: Grey, shape: tuple[int, ...]) -> Grey:
 
 
 def resized_mask(box: Box, corner: ArrayLike, sides: ArrayLike, shape: Corner) -> Grey:
-    """`resized` for a mask in a cube, 1 or 0: only rows that it lies in are stretched.
+    """Mask within a cube, resampled like `resized`, 1 or 0; only rows that it is in are resampled.
 
-    corner: the cube's first voxel, in the same grid as the box's; sides: its voxels.
+    corner: the cube's first voxel, in the same grid as the box's; sides: the cube's size in voxels.
     """
     (mask, first), (nz, ny, nx) = box, shape
     depth, height, width = np.asarray(sides).tolist()

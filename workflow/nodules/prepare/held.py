@@ -1,4 +1,4 @@
-"""A scan's slices or volume held in memory, for whoever asks networks without a workflow around."""
+"""A scan's slices or volume in memory, for running networks without the workflow."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ def stack_of(
     mask: lungs.Mask,
     settings: SliceSettings,
 ) -> Stack:
-    """The stack that the workflow would store of a scan, without a file.
+    """The stack that the workflow would store for a scan, held in memory.
 
-    volume: int16 HU (z, y, x) on `geometry`, nearest to LPS; mask: its lungs, uint8. Its table
-    and its masks, which only trainings need, are not there.
+    volume: int16 HU (z, y, x) on `geometry`, nearest to LPS; mask: its lungs, uint8. The stack has
+    no table and no masks, which only trainings need.
     """
     array, grid, _ = cut(volume, geometry, mask, settings)
     stack = Stack(uid, NOWHERE, NOWHERE, None, "")
@@ -40,7 +40,7 @@ def volume_of(
     mask: lungs.Mask,
     settings: volume_cut.VolumeSettings,
 ) -> Volume:
-    """The volume of equal steps that the workflow would store of a scan, without a file."""
+    """The resampled volume that the workflow would store for a scan, held in memory."""
     made = volume_cut.cut(volume, geometry, mask, settings)
     held = Volume(uid, NOWHERE, NOWHERE, NOWHERE)
     held._grids = {"native": geometry, "volume": made.grid}
@@ -49,7 +49,7 @@ def volume_of(
 
 
 def lung_stack_of(uid: str, volume: NDArray[np.int16], geometry: Geometry, px: int) -> Stack:
-    """The coarse slices, px wide, in which a lung network looks for lungs, without a file."""
+    """The coarse slices, px wide, in which a lung network segments lungs, held in memory."""
     coarse, _ = lungs.decimate(volume, geometry)
     stack = Stack(uid, NOWHERE, NOWHERE, None, "")
     stack.array = lung_grid.images(coarse, px)

@@ -1,4 +1,4 @@
-"""What the check of a scan says of its lungs."""
+"""The check of a scan's lungs."""
 
 import numpy as np
 
@@ -14,9 +14,10 @@ REMEDY = (
 
 
 def verdicts(volume: lungs.Volume, geometry: Geometry) -> list[Verdict]:
-    """A note where a scan's lungs cannot be found; nothing where they can, or could not be seen.
+    """A note if a scan's lungs cannot be found; empty if they can, or if the scan is too small.
 
-    volume: int16 HU (z, y, x) on `geometry`; every other voxel or less will do.
+    volume: int16 HU (z, y, x) on `geometry`; a decimated one, of every other voxel or fewer, will
+    do.
     """
     extent = np.array(volume.shape) * geometry.spacing_zyx
     if (extent < LEAST_MM).any():

@@ -1,7 +1,7 @@
-"""The grid on which the lung U-Net sees a scan: square slices of SIDE_MM, as coarse as asked for.
+"""The grid on which the lung U-Net sees a scan: square slices, SIDE_MM wide, of `px` pixels.
 
-Made of the coarse grid of `lungs` (about GRID_MM), whose slices come to lie in the middle of a
-square that holds any field of view, so that a pixel has the same size in every scan.
+Slices of the coarse grid of `lungs` (about GRID_MM) are centred in a square that holds any field of
+view, so that a pixel has the same size in every scan.
 """
 
 import cv2
@@ -13,27 +13,27 @@ from nodules.prepare import lungs
 from nodules.prepare.lungs import Bools, Volume
 
 SIDE_MM = 512.0  # the widest field of view is 500 mm
-SIDE = round(SIDE_MM / lungs.GRID_MM)  # coarse pixels of the same
+SIDE = round(SIDE_MM / lungs.GRID_MM)  # the same in coarse pixels
 WINDOW = (-1000, 400)  # HU shown as 0 and 255
 
 Grey = NDArray[np.uint8]
-Corner = tuple[int, int]  # row and column of the square that a slice's first pixel lies on
+Corner = tuple[int, int]  # row and column of a slice's first pixel in the square
 
 
 def images(coarse: Volume, px: int) -> Grey:
-    """What the network sees: uint8 (z, px, px) of int16 HU (z, y, x) on the coarse grid."""
+    """The network's input: uint8 (z, px, px) from int16 HU (z, y, x) on the coarse grid."""
     low, high = WINDOW
     grey = (np.clip(coarse, low, high).astype(np.int32) - low) * 255 // (high - low)
     return _scaled(grey.astype(np.uint8), px)
 
 
 def truth(found: Bools, px: int) -> Bools:
-    """Lungs on the coarse grid as the network is to answer: bool (z, px, px)."""
+    """The network's target: bool (z, px, px) from lungs on the coarse grid."""
     return _scaled(found.view(np.uint8) * np.uint8(255), px) > 127
 
 
 def back(answer: Grey, rows: int, columns: int) -> Grey:
-    """The network's answer (z, px, px) on the coarse grid (z, rows, columns), linear between."""
+    """The network's output (z, px, px) on the coarse grid (z, rows, columns), by linear scaling."""
     found = np.zeros((len(answer), rows, columns), np.uint8)
     on_square, on_slice = _places(rows, columns)
     for image, out in zip(answer, found, strict=True):
@@ -59,7 +59,7 @@ def square(geometry: Geometry) -> tuple[float, float, float, float]:
 
 
 def _scaled(found: Grey, px: int) -> Grey:
-    """Slices (z, y, x) in the middle of squares of SIDE, which are scaled to px."""
+    """Slices (z, y, x) centred in squares of SIDE, which are scaled to px."""
     square, scaled = np.zeros((SIDE, SIDE), np.uint8), np.empty((len(found), px, px), np.uint8)
     on_square, on_slice = _places(*found.shape[1:])
     for image, out in zip(found, scaled, strict=True):
@@ -69,12 +69,12 @@ def _scaled(found: Grey, px: int) -> Grey:
 
 
 def _corner(rows: int, columns: int) -> Corner:
-    """Where a slice's first pixel lies on the square; below 0 where the slice is larger."""
+    """Row and column of a slice's first pixel in the square; negative if the slice is larger."""
     return (SIDE - rows) // 2, (SIDE - columns) // 2
 
 
 def _places(rows: int, columns: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The part of the square that a slice covers, and that part of the slice."""
+    """The part of the square that a slice covers, and that part within the slice."""
     on_square, on_slice = [], []
     for size, first in zip((rows, columns), _corner(rows, columns), strict=True):
         start, stop = max(first, 0), min(first + size, SIDE)

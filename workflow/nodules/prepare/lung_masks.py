@@ -1,8 +1,8 @@
-"""A scan's lungs by whatever method the config names: `of_scan` is the one way to ask for them.
+"""A scan's lungs by any method of the config; `of_scan` is the only entry point.
 
-`volume` and `slice_kmeans` need the scan alone; `given` reads the mask that lies beside the scans,
-`unet` what a network has answered. Other organs have a region instead (`region`). A rule hands the
-files on as they come from `lung_source` (common_lungs.smk).
+`volume` and `slice_kmeans` need only the scan; `given` reads the mask stored beside the scans,
+`unet` a network's output. Other organs have a region instead (`region`). Rules pass the files on as
+they come from `lung_source` (common_lungs.smk).
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,18 @@ from nodules.prepare.lung_search import Lungs
 from nodules.prepare.lungs import Bools, Spacing, Volume
 
 GIVEN, UNET = "given", "unet"
-HALF = 127  # of 255: from which probability on there is lung
+HALF = 127  # of 255: a voxel with a higher probability is lung
 
 
 def of_scan(
     method: str, volume: Volume, geometry: Geometry, source: Sequence[str | Path] = ()
 ) -> Lungs:
-    """Lungs of a scan by one of the config's methods, judged as `lung_search` judges them.
+    """Lungs of a scan by one of the config's methods, judged by `lung_search`.
 
     volume: int16 HU (z, y, x) on `geometry`. source: for `given` the mask's header (and voxels),
-    for `unet` the network's answer. A given mask is used as it is, whatever speaks against it;
-    what the other methods find is looked for anew by its density where it cannot be right.
-    For the regions of other organs (`region.METHODS`) what is said of lungs is said of them.
-    Raises UserError where `source` does not fit.
+    for `unet` the network's output. A given mask is used even if it is implausible; an implausible
+    mask of any other method is replaced by lungs found by density. For other organs
+    (`region.METHODS`) the result describes their region. Raises UserError if `source` does not fit.
     """
     if method in region.METHODS:
         return region.of_scan(method, volume, geometry, *source[:1])
@@ -48,9 +47,9 @@ def of_scan(
 def on_coarse_grid(
     method: str, volume: Volume, geometry: Geometry, source: Sequence[str | Path] = ()
 ) -> Bools:
-    """The same lungs on the coarse grid, neither judged nor refined, also those by density.
+    """The same lungs on the coarse grid, neither judged nor refined; also by density.
 
-    At a fraction of the time of `of_scan`: for comparisons.
+    Takes a fraction of the time of `of_scan`, and serves comparisons.
     """
     if method == GIVEN:
         return lungs.shrink(read_mask(source[0], geometry), geometry)
@@ -69,9 +68,10 @@ def on_coarse_grid(
 
 
 def answered(path: str | Path, coarse: Volume, spacing: Spacing) -> Bools:
-    """What the U-Net called lung, its parts filled and closed as those of method `volume` are.
+    """The U-Net's lungs on the coarse grid, parts filled and closed as in method `volume`.
 
-    path: array uint8 (z, px, px) of probabilities, 255 for 1. coarse: int16 HU (z, y, x).
+    path: array uint8 (z, px, px) of probabilities, 255 for 1. coarse: int16 HU (z, y, x). Raises
+    UserError if the array is of another scan.
     """
     answer = open_array(path)
     if answer.dtype != np.uint8 or answer.ndim != 3 or len(answer) != len(coarse):

@@ -1,8 +1,8 @@
-"""Lungs that are held against what lungs look like, and looked for in a second way where they fail.
+"""Lung masks checked for plausibility, and a second method to find lungs if the first fails.
 
-The methods of `lungs` find air that tissue encloses. A stoma, a drain, gas under the skin or a thin
-chest wall opens that enclosure, and both lungs are gone at once. The second method asks for density
-instead: nothing else as large has the HU of lung (air outside, gut and trachea are gas), so its
+The methods of `lungs` find air enclosed by tissue. A stoma, a drain, gas under the skin or a thin
+chest wall opens that enclosure, and both lungs are lost at once. The second method goes by density
+instead: nothing else as large has the HU of lung (air outside, bowel and trachea are gas), so its
 cores are found whatever they are connected to. Masks and axes are as in `lungs`.
 """
 
@@ -18,38 +18,38 @@ from nodules.prepare.lungs import Bools, Mask, Spacing, Volume
 
 SECOND, NONE = "density", "none"  # names of methods, beside those of lungs.METHODS
 
-SHELL_MM = 4.0  # thinner tissue is no part of the body: table, blanket, and the thinnest wall
-OBLIQUE_MM = 10.0  # the body's outline is taken over so many mm in z, for ribs are oblique
+SHELL_MM = 4.0  # tissue that is thinner is not the body: table, blanket, and the thinnest wall
+OBLIQUE_MM = 10.0  # range in z over which the body's outline is united, since ribs are oblique
 CORE_SMALLEST = 0.015  # of the largest core's volume: smaller cores are blankets and bowel
-CORE_EVEN_HU = 50.0  # median deviation in a small core: lung's 20 to 35, 60 in bubbles and stool
-ENCLOSED_SHARE = 0.5  # of a core's voxels, with tissue on all four sides
-AIR_HU, AIR_BIN = (-1100, -975), 10  # where the air outside is looked for; a histogram's bin
-AIR_SHARE, AIR_ABOVE = 0.01, 40  # of all voxels, else there is none; from its level up to the limit
-CAGE_MM = 6.0  # lung goes no further in a slice beyond the hull of its cores,
-CAGE_Z_MM = (5.0, 30.0)  # of those in this slice and in the slices so far below and above
-REACH_MM = 25.0  # nor from its cores: the sharp edge over the diaphragm is about so deep
+CORE_EVEN_HU = 50.0  # median deviation in a small core: 20 to 35 in lung, 60 in bubbles and stool
+ENCLOSED_SHARE = 0.5  # of a core's voxels that must have tissue on all four sides
+AIR_HU, AIR_BIN = (-1100, -975), 10  # range searched for the air outside; width of histogram bins
+AIR_SHARE, AIR_ABOVE = 0.01, 40  # least share of all voxels; HU from its level to the limit
+CAGE_MM = 6.0  # lung extends no farther in a slice beyond the hull of its cores,
+CAGE_Z_MM = (5.0, 30.0)  # those in the slice itself and in slices up to this far below and above,
+REACH_MM = 25.0  # nor farther from its cores: the sharp edge over the diaphragm is about as deep
 
 # Plausibility, on a grid of about 4 mm.
 MEASURE_MM = 4.0
 LARGEST_LITRES = 12.0  # the largest lungs of healthy people hold about 10
-BODY_SHARE = (0.02, 0.75)  # of the body's cross-section: whole lungs 0.2 to 0.45, one lung 0.1
+BODY_SHARE = (0.02, 0.75)  # of the body's cross-section: both lungs take 0.2 to 0.45, one lung 0.1
 HIGHEST_HU = -400.0  # median: that of lungs is -910 to -780
 SMALLEST_EXTENT_MM = 40.0  # the lungs of a newborn are about 60 high
-OUTSIDE_SHARE = 0.2  # of the mask, beyond the body's hull
-SOLID_SHARE = 0.02  # of the mask, in cores of lung: 0.3 to 0.6 in lungs, none in bowel
-MISSED_LITRES, MISSED_SHARE = 0.02, 0.1  # lung-like cores beside the mask, and their share of it
+OUTSIDE_SHARE = 0.2  # most of the mask that may lie outside the body's hull
+SOLID_SHARE = 0.02  # least of the mask in cores of lung: 0.3 to 0.6 in lungs, none in bowel
+MISSED_LITRES, MISSED_SHARE = 0.02, 0.1  # most outside it in lung-like cores; share of it
 
 
 class Plausibility(NamedTuple):
-    """What a lung mask measures, and what speaks against it."""
+    """Measures of a lung mask, and what speaks against it."""
 
     litres: float
     extent_mm: float  # along z, from the first to the last slice with lung
-    left: float  # share of its volume that lies left of the body's middle (the patient's left)
+    left: float  # share of its volume left of the body's middle (the patient's left)
     body_share: float  # of the body's volume, in the slices that hold lung
     hu: float  # median within the mask
-    missed_litres: float  # cores of lung-like density within the body that are not in the mask
-    reason: str  # why it cannot be right, as a sentence; empty where nothing speaks against it
+    missed_litres: float  # cores of lung-like density within the body but not in the mask
+    reason: str  # why it cannot be right, as a sentence; empty if nothing speaks against it
 
     @property
     def plausible(self) -> bool:
@@ -59,7 +59,7 @@ class Plausibility(NamedTuple):
     @property
     def statement(self) -> str:
         """One sentence: the reason, or the measures."""
-        if self.left != self.left:  # of a region that is no lung
+        if self.left != self.left:  # NaN for a region that is not lung
             return f"{self.litres:.2f} litres over {self.extent_mm:.0f} mm, median {self.hu:.0f}."
         return self.reason or (
             f"Lungs of {self.litres:.2f} litres over {self.extent_mm:.0f} mm, "
@@ -70,15 +70,15 @@ class Plausibility(NamedTuple):
 
 
 class Lungs(NamedTuple):
-    """Lungs, and how they were found."""
+    """A lung mask, and how it was found."""
 
-    mask: Mask  # uint8 (z, y, x); empty where `method` is NONE
-    method: str  # the method asked for, SECOND, or NONE where neither gave plausible lungs
-    plausibility: Plausibility  # of `mask`, or of the first method's where `method` is NONE
-    first: Plausibility  # of what the method asked for found
+    mask: Mask  # uint8 (z, y, x); empty if `method` is NONE
+    method: str  # the requested method, SECOND, or NONE if neither gave plausible lungs
+    plausibility: Plausibility  # of `mask`, or of the first method's mask if `method` is NONE
+    first: Plausibility  # of the requested method's mask
 
     def row(self, uid: str) -> dict[str, Any]:
-        """Row of table `lungs` of a scan."""
+        """A scan's row of table `lungs`."""
         measured = self.plausibility._asdict()
         del measured["reason"]
         method = "" if self.method == NONE else self.method
@@ -86,9 +86,9 @@ class Lungs(NamedTuple):
 
 
 def search(method: str, volume: Volume, geometry: Geometry) -> Lungs:
-    """Lungs by the method asked for; by density where its lungs are implausible; else none.
+    """Lungs by the requested method; if these are implausible, by density; otherwise none.
 
-    method: a key of `lungs.METHODS`. volume: int16 HU (z, y, x) on `geometry`. Where the first
+    method: a key of `lungs.METHODS`. volume: int16 HU (z, y, x) on `geometry`. If the first
     method's lungs are plausible, the mask is exactly that of `lungs.find`.
     """
     coarse, spacing = lungs.decimate(volume, geometry)
@@ -107,10 +107,10 @@ def settled(
     geometry: Geometry,
     mask: Mask | None = None,
 ) -> Lungs:
-    """What a method found, where that is plausible; else lungs by density; else none.
+    """A method's lungs if they are plausible; otherwise lungs by density; otherwise none.
 
-    found: on the coarse grid, as the int16 HU of `coarse`; mask: the same on the native grid, where
-    the method has worked there.
+    found: on the coarse grid, like the int16 HU of `coarse`; mask: the same on the native grid, if
+    the method worked there.
     """
     first = measure(coarse, found, spacing)
     if first.plausible:
@@ -123,21 +123,21 @@ def settled(
 
 
 def plausibility(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility:
-    """Measures of any lung mask: uint8 (z, y, x), as the int16 HU of `volume`, on `geometry`."""
+    """Plausibility of any lung mask, uint8 (z, y, x), like `volume`, int16 HU, on `geometry`."""
     coarse, spacing = lungs.decimate(volume, geometry)
     return measure(coarse, lungs.shrink(mask, geometry), spacing)
 
 
 def density(volume: Volume, geometry: Geometry) -> Mask:
-    """The second method's lung mask: uint8 (z, y, x) of int16 HU."""
+    """The second method's lung mask: uint8 (z, y, x) from int16 HU."""
     return lungs.refine(dense(*lungs.decimate(volume, geometry)), geometry)
 
 
 def dense(coarse: Volume, spacing: Spacing) -> Bools:
     """Lungs by their density, on the coarse grid: int16 HU (z, y, x).
 
-    Cores of lung-like HU within the body are grown into the air about them, as far as the cage
-    that they span, without airways and without gas that walls part from them.
+    Cores of lung-like density within the body are grown into the air around them, within the cage
+    that they span, but not into airways or gas behind walls.
     """
     averaged, low = lungs.soft(coarse, spacing), gas_below(coarse)
     inside, core = _inside(averaged, coarse, low, spacing)
@@ -152,7 +152,7 @@ def dense(coarse: Volume, spacing: Spacing) -> Bools:
 
 
 def _outside(gas: Bools, inside: Bools) -> Bools:
-    """Those components of cores of gas that lie beyond the body for the most part."""
+    """Components of cores of gas that lie mostly outside the body."""
     labels = cc3d.connected_components(gas, connectivity=6)
     counts = np.bincount(labels[gas], minlength=1)
     beyond = np.bincount(labels[gas & ~inside], minlength=len(counts))
@@ -160,7 +160,7 @@ def _outside(gas: Bools, inside: Bools) -> Bools:
 
 
 def body(coarse: Volume, spacing: Spacing) -> Bools:
-    """The largest piece of tissue that is thicker than a shell."""
+    """The largest component of tissue that is thicker than a shell."""
     side = max(1, round(SHELL_MM / spacing[1]))
     tissue = np.empty(coarse.shape, np.uint8)
     for image, out in zip(coarse, tissue, strict=True):
@@ -173,8 +173,8 @@ def body(coarse: Volume, spacing: Spacing) -> Bools:
 
 
 def hull(near: Bools) -> Bools:
-    """Per slice, the convex hull of all mask pixels."""
-    # The first and the last pixel of each row span the hull: a few hundred points, not thousands.
+    """Convex hull of the mask's pixels in each slice."""
+    # The first and last pixel of each row suffice: a few hundred points instead of thousands.
     first = near.argmax(axis=2)
     last = near.shape[2] - 1 - near[:, :, ::-1].argmax(axis=2)
     filled = np.zeros(near.shape, np.uint8)
@@ -187,7 +187,7 @@ def hull(near: Bools) -> Bools:
 
 
 def spread(mask: Bools, spacing: Spacing, below_mm: float, above_mm: float) -> Bools:
-    """Each slice with all mask pixels of the slices so far below and above it."""
+    """Union of each slice with the slices up to `below_mm` below and `above_mm` above it."""
     near = mask.copy()
     for step in range(1, min(len(mask), int(max(below_mm, above_mm) / spacing[0]) + 1)):
         if step * spacing[0] <= below_mm:
@@ -198,11 +198,11 @@ def spread(mask: Bools, spacing: Spacing, below_mm: float, above_mm: float) -> B
 
 
 def _inside(averaged: Volume, coarse: Volume, low: float, spacing: Spacing) -> tuple[Bools, Bools]:
-    """The body's hull, and the cores of lung-like density within it that may be lungs.
+    """The body's hull, and the cores of lung-like density in it that may be lungs.
 
-    Those are large beside the largest, and tissue is on all four sides of most of their voxels:
-    a blanket below the chin or in an armpit is in the hull, yet open to one side. Small ones must
-    be even, too, which bubbles under the skin are not.
+    These have a size comparable to the largest, and most of their voxels have tissue on all four
+    sides: a blanket below the chin or in an armpit is in the hull, yet open to one side. Small ones
+    must also be homogeneous, which bubbles under the skin are not.
     """
     tissue = spread(body(coarse, spacing), spacing, OBLIQUE_MM, OBLIQUE_MM)
     inside = hull(tissue)
@@ -220,9 +220,9 @@ def _inside(averaged: Volume, coarse: Volume, low: float, spacing: Spacing) -> t
 
 
 def _between(tissue: Bools, averaged: Volume, low: float) -> Bools:
-    """Pixels with tissue before and behind them, in their row and in their column.
+    """Pixels with tissue on both sides in their row and in their column.
 
-    A pixel at the image's edge that is no gas counts as tissue, for a scan cropped to the lungs.
+    A pixel at the image's edge that is not gas counts as tissue, for scans cropped to the lungs.
     """
     wall = tissue.copy()
     for edge in ((slice(None), (0, -1)), (slice(None), slice(None), (0, -1))):
@@ -237,9 +237,9 @@ def _between(tissue: Bools, averaged: Volume, low: float) -> Bools:
 
 
 def gas_below(coarse: Volume) -> float:
-    """HU below which there is gas: above that of the air in this scan, which may lie below -1000.
+    """HU below which voxels are gas, from the level of air in this scan, which may be below -1000.
 
-    Never above the usual limit, for a scan cropped to the lungs shows no air but theirs.
+    Never above the usual limit, since the only air in a scan cropped to the lungs is theirs.
     """
     usual = lungs.LUNG_HU[0]
     air = coarse[(coarse > AIR_HU[0]) & (coarse < AIR_HU[1])]
@@ -250,9 +250,9 @@ def gas_below(coarse: Volume) -> float:
 
 
 def _cage(core: Bools, spacing: Spacing) -> Bools:
-    """Where lung may be about its cores: bubbles under the skin of the chest are beyond.
+    """Where lung may be around its cores, which excludes bubbles under the skin of the chest.
 
-    The chest widens downwards, so the slices above a slice have no more than it has.
+    The chest widens downwards, so a slice's cage includes cores from farther above than below.
     """
     reach = round(CAGE_MM / spacing[1])
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
@@ -269,7 +269,7 @@ def _middle(inside: Bools) -> float:
 
 
 def measure(coarse: Volume, found: Bools, spacing: Spacing) -> Plausibility:
-    """Measures of a mask on the coarse grid, taken on a grid of about MEASURE_MM."""
+    """Plausibility of a mask on the coarse grid, measured on a grid of about MEASURE_MM."""
     step = max(1, round(MEASURE_MM / spacing[0]))
     size = tuple(max(1, round(n * spacing[1] / MEASURE_MM)) for n in coarse.shape[:0:-1])
     hu = np.empty((len(coarse[::step]), *size[::-1]), np.int16)
@@ -282,7 +282,7 @@ def measure(coarse: Volume, found: Bools, spacing: Spacing) -> Plausibility:
 
 
 def _measured(hu: Volume, found: Bools, spacing: Spacing) -> Plausibility:
-    """Measures of a mask on a grid of about MEASURE_MM."""
+    """Plausibility of a mask on a grid of about MEASURE_MM."""
     litre = float(spacing[0] * spacing[1] ** 2) / 1e6
     low = gas_below(hu)
     inside, lung = _inside(lungs.soft(hu, spacing), hu, low, spacing)
@@ -307,10 +307,10 @@ def _measured(hu: Volume, found: Bools, spacing: Spacing) -> Plausibility:
 
 
 def _objection(found: Plausibility, outside: float, ends: bool, gas: bool) -> str:
-    """The first thing that speaks against lungs, as a sentence, or nothing.
+    """The first thing that speaks against a mask, as a sentence, or an empty string.
 
-    outside: share of them beyond the body; ends: whether the scan ends within them; gas: whether
-    they are gas and its edges.
+    outside: share of the mask outside the body; ends: whether the scan ends within the mask; gas:
+    whether it consists of gas and its edges.
     """
     few, most = BODY_SHARE
     if found.litres == 0:
@@ -343,7 +343,7 @@ def _objection(found: Plausibility, outside: float, ends: bool, gas: bool) -> st
 
 
 def _beside(found: Plausibility) -> str:
-    """What of lung's density was left out, as the end of a sentence."""
+    """Lung-like volume outside the mask, as the end of a sentence; empty if negligible."""
     if found.missed_litres <= MISSED_LITRES:
         return ""
     return f", and {found.missed_litres:.2f} litres of lung's density in the body are not among it"

@@ -1,7 +1,7 @@
-"""Where the lungs are: the published two-means method per slice, and a 3-D method.
+"""Lung segmentation: the published two-means method per slice, and a 3-D method.
 
-Masks are uint8 (z, y, x) of 0 and 1 on the scan's native LPS grid; an empty mask means that no
-lung was found, which is no error. Both methods keep the nodules at the pleura inside on purpose.
+Masks are uint8 (z, y, x) of 0 and 1 on the scan's native LPS grid; an empty mask means that no lung
+was found, which is not an error. Both methods include nodules at the pleura on purpose.
 """
 
 import math
@@ -28,37 +28,37 @@ LARGEST_SIDE = 475 / 512
 FIRST_ROW, LAST_ROW = 40 / 512, 472 / 512
 
 # The 3-D method's numbers.
-GRID_MM = 2.0  # it works on a grid of about this size: finer than a lung's shape needs
+GRID_MM = 2.0  # it works on a grid of about this size, finer than a lung's shape needs
 AIR_HU = -400  # between lung, about -850, and soft tissue, about 40
-GAS_HU = -940  # mean of a lung is above, for it holds blood; gas in the bowel is below
-WALL_MM = 6.0  # thinner tissue does not hold air in: the table's shell, a blanket
-CLOSING_MM = 15.0  # radius of the ball that does not enter bays; a nodule of 30 mm just fits it
+GAS_HU = -940  # a lung's mean is above, since it contains blood; gas in the bowel is below
+WALL_MM = 6.0  # thinner tissue encloses no air: the table's shell, a blanket
+CLOSING_MM = 15.0  # radius of the closing ball, which a nodule of 30 mm just fits
 AIRWAY_MM2 = (40.0, 700.0)  # cross-section of a trachea or main bronchus
-AIRWAY_MM = 25.0  # what is followed over less is a bubble, and the search goes on
-MIDLINE_MM = 30.0  # a trachea lies nearer to the body's middle
+AIRWAY_MM = 25.0  # what is tracked over less is a bubble, and the search goes on
+MIDLINE_MM = 30.0  # a trachea is closer to the body's middle
 SMALLEST_SHARE = 0.02  # of the largest part's volume: smaller parts are not lung
 SECOND_SHARE = 0.25  # of the largest part's volume: smaller parts must have cores of lung
-SMALLEST_MM2 = 600.0  # mean cross-section of the largest part: below, there is no lung
+SMALLEST_MM2 = 600.0  # mean cross-section of the largest part: if less, there is no lung
 
-# What lung is made of, once averaged over SOFT_MM: vessels and noise are gone, walls are not.
+# HU of lung averaged over SOFT_MM, which removes vessels and noise, but not walls.
 SOFT_MM = 6.0
 LUNG_HU = (-960, -500)  # below is gas (outside, gut, trachea), above is tissue
-PADDING_HU = -1500  # below is no HU: it fills what the scanner did not see
-CORE_MM = 10.0  # a core's surroundings are of its kind: the edge of gas and tissue is thinner
-CORE_SHARE = 0.1  # of a small part: that of lung is above (0.6 in a whole lung), of bubbles below
-GUT_MM3 = 5000.0  # gas cores of less are bronchi or noise
-GUT_EDGE_MM = 8.0  # from a core of gas to beyond its wall
-GUT_SHELL_MM = (6.0, 10.0)  # from a core of gas: where its wall is
-GUT_SHELL_SHARE = 0.35  # of that, tissue: 0.47 and more about gut, 0.25 and less about bullae
+PADDING_HU = -1500  # values below are padding, not HU
+CORE_MM = 10.0  # square around a core, all of its kind: edges between gas and tissue are thinner
+CORE_SHARE = 0.1  # of a small part: lung has more (0.6 in a whole lung), bubbles less
+GUT_MM3 = 5000.0  # smaller gas cores are bronchi or noise
+GUT_EDGE_MM = 8.0  # from a core of gas to just beyond its wall
+GUT_SHELL_MM = (6.0, 10.0)  # distance of the wall from a core of gas
+GUT_SHELL_SHARE = 0.35  # tissue in it: at least 0.47 around bowel, at most 0.25 around bullae
 
 
 def two_means_threshold(pixels: NDArray[np.int16]) -> float:
     """HU halfway between the two means that split the pixels with the least squared error.
 
-    pixels: int16 of any shape. The two clusters of one-dimensional 2-means are always the two
-    sides of a cut, so the best of all cuts in the histogram is the global optimum, found in
-    integer sums (Otsu 1979: least variance within is most variance between). Where all pixels
-    are equal, their value. Raises ValueError for no pixels.
+    pixels: int16 of any shape. The two clusters of one-dimensional 2-means always lie on either
+    side of a cut, so the best of all cuts in the histogram is the global optimum, found with
+    integer sums (Otsu 1979: the least variance within is the greatest variance between). If all
+    pixels are equal, their value. Raises ValueError if there are no pixels.
     """
     if pixels.size == 0:
         raise ValueError("two means of no pixels")
@@ -71,7 +71,7 @@ def two_means_threshold(pixels: NDArray[np.int16]) -> float:
     below_n, below_sum = np.cumsum(counts)[:-1], np.cumsum(counts * values)[:-1]
     n, total = int(counts.sum()), int((counts * values).sum())
     low_mean, high_mean = below_sum / below_n, (total - below_sum) / (n - below_n)
-    # n_low / n * n_high * (difference of means)^2 is the squared error that the cut explains.
+    # n_low / n * n_high * (difference of means)^2: the squared error that the cut explains.
     best = np.argmax(below_n / n * (n - below_n) * (high_mean - low_mean) ** 2)
     return float((low_mean[best] + high_mean[best]) / 2 + low)
 
@@ -79,9 +79,9 @@ def two_means_threshold(pixels: NDArray[np.int16]) -> float:
 def slice_kmeans(volume: Volume, geometry: Geometry) -> Mask:
     """Lung mask slice by slice: two-means threshold, erosion, dilation, choice of components.
 
-    volume: int16 HU (z, y, x). Returns uint8 (z, y, x). The method is the one of the published
-    experiment, by pixels and shares of a side, so that `geometry` plays no part: it keeps
-    the trachea and gas in the bowel, and on slices far from the lungs it may keep anything.
+    volume: int16 HU (z, y, x). Returns uint8 (z, y, x). This is the method of the published
+    experiment. It works in pixels and shares of a side, so `geometry` is unused. It keeps the
+    trachea and gas in the bowel, and on slices far from the lungs it may keep anything.
     """
     del geometry
     mask = np.zeros(volume.shape, np.uint8)
@@ -94,7 +94,7 @@ def _kmeans_slice(image: Volume, out: Mask) -> None:
     """Paint one slice's lungs into `out`."""
     rows, cols = (slice(*(round(share * n) for share in MIDDLE)) for n in image.shape)
     middle = image[rows, cols].copy()
-    # The extremes (padding, metal) would draw the means to themselves: they take the mean's value.
+    # Extremes (padding, metal) would attract the means, so they are replaced by the mean.
     level = round(float(middle.mean()))
     low, high, _, _ = cv2.minMaxLoc(image)
     middle[(middle == low) | (middle == high)] = level
@@ -112,7 +112,7 @@ def _kmeans_slice(image: Volume, out: Mask) -> None:
 def _central_components(air: Mask) -> Mask:
     """The 8-connected components that are neither too large nor near the first or last rows.
 
-    By contours, in a quarter of the time of labelling; a test holds the two to be equal.
+    Contours take a quarter of the time of labelling; a test ensures that both give the same.
     """
     kept = np.zeros_like(air)
     rows, cols = air.shape
@@ -130,9 +130,9 @@ def _central_components(air: Mask) -> Mask:
 def volume(volume: Volume, geometry: Geometry) -> Mask:
     """Lung mask in 3-D: air inside the body, without airways and bowel, closed over nodules.
 
-    volume: int16 HU (z, y, x) on a grid near LPS, feet first. Returns uint8 (z, y, x). Works on
-    a grid of about 2 mm. Each lung is filled and closed with a ball of 15 mm radius, so that
-    nodules up to about 30 mm at the pleura, at vessels and at the hilum are inside.
+    volume: int16 HU (z, y, x) on a grid near LPS, feet first. Returns uint8 (z, y, x). Works on a
+    grid of about 2 mm. Each lung is filled and closed with a ball of 15 mm radius, so that nodules
+    up to about 30 mm at the pleura, at vessels and at the hilum are included.
     """
     coarse, spacing = decimate(volume, geometry)
     return refine(enclosed(coarse, spacing), geometry)
@@ -166,15 +166,15 @@ METHODS: dict[str, Callable[[Volume, Geometry], Mask]] = {
 
 
 def find(method: str, volume: Volume, geometry: Geometry) -> Mask:
-    """Lung mask by the method that the config names; KeyError for another name."""
+    """Lung mask by the method named in the config; KeyError for any other name."""
     return METHODS[method](volume, geometry)
 
 
 def close(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
     """Close a mask with a ball: fill every place that no ball outside the mask reaches.
 
-    mask: bool (z, y, x). spacing: mm of z and of the pixels. Beyond the first and the last slice
-    the mask is taken to go on as it is there, since a scan may end within the lungs.
+    mask: bool (z, y, x). spacing: mm of z and of the pixels. The first and last slices are repeated
+    beyond the ends, since a scan may end within the lungs.
     """
     reach = [math.ceil(radius_mm / mm) + 1 for mm in spacing]
     padded = np.pad(mask, ((0, 0), (reach[1],) * 2, (reach[1],) * 2))
@@ -186,8 +186,8 @@ def close(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
 def dilate(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
     """Voxels whose centre lies within `radius_mm` of a mask voxel's centre.
 
-    mask: bool (z, y, x). spacing: mm of z and of the pixels. Distances in a slice are OpenCV's
-    (5 x 5 mask, off by 2 % at most); across slices they are added by Pythagoras.
+    mask: bool (z, y, x). spacing: mm of z and of the pixels. Distances within a slice are OpenCV's
+    (5 x 5 mask, off by 2 % at most), combined across slices by Pythagoras.
     """
     near = np.zeros(mask.shape, np.bool_)
     box = around(mask, tuple(math.ceil(radius_mm / mm) for mm in (spacing[0], *[spacing[1]] * 2)))
@@ -205,7 +205,7 @@ def dilate(mask: Bools, spacing: Spacing, radius_mm: float) -> Bools:
 
 
 def around(mask: Bools, reach: tuple[int, ...] = (0, 0, 0)) -> tuple[slice, ...]:
-    """Box of a mask and `reach` voxels around it, within the array; empty for an empty mask."""
+    """Bounding box of a mask plus `reach` voxels, within the array; empty for an empty mask."""
     front, side = np.any(mask, axis=0), np.any(mask, axis=2)
     found = (np.any(side, axis=1), np.any(front, axis=1), np.any(front, axis=0))
     box = []
@@ -216,9 +216,9 @@ def around(mask: Bools, reach: tuple[int, ...] = (0, 0, 0)) -> tuple[slice, ...]
 
 
 def grow(mask: Mask, geometry: Geometry, margin_mm: float) -> Mask:
-    """A mask with everything within `margin_mm` of it, in 3-D, to about half of GRID_MM.
+    """A mask with everything within `margin_mm` of it, in 3-D, accurate to about half of GRID_MM.
 
-    mask: uint8 (z, y, x) on `geometry`; returns the same.
+    mask: uint8 (z, y, x) on `geometry`; the result likewise.
     """
     spacing = (geometry.spacing_zyx[0] * z_step(geometry), GRID_MM)
     return refine(dilate(shrink(mask, geometry), spacing, margin_mm), geometry)
@@ -234,12 +234,12 @@ def shrink(mask: Mask, geometry: Geometry) -> Bools:
 
 
 def z_step(geometry: Geometry) -> int:
-    """Of how many native slices the 3-D method looks at one."""
+    """Step in native slices between those that the 3-D method uses."""
     return max(1, int(GRID_MM / geometry.spacing_zyx[0]))
 
 
 def coarse_slices(geometry: Geometry) -> slice:
-    """The native slices that the 3-D method looks at."""
+    """The native slices that the 3-D method uses."""
     step = z_step(geometry)
     return slice(min((step - 1) // 2, geometry.shape[0] - 1), None, step)
 
@@ -257,7 +257,7 @@ def decimate(volume: Volume, geometry: Geometry) -> tuple[Volume, Spacing]:
 
 
 def coarse_size(geometry: Geometry) -> tuple[int, int]:
-    """Rows and columns of square pixels of about GRID_MM that fill a slice."""
+    """Rows and columns of a slice in square pixels of about GRID_MM."""
     _, mm_y, mm_x = geometry.spacing_zyx
     _, height, width = geometry.shape
     return max(1, round(height * mm_y / GRID_MM)), max(1, round(width * mm_x / GRID_MM))
@@ -281,7 +281,7 @@ def refine(mask: Bools, geometry: Geometry) -> Mask:
 
 
 def _air_inside(coarse: Volume, spacing: Spacing) -> tuple[Bools, float]:
-    """Air that tissue parts from the sides of the image, and the column of the body's middle."""
+    """Air that tissue separates from the sides of the image, and the body's middle column."""
     tissue = (coarse >= AIR_HU).view(np.uint8)
     size = max(1, round(WALL_MM / spacing[1]))
     opened = np.stack([cv2.morphologyEx(s, cv2.MORPH_OPEN, np.ones((size, size))) for s in tissue])
@@ -296,7 +296,7 @@ def _air_inside(coarse: Volume, spacing: Spacing) -> tuple[Bools, float]:
 
 
 def remove_airways(air: Bools, spacing: Spacing, middle: float) -> None:
-    """Take trachea and main bronchi out of `air`, followed slice by slice from the head down."""
+    """Remove trachea and main bronchi from `air`, in place, tracked slice by slice downwards."""
     seed, previous, length = None, 0.0, 0.0
     for image in air[::-1]:
         count, labels, stats, centres = cv2.connectedComponentsWithStats(
@@ -352,7 +352,7 @@ def _lung_parts(
 
 
 def soft(coarse: Volume, spacing: Spacing) -> Volume:
-    """HU averaged over about SOFT_MM in the slice; int16 (z, y, x)."""
+    """HU averaged over about SOFT_MM within each slice; int16 (z, y, x)."""
     size = (2 * int(SOFT_MM / spacing[1] / 2) + 1,) * 2
     averaged = np.empty_like(coarse)
     for image, out in zip(coarse, averaged, strict=True):
@@ -361,7 +361,7 @@ def soft(coarse: Volume, spacing: Spacing) -> Volume:
 
 
 def cores(averaged: Volume, hu: tuple[float, float], spacing: Spacing) -> Bools:
-    """Voxels in the middle of a square of CORE_MM, all of it between two HU, ends apart."""
+    """Centres of squares of CORE_MM that lie entirely between two HU, both exclusive."""
     element = np.ones((2 * int(CORE_MM / spacing[1] / 2) + 1,) * 2, np.uint8)
     found = np.empty(averaged.shape, np.uint8)
     for image, out in zip(averaged, found, strict=True):
@@ -370,20 +370,20 @@ def cores(averaged: Volume, hu: tuple[float, float], spacing: Spacing) -> Bools:
 
 
 def _gut(part: Bools, coarse: Volume, spacing: Spacing) -> Bools:
-    """Cores of gas in a part that are stomach or bowel, touching it from below."""
+    """Cores of gas in a part that are stomach or bowel, which touch it from below."""
     gas = cores(soft(coarse, spacing), (PADDING_HU, LUNG_HU[0]), spacing) & part
     volumes = np.cumsum(np.count_nonzero(part, axis=(1, 2)))
     middle = int(np.searchsorted(volumes, volumes[-1] / 2))
-    # What has its middle in the lower half has about half of its volume there.
+    # Gas centred in the lower half has about half of its volume there.
     if np.count_nonzero(gas[:middle]) * spacing[0] * spacing[1] ** 2 < GUT_MM3 / 2:
         return np.zeros_like(gas)
     return by_walls(gas, coarse, spacing, middle)[0]
 
 
 def by_walls(gas: Bools, coarse: Volume, spacing: Spacing, top: int) -> tuple[Bools, Bools]:
-    """The large components of cores of gas: with a wall of tissue about them, and without.
+    """Large components of cores of gas: those with a wall of tissue around them, and those without.
 
-    Those with are gut, airways; those without, bullae. `top`: only what is centred below it.
+    Those with one are bowel or airways, the others bullae. Only components centred below `top`.
     """
     labels = cc3d.connected_components(gas, connectivity=6)
     counts = np.bincount(labels[gas], minlength=1)

@@ -1,6 +1,6 @@
 """Reference masks of a scan's nodules: spheres, each reader's outline, and the readers' consensus.
 
-Every mask is a boolean box (z, y, x) and the grid index of its first voxel, its corner.
+Every mask is a boolean box (z, y, x) with its corner, the grid index of its first voxel.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,15 +18,15 @@ from nodules.datasets.outlines import link
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.images.spheres import Bools, Corner, clipped, corner_of, sphere, window
-from nodules.images.spheres import Box as Box  # others know it by this name
+from nodules.images.spheres import Box as Box  # re-exported
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A scan's masks as table `regions`, and for each nodule where its `readers` mask is from.
+    """A scan's masks as table `regions`, and the source of each nodule's `readers` mask.
 
-    sources: {nodule: "outlines", "labels" or "sphere", the last for want of anything better}.
-    told: what is to be said of the label volume, where there is one.
+    sources: {nodule: "outlines", "labels" or "sphere"}, the last if there is nothing better. told:
+    remarks on the label volume, if there is one.
     """
 
     rows: pd.DataFrame
@@ -44,12 +44,12 @@ def draw_scan(
     agreement: float = 0.5,
     joined: Callable[[Labelled, Geometry, pd.DataFrame], Fit] = fit,
 ) -> Drawn:
-    """All masks of one scan's reference nodules, on the native and on the slices grid.
+    """All masks of one scan's reference nodules, on the native and the slices grid.
 
-    stored: the scan's grid as on disk; slices: the grid of its stored slices.
-    nodules, contours: the scan's rows of the tables of these names.
-    labels: nodule label volume on the native grid; a nodule that has a label by `joined`, which is
-    `labels.fit` unless labels are known to be numbered, is taken from it and not from the readers.
+    stored: the scan's grid as on disk; slices: the grid of its stored slices. nodules, contours:
+    the scan's rows of the tables of these names. labels: nodule label volume on the native grid. A
+    nodule to which `joined` assigns a label gets its mask from the label and not from the readers.
+    joined is `labels.fit` unless labels are known to be numbered like the nodules.
     """
     native, _, _ = stored.reoriented()
     by_label = Fit() if labels is None else joined(Labelled.of_volume(labels), native, nodules)
@@ -83,16 +83,17 @@ def draw_scan(
 def annotations(
     stored: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
 ) -> dict[int, list[int]]:
-    """Column `annotation` of the outlines that mean each of a scan's nodules; none: not a key.
+    """For each nodule with outlines, their values of column `annotation`.
 
-    The same joining as in `draw_scan`: a rating and a mask of a nodule come from the same readers.
+    Outlines are joined to nodules as in `draw_scan`, so a nodule's ratings and mask come from the
+    same readers.
     """
     _, owner = _linked(stored, stored.reoriented()[0], nodules, contours)
     return {n: [a for a, o in owner.items() if o == n] for n in sorted(set(owner.values()) - {0})}
 
 
 def consensus(masks: Sequence[Bools], agreement: float = 0.5) -> Bools:
-    """Voxels that at least this share of the masks include; all masks in the same box."""
+    """Voxels in at least a share `agreement` of the masks, all given in the same box."""
     votes = np.sum(masks, axis=0)
     return votes >= agreement * len(masks) - 1e-9
 
@@ -100,8 +101,9 @@ def consensus(masks: Sequence[Bools], agreement: float = 0.5) -> Bools:
 def filled(outlines: pd.DataFrame) -> Box:
     """One reader's mask on the stored grid from the outlines (rows of table `contours`).
 
-    An outline runs through the first voxels outside, so its own voxels are not counted; corners
-    between voxels go to the nearest. First inclusions add their inside, then exclusions remove it.
+    An outline runs through the first voxels outside, so its own voxels are excluded; vertices
+    between voxels are rounded to the nearest. Inclusions are filled first, then exclusions are cut
+    out.
     """
     low, high = _extent(outlines)
     inside = np.zeros(high - low + 1, np.uint8)
@@ -119,14 +121,14 @@ def filled(outlines: pd.DataFrame) -> Box:
 
 
 def together(boxes: Sequence[Box]) -> list[Box]:
-    """The same masks, all in the one box that holds every one of them."""
+    """The same masks, all in their common bounding box."""
     low = np.min([corner for _, corner in boxes], axis=0)
     high = np.max([np.add(corner, mask.shape) for mask, corner in boxes], axis=0)
     return [(_cut(box, low, high), corner_of(low)) for box in boxes]
 
 
 def reoriented(box: Box, stored: Geometry) -> Box:
-    """A mask of the stored grid as a mask of the native grid (`Geometry.reoriented`)."""
+    """A mask moved from the stored grid to the native grid (`Geometry.reoriented`)."""
     native, permutation, flips = stored.reoriented()
     mask, corner = box
     ends = np.array([corner, np.add(corner, mask.shape) - 1])
@@ -135,10 +137,10 @@ def reoriented(box: Box, stored: Geometry) -> Box:
 
 
 def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
-    """A mask of the native grid on the grid of the stored slices: same z, other pixels.
+    """A mask moved from the native grid to that of the stored slices: same z, other pixels.
 
-    Linear between pixel centres, cut at one half: the boundary keeps its place to a fraction of
-    a pixel, where the nearest pixel would shift it by up to half of one.
+    Linear between pixel centres, cut at one half: the boundary stays in place to a fraction of a
+    pixel, where nearest-neighbour sampling would shift it by up to half of one.
     """
     mask, corner = box
     low = np.array(corner) - 1
@@ -173,7 +175,7 @@ def _outlined(
 def _linked(
     stored: Geometry, native: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
 ) -> tuple[dict[int, Box], dict[int, int]]:
-    """Of each annotation its mask on the native grid and the nodule that it means, 0 for none."""
+    """For each annotation, its mask on the native grid, and its nodule's number or 0."""
     of_reader = {int(number): part for number, part in contours.groupby("annotation", sort=True)}
     points = [_corners_mm(part, stored) for part in of_reader.values()]
     found = [reoriented(filled(part), stored) for part in of_reader.values()]
@@ -183,7 +185,7 @@ def _linked(
 
 
 def _corners_mm(outlines: pd.DataFrame, stored: Geometry) -> NDArray[np.float64]:
-    """(n, 3) world corners of some outlines."""
+    """(n, 3) world coordinates of some outlines' vertices."""
     index = [
         np.column_stack([np.full(len(xs), z), ys, xs])
         for z, ys, xs in zip(*(outlines[c] for c in ("z_index", "ys", "xs")), strict=True)
@@ -192,7 +194,7 @@ def _corners_mm(outlines: pd.DataFrame, stored: Geometry) -> NDArray[np.float64]
 
 
 def _centre(box: Box, grid: Geometry, corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """World centre of a mask; of the outline's corners where it encloses no voxel."""
+    """World centre of a mask; of the outline's vertices if it encloses no voxel."""
     mask, corner = box
     if not mask.any():
         return corners.mean(axis=0)
@@ -200,7 +202,7 @@ def _centre(box: Box, grid: Geometry, corners: NDArray[np.float64]) -> NDArray[n
 
 
 def _references(nodules: pd.DataFrame) -> Iterator[tuple[int, tuple[float, float, float], float]]:
-    """Number, world centre and diameter of each nodule."""
+    """Number, world centre (x, y, z) and diameter in mm of each nodule."""
     columns = (nodules[name].tolist() for name in ("nodule", "x", "y", "z", "diameter_mm"))
     for number, x, y, z, diameter in zip(*columns, strict=True):
         yield number, (x, y, z), diameter
@@ -216,13 +218,13 @@ def _extent(outlines: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _turned(array: NDArray, permutation: Corner, flips: Corner) -> NDArray:
-    """An array of the stored grid in the order of the native grid."""
+    """An array of the stored grid with the axes of the native grid."""
     fz, fy, fx = flips
     return array.transpose(permutation)[::fz, ::fy, ::fx]
 
 
 def _cut(box: Box, low: NDArray[np.int64], high: NDArray[np.int64]) -> Bools:
-    """A mask in a larger box from `low` up to, not including, `high`."""
+    """A mask in a larger box from `low` up to, but not including, `high`."""
     mask, corner = box
     whole = np.zeros(high - low, bool)
     whole[window(np.subtract(corner, low), mask.shape)] = mask

@@ -1,4 +1,4 @@
-"""Nodules as crops on several slices evenly through each."""
+"""Nodules as crops on slices evenly spaced through each, or as cubes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from nodules.prepare.views import CUBES, blocks, middle_of
 
 
 def region_of(stack: Stack, masks: pd.DataFrame, nodule: int) -> pd.DataFrame:
-    """Rows of a nodule's mask on the stored slices; of its sphere where readers drew none."""
+    """Rows of a nodule's mask on the stored slices; of its sphere if readers drew none."""
     own = masks[masks["region"] == nodule]
     rows = regions.select(own, stack.kind, "slices")
     return rows if len(rows) else regions.select(own, "sphere", "slices")
@@ -22,7 +22,7 @@ def region_of(stack: Stack, masks: pd.DataFrame, nodule: int) -> pd.DataFrame:
 def through(rows: pd.DataFrame, count: int) -> list[Place]:
     """`count` places through a region, each in the middle of an equal part of its slices.
 
-    Where the region spans fewer slices some come twice: every nodule weighs the same.
+    If the region spans fewer slices some are repeated, so that every nodule has the same weight.
     """
     order = rows.sort_values("z", ignore_index=True)
     places = places_of(order, len(order))
@@ -31,7 +31,7 @@ def through(rows: pd.DataFrame, count: int) -> list[Place]:
 
 
 def shown_of(rows: pd.DataFrame, count: int, view: str) -> list[Shown]:
-    """What is shown of a region, `count` times: slices through it, or its cube and mirrored views.
+    """Crops of a region, `count` in all: slices through it, or its cube and mirrored views.
 
     rows: of table `regions`, of one region on the slices grid.
     """
@@ -43,9 +43,9 @@ def shown_of(rows: pd.DataFrame, count: int, view: str) -> list[Shown]:
 def gather(
     stacks: Sequence[Stack], nodules: pd.DataFrame, count: int, view: str = "slices"
 ) -> list[Nodule]:
-    """Nodules of some scans, each shown `count` times: crops through its mask, or its cube.
+    """Nodules of some scans, each with `count` crops through its mask, or views of its cube.
 
-    view: slices or cubes. nodules: table `nodules` or `malignancy_labels`; only the second tells
+    view: slices or cubes. nodules: table `nodules` or `malignancy_labels`; only the latter has
     labels.
     """
     own = dict(list(nodules.groupby("seriesuid")))
@@ -64,7 +64,7 @@ def gather(
 
 
 def _centred(stack: Stack, row: Any, count: int, view: str) -> list[Shown]:
-    """What is shown at a nodule's centre, on the nearest slice where it lies beyond the stack."""
+    """Crops at a nodule's centre, on the nearest slice if it is outside the stack."""
     z, y, x = stack.geometry.to_index((row.x, row.y, row.z)).tolist()
     if view == CUBES:
         return blocks((z, y, x), count)

@@ -1,7 +1,7 @@
-"""Where lesions are looked for when the organ is not the lungs: the body, a given mask, or all.
+"""The region in which lesions are sought in organs other than lungs: body, given mask, or all.
 
-Each is told as lungs are, so that whatever cuts slices and volumes knows of no difference. Nothing
-speaks against such a region, and nothing is looked for in its stead.
+Each is returned in the form of lungs, so that code that cuts slices and volumes needs no special
+case. Such a region is never judged implausible or searched again by another method.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ from nodules.prepare.lungs import Bools, Mask, Volume
 
 BODY, MASK, WHOLE = "body", "mask", "whole"
 METHODS = (BODY, MASK, WHOLE)
-CUT_OFF = (0.5, 99.5)  # percentiles that bound what the body is told from the background by
+CUT_OFF = (0.5, 99.5)  # percentiles at which values are clipped before the threshold is sought
 ANEW = "Delete results/dataset and run snakemake again."
 
 
 def of_scan(method: str, volume: Volume, geometry: Geometry, header: str | Path = "") -> Lungs:
-    """The region by one of METHODS: uint8 (z, y, x) of a scan, int16 (z, y, x) on `geometry`.
+    """The region by one of METHODS: uint8 (z, y, x) for a scan, int16 (z, y, x) on `geometry`.
 
-    header: of the mask for method `mask`. Raises FileDefect where it does not fit.
+    header: of the mask for method `mask`. Raises FileDefect if the mask does not fit.
     """
     if method == BODY:
         coarse, _ = lungs.decimate(volume, geometry)
@@ -40,10 +40,11 @@ def of_scan(method: str, volume: Volume, geometry: Geometry, header: str | Path 
 
 
 def body(coarse: Volume) -> Bools:
-    """The largest part that is brighter than the background, each slice of it filled.
+    """The largest component that is brighter than the background, each slice of it filled.
 
-    coarse: int16 (z, y, x) of HU or of any other unit in which air is dark. Two means of the
-    values tell the two apart; where all is one, as in a scan cut to the organ, all is body.
+    coarse: int16 (z, y, x), in HU or any other unit in which air is dark. Two means of the values
+    separate body and background; if all values are equal, as in a scan cut to the organ, all is
+    body.
     """
     low, high = (round(float(value)) for value in np.percentile(coarse, CUT_OFF))
     clipped = np.clip(coarse, low, high).astype(np.int16)
@@ -54,7 +55,7 @@ def body(coarse: Volume) -> Bools:
 
 
 def _given(header: str | Path, geometry: Geometry) -> Mask:
-    """A mask that was stored on the scan's own grid."""
+    """A mask stored on the scan's own grid; FileDefect if it is not."""
     mask, own = read_volume(header)
     if own.shape != geometry.shape or not mask.any():
         raise FileDefect(str(header), "it does not hold this scan's mask", ANEW)
@@ -62,7 +63,7 @@ def _given(header: str | Path, geometry: Geometry) -> Mask:
 
 
 def _measured(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility:
-    """What table `lungs` holds of a region; shares of the body are not asked for."""
+    """Columns of table `lungs` for a region; shares of the body are NaN."""
     found = np.flatnonzero(mask.any(axis=(1, 2)))
     return Plausibility(
         litres=float(np.count_nonzero(mask)) * geometry.voxel_mm3 / 1e6,

@@ -1,4 +1,4 @@
-"""What `luna16 check` says of a scan, said of one that lies in memory."""
+"""The checks that `luna16 check` makes of a scan, for one in memory."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from nodules.images.metaimage_header import Header
 
 
 def verdicts(volume: NDArray[np.int16], geometry: Geometry) -> list[Verdict]:
-    """What is wrong with a scan's grid and values, fatal or not; nothing where nothing is.
+    """Defects of a scan's grid and values, fatal or not; empty if there are none.
 
     volume: int16 HU (z, y, x) on `geometry`.
     """
@@ -33,7 +33,7 @@ def verdicts(volume: NDArray[np.int16], geometry: Geometry) -> list[Verdict]:
 
 
 def _seen(volume: NDArray[np.int16]) -> Voxels:
-    """What a look at all voxels tells; neither hash nor identity is asked for here."""
+    """Statistics of all voxels; the fields for hashes and identity are left empty."""
     planes = Planes(volume[0].size)
     by_bits = np.zeros(VALUES, np.int64)
     for plane in volume:

@@ -1,4 +1,4 @@
-"""A scan as a stack of square 8-bit slices around its lungs, every pixel of known world place."""
+"""A scan as a stack of square 8-bit slices around its lungs, each pixel at a known world place."""
 
 import math
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ class SliceSettings:
     size: int  # pixels along a side
     window: tuple[float, float]  # HU shown as 0 and 255
     margin_mm: float  # kept around the lungs
-    isolate: bool  # paint what lies outside the lungs and their margin
+    isolate: bool  # paint over everything outside the lungs and their margin
     fill: int  # grey level of that paint
 
 
 class CropBox(NamedTuple):
-    """Box of native pixels that a scan's stored slices show; may reach beyond the volume."""
+    """Box of native pixels that a scan's stored slices cover; may reach beyond the volume."""
 
     y0: int
     x0: int
@@ -40,7 +40,7 @@ class CropBox(NamedTuple):
 def crop_box(mask: lungs.Mask, geometry: Geometry, margin_mm: float) -> CropBox:
     """One box for all slices: a square in mm, to the nearest pixel, around lungs and margin.
 
-    mask: uint8 (z, y, x) on `geometry`. Where it is empty, the square around the whole image.
+    mask: uint8 (z, y, x) on `geometry`. If it is empty, the square around the whole image.
     """
     _, mm_y, mm_x = geometry.spacing_zyx
     (top, bottom), (left, right) = _extent(mask)
@@ -61,9 +61,9 @@ def _extent(mask: lungs.Mask) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def window(image: NDArray[np.int16], hu: tuple[float, float]) -> NDArray[np.uint8]:
-    """Grey levels 0 to 255 of HU `hu[0]` to `hu[1]`, cut off beyond, rounded to the nearest.
+    """Grey levels 0 to 255 from HU `hu[0]` to `hu[1]`, clipped, rounded to the nearest.
 
-    image: int16 of two axes. The window's ends are taken as whole HU.
+    image: int16 of two axes. The window's ends are rounded to whole HU.
     """
     low, high = (round(end) for end in hu)
     scale = 255 / (high - low)
@@ -77,10 +77,10 @@ def cut(
     """Window, isolate, crop and resize every native slice.
 
     volume: int16 HU (z, y, x); mask: its lungs, uint8. Returns the stack, uint8 (z, size, size),
-    its grid and its crop box. Beyond the volume lies the window's floor. With `isolate`, what is
-    further than the margin from any lung voxel, in 3-D, takes the grey level `fill`, also beyond
-    the volume; where no lung was found nothing is painted. Smaller slices average the area of a
-    pixel, larger ones are linear; either way the outer edges of box and slice coincide, so the
+    its grid and its crop box. Pixels beyond the volume are 0, the window's lower end. With
+    `isolate`, everything farther than the margin from any lung voxel, in 3-D, gets the grey level
+    `fill`, also beyond the volume; if no lung was found, nothing is painted. Smaller slices are
+    area means, larger ones linear; either way the outer edges of box and slice coincide, so the
     grid is `Geometry.resampled` of the box.
     """
     crop = crop_box(mask, geometry, settings.margin_mm)
@@ -146,7 +146,7 @@ def describe(
 
 
 def write_pngs(folder: Path, stack: NDArray[np.uint8], slices: Iterable[int]) -> None:
-    """Write `slice_0000.png` .. of some slices of a stack (z, y, x)."""
+    """Write some slices of a stack (z, y, x) as `slice_0000.png`, ..."""
     folder.mkdir(parents=True, exist_ok=True)
     for z in slices:
         _, png = cv2.imencode(".png", stack[z])

@@ -1,4 +1,4 @@
-"""The stored slices, masks and nodules of a set of scans, opened without reading them."""
+"""The stored slices and masks of a set of scans, opened without reading them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from nodules.images.geometry import Geometry
 
 @dataclass
 class Stack:
-    """One scan: its slices as a memory map, its slice table and, where truth is told, its masks."""
+    """One scan: its slices as a memory map, its slice table and, if available, its masks."""
 
     uid: str
     array_path: Path
     table_path: Path
-    masks_path: Path | None  # None: no truth is known
+    masks_path: Path | None  # None: no ground truth is known
     kind: str  # of the masks: readers or sphere
 
     @cached_property
@@ -44,7 +44,7 @@ class Stack:
 
     @cached_property
     def _grid_and_lung(self) -> tuple[Geometry, NDArray[np.bool_]]:
-        """All that a training needs to keep of the table."""
+        """Grid of the slices, and which of them have lung: all that is kept of the table."""
         table = self.table
         return Geometry.from_row(table.iloc[0].to_dict()), (table["lung_mm2"] > 0).to_numpy()
 
@@ -55,7 +55,7 @@ class Stack:
 
     @property
     def masks(self) -> pd.DataFrame:
-        """Table `regions` of its reference masks, read anew each time."""
+        """Table `regions` of its reference masks, read anew each time; ValueError without masks."""
         if self.masks_path is None:
             raise ValueError(f"scan {self.uid} was opened without its masks")
         return tables.read(self.masks_path, "regions")
@@ -83,11 +83,11 @@ class Stack:
 
     @cached_property
     def empty_slices(self) -> NDArray[np.int64]:
-        """Indices of the slices with lung and without a nodule."""
+        """Indices of the slices with lung but no nodule."""
         return np.setdiff1d(self.lung_slices, self.nodule_slices)
 
     def window(self, z: int, context: int) -> NDArray[np.uint8]:
-        """(2 * context + 1, y, x) a slice and its neighbours; the ends are repeated."""
+        """(2 * context + 1, y, x) a slice and its neighbours; at the ends the last is repeated."""
         planes = np.clip(np.arange(z - context, z + context + 1), 0, len(self.array) - 1)
         return self.array[planes]
 
@@ -95,7 +95,7 @@ class Stack:
 def open_stacks(files: Sequence[str], uids: Sequence[str], kind: str = "") -> list[Stack]:
     """Stacks of the scans `uids`, in that order, from a rule's flat list of input files.
 
-    kind: of the masks; without it only the slices and their table are needed, and no truth is told.
+    kind: of the masks; if empty, masks are not opened, and only slices and tables are needed.
     """
     by_name = {(Path(f).parent.name, Path(f).name): Path(f) for f in files}
     return [
@@ -113,7 +113,7 @@ def open_stacks(files: Sequence[str], uids: Sequence[str], kind: str = "") -> li
 def open_fold(
     folds: str | Path, files: Sequence[str], fold: int, kind: str
 ) -> tuple[list[Stack], list[Stack]]:
-    """Stacks of the scans that a fold's networks are trained on, and of those it leaves out.
+    """Stacks of the scans that a fold's networks are trained on, and of those that it leaves out.
 
     folds: path of table `folds`. files, kind: as for `open_stacks`.
     """

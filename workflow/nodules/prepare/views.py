@@ -1,10 +1,10 @@
-"""Places of the stored slices seen in three dimensions: planes for networks for pictures, cubes.
+"""Places of the stored slices seen in three dimensions: as planes for 2-D networks, or as cubes.
 
-A plane is a picture like that of a slice: a square of it, and the two parallel ones a slice's step
-beside it as the other channels. So a network that learned from slices, or from ImageNet, can be
-shown planes. The three orthogonal planes are those of Roth et al. (MICCAI 2014, arXiv:1406.2639),
-the six oblique ones, each through two opposite edges of the cube, those that Setio et al. (IEEE TMI
-35, 2016) add.
+A plane is an image like that of a slice: a square of it, with the two parallel planes a slice's
+spacing beside it as the other channels. So a network that was trained on slices, or on ImageNet,
+can be given planes. The three orthogonal planes are those of Roth et al. (MICCAI 2014,
+arXiv:1406.2639), the six oblique ones, each through two opposite edges of the cube, those that
+Setio et al. (IEEE TMI 35, 2016) add.
 """
 
 from typing import NamedTuple
@@ -22,11 +22,11 @@ from nodules.prepare.stacks import Stack
 Floats = NDArray[np.float64]
 
 HERE = Place(0, 0.0, 0.0)
-PLANES, CUBES = "planes", "cubes"  # CropSize.view of a network that sees these; else slices
+PLANES, CUBES = "planes", "cubes"  # values of CropSize.view, beside slices
 
 
 class Plane(NamedTuple):
-    """Unit vectors (z, y, x) of a plane's picture: down its rows, across its columns."""
+    """Unit vectors (z, y, x) of a plane's image: down its rows, across its columns."""
 
     down: tuple[float, float, float]
     across: tuple[float, float, float]
@@ -41,11 +41,11 @@ OBLIQUE = (
     *(Plane(_Y, (s * _H, 0.0, _H)) for s in (1, -1)),
     *(Plane((s * _H, _H, 0.0), _X) for s in (1, -1)),
 )
-ALL = (AXIAL, CORONAL, SAGITTAL, *OBLIQUE)  # of which a network sees the first three, or all
+ALL = (AXIAL, CORONAL, SAGITTAL, *OBLIQUE)  # a network sees the first three, or all
 
 
 class Spot(NamedTuple):
-    """A place on one of the planes through it: fractional indices, and its number in ALL."""
+    """A place on one of the planes through it: fractional indices, and the plane's index in ALL."""
 
     z: float
     y: float
@@ -57,25 +57,26 @@ class Spot(NamedTuple):
     ) -> NDArray[np.uint8]:
         """(3, side_px, side_px) uint8: the plane before, this one, and the one behind it.
 
-        Of the axial plane through a slice it is what `crops.crop` shows. Outside a slice is 0; at
-        the ends of the stack the last slice is repeated.
+        On the axial plane through a slice it equals `crops.crop`. Pixels outside a slice are 0;
+        beyond the ends of the stack the last slice is repeated.
         """
         apart = np.array(BESIDE) * float(stack.geometry.spacing_zyx[0])
-        # As far as any corner of the picture lies from the place, mm.
+        # Greatest distance in mm of any corner of the image from the place.
         reach = side_mm * view.scale * np.sqrt(0.5) + max(map(abs, view.shift))
         pages = [Page.cut(stack, self, ALL[self.plane], far, reach) for far in apart]
         return np.stack([page.laid(side_mm, side_px, view) for page in pages])
 
     def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
-        """(side_px, side_px) uint8: the plane itself, for people."""
+        """(side_px, side_px) uint8: the plane itself, to be looked at."""
         return self.shown(stack, side_mm, side_px)[1]
 
 
 class Page(NamedTuple):
-    """A plane through a stack as a picture of its own: float, (along an axis, along the other).
+    """A plane through a stack, sampled as an image: float, (along an axis, along the other).
 
-    first: where the place lies in it, row and column; steps: mm between rows and between columns;
-    turned: whether the rows lie across, since it is that direction which is an axis of the stack.
+    first: row and column of the place in it; steps: mm between rows and between columns; turned:
+    whether its first axis is the plane's `across`, since that is the direction along an axis of the
+    stack.
     """
 
     grey: NDArray[np.float32]
@@ -85,10 +86,11 @@ class Page(NamedTuple):
 
     @classmethod
     def cut(cls, stack: Stack, spot: "Spot", plane: Plane, far: float, reach: float) -> "Page":
-        """The plane `far` mm from a spot, as far as `reach` mm around it; linear between voxels.
+        """The plane `far` mm from a spot, within `reach` mm around it; linear between voxels.
 
-        Every plane has a direction along an axis of the stack, whose voxels it takes as they are.
-        Of another axis it does the same; along a diagonal its steps are the smaller ones.
+        Every plane has one direction along an axis of the stack, along which it is sampled at the
+        voxels. So it is along the other direction, if that is an axis; along a diagonal the step is
+        the smaller of the two spacings.
         """
         spacing = np.asarray(stack.geometry.spacing_zyx, float)
         turned = max(plane.down) < 1
@@ -110,8 +112,8 @@ class Page(NamedTuple):
         return cls(grey, (at_row, at_column), (spacing[own], step), turned)
 
     def laid(self, side_mm: float, side_px: int, view: View) -> NDArray[np.uint8]:
-        """(side_px, side_px) uint8 picture of it, laid as `crops.crop` lays its own."""
-        matrix = laying(1.0, HERE, side_mm, side_px, view)  # to mm across and down
+        """(side_px, side_px) uint8 image of it, transformed like `crops.crop`."""
+        matrix = laying(1.0, HERE, side_mm, side_px, view)  # from pixels to mm across and down
         if self.turned:
             matrix = matrix[::-1]
         matrix = matrix / np.array(self.steps[::-1])[:, None]
@@ -123,7 +125,7 @@ class Page(NamedTuple):
 
 
 def _steps(middle: float, mm: float, reach: float) -> tuple[NDArray[np.int64], float]:
-    """Whole numbers as far as `reach` mm around a place, in steps of `mm`; the place among them."""
+    """Indices within `reach` mm of a place, `mm` apart; and the place's position among them."""
     first, last = np.floor(middle - reach / mm) - 1, np.ceil(middle + reach / mm) + 1
     return np.arange(int(first), int(last) + 1), float(middle - first)
 
@@ -131,9 +133,9 @@ def _steps(middle: float, mm: float, reach: float) -> tuple[NDArray[np.int64], f
 def _between(
     array: NDArray[np.uint8], own: int, rows: NDArray[np.int64], crossed: Floats
 ) -> NDArray[np.float32]:
-    """Grey levels (rows, n) at whole indices along the axis `own` and (n, 2) along the others.
+    """Grey levels (rows, n) at integer indices along the axis `own` and (n, 2) along the others.
 
-    Beyond the stack its last slice is repeated; outside a slice is 0.
+    Beyond the stack its last slice is repeated; outside a slice they are 0.
     """
     low = np.floor(crossed).astype(int)
     share = crossed - low
@@ -150,9 +152,9 @@ def _between(
 
 
 class Block(NamedTuple):
-    """A cube around a place, as it is or mirrored: fractional indices (z, y, x), and its turn.
+    """A cube around a place, mirrored or not: fractional indices (z, y, x), and `turn`.
 
-    Bit k of `turn` mirrors it along axis k, so that the turns 0 to 7 are eight views.
+    Bit k of `turn` mirrors it along axis k, so the turns 0 to 7 are eight views.
     """
 
     z: float
@@ -163,10 +165,10 @@ class Block(NamedTuple):
     def shown(
         self, stack: Stack, side_mm: float, side_px: int, view: View = PLAIN
     ) -> NDArray[np.uint8]:
-        """(1, z, y, x) uint8, side_px voxels along each side, of equal steps.
+        """(1, z, y, x) uint8, side_px isotropic voxels along each side.
 
-        A view turns, mirrors and shifts it in the plane of the slices, and scales it. Outside a
-        slice is 0; beyond the stack its last slice is repeated.
+        A view rotates, mirrors and shifts it in the plane of the slices, and scales it. Voxels
+        outside a slice are 0; beyond the stack its last slice is repeated.
         """
         rows, columns = laid(side_mm, side_px, view)
         depth = (np.arange(side_px) - (side_px - 1) / 2) * side_mm / side_px * view.scale
@@ -175,14 +177,14 @@ class Block(NamedTuple):
         return np.ascontiguousarray(np.flip(sampled(stack, self[:3], away), axes))[None]
 
     def picture(self, stack: Stack, side_mm: float, side_px: int) -> NDArray[np.uint8]:
-        """(side_px, side_px) uint8: its middle as the slices lie, for people."""
+        """(side_px, side_px) uint8: its axial plane through the middle, to be looked at."""
         return Spot(*self[:3], 0).picture(stack, side_mm, side_px)
 
 
 def laid(side_mm: float, side_px: int, view: View) -> tuple[Floats, Floats]:
-    """How far down and across a picture's pixels lie from its middle, mm, each (side_px, side_px).
+    """Distances in mm, down and across, of an image's pixels from its centre.
 
-    As `crops.crop` lays them: mirrored, turned, scaled, then shifted.
+    Each (side_px, side_px). As in `crops.crop`: mirrored, rotated, scaled, then shifted.
     """
     matrix = laying(1.0, HERE, side_mm, side_px, view)
     row, column = np.indices((side_px, side_px))
@@ -193,8 +195,8 @@ def laid(side_mm: float, side_px: int, view: View) -> tuple[Floats, Floats]:
 def sampled(stack: Stack, place: tuple[float, ...], away_mm: Floats) -> NDArray[np.uint8]:
     """Grey levels (...) of a stack at points (..., 3) given in mm (z, y, x) from a place.
 
-    place: fractional index (z, y, x). The mm are along the stack's own axes, whatever way these lie
-    in the patient. Linear between voxels.
+    place: fractional index (z, y, x). The mm are along the stack's own axes, whatever their
+    directions in the patient. Linear between voxels.
     """
     index = np.asarray(place) + away_mm / stack.geometry.spacing_zyx
     index[..., 0] = np.clip(index[..., 0], 0, len(stack.array) - 1)
@@ -207,22 +209,22 @@ def sampled(stack: Stack, place: tuple[float, ...], away_mm: Floats) -> NDArray[
 
 
 def spots(place: tuple[float, float, float], planes: int) -> list[Shown]:
-    """A place (z, y, x) on each of `planes` planes through it: 3 or 9."""
+    """A place (z, y, x) on each of the first `planes` planes through it: 3 or 9."""
     return [Spot(*place, plane) for plane in range(planes)]
 
 
 def blocks(place: tuple[float, float, float], count: int) -> list[Shown]:
-    """`count` cubes around a place (z, y, x), each mirrored in its own way as far as there are."""
+    """`count` cubes around a place (z, y, x), each mirrored differently; repeated beyond eight."""
     return [Block(*place, number % 8) for number in range(count)]
 
 
 def at(place: Place, size: CropSize) -> list[Shown]:
-    """What is shown of a place on a slice: the slice there, or planes through it."""
+    """Images of a place on a slice: the slice there, or planes through it."""
     return spots(place, size.planes) if size.view == PLANES else [place]
 
 
 def through(rows: pd.DataFrame, most: int, size: CropSize) -> list[Shown]:
-    """What is shown of a region: up to `most` of its slices, or planes through its middle.
+    """Images of a region: up to `most` of its slices, or planes through its middle.
 
     rows: of table `regions`, of one region on the slices grid.
     """

@@ -1,4 +1,4 @@
-"""A scan's lungs cut out and resampled to one 8-bit volume of equal steps, for networks in 3-D."""
+"""A scan's lungs cut out and resampled to an isotropic 8-bit volume, for networks in 3-D."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,13 +17,13 @@ from nodules.prepare.volumes import LUNG_STEP
 class VolumeSettings:
     """How volumes are stored; the fields are the keys of the config's section `volumes`."""
 
-    spacing_mm: float  # between voxels along each axis, to half a voxel over a whole side
+    spacing_mm: float  # between voxels along each axis, to within half a voxel over a whole side
     window: tuple[float, float]  # HU shown as 0 and 255
     margin_mm: float  # kept around the lungs
 
 
 class Cut(NamedTuple):
-    """A scan's volume, its grid, and its lungs on every LUNG_STEP-th voxel."""
+    """A scan's volume, its grid, and its lung mask on every LUNG_STEP-th voxel."""
 
     grey: Grey
     grid: Geometry
@@ -33,12 +33,12 @@ class Cut(NamedTuple):
 def cut(
     volume: NDArray[np.int16], geometry: Geometry, mask: lungs.Mask, settings: VolumeSettings
 ) -> Cut:
-    """The lungs' box with its margin, windowed and resampled to equal steps.
+    """The lungs' box with its margin, windowed and resampled to isotropic voxels.
 
-    volume: int16 HU (z, y, x); mask: its lungs, uint8. The box ends at the scan's own faces; where
-    no lung was found it is the whole scan. Along an axis that gets fewer voxels each is the mean of
-    those that it covers, along one that gets more the values between are linear. The box's outer
-    faces are kept (`Geometry.resampled`), so that no place moves.
+    volume: int16 HU (z, y, x); mask: its lungs, uint8. The box ends at the scan's own faces; if no
+    lung was found it is the whole scan. Along an axis that gets fewer voxels, each is the mean of
+    those that it covers; along one that gets more, they are interpolated linearly. The box's outer
+    faces are kept (`Geometry.resampled`), so that nothing moves.
     """
     first, extent = lung_box(mask, geometry, settings.margin_mm)
     shape = tuple(

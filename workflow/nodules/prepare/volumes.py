@@ -1,6 +1,7 @@
 """The stored volumes of a set of scans, opened without reading them.
 
-`prepare.volume_cut` makes them; what only opens them hangs on no way of finding lungs.
+`prepare.volume_cut` makes them. Code that only opens them must not depend on lung segmentation,
+hence this module.
 """
 
 from collections.abc import Sequence
@@ -40,12 +41,12 @@ class Volume:
 
     @property
     def native(self) -> Geometry:
-        """The grid of the scan that it was made of, in the order of the patient."""
+        """The scan's own grid, with axes in the patient's order (`Geometry.reoriented`)."""
         return self._grids["native"]
 
     @property
     def spacing_mm(self) -> float:
-        """Side of a cube as large as a voxel, whose sides differ by less than 1 %."""
+        """Cube root of a voxel's volume; the sides of a voxel differ by less than 1 %."""
         return float(self.grid.voxel_mm3 ** (1 / 3))
 
     @cached_property
@@ -79,6 +80,6 @@ def open_volumes(files: Sequence[str], uids: Sequence[str]) -> list[Volume]:
 
 
 def describe(uid: str, native: Geometry, grid: Geometry) -> pd.DataFrame:
-    """Table `volumes` of a scan: its own grid and that of its volume."""
+    """Table `volumes` of a scan: its native grid and that of its volume."""
     rows = [("native", native), ("volume", grid)]
     return tables.frame("volumes", [{"seriesuid": uid, "grid": n} | g.to_row() for n, g in rows])
