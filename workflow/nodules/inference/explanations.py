@@ -57,8 +57,8 @@ class Explained(NamedTuple):
 def stage(side_px: int) -> str:
     """Name of the last stage whose output has at least LEAST_CELLS a side: layer4 at 224 px.
 
-    Grad-CAM is meant for the last stage (Selvaraju et al., ICCV 2017), but on a crop of 64 px that
-    has only 2 x 2 cells, too few to localise anything.
+    It is layer1 if none has. Grad-CAM is meant for the last stage (Selvaraju et al., ICCV 2017),
+    but on a crop of 64 px that has only 2 x 2 cells, too few to localise anything.
     """
     return next((n for n, px in STAGES.items() if side_px / px >= LEAST_CELLS), "layer1")
 

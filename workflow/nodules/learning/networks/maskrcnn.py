@@ -96,8 +96,9 @@ def build(
     With backbone resnet50, 4 stages and 256 channels it is torchvision's `maskrcnn_resnet50_fpn`,
     tensor by tensor. weights: path of a state dict of the backbone's ResNet or of the whole network
     (final layers for another number of classes are skipped); None for random weights that depend on
-    the seed alone. As in torchvision, batch normalisation is frozen if weights are given. key: of
-    the config, if it names the file.
+    the seed alone. As in torchvision, the backbone's batch normalisation is frozen if training
+    starts from given weights (setting `weights` other than random). key: of the config, if it names
+    the file.
     """
     torch.manual_seed(seed)
     frozen = settings["weights"] != "random"
