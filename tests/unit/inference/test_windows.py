@@ -154,6 +154,16 @@ def test_nodules_that_touch_are_two_and_a_large_one_is_one():
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("spacing", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("diameter", [8.0, 10.0, 14.0])
+def test_nodules_that_touch_keep_their_centres_on_any_grid(spacing, diameter):
+    """diameter: in voxels. A neighbour's heat does not draw a centre away."""
+    centres = np.array([(40, 40, 30), (40, 40, 31 + diameter)])
+    answer, grid = drawn([(centre, diameter) for centre in centres], spacing=spacing)
+    found = np.array([peak["world"] for peak in windows.peaks(answer, grid, SETTINGS)])
+    assert found[np.argsort(found[:, 0])] == pytest.approx(grid.to_world(centres), abs=0.1)
+
+
 def test_candidates_are_numbered_by_probability():
     answer, grid = drawn([((40, 30, 20), 10.0), ((20, 60, 60), 6.0)])
     answer.heat[:15] *= 0.5  # the first 30 slices, with the second one

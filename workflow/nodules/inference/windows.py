@@ -198,7 +198,7 @@ def peaks(found: Answer, grid: Geometry, settings: WindowSettings) -> list[dict[
     kept: list[dict[str, Any]] = []
     mm = float(grid.voxel_mm3 ** (1 / 3))
     for place in places[order]:
-        centre, log_diameter = _refined(found, place)
+        centre, log_diameter = _refined(found, place, mm * STRIDE)
         if not found.near[tuple(np.rint(centre).astype(int))]:
             continue
         world = grid.to_world(centre * STRIDE + (STRIDE - 1) / 2)
@@ -219,13 +219,17 @@ def peaks(found: Answer, grid: Geometry, settings: WindowSettings) -> list[dict[
     return kept
 
 
-def _refined(found: Answer, place: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
+def _refined(
+    found: Answer, place: NDArray[np.int64], mm: float
+) -> tuple[NDArray[np.float64], float]:
     """Mean position of the heat around a peak, and heat-weighted mean log2 diameter there.
+
+    mm: between neighbouring voxels of the heat map.
 
     A peak may be any voxel of a plateau, so the ball that is averaged over moves to the mean (mean
     shift). Its edge is soft, so that no single voxel decides.
     """
-    reach = max(2.0, HEAT_SHARE * 2.0 ** float(found.log_diameter[tuple(place)]) / STRIDE)
+    reach = max(2.0, HEAT_SHARE * 2.0 ** float(found.log_diameter[tuple(place)]) / mm)
     low = np.maximum(place - math.ceil(reach) - 2, 0)
     high = np.minimum(place + math.ceil(reach) + 3, found.heat.shape)
     part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
