@@ -87,6 +87,24 @@ def test_every_key_is_documented_with_its_default():
         ({"unet": {"learning_rate": "fast"}}, "unet.learning_rate: 'fast' is not of type 'number'"),
         ({"unet": {"epochs": "2.5"}}, "unet.epochs: 2.5 is not of type 'integer'"),
         ({"slices": {"window": [400, -1000]}}, "must lie below"),
+        ({"volumes": {"window": [400, -1000]}}, "volumes.window: 400 HU must lie below -1000 HU"),
+        ({"volumes": {"window": [40, 40.2]}}, "volumes.window: 40 and 40.2 HU are the same in"),
+        (
+            {"unet3d": {"nodules": 0.4, "bright": 0.4, "mined": 0.3}},
+            "unet3d.nodules, unet3d.bright and unet3d.mined: are shares of the patches",
+        ),
+        (
+            {"unet3d": {"patch": 16, "widths": [4] * 4, "batch": 1}},
+            "unet3d.batch: must be at least 2 for unet3d.patch 16 and 4 levels of unet3d.widths",
+        ),
+        (
+            {"reduction": {"cube": 32, "widths": [4] * 5, "batch": 1}},
+            "reduction.batch: must be at least 2 for reduction.cube 32 and 5 levels",
+        ),
+        (
+            {"maskrcnn": {"stages": 4, "anchors_px": [4] * 5, "patch": 32, "batch": 1}},
+            "maskrcnn.batch: must be at least 2 for 4 maskrcnn.stages and slices shown at 32",
+        ),
         ({"slices": {"size": "large"}}, "slices.size"),
         ({"folds": {"n": 1}}, "folds.n"),
         ({"data": {"source": "luna16"}}, "--config luna16_dir="),

@@ -8,7 +8,7 @@ from torchvision.models.detection import maskrcnn_resnet50_fpn
 from helpers.builders import make_stack
 from helpers.settings import CANDIDATES
 from nodules.base import tables
-from nodules.base.configuration import SMALLEST_ANCHOR
+from nodules.base.configuration_networks import SMALLEST_ANCHOR
 from nodules.base.files import UserError
 from nodules.inference.detection import components, tabulate
 from nodules.inference.maskrcnn import predict, slice_confidence
