@@ -218,6 +218,20 @@ def test_loss_falls(task, plan):
     assert history["train_loss"].iloc[-1] < 0.5 * history["train_loss"].iloc[0]
 
 
+@pytest.mark.parametrize("shown", [0, 1])
+def test_an_epoch_from_which_nothing_is_learned_has_no_loss_and_says_so(
+    task, plan, shown, caplog, monkeypatch
+):
+    """No samples, or a lone one, of which batch normalisation cannot learn."""
+    monkeypatch.setattr(task, "epoch", lambda _: task.positive[:shown])
+    before = weights_sha256(build(seed=3))
+    final, history = trained(task, plan)
+    assert final == before and history["train_loss"].isna().all()
+    assert list(history["samples"]) == [0, 0] and history["val_loss"].notna().all()
+    assert f"fold 0: samples in an epoch: {shown}," in caplog.text
+    assert sum("samples in an epoch" in record.message for record in caplog.records) == 1
+
+
 @pytest.mark.parametrize("last", [False, True], ids=["early", "in the last step"])
 def test_a_training_that_diverges_stops_with_a_remedy(task, plan, monkeypatch, last):
     """Before anything is asked of the network: measures do not take what is not a number."""

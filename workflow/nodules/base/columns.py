@@ -241,7 +241,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("fold", INT, "", "fold that was left out"),
         Column("member", INT, "", "network of an ensemble, from 0"),
         Column("epoch", INT, "", "from 1"),
-        Column("train_loss", REAL, "", "mean loss over the epoch's samples"),
+        Column("train_loss", REAL, "", "mean loss over the epoch's samples; empty without any"),
         Column("val_loss", REAL, "", "mean loss over the left-out scans' samples"),
         Column("val_metric", REAL, "", "pixel Dice (segmentation) or AUC (classification)"),
         Column("val_confidence", REAL, "", "mean probability on the left-out nodules"),

@@ -46,6 +46,11 @@ log = logging.getLogger(__name__)
 
 TELL_EVERY_S = 1.0  # between updates of the loss in the progress bar
 
+UNTAUGHT = (
+    "%s fold %d: samples in an epoch: %d, of which nothing can be learned. The network stays as"
+    " it started. Use more scans or fewer folds, or show more in an epoch."
+)
+
 
 class Validation(NamedTuple):
     """Measures of a network on the left-out scans."""
@@ -210,6 +215,8 @@ def train_epoch(
     total = torch.tensor(progress.loss_sum, dtype=torch.float64, device=device)
     before, start = progress.seconds, time.monotonic()
     saved = told = start
+    if progress.epoch == 1 and len(places) < min(plan.batch, 2):
+        log.warning(UNTAUGHT, plan.model, plan.fold, len(places))
     with tqdm(total=len(places), initial=progress.samples, desc=title, unit="slice") as bar:
         for inputs, targets in source.of(places, progress.step):
             done = (progress.epoch - 1 + progress.samples / len(places)) / plan.epochs
@@ -245,8 +252,9 @@ def finish_epoch(
 
     Raises UserError if the loss or a weight is no longer finite.
     """
-    train_loss = progress.loss_sum / max(progress.samples, 1)
-    if not (np.isfinite(train_loss) and all(w.isfinite().all() for w in network.parameters())):
+    train_loss = progress.loss_sum / progress.samples if progress.samples else float("nan")
+    finite = np.isfinite(train_loss) or not progress.samples
+    if not (finite and all(w.isfinite().all() for w in network.parameters())):
         raise UserError(
             f"{plan.model} fold {plan.fold}: the training diverged (mean loss of epoch"
             f" {progress.epoch}: {train_loss:.4g}). Lower this network's learning_rate in the"
