@@ -318,6 +318,7 @@ def test_a_model_of_all_scans_has_one_network_of_each_kind_that_saw_them_all(run
         assert (trained["scans"], trained["scans_left_out"]) == (10, 0)
         assert trained["all_scans"] is True and trained["fold"] == 2
     assert "trained on all scans" in manifest["ensemble"]
+    assert (manifest["data"]["scans trained on"], manifest["data"]["test scans"]) == (10, 0)
     (header,) = workdir.glob(f"results/phantom/subset9/{left_out(run)}.mhd")
     found = nodules.predict(header, workdir / model, device="cpu", threads=2)
     assert found and all(0 <= finding.malignancy <= 1 for finding in found)

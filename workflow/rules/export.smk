@@ -89,6 +89,7 @@ rule export_volumes:
         units=config["dataset"]["units"],
         words=WORDS,
         folds=len(FOLDS),
+        whole=False,
         windows=WINDOWS,
     script:
         "../scripts/export_volumes.py"
