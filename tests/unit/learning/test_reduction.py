@@ -10,6 +10,7 @@ import torch
 from helpers.volumes import LUNG, NODULE, volume
 from nodules.base import tables
 from nodules.learning.tasks import reduction
+from nodules.learning.tasks.inserts import Insert
 from nodules.learning.tasks.patches3d import lung_view
 from nodules.learning.tasks.reduction import Cube, CubeTask, ReductionSettings
 from nodules.prepare.cubes import cube
@@ -104,6 +105,19 @@ def test_a_nodule_too_small_for_the_grid_is_one_all_the_same(tmp_path):
     empty = replace(truth, masks=[(np.zeros((0, 0, 0), bool), (0, 0, 0))])
     asked = CubeTask([(scan, empty)], [], replace(SETTINGS, pasted=0), 1, 0, alarms(scan, []))
     assert asked.sample(Cube(0, "nodule", 0), generator(0))[1].sum() == 1
+
+
+def test_a_pasted_nodule_too_small_for_the_grid_is_one_all_the_same(tmp_path):
+    """A stretched cube shows it, so it must not be taught as none."""
+    asked = CubeTask(
+        [volume(tmp_path, [NODULES[0]])], [], SETTINGS, 1, 0, tables.frame("candidates")
+    )
+    weight = np.full((3, 3, 3), 0.4, np.float32)
+    weight[1, 1, 1] = 0.6
+    asked.bank = [Insert(np.full_like(weight, NODULE), weight, 1.2)]
+    for number in range(40):
+        grey, mask = asked.sample(Cube(0, "pasted", -1), generator(number))
+        assert mask.any() and grey[mask > 0].mean() > LUNG + 20
 
 
 def test_the_loss_is_lowest_for_the_right_answer(task):

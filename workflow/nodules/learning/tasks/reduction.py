@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base import tables
-from nodules.images.spheres import corner_of
+from nodules.images.spheres import Box, corner_of
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
@@ -34,7 +34,7 @@ from nodules.learning.tasks.patches3d import (
 )
 from nodules.learning.tasks.shared import ANSWER_BGR, WITHOUT_NODULES, validation_of, write_tiles
 from nodules.learning.tasks.volume_truth import Truth
-from nodules.prepare.cubes import Slices, cube, intersection, resized, resized_mask
+from nodules.prepare.cubes import Corner, Slices, cube, intersection, resized, resized_mask
 from nodules.prepare.volumes import Volume
 from nodules.stats.seeds import generator
 
@@ -132,10 +132,8 @@ class CubeTask:
             grey = _stretched(cube(volume.array, corner, sides), side)
             mask = np.zeros(grey.shape, np.uint8)
             if key.kind == "nodule":
-                mask = resized_mask(truth.masks[key.number], corner, sides, grey.shape)
-                if not mask.any():  # a nodule too small for this grid still counts as one
-                    inside = (truth.centres[key.number] - corner + 0.5) * side / sides - 0.5
-                    mask[tuple(np.clip(np.rint(inside), 0, side - 1).astype(int))] = 1
+                own, centre = truth.masks[key.number], truth.centres[key.number]
+                mask = _marked(own, centre, corner, sides, grey.shape)
         grey, mask = turned(noised(grey, rng), mask, rng)
         return grey[None], mask[None]
 
@@ -175,17 +173,18 @@ class CubeTask:
             if at is not None:
                 break
         grey, first, centre = np.zeros((0, 0, 0), np.float32), corner, corner + (room - 1) / 2
-        inside = grey > 0
         if at is not None:
             first = corner + at
             grey = cube(volume.array, first, insert.weight.shape).astype(np.float32)
             inside, _ = inserts.paste(grey, insert, (0, 0, 0))
             centre = np.argwhere(inside).mean(axis=0) + first
-        centre = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
-        low = np.rint(centre - (sides - 1) / 2).astype(int)
+        middle = centre + rng.uniform(-1, 1, 3) * jitter_of(volume)
+        low = np.rint(middle - (sides - 1) / 2).astype(int)
         shown = with_part(cube(volume.array, low, sides), grey, low - first)
         stretched = _stretched(shown, self.settings.cube)
-        return stretched, resized_mask((inside, corner_of(first)), low, sides, stretched.shape)
+        if at is None:
+            return stretched, np.zeros(stretched.shape, np.uint8)
+        return stretched, _marked((inside, corner_of(first)), centre, low, sides, stretched.shape)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the cubes' logits; in nodules also of the voxels, with their Dice."""
@@ -308,6 +307,25 @@ def turned(
 
 def _stretched(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return values if values.shape == (side,) * 3 else resized(values, (side,) * 3)
+
+
+def _marked(
+    box: Box,
+    centre: NDArray[np.float64],
+    corner: NDArray[np.int64],
+    sides: NDArray[np.int64],
+    shape: Corner,
+) -> NDArray[np.uint8]:
+    """A nodule's mask in a resized cube; a nodule too small for its grid keeps its central voxel.
+
+    Otherwise the cube would have an empty mask, which means that it shows no nodule. centre, corner
+    (of the cube) and sides: (z, y, x) in the volume's voxels; shape: of the mask returned.
+    """
+    mask = resized_mask(box, corner, sides, shape)
+    if not mask.any():
+        inside = np.rint((centre - corner + 0.5) * shape / sides - 0.5)
+        mask[tuple(np.clip(inside, 0, np.array(shape) - 1).astype(int))] = 1
+    return mask
 
 
 def cube_loss(logit: Tensor, mask: Tensor, targets: Tensor) -> Tensor:
