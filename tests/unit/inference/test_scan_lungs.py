@@ -93,6 +93,17 @@ def test_a_mask_on_another_grid_is_refused(scan, tmp_path):
         predict.predict(scan, model(tmp_path, "given"), lungs=header)
 
 
+@pytest.mark.parametrize("way", ["body", "whole"])
+def test_a_model_of_another_organ_only_notes_what_is_odd_in_hu(scan, tmp_path, way):
+    """As the check does where no lungs are looked for: an abdomen has no lung, a crop no air."""
+    abdomen = np.where(scan.voxels > -300, scan.voxels.clip(20, 80), -1024).astype(np.int16)
+    odd = reading.of_array(abdomen, scan.geometry, uid=scan.uid)
+    with pytest.raises(FileDefect, match="these are not Hounsfield units"):
+        predict.predict(odd, model(tmp_path, "volume"), device="cpu", threads=1)
+    found = predict.predict(odd, model(tmp_path / "two", way), device="cpu", threads=1)
+    assert any("these are not Hounsfield units" in note for note in found.notes)
+
+
 def test_a_model_that_lacks_its_lung_networks_or_names_another_way_is_refused(tmp_path):
     with pytest.raises(FileDefect, match="it has no network lungs"):
         predict.open_model(model(tmp_path, "unet"), "cpu", 1)

@@ -141,8 +141,8 @@ def predict(
     series: UID, if the DICOM holds several. tell: called with each step and the share of it done.
     lungs: header of the scan's lung mask, for a model trained with given masks.
 
-    Raises UserError if the scan cannot be read or is not a chest CT in HU, or if the model is not
-    valid.
+    Raises UserError if the scan cannot be read, if the model is not valid or, for a model that
+    segments lungs, if the scan is not a chest CT in HU.
     """
     _require_kinds(scan, model)
     ready = model if isinstance(model, Model) else open_model(model, device, threads)
@@ -152,7 +152,7 @@ def predict(
     else:
         read = scan.read() if isinstance(scan, Found) else reading.read(scan, series)
     tell("check", 0.0)
-    notes = _checked(read)
+    notes = _checked(read, ready.lungs.chest)
     tell("lungs", 0.0)
     found_lungs, told = ready.lungs.find(read.voxels, read.geometry, Path(lungs) if lungs else None)
     notes += told
@@ -189,11 +189,14 @@ def _require_kinds(scan: object, model: object) -> None:
             raise TypeError(f"{told}. Many scans take one call each.")
 
 
-def _checked(read: Reading) -> list[str]:
-    """Remarks of `luna16 check` on a scan; UserError if the check rejects it."""
+def _checked(read: Reading, chest: bool) -> list[str]:
+    """Remarks of `luna16 check` on a scan; for a chest, UserError if the check rejects it.
+
+    Odd HU values are fatal in chests only, as they were when the model's own scans were checked.
+    """
     told = scan_check.verdicts(read.voxels, read.geometry)
     for verdict in told:
-        if verdict.fatal:
+        if verdict.fatal and chest:
             raise FileDefect(read.source, verdict.reason, verdict.remedy)
     return [verdict.reason for verdict in told]
 

@@ -35,6 +35,11 @@ class LungFinder:
     way: str
     model: Ensemble
 
+    @property
+    def chest(self) -> bool:
+        """Whether it looks for lungs: other organs' models have a region instead."""
+        return self.way not in region.METHODS
+
     def find(
         self, volume: NDArray[np.int16], geometry: Geometry, mask: Path | None = None
     ) -> tuple[Lungs, list[str]]:
