@@ -111,6 +111,12 @@ def test_a_model_that_lacks_its_lung_networks_or_names_another_way_is_refused(tm
         predict.open_model(model(tmp_path / "two", "magic"), "cpu", 1)
 
 
+def test_a_model_that_was_told_where_the_organ_is_is_refused_with_the_reason(tmp_path):
+    """No version of luna16 can find that in a new scan."""
+    with pytest.raises(FileDefect, match=r"mask of the organ.*region\.method body"):
+        predict.open_model(model(tmp_path, "mask"), "cpu", 1)
+
+
 def test_the_command_takes_a_folder_of_masks(scan, tmp_path, capsys):
     given(tmp_path / "masks", scan)
     image = sitk.GetImageFromArray(scan.voxels)

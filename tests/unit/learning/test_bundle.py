@@ -52,6 +52,7 @@ def test_the_manifest_reads_like_a_text(tmp_path):
     assert told["network"] == {"name": "unet", "settings": {"filters": 2, "depth": 2, "context": 1}}
     assert "Not a medical device" in told["intended_use"] and "CC" not in told["weights"]["sha256"]
     assert set(bundle.NEEDED) <= set(told)
+    assert "lung" not in told["intended_use"], "networks of other organs say the same"
 
 
 def test_changed_weights_are_refused(tmp_path):

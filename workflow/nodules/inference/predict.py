@@ -21,13 +21,14 @@ from nodules.inference.detectors import SYSTEMS, Detector
 from nodules.inference.ensemble import Ensemble, load
 from nodules.inference.scan_lungs import ROLE, WAYS, LungFinder
 from nodules.learning.machine import take
-from nodules.prepare import lung_masks, lung_search, scan_check
+from nodules.prepare import lung_masks, lung_search, region, scan_check
 from nodules.prepare.lung_check import REMEDY as NO_LUNGS
 from nodules.prepare.lungs import AIR_HU, decimate
 from nodules.stats.logits import scaled
 
 CHOSEN = 0.5  # threshold if none could be fitted
 MOST_THREADS = 8
+MASK_NEEDED = "the scans that it was trained on came with a mask of the organ, which a new scan lacks"
 TOLD = ("name", "version", "intended_use", "licence")  # copied from the manifest to findings
 
 Tell = Callable[[str, float], object]
@@ -94,6 +95,8 @@ def open_model(path: str | Path, device: str = "auto", threads: int = 0) -> Mode
 def _lungs(made: Ensemble, path: str | Path) -> LungFinder:
     """How a model finds lungs; FileDefect if the method is unknown or its networks are missing."""
     way = str(made.manifest["input"]["lungs"])
+    if way == region.MASK:
+        raise FileDefect(str(path), MASK_NEEDED, "Export one of a run with region.method body.")
     if way not in WAYS:
         reason = f"its lungs are found by '{way[:40]}', which is not known here"
         raise FileDefect(str(path), reason, "Use the version of luna16 that wrote it.")

@@ -23,8 +23,8 @@ FORMAT = 1
 NEEDED = ("format", "model", "network", "input", "output", "trained_on", "weights")
 REMEDY = "Delete the file and the weights beside it, and run snakemake again."
 INTENDED_USE = (
-    "Research on lung nodules in chest CT. Not a medical device: not for diagnosis, treatment or"
-    " any decision about a patient."
+    "Research on scans such as those that it was trained on. Not a medical device: not for"
+    " diagnosis, treatment or any decision about a patient."
 )
 LICENCE = (
     "Code: MIT. Weights: as the scans that they were trained on allow; LUNA16's scans are of"
