@@ -10,6 +10,7 @@ import torch
 from helpers.stopping import StopAfter
 from helpers.volumes import volume
 from nodules.base import tables
+from nodules.base.files import UserError
 from nodules.learning.loop import train
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import weights_sha256
@@ -103,6 +104,18 @@ def test_killed_without_notice_it_goes_on_from_the_last_epoch(scans, settings, t
     assert (tmp_path / "cut/training_state.pt").exists()
     _, again, resumed = trained(task_of(scans, settings), settings, tmp_path / "cut")
     assert resumed == whole and list(again["epoch"]) == [1, 2]
+
+
+def test_a_checkpoint_that_somebody_deleted_is_told_with_what_to_do(scans, tmp_path):
+    """Hard negatives of a resumed epoch are those of the checkpoint before, which must be there."""
+    batches = trained(task_of(scans, MINED), MINED, tmp_path / "whole")[1]["samples"][0] // 2
+    with pytest.raises(SystemExit):
+        trained(StopAfter(task_of(scans, MINED), batches + 1), MINED, tmp_path / "cut")
+    (tmp_path / "cut/checkpoints/epoch_01.pt").unlink()
+    with pytest.raises(UserError, match=r"epoch_01\.pt: is missing.*Delete .*training_state\.pt"):
+        trained(task_of(scans, MINED), MINED, tmp_path / "cut")
+    (tmp_path / "cut/training_state.pt").unlink()
+    assert len(trained(task_of(scans, MINED), MINED, tmp_path / "cut")[1]) == MINED.epochs
 
 
 @each

@@ -186,10 +186,16 @@ def look_back(network: nn.Module, task: Task, plan: Plan, epoch: int, device: to
     ask = getattr(task, "look_back", None)
     if ask is None or epoch == 1:
         return
+    checkpoint = plan.checkpoint(epoch - 1)
 
     def before() -> nn.Module:
+        if not checkpoint.exists():
+            raise UserError(
+                f"{checkpoint}: is missing, but this training goes on from it. Delete"
+                f" {plan.state_path}, so that it starts anew, and run snakemake again."
+            )
         left = copy.deepcopy(network).eval()
-        left.load_state_dict(load_state(plan.checkpoint(epoch - 1)))
+        left.load_state_dict(load_state(checkpoint))
         return left
 
     with torch.inference_mode(), autocast(device):
