@@ -28,7 +28,7 @@ from nodules.stats.logits import scaled
 
 CHOSEN = 0.5  # threshold if none could be fitted
 MOST_THREADS = 8
-MASK_NEEDED = "the scans that it was trained on came with a mask of the organ, which a new scan lacks"
+MASK_NEEDED = "its training scans came with a mask of the organ, which a new scan lacks"
 TOLD = ("name", "version", "intended_use", "licence")  # copied from the manifest to findings
 
 Tell = Callable[[str, float], object]
