@@ -57,3 +57,10 @@ def test_scans_of_lidc_need_no_list_and_a_list_may_contradict_it(tmp_path):
     assert patients.remarks(path, list(lidc), {"1": "a", "2": "a", "3": "b"}, lidc) == []
     (told,) = patients.remarks(path, list(lidc), {"1": "a", "2": "b", "3": "b"}, lidc)
     assert "3 scans, such as 1, have another patient" in told["reason"] and not told["fatal"]
+
+
+def test_a_list_of_some_scans_parts_none_from_lidcs_others_of_the_patient():
+    lidc = {"1": "L1", "2": "L1", "3": "L3"}
+    known = patients.known({"1": "Ada", "4": "Ben"}, lidc)
+    assert known == {"1": "Ada", "2": "Ada", "3": "L3", "4": "Ben"}
+    assert patients.known({"1": "Ada", "2": "Ben"}, lidc)["2"] == "Ben"

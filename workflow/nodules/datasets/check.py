@@ -310,9 +310,9 @@ def _give_patients(
 ) -> list[Defect]:
     """Set column patient from patients.csv, else LIDC, else the UID; return the defects found."""
     given, told = patients.read(path, found)
+    known = patients.known(given, of_lidc or {})
     for row in sheet:
-        uid = row["seriesuid"]
-        row["patient"] = given.get(uid, (of_lidc or {}).get(uid, uid))
+        row["patient"] = known.get(row["seriesuid"], row["seriesuid"])
     return told + patients.remarks(path, found, given, of_lidc)
 
 

@@ -53,6 +53,16 @@ def read(path: Path, found: Collection[str]) -> tuple[dict[str, str], list[Defec
     return given, told
 
 
+def known(given: Mapping[str, str], of_lidc: Mapping[str, str]) -> dict[str, str]:
+    """Patient of each scan that the list or LIDC tells; where both do, the list counts.
+
+    A scan that LIDC alone tells stays with its patient's other scans: where the list has one of
+    these, it takes the name there. A list of some scans would part them otherwise.
+    """
+    named = {of_lidc[uid]: patient for uid, patient in given.items() if uid in of_lidc}
+    return {uid: named.get(patient, patient) for uid, patient in of_lidc.items()} | dict(given)
+
+
 def remarks(
     path: Path, found: Collection[str], given: Mapping[str, str], of_lidc: Mapping[str, str] | None
 ) -> list[Defect]:
