@@ -11,7 +11,7 @@ import pytest
 
 from helpers import other_layouts as made
 from nodules.base import tables
-from nodules.base.files import UserError
+from nodules.base.files import FileDefect, UserError
 from nodules.datasets import adopted, adoption
 from nodules.datasets.source import SOURCES
 from nodules.datasets.sources import case, decathlon, nnunet, table
@@ -136,6 +136,15 @@ def test_values_without_a_unit_are_scaled_whatever_their_scale(tmp_path):
     above = one[seen > seen.min()]
     assert np.percentile(above, 0.5) == pytest.approx(0, abs=1)
     assert np.percentile(above, 99.5) == pytest.approx(1000, abs=1)
+
+
+def test_values_without_a_unit_that_are_no_number_are_called_so():
+    seen = made.image() + 1024.0
+    seen[0, 0, 0] = np.nan
+    with pytest.raises(FileDefect, match="no number"):
+        adoption.by_percentiles(seen, "here")
+    with pytest.raises(FileDefect, match="all voxels are the same"):
+        adoption.by_percentiles(np.ones((2, 2, 2)), "here")
 
 
 @pytest.mark.parametrize(

@@ -112,10 +112,11 @@ def by_percentiles(seen: NDArray[Any], place: str) -> NDArray[np.int16]:
     The lowest value, the background of masked scans, does not count. Linear, clipped to -1000 to
     3000. Raises FileDefect if there is no contrast.
     """
+    if not np.isfinite(seen).all():
+        raise FileDefect(place, "there are voxels that are no number", "Replace the file.")
     flat = seen[seen > seen.min()].astype(np.float64)
-    if not flat.size or not np.isfinite(flat).all():
-        told = "all voxels are the same" if not flat.size else "there are voxels that are no number"
-        raise FileDefect(place, told, "Replace the file.")
+    if not flat.size:
+        raise FileDefect(place, "all voxels are the same", "Replace the file.")
     low, high = np.percentile(flat, PERCENTILES)
     if not low < high:
         raise FileDefect(place, "nearly all voxels are the same", "Replace the file.")
