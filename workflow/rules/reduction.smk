@@ -2,7 +2,8 @@
 
 It is trained on nodules and on false positives of its own fold's U-Net, both in training scans.
 
-Requires: results/volumes and results/masks of the scans, results/detection/unet3d.
+Requires: results/volumes and results/masks of the scans, results/detection/unet3d,
+          results/folds/folds.parquet.
 Produces: results/models/reduction/fold_{fold}/{model.pt,model.json,history.parquet},
           results/reduction/{part}/{judged,regions,candidates}.parquet.
 """
@@ -75,6 +76,7 @@ rule combine_stages:
     input:
         judged="results/reduction/{part}/judged.parquet",
         others=judged_elsewhere,
+        folds="results/folds/folds.parquet",
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         code=code("combine_stages"),

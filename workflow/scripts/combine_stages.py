@@ -8,7 +8,8 @@ def main(snakemake):
     """The part's candidates with their confidence; the weights go into the log."""
     inputs = snakemake.input
     judged = tables.read(inputs.judged, "classified")
-    others = tables.read_all(inputs.others, "classified")
+    folds = tables.read(inputs.folds, "folds")
+    others = stages.of_others(tables.read_all(inputs.others, "classified"), judged, folds)
     truth = (tables.read(inputs[name], name) for name in ("nodules", "excluded"))
     weights = stages.fit(others, *truth) if inputs.others else stages.EQUAL
     jobs.log.info("weights of first stage, second stage, intercept: %.3f, %.3f, %.3f", *weights)

@@ -76,6 +76,18 @@ def test_candidates_on_excluded_findings_teach_nothing():
     assert stages.fit(both, NODULES, beside) == pytest.approx(alone, abs=1e-9)
 
 
+def test_another_scan_of_a_judged_patient_teaches_nothing():
+    """As in LUNA16's own folds, where one patient has scans in two of them."""
+    rows = [("1", "p", 0), ("2", "p", 1), ("3", "q", 1)]
+    division = pd.DataFrame(rows, columns=["seriesuid", "patient", "fold"])
+    own, others = (
+        judged([0.0], [0.0], np.array([True])),
+        judged([0.0] * 2, [0.0] * 2, np.zeros(2, bool)),
+    )
+    others = others.assign(seriesuid=["2", "3"])
+    assert stages.of_others(others, own, division)["seriesuid"].tolist() == ["3"]
+
+
 def test_the_confidence_is_the_weighted_logits():
     table = judged([0.0, 2.0], [1.0, -1.0], np.array([True, False]))
     found = stages.combined(table, np.array([2.0, 1.0, -1.0]))["confidence"]

@@ -130,11 +130,19 @@ def test_ece_is_the_weighted_gap_of_the_reliability_diagram():
 def test_cross_fitting_never_uses_the_fold_itself():
     labels, scores, scan = candidates(9)
     fold = scan % 3
-    first = cross_fitted(ranking.youden_threshold, labels, scores, fold)
+    first = cross_fitted(ranking.youden_threshold, labels, scores, fold, scan)
     changed = np.where(fold == 1, 1 - labels, labels)
-    second = cross_fitted(ranking.youden_threshold, changed, scores, fold)
+    second = cross_fitted(ranking.youden_threshold, changed, scores, fold, scan)
     assert first[1] == second[1]
     assert first[0] != second[0]
+
+
+def test_cross_fitting_never_uses_a_patient_of_the_fold():
+    """As in LUNA16's own folds, where one patient has scans in two of them."""
+    scan = np.arange(6)
+    fold, patient = scan % 3, np.where(scan == 1, 0, scan)  # scan 0 in fold 0, scan 1 in fold 1
+    seen = cross_fitted(lambda labels, _: labels.tolist(), scan, scan, fold, patient)
+    assert seen == {0: [2, 4, 5], 1: [2, 3, 5], 2: [0, 1, 3, 4]}
 
 
 def test_interval_over_scans_covers_the_truth_where_one_over_candidates_does_not():

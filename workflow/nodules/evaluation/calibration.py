@@ -62,10 +62,8 @@ def score(
         found = overlap_hits.rematched(match(candidates, nodules, excluded), marks, nodules)
         matched = with_matches(candidates, found)
         kept = matched[(matched["nodule"] > 0) | ~matched["excluded"]]
-        rows = [
-            row | {"system": key}
-            for row in of_system(kept.assign(fold=sets.fold_of(kept, folds)), replicates, seed)
-        ]
+        placed = kept.assign(fold=sets.fold_of(kept, folds), patient=sets.patient_of(kept, folds))
+        rows = [row | {"system": key} for row in of_system(placed, replicates, seed)]
         parts.append(tables.frame("calibration", rows))
     return tables.stacked(parts)
 
@@ -73,12 +71,13 @@ def score(
 def of_system(kept: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of one system, by set, size class and measure.
 
-    kept: the counted candidates, with columns nodule and fold.
+    kept: the counted candidates, with columns nodule, fold and patient (an index).
     """
     labels = (kept["nodule"].to_numpy() > 0).astype(np.int64)
     given = kept["probability"].to_numpy(float)
     fold = kept["fold"].to_numpy(np.int64)
-    temperature = temperatures(labels, logit(given), fold)
+    patient = kept["patient"].to_numpy(np.int64)
+    temperature = temperatures(labels, logit(given), fold, patient)
     each = np.array([temperature[int(k)] for k in fold], float)
     judged = Judged(labels, given, scaled(logit(given), each), kept["seriesuid"].to_numpy(object))
     sizes = np.array([diameter_class(d) for d in kept["diameter_mm"]], object)
@@ -93,13 +92,16 @@ def of_system(kept: pd.DataFrame, replicates: int, seed: int) -> Iterator[dict[s
 
 
 def temperatures(
-    labels: NDArray[np.int64], logits: Floats, fold: NDArray[np.int64]
+    labels: NDArray[np.int64],
+    logits: Floats,
+    fold: NDArray[np.int64],
+    patient: NDArray[np.int64],
 ) -> dict[int, float]:
-    """Temperature for each fold, fitted on the other folds, and for the test, fitted on all."""
+    """Temperature for each fold, fitted on other folds and patients, and for the test, on all."""
     own = fold >= 0
     found = {division.TEST_FOLD: calibration.fit_temperature(labels[own], logits[own])}
     return found | calibration.cross_fitted(
-        calibration.fit_temperature, labels[own], logits[own], fold[own]
+        calibration.fit_temperature, labels[own], logits[own], fold[own], patient[own]
     )
 
 

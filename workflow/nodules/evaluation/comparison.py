@@ -16,6 +16,7 @@ from nodules.stats import bootstrap, calibration, ranking
 from nodules.stats.logits import scaled
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 STAGES = {"raw": "confidence", "calibrated": "calibrated"}
 OF_SLICES = {measure.source[0]: measure for measure in metrics.of_section(metrics.SLICES)}
@@ -36,8 +37,9 @@ def gather(
     for system, table in confidences.items():
         ordered = table.sort_values(["seriesuid", "slice"], ignore_index=True)
         fold = sets.fold_of(ordered, folds).to_numpy(np.int64)
-        labels = ordered["present"].to_numpy(np.int64)
-        calibrated, fitted[system] = _calibrate(labels, ordered["confidence"].to_numpy(float), fold)
+        labels, p = ordered["present"].to_numpy(np.int64), ordered["confidence"].to_numpy(float)
+        patient = sets.patient_of(ordered, folds)
+        calibrated, fitted[system] = _calibrate(labels, p, fold, patient)
         ordered = ordered.assign(system=system, calibrated=calibrated)
         for name, uids in sets.pooled_sets(folds).items():
             own = ordered[ordered["seriesuid"].isin(uids)]
@@ -45,13 +47,13 @@ def gather(
     return tables.frame("comparison_slices", tables.stacked(parts)), fitted
 
 
-def _calibrate(labels: NDArray[np.int64], p: Floats, fold: NDArray[np.int64]) -> Any:
+def _calibrate(labels: Ints, p: Floats, fold: Ints, patient: Ints) -> Any:
     """Platt-scaled confidences (n,), and slope and intercept for the test and for each fold."""
     validation = fold >= 0
     logits = _logits(p, p[validation])
     own = labels[validation], logits[validation]
     lines = {division.TEST_FOLD: calibration.fit_platt(*own)} | calibration.cross_fitted(
-        calibration.fit_platt, *own, fold[validation]
+        calibration.fit_platt, *own, fold[validation], patient[validation]
     )
     slope, intercept = np.array([lines[k] for k in fold]).reshape(-1, 2).T
     named = {k: {"slope": a, "intercept": b} for k, (a, b) in lines.items()}

@@ -59,6 +59,7 @@ def score(
     only an excluded finding are left out, and their number is reported.
     """
     everything = classified.assign(fold=sets.fold_of(classified, folds))
+    everything["patient"] = sets.patient_of(classified, folds)
     counted = everything[(everything["nodule"] > 0) | ~everything["excluded"]]
     fitted = fit(counted)
     curves, bins, summary = [], [], {"fitted": fitted, "sets": {}}
@@ -83,12 +84,13 @@ def score(
 def fit(counted: pd.DataFrame) -> dict[str, Any]:
     """Threshold and temperature for the test and for each fold, without reading test labels.
 
-    counted: table `classified` with `fold`. Returns {"threshold": {"test": t, "folds": {k: t}},
-    "temperature": the same}, the rule, and the number of validation candidates.
+    counted: table `classified` with `fold` and `patient` (an index). Returns {"threshold":
+    {"test": t, "folds": {k: t}}, "temperature": the same}, the rule, and the number of validation
+    candidates.
     """
     validation = counted[counted["fold"] >= 0]
     labels = _labels(validation)
-    fold = validation["fold"].to_numpy(np.int64)
+    fold, patient = (validation[name].to_numpy(np.int64) for name in ("fold", "patient"))
     fitted: dict[str, Any] = {}
     for name, fitter, column in (
         ("threshold", ranking.youden_threshold, "confidence"),
@@ -97,7 +99,7 @@ def fit(counted: pd.DataFrame) -> dict[str, Any]:
         values = validation[column].to_numpy(float)
         fitted[name] = {
             TEST: fitter(labels, values),
-            "folds": calibration.cross_fitted(fitter, labels, values, fold),
+            "folds": calibration.cross_fitted(fitter, labels, values, fold, patient),
         }
     none = np.isnan(fitted["threshold"][TEST])
     rule = "none could be fitted" if none else "greatest Youden index"

@@ -61,3 +61,10 @@ def fold_of(table: pd.DataFrame, folds: pd.DataFrame) -> pd.Series:
             " The scans have changed since; run snakemake again from make_folds."
         )
     return fold.astype("int64")
+
+
+def patient_of(table: pd.DataFrame, folds: pd.DataFrame) -> NDArray[np.int64]:
+    """Each row's patient, as an index; for rows that have a fold (`fold_of`)."""
+    codes, _ = pd.factorize(folds["patient"])
+    by_scan = pd.Series(codes, index=folds["seriesuid"])
+    return table["seriesuid"].map(by_scan).to_numpy(np.int64)

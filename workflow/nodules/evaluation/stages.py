@@ -29,6 +29,17 @@ def fit(judged: pd.DataFrame, nodules: pd.DataFrame, excluded: pd.DataFrame) -> 
     return weights if (weights[:2] >= 0).all() else EQUAL
 
 
+def of_others(others: pd.DataFrame, judged: pd.DataFrame, division: pd.DataFrame) -> pd.DataFrame:
+    """The rows of other folds whose patients have no scan among those judged here.
+
+    others, judged: table `classified`; division: table `folds`. In LUNA16's own folds one patient
+    is in two of them.
+    """
+    patient = division.set_index("seriesuid")["patient"]
+    own = set(judged["seriesuid"].map(patient))
+    return others[~others["seriesuid"].map(patient).isin(own)]
+
+
 def combined(judged: pd.DataFrame, weights: Floats) -> pd.DataFrame:
     """Table `classified` with the confidence that follows from the weights (3,)."""
     found = stacking.confidence(judged["probability"], judged["logit"], weights)

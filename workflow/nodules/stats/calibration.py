@@ -119,10 +119,17 @@ def fit_stacked(labels: Ints, logits: Floats) -> Floats:
 
 
 def cross_fitted(
-    fit: Callable[[Ints, Floats], Fitted], labels: Ints, values: Floats, fold: Ints
+    fit: Callable[[Ints, Floats], Fitted], labels: Ints, values: Floats, fold: Ints, patient: Ints
 ) -> dict[int, Fitted]:
-    """Result of `fit` for each fold, fitted on the candidates of all other folds."""
-    return {int(k): fit(labels[fold != k], values[fold != k]) for k in np.unique(fold)}
+    """Result of `fit` for each fold, fitted on the candidates of other folds and other patients.
+
+    patient: index of each candidate's patient. In LUNA16's own folds, one patient is in two.
+    """
+    found = {}
+    for k in np.unique(fold):
+        others = (fold != k) & ~np.isin(patient, patient[fold == k])
+        found[int(k)] = fit(labels[others], values[others])
+    return found
 
 
 def _bin(confidence: Floats) -> Ints:
