@@ -199,3 +199,20 @@ def test_lists_of_scans_have_dialects_too(tmp_path, text):
 def test_a_list_of_scans_may_be_compressed(tmp_path):
     (tmp_path / "scans.csv.gz").write_bytes(gzip.compress(b"1.2.3\n1.2.4\n"))
     assert points_csv.read_scans(tmp_path / "scans.csv.gz") == ["1.2.3", "1.2.4"]
+
+
+@pytest.mark.parametrize("note", ['"solid', '"', '"5 mm", "round'])
+def test_a_quotation_mark_that_swallows_rows_is_named(tmp_path, note):
+    path = tmp_path / "marks.csv"
+    first, *others = TABLE.removeprefix(HEADER).splitlines()
+    rows = "\n".join([f"{first},{note}", *(f"{row},x" for row in others)])
+    path.write_text(f"{HEADER.rstrip()},note\n{rows}\n")
+    with pytest.raises(UserError, match="a quotation mark makes one cell of several rows"):
+        points_csv.read_points(path, "probability")
+
+
+def test_a_cell_of_several_lines_is_no_row(tmp_path):
+    path = tmp_path / "marks.csv"
+    path.write_text(f'{HEADER.rstrip()},note\n1.2.3,1,2,3,0.9,"solid,\nround, near a vessel"\n')
+    marks, lines = points_csv.read_points(path, "probability")
+    assert marks["probability"].tolist() == [0.9] and lines == [3]

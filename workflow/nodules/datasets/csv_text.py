@@ -282,22 +282,34 @@ def _refuse_commented_rows(sheet: Sheet, text: str, bad_rows: list[BadRow] | Non
             bad_rows.append(BadRow(number, "", reason))
 
 
+def _swallowed(row: list[str], sheet: Sheet) -> bool:
+    """Whether a cell holds whole rows: a quotation mark opened it, and none closed it there."""
+    fields = len(sheet.header) - 1
+    return fields > 0 and any(
+        part.count(sheet.separator) == fields for cell in row for part in cell.splitlines()[1:]
+    )
+
+
 def _filled(sheet: Sheet, body: list[tuple[int, list[str]]], bad: list[BadRow] | None) -> Sheet:
     """Add the rows with one cell per column to the sheet, without repeated headers.
 
     Files that were joined (`cat fold*.csv`) have a header each.
     """
-    width = len(sheet.header)
+    width, before = len(sheet.header), sheet.header_line
     is_headed = KEY in (name.lower() for name in sheet.header)
     for line, row in body:
-        if len(row) == width:
+        swallowed = line > before + 1 and _swallowed(row, sheet)
+        before = line
+        if len(row) == width and not swallowed:
             again = is_headed and row[0].strip() == sheet.header[0]
             if not (again and [cell.strip() for cell in row] == sheet.header):
                 sheet.rows.append(row)
                 sheet.lines.append(line)
             continue
         reason = f"{len(row)} fields where line {sheet.header_line} has {width}"
-        if any(KEY in cell.lower() for cell in row):
+        if swallowed:
+            reason = "a quotation mark makes one cell of several rows"
+        elif any(KEY in cell.lower() for cell in row):
             reason += " (files were joined without a line end between them)"
         elif sheet.separator == "," and len(row) > width:
             reason += " (decimal commas, perhaps: write points, or separate with semicolons)"
