@@ -320,6 +320,16 @@ DEFECTS = {  # source, what is done to the data set, part of the sentence
         put("lesions.csv", "scan,x,y,z,diameter_mm\nScan 9,1,2,3,4\n"),
         "scan Scan 9 is not in scans.csv",
     ),
+    "decimal commas": (
+        "table",
+        put("lesions.csv", "scan,x,y,z,diameter_mm\nScan 1,1,5,2,3,4\n"),
+        "line 2: it has more fields than there are columns",
+    ),
+    "a column twice": (
+        "table",
+        put("lesions.csv", "scan,x,y,z,diameter_mm,z\nScan 1,1,2,3,4,5\n"),
+        "the column 'z' stands twice",
+    ),
 }  # fmt: skip
 
 

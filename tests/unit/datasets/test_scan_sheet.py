@@ -53,6 +53,7 @@ def test_a_headers_voxels_are_a_file_of_the_job(tmp_path):
         ("scan\n8.zip\nnone.zip\n", "line 3: there is no 'none.zip' there. Correct the path"),
         ("scan,name\n8.zip,a\np 7,a\n", "line 3: the name a stands on line 2, too. Give each"),
         ("scan,name\n8.zip,../x\n", "line 2: the name '../x' is none for a folder"),
+        ("scan,name\n8.zip,a,\np 7,b,c\n", "line 3: it has more fields than there are columns"),
         ("scan,name\n{x}.zip,a\n", "line 2: Snakemake takes a part of"),
     ],
 )

@@ -66,6 +66,9 @@ def _scans(sheet: Path, rows: "csv.DictReader[str]") -> Iterator[Listed]:
     for row in rows:
         scan, name, series = ((row.get(column) or "").strip() for column in COLUMNS)
         place = f"{sheet}, line {rows.line_num}"
+        if any(row.get(rows.restkey) or []):  # what is left over
+            reason = "it has more fields than there are columns"
+            raise FileDefect(place, reason, f"Put cells with a comma in quotes. {EXPLAINED}")
         if not scan:
             raise FileDefect(place, "it names no scan", EXPLAINED)
         path = sheet.parent / scan

@@ -23,6 +23,7 @@ COLUMNS = ("scan", "image", "labels", "region", "patient", "split")
 POINT = ("x", "y", "z", "diameter_mm")
 EXPLAINED = f"{SCANS} has the columns scan and image, and perhaps labels, region, patient, split."
 LISTED = f"{LESIONS} has the columns scan, {', '.join(POINT)}, in world mm (LPS)."
+QUOTE = "Write decimal points, and cells that hold a comma in quotation marks."
 TRAIN, TEST = "train", "test"
 
 Row = tuple[int, dict[str, str]]  # line and cells
@@ -122,6 +123,8 @@ def _read(
     read = csv.DictReader(text.splitlines())
     known = [(name or "").strip() for name in read.fieldnames or []]
     unknown = [name for name in known if name not in columns]
+    if twice := [name for name in known if known.count(name) > 1]:
+        raise FileDefect(str(path), f"the column '{shown(twice[0])}' stands twice", help_)
     missing = [name for name in needed if name not in known]
     if unknown or missing:
         told = f"unknown column '{shown(unknown[0])}'" if unknown else f"no column {missing[0]}"
@@ -142,6 +145,10 @@ def _rows(
 ) -> Iterator[Row]:
     """Yield each row with its line; FileDefect if a required cell is empty."""
     for cells in read:
+        # Where csv puts what is left over: decimal commas would shift a place.
+        if any(cells.get(read.restkey) or []):
+            reason = "it has more fields than there are columns"
+            raise FileDefect(f"{path}, line {read.line_num}", reason, f"{QUOTE} {help_}")
         row = {name: (cells.get(name) or "").strip() for name in columns}
         for name in needed:
             if not row[name]:
