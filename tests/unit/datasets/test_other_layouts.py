@@ -128,6 +128,17 @@ def test_too_small_a_lesion_is_an_excluded_finding(tmp_path):
     assert checked.excluded["diameter_mm"].iloc[0] < 10 < checked.nodules["diameter_mm"].iloc[0]
 
 
+@pytest.mark.parametrize("lesion_labels", [[2], []])
+def test_the_organ_holds_its_lesions_however_these_are_named(tmp_path, lesion_labels):
+    """No label named as a lesion's means all but the organ's."""
+    folder = made.decathlon(tmp_path, scans=1)
+    config = made.config("decathlon", folder, lesion_labels=lesion_labels)
+    (one,) = SOURCES["decathlon"].cases(config)
+    found = adoption.adopt(one, settings(config), with_organ=True)
+    assert found.usable and len(found.nodules) == 2
+    assert found.organ[found.lesions > 0].all()
+
+
 def test_values_without_a_unit_are_scaled_whatever_their_scale(tmp_path):
     seen = made.image() + 1024.0
     one = adoption.by_percentiles(seen, "here")

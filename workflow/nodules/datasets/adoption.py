@@ -186,7 +186,7 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
         declared = ", ".join(map(str, sorted(known)))
         reason = f"it holds the label {few}, which the data set does not declare ({declared})"
         raise FileDefect(case.labels, reason, VALUES)
-    lesion = _meant(labels, present, settings)
+    lesion = _meant(labels, settings)
     parts = cc3d.connected_components(lesion, connectivity=26)
     numbers = np.zeros(int(parts.max()) + 1, np.int16)  # nodule of each component; 0: none
     for part in _parts(parts, found.grid):
@@ -204,12 +204,11 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
         found.defects.append(defect(case.labels, told, remedy, case.name, fatal=False))
 
 
-def _meant(labels: NDArray[np.int16], present: list[int], settings: Settings) -> NDArray[np.bool_]:
-    """Mask of the voxels that a lesion label marks."""
-    wanted = list(settings.lesion_labels)
-    if not wanted:
-        wanted = [v for v in present if v and v not in settings.organ_labels]
-    return np.isin(labels, wanted)
+def _meant(labels: NDArray[np.int16], settings: Settings) -> NDArray[np.bool_]:
+    """Mask of the lesions' voxels: of their labels, or of all labels but 0 and the organ's."""
+    if settings.lesion_labels:
+        return np.isin(labels, settings.lesion_labels)
+    return ~np.isin(labels, [0, *settings.organ_labels])
 
 
 def _parts(parts: NDArray[Any], grid: Geometry) -> list[_Lesion]:
@@ -246,8 +245,10 @@ def _organ(found: Adopted, case: Case, settings: Settings) -> NDArray[np.uint8]:
         remedy = "Name its labels in dataset.organ_labels, or choose another region.method."
         raise FileDefect(case.image, told, remedy)
     labels = labels_of(place, found.grid)
-    wanted = [*settings.organ_labels, *settings.lesion_labels]
-    mask = (labels > 0) if case.region else np.isin(labels, wanted)
+    if case.region:
+        mask = labels > 0
+    else:
+        mask = np.isin(labels, settings.organ_labels) | _meant(labels, settings)
     if not mask.any():
         raise FileDefect(place, "no voxel of it is the organ", VALUES)
     return mask.astype(np.uint8)
