@@ -56,7 +56,7 @@ def test_the_same_scans_are_read_from_every_layout(source, tmp_path):
 def test_a_table_says_whose_a_scan_is_and_which_is_the_test(tmp_path):
     checked, _ = check("table", made.table(tmp_path, scans=5))
     assert list(checked.scans["seriesuid"]) == [f"Scan_{i}" for i in range(5)]
-    assert list(checked.scans["patient"]) == [f"person_{i}" for i in range(5)]
+    assert list(checked.scans["patient"]) == [f"person {i}" for i in range(5)]
     assert list(checked.scans["subset"]) == [9, 1, 2, 3, 4]
 
 
@@ -69,6 +69,16 @@ def test_scans_of_a_patient_are_in_one_subset(tmp_path):
     config = made.config("table", tmp_path)
     cases = SOURCES["table"].cases(config)
     assert [one.subset for one in cases] == [0, 1, 1]
+
+
+def test_patients_whose_names_hold_no_latin_letter_are_not_one(tmp_path):
+    made.table(tmp_path)
+    text = (tmp_path / "scans.csv").read_text()
+    for number, name in enumerate(("王芳", "李伟", "王芳")):
+        text = text.replace(f"person {number}", name)
+    (tmp_path / "scans.csv").write_text(text.replace("test", "train"))
+    checked, told = check("table", tmp_path)
+    assert told == [] and list(checked.scans["patient"]) == ["王芳", "李伟", "王芳"]
 
 
 def test_lesions_may_be_places_with_diameters(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nodules.base.files import FileDefect
-from nodules.base.messages import shown
+from nodules.base.messages import escaped, shown
 from nodules.datasets.scan import SUBSETS, Oddity
 from nodules.datasets.sources.case import Case, Listing, Point, gaps, safe, settled
 from nodules.images.foreign import decimal
@@ -52,7 +52,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
         patient = row["patient"] or row["scan"]
         points = () if labels else tuple((listed or {}).get(row["scan"], ()))
         subset = placed.of(line, patient, row["split"])
-        found.append(Case(name, image, labels, region, safe(patient), subset, (), points))
+        found.append(Case(name, image, labels, region, escaped(patient), subset, (), points))
     return settled(root, found, [*told, *gaps(root, (row["scan"] for _, row in rows))])
 
 
