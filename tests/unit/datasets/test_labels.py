@@ -1,5 +1,7 @@
 """Which label is which nodule's; what is said of those that fit none is in the catalogue."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -63,3 +65,14 @@ def test_a_header_that_is_none_is_told_of_the_scan(tmp_path):
     (told,) = check_labels(path, GRID, "2.25.1", listed())
     assert (told["seriesuid"], told["fatal"]) == ("2.25.1", True)
     assert told["reason"] == "the header is empty"
+
+
+def test_voxels_stay_in_the_order_of_their_slices_whatever_axes_are_turned():
+    """By that order a nodule's voxels are found without a look at all of an organ's."""
+    drawn = Labelled.of_volume(labels())
+    for axes in itertools.product((False, True), repeat=3):
+        turned = drawn.turned(axes)
+        volume = np.zeros(SHAPE, int)
+        volume[tuple(turned.index.T)] = turned.label
+        assert (np.diff(turned.index[:, 0]) >= 0).all()
+        assert np.array_equal(volume, np.flip(labels(), np.flatnonzero(axes)))

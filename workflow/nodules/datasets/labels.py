@@ -44,7 +44,10 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Labelled:
-    """The labelled voxels of a volume: indices (n, 3) as z, y, x and labels (n,), 1 or more."""
+    """The labelled voxels of a volume: indices (n, 3) as z, y, x and labels (n,), 1 or more.
+
+    Sorted by slice, so that the voxels near a nodule are found by bisection.
+    """
 
     index: Ints
     label: Ints
@@ -66,7 +69,8 @@ class Labelled:
     def turned(self, axes: Sequence[bool]) -> "Labelled":
         """The same labels with some axes in reverse order."""
         flipped = np.where(axes, np.array(self.shape) - 1 - self.index, self.index)
-        return Labelled(flipped, self.label, self.shape)
+        step = -1 if axes[0] else 1
+        return Labelled(flipped[::step], self.label[::step], self.shape)
 
 
 @dataclass
@@ -145,7 +149,7 @@ def _fit(labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule]) -> Fit:
     owned: dict[int, list[Ints]] = {}
     stray: list[str] = []
     for label, index in units:
-        inside = [int(_within(index, one.ball).sum()) for one in nodules]
+        inside = [_within(index, one.ball) for one in nodules]
         if not any(inside):
             stray.append(label)
             continue
@@ -204,17 +208,17 @@ def _over(index: Ints, nodules: Sequence[_Nodule]) -> list[int]:
     return [
         one.number
         for one in nodules
-        if _within(index, one.ball).sum() >= max(COVERED * one.ball[0].sum(), 1)
+        if _within(index, one.ball) >= max(COVERED * one.ball[0].sum(), 1)
     ]
 
 
-def _within(index: Ints, ball: Box) -> NDArray[np.bool_]:
-    """Whether each voxel belongs to a mask."""
+def _within(index: Ints, ball: Box) -> int:
+    """Number of voxels, sorted by slice, that belong to a mask."""
     mask, corner = ball
-    local = index - np.array(corner)
+    first, last = np.searchsorted(index[:, 0], (corner[0], corner[0] + len(mask)))
+    local = index[first:last] - np.array(corner)
     inside = ((local >= 0) & (local < np.array(mask.shape))).all(axis=1)
-    inside[inside] = mask[tuple(local[inside].T)]
-    return inside
+    return int(np.count_nonzero(mask[tuple(local[inside].T)]))
 
 
 def _connected(index: Ints) -> list[Ints]:
