@@ -37,7 +37,7 @@ def main(snakemake):
         jobs.log.warning("%s: label volume: %s.", uid, reason)
     if counts["sphere"]:
         jobs.log.warning(
-            "%s: %d of %d nodules have no reader outline; their sphere stands in for it.",
+            "%s: %d of %d nodules have no outline that enough readers share; a sphere stands in.",
             uid,
             counts["sphere"],
             len(drawn.sources),

@@ -205,6 +205,19 @@ def test_nodules_without_an_outline_get_their_sphere_and_it_is_said():
     np.testing.assert_array_equal(kinds["readers"] == 2, kinds["sphere"] == 2)
 
 
+def test_a_nodule_of_which_readers_share_no_voxel_gets_its_sphere():
+    stored = turned()
+    centre = stored.to_world((20, 20, 20))
+    balls = [sphere(stored, stored.to_world((20, 20, x)), 5) for x in (15, 24)]
+    contours = contour_table(*(outlines_of(ball, k) for k, ball in enumerate(balls, 1)))
+    for agreement, source in ((0.5, "outlines"), (1.0, "sphere")):
+        drawn = masks.draw_scan(
+            "1.2", stored, stored, nodules((*centre, 12)), contours, agreement=agreement
+        )
+        assert drawn.sources == {1: source}
+        assert painted(drawn, "readers", "slices", stored.shape).any()
+
+
 def test_a_label_volume_outranks_the_readers():
     """Its labels need not be numbered like the nodules, and one nodule may have two."""
     stored = turned((2, 0, 1), (1, -1, 1))

@@ -59,15 +59,15 @@ def draw_scan(
     for nodule, centre, diameter in _references(nodules):
         ball = sphere(native, centre, diameter)
         each = outlined.get(nodule, [])
+        agreed = consensus([m for m, _ in each], agreement) if each else np.zeros(0, bool)
         truth, sources[nodule] = ball, "sphere"
         if nodule in by_label.boxes:
             truth, sources[nodule] = by_label.boxes[nodule], "labels"
             each = [truth] if by_label.single else each
-        elif each:
-            truth, sources[nodule] = (
-                (consensus([m for m, _ in each], agreement), each[0][1]),
-                "outlines",
-            )
+        elif agreed.any():
+            truth, sources[nodule] = (agreed, each[0][1]), "outlines"
+        else:
+            each = []  # what too few of them share is what nobody has drawn
         drawn = [
             ("sphere", "native", ball),
             ("sphere", "slices", sphere(slices, centre, diameter)),
