@@ -61,6 +61,18 @@ def test_a_real_trend_is_outside_every_shuffle():
     assert np.array_equal(shuffled, trends.shuffled_slopes(values, scan, 199, 0, whole=True))
 
 
+def test_two_scans_have_two_orders_so_no_slope_of_theirs_is_unusual():
+    """Half the shuffles are the real order, to be counted although its sum is rounded otherwise."""
+    least = 1.0
+    for seed in range(200):
+        values, scan = slices(seed, n_scans=2, length=137)
+        values = 0.7 + 0.001 * values
+        slope = trends.regression(values, scan).slope
+        shuffled = trends.shuffled_slopes(values, scan, 99, seed, whole=True)
+        least = min(least, trends.two_sided_p(slope, shuffled))
+    assert least > 0.3
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_shuffled_slopes_are_slopes_of_shuffled_slices(whole):
     """Every order of three scans, or of their five slices, is among the shuffles, and no other."""
