@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nodules.base import files, tables
-from nodules.evaluation import explanations
+from nodules.evaluation import explanations, metric_rows
 from nodules.evaluation.explanations import METHODS, sentence, summarise
 
 
@@ -61,6 +61,18 @@ def test_a_nodule_without_a_map_is_counted_and_has_no_share():
     found = summarise(rows, "test", "layer4", 100, 0)["methods"]["gradcam"]
     assert found["n_without_map"] == 3 and found["n_nodules"] == 16
     assert np.isfinite(found["share_inside"]["value"])
+
+
+def test_a_mean_is_shown_with_the_nodules_that_it_is_taken_over():
+    rows = table(0.5)
+    lost = rows.index[:3]  # of Grad-CAM
+    rows.loc[lost, ["share_inside", "rank_correlation"]] = np.nan
+    rows.loc[rows.index[3], "share_inside_randomised"] = np.nan
+    found = summarise(rows, "test", "layer4", 100, 0)
+    shown = metric_rows.gather({"systems": {}, "differences": {}}, {}, None, None, found)
+    n = shown[shown["system"] == "gradcam"].set_index("measure")["n"].to_dict()
+    assert n["area_share"] == 16 and n["share_inside_randomised"] == 15 and n["learned"] == 12
+    assert n["share_inside"] == n["excess"] == n["rank_correlation"] == 13
 
 
 @pytest.mark.parametrize("rows", [table(0.5).iloc[:0], table(0.5, scans=1)])

@@ -27,7 +27,8 @@ def summarise(
     """Content of explanations.json: means of MEASURES with 95 % intervals over scans.
 
     table: `explanations`; part: the scans explained; stage: of the network, used by Grad-CAM.
-    A nodule whose map is 0 throughout has no share; `n_without_map` counts these.
+    A nodule whose map is 0 throughout has no share; `n_without_map` counts these, and each mean has
+    its own `n`.
     """
     found: dict[str, Any] = {"part": part, "gradcam_stage": stage, "methods": {}}
     for method in METHODS:
@@ -38,6 +39,7 @@ def summarise(
             name: bootstrap.estimate_mean(
                 rows[name], scan, drawn, "nodules", "no labelled nodule has a map"
             ).to_dict()
+            | {"n": int(rows[name].notna().sum())}
             for name in MEASURES
         }
         counts = {"n_nodules": len(rows), "n_scans": n_scans}

@@ -136,7 +136,8 @@ def _explanations(explanations: Found | None) -> Iterator[Row]:
     for method, found in explanations["methods"].items():
         for measure in of_section(metrics.EXPLANATIONS):
             key = {"system": method, "set": explanations["part"]}
-            yield _row(measure, _at(found, measure), found["n_nodules"], **key)
+            number = _at(found, measure)
+            yield _row(measure, number, number["n"], **key)
 
 
 def _malignancy(sets: Found) -> Iterator[Row]:
