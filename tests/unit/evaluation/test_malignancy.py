@@ -11,6 +11,7 @@ from nodules.evaluation import metric_rows
 from nodules.evaluation.malignancy import (
     assemble,
     by_patient,
+    measure,
     score,
     within_classes,
 )
@@ -87,6 +88,19 @@ def test_few_nodules_of_a_kind_have_a_value_but_no_interval(scored):
         few = min(counts["malignant"], counts["n"] - counts["malignant"])
         if 0 < few < FEWEST:
             assert number["value"] == number["value"] and np.isnan(number["low"])
+
+
+def test_delong_has_no_interval_where_resampling_has_none(scored):
+    apart = results.result(resnet=100.0, radiomics=100.0, diameter=1.0)[2]["sets"]["test"]
+    perfect = apart["systems"]["resnet"]
+    for found in (perfect["auc"], perfect["delong"]):
+        assert found["value"] == 1 and np.isnan(found["low"]) and found["reason"] == bootstrap.SAME
+    alike = apart["differences"][Pair("resnet", "radiomics").key]["delong"]
+    assert alike["p"] == 1 and np.isnan(alike["low"]) and alike["reason"] == bootstrap.SAME
+    own = scored[0][scored[0]["set"] == "test"].sort_values(["seriesuid", "nodule"])
+    sick = own[own["label"] == 1].groupby("system").head(FEWEST - 1)
+    for pair in measure(pd.concat([own[own["label"] == 0], sick]), 50, 0)["differences"].values():
+        assert np.isnan(pair["delong"]["low"]) and np.isnan(pair["delong"]["p"])
 
 
 def test_a_brier_score_of_few_of_a_kind_has_no_interval_either(scored):

@@ -139,7 +139,7 @@ def measure(kept: pd.DataFrame, replicates: int, seed: int) -> dict[str, Any]:
         found["differences"][names.Pair(first, second).key] = _estimates(
             {name: values - replicas[second][name] for name, values in replicas[first].items()},
             rarer,
-        ) | {"delong": _delong(rarer, gap, low, high) | {"p": p}}
+        ) | {"delong": _delong(rarer, gap, low, high, p)}
     return found
 
 
@@ -206,10 +206,15 @@ def _rarer(found: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _delong(rarer: Mapping[str, int], value: float, low: float, high: float) -> dict[str, Any]:
+def _delong(
+    rarer: Mapping[str, int], value: float, low: float, high: float, p: float | None = None
+) -> dict[str, Any]:
+    """DeLong's estimate by the rules of the bootstrap's; of a difference with its p-value."""
     few = bootstrap.too_few({RARER: rarer["auc"]})
-    bounds = (np.nan, np.nan) if few else (float(low), float(high))
-    return bootstrap.Estimate(float(value), *bounds, few or ONE_CLASS).to_dict()
+    none = few or (bootstrap.SAME if low == high else "")
+    bounds = (np.nan, np.nan) if none else (float(low), float(high))
+    found = bootstrap.Estimate(float(value), *bounds, none or ONE_CLASS).to_dict()
+    return found if p is None else found | {"p": np.nan if few else p}
 
 
 def _sizes(one: pd.DataFrame) -> dict[str, dict[str, int]]:
