@@ -22,6 +22,11 @@ def test_it_says_n_and_how_intervals_were_made(name: str) -> None:
     assert any(word in text for word in made)
 
 
+@pytest.mark.parametrize("name", ["reliability", "confidence_as_proxy"])
+def test_it_says_what_a_hollow_mark_is(name: str) -> None:
+    assert "hollow: no bar, with fewer than 5 candidates or scans" in captions.WORDS[name]
+
+
 def test_sets_are_counted_cross_validation_first() -> None:
     found = {"test": {"n_scans": 4}, "out_of_fold": {"n_scans": 1036}}
     counted = captions.sets_counted(found, scans="n_scans")

@@ -75,6 +75,14 @@ def test_a_froc_has_a_band_from_five_scans_and_five_nodules_on(
 CANDIDATE = tables.columns("candidates")
 
 
+def test_a_froc_of_no_mark_says_that_its_intervals_have_no_width() -> None:
+    marks, truth = run(12, 30)
+    nothing = tables.frame("candidates", marks[CANDIDATE].iloc[:0])
+    found = score_systems({"unet": nothing}, truth, 100, 1)
+    (panel,) = detection.froc_curves(found.froc, found.summary).axes
+    assert panel.get_legend().get_title().get_text() == f"(–): {bootstrap.SAME}"
+
+
 @pytest.mark.parametrize(
     ("scans", "nodules", "may"), [(4, 40, False), (12, 6, False), (12, 30, True)]
 )

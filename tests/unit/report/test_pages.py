@@ -40,6 +40,13 @@ def test_sections_stand_in_order_and_hold_their_numbers() -> None:
     assert html.count("what presence_auc is") == 1, "a definition stands once, as a note"
 
 
+def test_it_says_what_was_resampled_behind_each_interval() -> None:
+    rows = [number("malignancy_auc", "resnet", where) for where in results.SETS]
+    html = page(tables.frame("metrics", rows), FOUND, None).html()
+    assert "AUC of the ResNet50, benign or malignant" in html
+    assert "whole scans resampled; for benign or malignant: whole patients" in html
+
+
 def explanations() -> dict:
     return {"statement": "It looks <there>.", "part": "fold_0"}
 

@@ -13,7 +13,10 @@ from nodules.stats.bootstrap import FEWEST
 
 BANDS = "95 % percentile bootstrap, {resamples:,} resamples of whole scans"
 PATIENTS = BANDS.replace("scans", "patients")
-WILSON = "Bars: 95 % intervals of a share (Wilson), which treat candidates as independent"
+WILSON = (
+    "Bars: 95 % intervals of a share (Wilson), which treat candidates as independent; hollow: no"
+    f" bar, with fewer than {FEWEST} candidates or scans"
+)
 FROC = (
     "Free-response ROC by LUNA16's official rules: share of the reference nodules found against"
     " false positives per scan (logarithmic axis); marks at the seven rates that the CPM averages."
@@ -62,8 +65,7 @@ _WORDS = {
     other scans (Youden). Shaded: {BANDS}. Dotted: chance.
     """,
     "reliability": f"""
-    Share of nodules among candidates of similar confidence. {WILSON}; hollow: fewer than {FEWEST}
-    candidates, no bar. In brackets: {BANDS}.
+    Share of nodules among candidates of similar confidence. {WILSON}. In brackets: {BANDS}.
     """,
     "calibration_by_size": f"""
     Mean score of candidates minus the share of them that are nodules, by the candidate's own

@@ -13,7 +13,7 @@ from nodules.evaluation import froc, names
 from nodules.evaluation.froc_text import RATE_LABELS
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
-from nodules.stats.bootstrap import FEWEST, RULE
+from nodules.stats.bootstrap import FEWEST, RULE, SAME, too_few
 
 MOST_IN_A_ROW = 4  # masks, in a legend
 CEILING = "hit by any given location"
@@ -58,12 +58,18 @@ def froc_curves(
         panel.set_xlabel("False positives per scan")
         panel.set_title(f"{lookup.sentence(names.SETS[name].name)}: {size}")
         banded = part["low"].notna().any()
-        title = "bands and brackets: 95 % CI over scans" if banded else f"(–): {RULE}"
+        title = "bands and brackets: 95 % CI over scans" if banded else _why_none(score)
         plotting.legend_below(panel, title=title)
     axes[0].set_ylabel("Sensitivity (share of nodules found)")
     if not sets:
         plotting.empty(axes[0], "no FROC curve: no nodules in the scans")
     return figure
+
+
+def _why_none(score: Mapping[str, Any]) -> str:
+    """Why a set's curves have no bands, as the title of their legend."""
+    few = too_few({"scans": score["n_scans"], "nodules": score["n_nodules"]})
+    return f"(–): {RULE if few else SAME}"
 
 
 def _froc_line(axes: Axes, line: pd.DataFrame, system: names.System, label: str) -> None:

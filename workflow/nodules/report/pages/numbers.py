@@ -77,9 +77,10 @@ GIVEN = (
     " under Detection: the nodules found by all candidates, without a threshold."
 )
 INTERVALS = (
-    "In brackets: 95 % bootstrap confidence intervals (whole scans resampled; for a slope over"
-    f" slices: from its regression). (–): no interval, since there are {RULE}, or for the"
-    " reason in the note. A dash alone: the number is undefined."
+    "In brackets: 95 % bootstrap confidence intervals (whole scans resampled; for benign or"
+    " malignant: whole patients; for a slope over slices: from its regression). (–): no interval,"
+    f" since there are {RULE}, or for the reason in the note. A dash alone: the number is"
+    " undefined."
 )
 
 
