@@ -1,13 +1,16 @@
 """The page, figure and files of patients seen at several times."""
 
 import base64
+import itertools
 import re
 from dataclasses import replace
 from datetime import date
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from helpers import dicom_files, followed
 from nodules.base import tables
@@ -75,6 +78,33 @@ def test_the_figure_says_when_there_is_nothing_to_draw(pair):
     drawn = figure.growth(table.table_of([pair], ["A"]))
     labels = [label.get_text() for label in drawn.axes[1].get_yticklabels()]
     assert len(labels) == 2 and all(label.startswith("A, no. ") for label in labels)
+
+
+def test_a_figure_without_all_dates_counts_scans(pair):
+    undated = replace(pair.current, uid="2.25.9", day=None)
+    later = replace(pair, prior=pair.current, current=undated)
+    left = figure.growth(table.table_of([pair, later], ["A", "A"])).axes[0]
+    places = {float(x) for line in left.lines for x in line.get_xdata()}
+    assert left.get_xlabel() == "Scan" and places == {0, 1, 2}
+
+
+def test_a_figure_of_many_nodules_says_which_changes_it_shows(pair):
+    measured = figure.measured(table.table_of([pair], ["A"]))
+    many = pd.concat([measured] * 20, ignore_index=True)
+    right = figure.growth(many).axes[1]
+    assert right.get_title(loc="left") == f"Change, the {figure.MOST} largest of {len(many)}"
+    assert figure.growth(measured).axes[1].get_title(loc="left") == "Change"
+
+
+@pytest.mark.parametrize("factor", [1.3, 3.0, 8.0, 40.0])
+def test_labels_of_changes_do_not_overlap(pair, factor):
+    rows = figure.measured(table.table_of([pair], ["A"])).iloc[[0, 0]]
+    percent = [100 * (factor - 1), 100 * (1 / factor - 1)]
+    rows = rows.assign(change_percent=percent, change_low=percent, change_high=percent)
+    drawn = figure.growth(rows)
+    FigureCanvasAgg(drawn).draw()
+    boxes = [label.get_window_extent() for label in drawn.axes[1].get_xticklabels()]
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
 def test_files_are_the_same_for_the_same_pair(pair, tmp_path):

@@ -15,8 +15,12 @@ COLOURS = {
     WITHIN: plotting.GREY,
 }
 MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # so that colour is not the only cue
-MANY_TICKS: tuple[float, ...] = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)  # ratios of volumes
-FEW_TICKS: tuple[float, ...] = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
+# Ticks at ratios of volumes, by the largest range of ratios for which the labels have room.
+TICKS: dict[float, tuple[float, ...]] = {
+    4: (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4),
+    32: (0.125, 0.25, 0.5, 1, 2, 4, 8, 16),
+    np.inf: (1 / 64, 1 / 16, 0.25, 1, 4, 16, 64),
+}
 MOST = 24  # nodules in the panel of changes, the largest changes first
 
 
@@ -34,6 +38,8 @@ def growth(rows: pd.DataFrame) -> Figure:
             plotting.empty(panel, "no nodule was measured at two times")
         return figure
     _trajectories(left, known, _starts(rows))
+    dated = rows["days"].notna().all()
+    left.set_xlabel("Days from the first scan" if dated else "Scan")
     _changes(right, known)
     return figure
 
@@ -44,12 +50,12 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starts(rows: pd.DataFrame) -> dict[str, float]:
-    """Days from the patient's first scan, by UID; 1 per scan where dates are not known."""
+    """Days from the patient's first scan, by UID; 1 per scan if any date is missing."""
     days: dict[str, float] = {}
+    dated = rows["days"].notna().all()
     for (prior, current), part in rows.groupby(["prior", "current"], sort=False):
-        apart = float(part["days"].iloc[0])
         start = days.setdefault(str(prior), 0.0)
-        days[str(current)] = start + (1.0 if np.isnan(apart) else apart)
+        days[str(current)] = start + (float(part["days"].iloc[0]) if dated else 1.0)
     return days
 
 
@@ -76,8 +82,7 @@ def _trajectories(axes: Axes, known: pd.DataFrame, starts: dict[str, float]) -> 
         )
         said.add(verdict)
     plotting.log_scale(axes)
-    dated = known["days"].notna().all()
-    axes.set(xlabel="Days from the first scan" if dated else "Scan", ylabel="Volume, mm³")
+    axes.set_ylabel("Volume, mm³")
     axes.set_title("Volume of each nodule")
     plotting.legend_below(axes, ncols=3)
 
@@ -111,9 +116,11 @@ def _changes(axes: Axes, known: pd.DataFrame) -> None:
     ]
     axes.set_yticks(places, names)
     axes.set_xscale("log")
-    ticks = MANY_TICKS if high.max() / low.min() > 4 else FEW_TICKS
+    wide = high.max() / low.min()
+    ticks = next(found for most, found in TICKS.items() if wide <= most)
     ticks = tuple(t for t in ticks if low.min() * 0.8 <= t <= high.max() * 1.2)
     axes.set_xticks(ticks, [f"{100 * (t - 1):+.0f} %" if t != 1 else "0" for t in ticks])
     axes.minorticks_off()
     axes.set(xlabel=f"Change, 95 % interval; grey: {REPEATABLE}")
-    axes.set_title("Change")
+    some = f", the {len(shown)} largest of {len(known)}" if len(shown) < len(known) else ""
+    axes.set_title(f"Change{some}")
