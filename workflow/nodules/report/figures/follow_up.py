@@ -19,7 +19,7 @@ MARKERS = {GROWN: "^", SHRUNK: "v", WITHIN: "o"}  # so that colour is not the on
 TICKS: dict[float, tuple[float, ...]] = {
     4: (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4),
     32: (0.125, 0.25, 0.5, 1, 2, 4, 8, 16),
-    np.inf: (1 / 64, 1 / 16, 0.25, 1, 4, 16, 64),
+    np.inf: (1 / 64, 0.125, 1, 8, 64),
 }
 MOST = 24  # nodules in the panel of changes, the largest changes first
 
