@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
+from unseen import cpm
 
 from nodules.base import tables
 from nodules.evaluation import names
@@ -59,7 +60,7 @@ def main() -> None:
     truth = Truth(nodules, excluded, folds[folds["seriesuid"].isin(uids)])
     marks = {SYSTEM: found.assign(probability=found["confidence"])}
     own = score_systems(marks, truth, 1000, 2016).summary["systems"][SYSTEM][names.OUT_OF_FOLD]
-    print("CPM {:.3f} ({:.3f} to {:.3f} over scans)".format(own["cpm"], *own["cpm_ci"]))
+    print(f"{cpm(own)}, over scans")
     if given.pictures:
         draw(given, judged, nodules.assign(part=nodules["seriesuid"].map(part)))
 

@@ -9,7 +9,9 @@ recall at 8 false alarms a scan, of all nodules and of those under 8 mm, and Dic
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from nodules.evaluation import names
 from nodules.evaluation.detection import WITHIN, DetectionScores, Truth, score_systems
 from nodules.evaluation.segmentation import compare_scan
 from nodules.images.geometry import Geometry
+from nodules.report import lookup
 
 SMALL_MM = 8.0
 
@@ -81,19 +84,22 @@ def overlap(results: Path, key: str, part: str, nodules: pd.DataFrame) -> float:
     return dice(results, tables.read(path, "regions"), mask.key, nodules)
 
 
+def cpm(found: Mapping[str, Any]) -> str:
+    """A system's CPM on a set with its interval; (–) for none, as of fewer than five scans."""
+    return f"CPM {lookup.interval(found['cpm'], found['cpm_ci'])}"
+
+
 def line(key: str, scores: DetectionScores, part: str, overlap: float) -> str:
     """A system's numbers in a sentence."""
     found = scores.summary["systems"][key][part]
-    points, interval = found["operating_points"], found["cpm_ci"]
-    few = interval[0] is None
-    within = "too few scans for an interval" if few else "{:.3f} to {:.3f}".format(*interval)
+    points = found["operating_points"]
     hits = scores.nodule_hits
     hits = hits[(hits["system"] == key) & (hits["set"] == names.OUT_OF_FOLD)]
     reached = hits["hit"] & (hits["probability"].fillna(-np.inf) > points[WITHIN]["above"])
     small = hits["diameter_mm"] < SMALL_MM
     alarms = points["all"]["false_alarms_per_scan"]["value"]
     return (
-        f"{names.SYSTEMS[key].name}: CPM {found['cpm']:.3f} ({within});"
+        f"{names.SYSTEMS[key].name}: {cpm(found)};"
         f" {int(hits['hit'].sum())} of {len(hits)} nodules at"
         f" {alarms:.1f} false alarms a scan; at 8 a scan {int(reached.sum())} of"
         f" {len(hits)}, under 8 mm {int(reached[small].sum())} of {int(small.sum())};"
