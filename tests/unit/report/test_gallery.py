@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from nodules.base import tables
+from nodules.datasets.folds import UNUSED
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.report import gallery, planes, plotting
@@ -205,6 +206,8 @@ def test_each_scan_is_opened_once_and_every_kind_keeps_its_order_and_its_count()
 def test_parts_of_scans() -> None:
     folds = pd.DataFrame({"seriesuid": ["a", "b"], "fold": [-1, 3]})
     assert gallery.part_of(folds) == {"a": "test", "b": "fold_3"}
+    unused = pd.DataFrame({"seriesuid": ["c"], "fold": [UNUSED]})
+    assert gallery.part_of(pd.concat([folds, unused])) == {"a": "test", "b": "fold_3"}
 
 
 def test_scans_without_nodules_or_candidates_have_no_cases() -> None:

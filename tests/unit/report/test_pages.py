@@ -7,6 +7,7 @@ import pandas as pd
 from helpers import example_results as results
 from helpers.example_results import number
 from nodules.base import tables
+from nodules.datasets.folds import TEST_FOLD, UNUSED
 from nodules.evaluation.detection import BEST
 from nodules.evaluation.explanations import MEASURES, METHODS
 from nodules.images.geometry import Geometry
@@ -131,6 +132,18 @@ def test_a_skipped_scan_is_listed_with_its_reason() -> None:
     assert "1 of 2 scans found are used, with 0 reference nodules; 1 of the scans have none" in html
     assert html.count("data file is short") == 2
     assert "download it again" in html
+
+
+def test_a_scan_that_no_network_may_see_stands_in_no_fold() -> None:
+    rows = [
+        {"seriesuid": f"2.25.{k}", "patient": f"p{k}", "subset": k, "n_nodules": 2, "fold": fold}
+        for k, fold in enumerate((0, 1, TEST_FOLD, UNUSED))
+    ]
+    others = (tables.frame(name) for name in ("scans", "defects"))
+    after = (tables.frame(name) for name in ("lungs", "lung_agreement"))
+    html = run.scans(*others, tables.frame("folds", rows), *after).html()
+    assert "<td>none: a test patient&#x27;s scan of another subset</td>" in html
+    assert "<td>-2</td>" not in html and "<td>test</td>" in html
 
 
 def lung_row(uid: str, method: str = "volume", objection: str = "") -> dict:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.base import tables
-from nodules.datasets.folds import TEST_FOLD
+from nodules.datasets.folds import TEST_FOLD, UNUSED
 from nodules.evaluation.names import TEST, part_name
 from nodules.findings.hits import hits
 from nodules.findings.matches import false_alarms
@@ -69,10 +69,11 @@ class Case:
 
 
 def part_of(folds: pd.DataFrame) -> dict[str, str]:
-    """Part of each scan in table `folds`, by UID: test or fold_<k>."""
+    """Part of each scored scan in table `folds`, by UID: test or fold_<k>."""
     return {
         uid: TEST if fold == TEST_FOLD else f"fold_{fold}"
         for uid, fold in zip(folds["seriesuid"], folds["fold"], strict=True)
+        if fold != UNUSED
     }
 
 

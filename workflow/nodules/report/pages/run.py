@@ -5,10 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from nodules.datasets.folds import TEST_FOLD
+from nodules.datasets.folds import TEST_FOLD, UNUSED
 from nodules.evaluation.names import TEST
 from nodules.report.pages import lungs as lung_part
 from nodules.report.pages.page import Page
+
+# What stands in the place of a fold's number.
+NOT_A_FOLD = {TEST_FOLD: TEST, UNUSED: "none: a test patient's scan of another subset"}
 
 
 def scans(
@@ -96,7 +99,7 @@ def _why(defects: pd.DataFrame, uid: object) -> str:
 def _fold_rows(folds: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for fold, group in folds.groupby("fold"):
         yield {
-            "fold": TEST if fold == TEST_FOLD else fold,
+            "fold": NOT_A_FOLD.get(fold, fold),
             "scans": len(group),
             "patients": group["patient"].nunique(),
             "nodules": int(group["n_nodules"].sum()),
