@@ -324,7 +324,11 @@ def test_one_nodule_that_was_missed_is_one(run_and_scores):
         (3, "The other 3 have no candidate"),
     ):
         reference = numbers["proxy"]["n_nodules"] + missed
-        assert said in write("test", numbers | {"n_reference_nodules": reference})
+        text = write("test", numbers | {"n_reference_nodules": reference})
+        assert said in text
+        assert f"of {reference} reference nodules with readers' masks" in text
+    alone = numbers | {"proxy": numbers["proxy"] | {"n_nodules": 1, "n_nodule_scans": 1}}
+    assert "1 nodule in 1 scan cannot settle it." in write("test", alone)
 
 
 def test_confidence_that_drives_dice_correlates_perfectly(run_and_scores):

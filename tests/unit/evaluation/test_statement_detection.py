@@ -35,6 +35,13 @@ def test_the_paired_difference_decides(
     assert ("no interval" in text) == (low is None)
 
 
+def test_one_nodule_is_not_several() -> None:
+    found = summary(None, None)
+    for sets in found["systems"].values():
+        sets["out_of_fold"] = sets["out_of_fold"] | {"n_nodules": 1}
+    assert "(n = 36, with 1 nodule)" in detection.write(found)
+
+
 def test_without_a_second_stage_nothing_is_said() -> None:
     assert detection.write({"systems": {}, "differences": {}}) == ""
 

@@ -5,7 +5,12 @@ from typing import Any
 
 from nodules.evaluation import names, pairs
 from nodules.evaluation.names import SETS, SYSTEMS, Pair
-from nodules.evaluation.statements.words import FEWEST_NODULES, FEWEST_SCANS, is_number
+from nodules.evaluation.statements.words import (
+    FEWEST_NODULES,
+    FEWEST_SCANS,
+    counted,
+    is_number,
+)
 
 # Pairs of systems that differ only in the second stage.
 SECOND_STAGES = tuple(
@@ -60,7 +65,7 @@ def _pair(summary: Mapping[str, Any], pair: Pair) -> Iterator[str]:
     both = [summary["systems"][key][name] for key in pair.keys]
     n_scans, n_nodules = both[0]["n_scans"], both[0]["n_nodules"]
     first, second = (SYSTEMS[key].said for key in pair.keys)
-    basis = f"On {SETS[name].said} (n = {n_scans:,}, with {n_nodules:,} nodules)"
+    basis = f"On {SETS[name].said} (n = {n_scans:,}, with {counted(n_nodules, 'nodule')})"
     if not is_number(both[0]["cpm"]):
         yield f"{basis} no CPM is defined."
         return

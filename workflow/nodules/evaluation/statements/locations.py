@@ -5,6 +5,7 @@ from typing import Any
 
 from nodules.evaluation import names
 from nodules.evaluation.names import REDUCERS, SETS
+from nodules.evaluation.statements.words import counted
 
 
 def write(summary: Mapping[str, Any]) -> str:
@@ -27,15 +28,15 @@ def write(summary: Mapping[str, Any]) -> str:
 def _list(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     beyond = found["n_nodules"] - found["n_reached"]
     yield (
-        f"On {SETS[name].said} the list has {_n(found['n_locations'], 'location')} in"
-        f" {_n(found['n_scans'], 'scan')} and hits {found['n_reached']:,} of"
-        f" {_n(found['n_nodules'], 'reference nodule')}"
+        f"On {SETS[name].said} the list has {counted(found['n_locations'], 'location')} in"
+        f" {counted(found['n_scans'], 'scan')} and hits {found['n_reached']:,} of"
+        f" {counted(found['n_nodules'], 'reference nodule')}"
         + (f": no classifier of this list can find the other {beyond:,}." if beyond else ".")
     )
     if found["n_scans_without_locations"]:
-        yield f"It has none in {_n(found['n_scans_without_locations'], 'scan')}."
+        yield f"It has none in {counted(found['n_scans_without_locations'], 'scan')}."
     yield (
-        f"Of its {_n(found['labelled_nodule'], 'location')} labelled as a nodule,"
+        f"Of its {counted(found['labelled_nodule'], 'location')} labelled as a nodule,"
         f" {found['labelled_nodule_on_none']:,} lie outside every nodule; of the others,"
         f" {found['labelled_none_on_one']:,} lie within one."
     )
@@ -49,9 +50,5 @@ def _system(system: names.System, found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"The official limit of 100 marks per scan leaves out {found['capped']:,} of the"
             f" locations as ranked by {system.said}, and with them"
-            f" {_n(found['n_nodules_capped'], 'nodule')}."
+            f" {counted(found['n_nodules_capped'], 'nodule')}."
         )
-
-
-def _n(count: int, unit: str) -> str:
-    return f"{count:,} {unit}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from nodules.evaluation.names import RESNET, UNET
 from nodules.evaluation.statements.words import (
     FEWEST_NODULES,
     FEWEST_SCANS,
+    counted,
     is_number,
     shown,
 )
@@ -46,11 +47,14 @@ def verdict(found: dict[str, Any]) -> str:
 def _basis(name: str, reference: int, found: dict[str, Any]) -> Iterator[str]:
     where = names.SETS[name].said
     if not reference:
-        yield f"On {where} no nodule has a readers' mask to measure Dice against."
+        yield f"On {where} no nodule has readers' masks to measure Dice against."
         return
     n = found["n_nodules"]
     mean = f" (mean Dice of these {found['mean_dice']:.2f})" if n else ""
-    yield f"On {where} the {UNET} touched {n} of {reference} reference nodules{mean}."
+    yield (
+        f"On {where}, of {counted(reference, 'reference nodule')} with readers' masks the {UNET}"
+        f" touched {n:,}{mean}."
+    )
     if reference > n:
         missed = reference - n
         others = "The other one has" if missed == 1 else f"The other {missed} have"
@@ -134,7 +138,7 @@ def _verdict(found: dict[str, Any]) -> str:
         )
     return (
         "This run cannot tell whether confidence is a proxy for segmentation quality:"
-        f" {n} nodules in {scans} scans do not settle it."
+        f" {counted(n, 'nodule')} in {counted(scans, 'scan')} cannot settle it."
     )
 
 

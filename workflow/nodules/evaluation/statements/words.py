@@ -20,6 +20,11 @@ def shown(number: dict[str, Any]) -> str:
     return f"{value:.2f} (95 % interval {low:.2f} to {high:.2f})"
 
 
+def counted(count: int, unit: str) -> str:
+    """A count with its unit, such as `1 nodule` or `1,186 nodules`."""
+    return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
 def is_number(value: float | None) -> bool:
     """Whether a value is a number, neither None nor NaN."""
     return value is not None and value == value

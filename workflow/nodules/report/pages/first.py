@@ -21,6 +21,7 @@ from nodules.evaluation.runs import (
     outlining,
 )
 from nodules.evaluation.statements import detection as second_stage
+from nodules.evaluation.statements import words
 from nodules.report import catalogue, lookup
 from nodules.report.pages import style
 from nodules.report.pages.files import Files
@@ -115,9 +116,9 @@ def verdict(run: Run) -> list[str]:
     at_one = found["sensitivity"][ONE]
     bounds = found["cpm_ci"]
     interval = "no interval" if bounds[0] is None else "95 % CI {:.3f} to {:.3f}".format(*bounds)
-    n_scans, n_nodules = found["n_scans"], found["n_nodules"]
+    n_scans, n_nodules = (words.counted(found[f"n_{unit}s"], unit) for unit in ("scan", "nodule"))
     first = (
-        f"In {SETS[run.set].name} on {n_scans:,} scans with {n_nodules:,} nodules,"
+        f"In {SETS[run.set].name} on {n_scans} with {n_nodules},"
         f" {SYSTEMS[run.system].said} finds {100 * at_one:.1f}\N{NO-BREAK SPACE}% of the nodules"
         f" at one false positive per scan (CPM {found['cpm']:.3f}, {interval})."
     )
