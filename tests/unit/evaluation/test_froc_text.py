@@ -6,6 +6,7 @@ import pytest
 
 from helpers.example_results import AWAY, HIT_A, HIT_B, score
 from nodules.evaluation import froc, froc_text
+from nodules.stats.bootstrap import FEWEST
 
 
 def test_text_counts_what_became_of_the_marks() -> None:
@@ -35,6 +36,8 @@ def test_text_says_what_a_pair_differs_by() -> None:
 def test_text_says_how_bands_were_made(scans: str, bootstrap: int, words: str) -> None:
     text = froc_text.describe({"mine": score([HIT_A], bootstrap, scans=scans)})
     assert f"Bands: {words}" in text
+    made = bootstrap and len(scans) >= FEWEST
+    assert ("A dash in place of a band: both bounds" in text) == bool(made)
 
 
 def test_without_nodules_sensitivity_is_said_to_be_undefined() -> None:

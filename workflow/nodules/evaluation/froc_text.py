@@ -6,7 +6,7 @@ from typing import Any
 
 from nodules.evaluation import froc
 from nodules.evaluation.froc import Difference, Floats, FrocResult
-from nodules.stats.bootstrap import too_few
+from nodules.stats.bootstrap import SAME, too_few
 
 RATE_LABELS = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 
@@ -109,6 +109,7 @@ def _conventions(result: FrocResult) -> str:
         empty = int((result.cpm_replicates != result.cpm_replicates).sum())
         bootstrap = f"{n} resamples of the scans with replacement (seed {result.seed}), 95 %"
         bootstrap += f", {empty} of them without nodules and left out" if empty else ""
+        bootstrap += f".\n  A dash in place of a band: {SAME}"
     text = CONVENTIONS.format(
         n_nodules=result.n_nodules, n_scans=result.n_scans, bootstrap=bootstrap
     )
