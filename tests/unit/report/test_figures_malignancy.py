@@ -7,6 +7,7 @@ import pytest
 
 from helpers import malignancy_results as results
 from nodules.base import tables
+from nodules.evaluation.malignancy import score
 from nodules.evaluation.names import MALIGNANCY
 from nodules.report import lookup
 from nodules.report.figures.malignancy import differences, probability_by_diameter, roc
@@ -77,6 +78,26 @@ def test_without_nodules_the_figures_say_so():
         probability_by_diameter(empty["malignancy_nodules"], found),
     ):
         assert figure.axes[0].texts
+
+
+@pytest.mark.parametrize("patients", [60, 6])
+def test_a_legend_speaks_of_bands_only_where_there_are_some(patients):
+    division = results.folds(patients)
+    given = results.labels(division)
+    skill = {"resnet": 2.0, "radiomics": 1.0, "diameter": 1.0}
+    known = results.scores(given, **skill), given, division, results.NO_RADIOMICS
+    _, curves, found = score(*known, results.SETTINGS, 50, 1)
+    for axes in roc(curves, found).axes:
+        said = axes.get_legend().get_title().get_text()
+        banded = any(len(path.vertices) for c in axes.collections for path in c.get_paths())
+        assert said.startswith("bands" if banded else "(–): fewer than five patients")
+
+
+def test_without_a_labelled_nodule_the_forest_says_so():
+    own = {"n_nodules": 0, "n_malignant": 0, "n_patients": 0, "n_patients_malignant": 0}
+    own |= {"by_size": {}, "systems": {}, "differences": {}}
+    figure = differences({"sets": {"out_of_fold": own}, "main_set": "out_of_fold"})
+    assert figure.axes[0].texts[0].get_text() == "no labelled nodules"
 
 
 def test_the_page_holds_statement_counts_areas_and_rules(scored):

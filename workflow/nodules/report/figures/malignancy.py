@@ -14,6 +14,7 @@ from nodules.evaluation import names, pairs
 from nodules.evaluation.names import MALIGNANCY
 from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
+from nodules.stats.bootstrap import RULE, SAME, too_few
 
 CLASSES = {  # label: name, colour and marker of the readers' opinion; the last is drawn on top
     1: ("rated malignant", plotting.BLACK, "^"),
@@ -52,7 +53,7 @@ def roc(curves: pd.DataFrame, found: Mapping[str, Any]) -> Figure:
         panel.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         panel.set_xlabel("False-positive rate (benign called malignant)")
         panel.set_title(f"{lookup.sentence(names.SETS[name].name)}\n{_kinds(own)}")
-        plotting.legend_below(panel, title="bands and brackets: 95 % CI over patients")
+        plotting.legend_below(panel, title=_bounds(own))
     axes[0].set_ylabel("True-positive rate")
     if not sets:
         plotting.empty(axes[0], "no ROC curve: the labelled nodules are of one class")
@@ -66,7 +67,7 @@ def differences(found: Mapping[str, Any]) -> Figure:
     found: `malignancy.json`.
     """
     own = found["sets"].get(found["main_set"])
-    lines = _lines(own) if own else []
+    lines = _lines(own) if own and own["n_nodules"] else []
     height = 1.6 + 0.52 * max(3, len(lines))
     figure, (areas, gaps) = plotting.panels(2, height=height)
     if not lines:
@@ -147,6 +148,16 @@ def pair_name(pair: names.Pair) -> str:
     """The difference between two systems, in words."""
     first, second = MALIGNANCY[pair.first].short, MALIGNANCY[pair.second].short
     return lookup.sentence(f"{first} − {second}")
+
+
+def _bounds(own: Mapping[str, Any]) -> str:
+    """What a set's bands and brackets are, or why there are none."""
+    known = [_real(found["auc"]["low"]) for found in own["systems"].values()]
+    if not all(np.isnan(known)):
+        return "bands and brackets: 95 % CI over patients"
+    kinds = {"malignant": own["n_malignant"], "benign": own["n_nodules"] - own["n_malignant"]}
+    few = too_few({"patients": own["n_patients"]} | kinds)
+    return f"(–): {RULE.replace('scans', 'patients') if few else SAME}"
 
 
 def _kinds(own: Mapping[str, Any]) -> str:
