@@ -20,6 +20,7 @@ import pandas as pd
 from nodules.base import files, tables
 from nodules.evaluation import seeds
 from nodules.evaluation.names import SETS
+from nodules.report.pages.page import cell
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (31, 32, 33, 34, 35)  # no setting was chosen on them
@@ -90,7 +91,7 @@ def markdown(table: pd.DataFrame, seeds_run: list[int]) -> str:
     ]
     for row in shown.itertuples():
         name = f"{row.measure}, {row.system}" + (f" minus {row.other}" if row.other else "")
-        spread = f"{row.sd:.3f}; {row.least:.3f} to {row.greatest:.3f}"
+        spread = f"{cell(row.sd)}; {row.least:.3f} to {row.greatest:.3f}"
         where = SETS[row.set].name
         lines.append(f"| {name} | {where} | {row.seeds} | {row.mean:.3f} | {spread} |")
     return "\n".join(lines) + "\n"

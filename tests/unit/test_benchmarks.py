@@ -1,12 +1,14 @@
-"""What the benchmarks print of few scans, or of none with a nodule."""
+"""What the benchmarks print of few scans, of none with a nodule, or of one seed."""
 
 from runpy import run_path
 
 import pandas as pd
 import pytest
 
+from helpers.example_results import number
 from helpers.sources import ROOT
 from nodules.base import tables
+from nodules.evaluation import seeds
 from nodules.evaluation.detection import Truth, score_systems
 
 
@@ -28,3 +30,9 @@ def test_a_line_of_few_scans_has_no_interval(nodules: int, said: str) -> None:
     scores = score_systems({"unet": tables.frame("candidates", found)}, truth, 100, 1)
     line = run_path(str(ROOT / "benchmarks/unseen.py"))["line"]
     assert said in line("unet", scores, "fold_1", float("nan"))
+
+
+def test_one_seed_has_no_standard_deviation() -> None:
+    told = run_path(str(ROOT / "benchmarks/fresh_seeds.py"))
+    spread = seeds.spread({31: tables.frame("metrics", [number("cpm", "unet")])})
+    assert "| 1 | 0.500 | –; 0.500 to 0.500 |" in told["markdown"](spread, [31])

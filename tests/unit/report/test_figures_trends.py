@@ -112,3 +112,12 @@ def test_empty_tables_give_figures_that_say_so() -> None:
         confidence_as_proxy(empty, empty, empty, nothing, "unet"),
     ):
         assert all(axes.texts for axes in figure.axes)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"low": np.nan, "high": np.nan}])
+def test_a_legend_speaks_of_bands_only_where_there_are_some(bounds: dict[str, float]) -> None:
+    tables_of = results.proxy_nodules(), results.certainty_bins()
+    risk = results.risk_coverage().assign(**bounds)
+    figure = confidence_as_proxy(*tables_of, risk, results.trends(), "unet")
+    said = figure.axes[2].get_legend().get_title().get_text()
+    assert ("95 % bands" in said) == (not bounds) and "dotted: best order" in said

@@ -289,5 +289,6 @@ def _risk(axes: Axes, risk: pd.DataFrame) -> None:
     axes.set(xlim=(0, 1.0), xlabel="Share kept, most confident first")
     axes.set(ylabel="Mean risk of those kept")
     axes.set_ylim(0, max(0.1, axes.get_ylim()[1]) * 1.45)
-    axes.legend(title="95 % bands; dotted: best order", loc="upper left")
+    bands = "95 % bands; " if risk["low"].notna().any() else ""
+    axes.legend(title=f"{bands}dotted: best order", loc="upper left")
     axes.set_title("Risk and coverage")
