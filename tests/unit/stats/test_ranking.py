@@ -127,6 +127,13 @@ def test_ece_is_the_weighted_gap_of_the_reliability_diagram():
     assert [r["n"] for r in at_edges] == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
+@pytest.mark.parametrize("tenths", range(10))
+def test_a_confidence_at_a_bins_lower_edge_is_in_that_bin(tenths):
+    rows = reliability(np.array([1]), np.array([tenths / 10]))
+    assert [row["n"] for row in rows] == [int(i == tenths) for i in range(10)]
+    assert rows[tenths]["low"] == tenths / 10
+
+
 def test_cross_fitting_never_uses_the_fold_itself():
     labels, scores, scan = candidates(9)
     fold = scan % 3

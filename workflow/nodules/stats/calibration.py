@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Fitted = TypeVar("Fitted")
 BINS = 10  # equally wide bins of confidence in the reliability diagram
+EDGES = np.arange(BINS + 1) / BINS  # exactly 0.3 at 3 / 10, which `linspace` is not
 TEMPERATURES = (0.05, 20.0)  # search bounds: with separable labels the optimum is 0
 
 
@@ -44,12 +45,11 @@ def reliability(labels: Ints, confidence: Floats) -> list[dict[str, float]]:
     and the share of `nodules` among them.
     """
     bins = _bin(confidence)
-    edges = np.linspace(0, 1, BINS + 1)
     n = np.bincount(bins, minlength=BINS)
     means = ratio(np.bincount(bins, confidence, BINS), n)
     shares = ratio(np.bincount(bins, labels, BINS), n)
     return [
-        {"low": edges[i], "high": edges[i + 1], "n": n[i], "confidence": means[i]}
+        {"low": EDGES[i], "high": EDGES[i + 1], "n": n[i], "confidence": means[i]}
         | {"nodules": shares[i]}
         for i in range(BINS)
     ]
@@ -134,5 +134,4 @@ def cross_fitted(
 
 def _bin(confidence: Floats) -> Ints:
     """Index of each confidence's bin: [0, 0.1), [0.1, 0.2), ..., [0.9, 1]."""
-    edges = np.linspace(0, 1, BINS + 1)[1:-1]
-    return np.searchsorted(edges, confidence, side="right").astype(np.int64)
+    return np.searchsorted(EDGES[1:-1], confidence, side="right").astype(np.int64)
