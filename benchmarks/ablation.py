@@ -58,7 +58,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     lists = given.results / "scans"
     truth = {n: tables.read(lists / f"{n}.parquet", n) for n in ("nodules", "excluded")}
-    scans = volume_truth.taught(job(given.results, config), given.fold)
+    scans = volume_truth.open_fold(job(given.results, config), given.fold)
     run = Run(given, config, truth, *scans, take(given.threads))
     if given.alarms is None:
         run.first_stage()
@@ -75,8 +75,8 @@ class Run:
     given: argparse.Namespace
     config: dict[str, Any]
     truth: dict[str, pd.DataFrame]
-    training: list[volume_truth.Taught]
-    left_out: list[volume_truth.Taught]
+    training: list[volume_truth.VolumeWithTruth]
+    left_out: list[volume_truth.VolumeWithTruth]
     machine: Machine
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -149,7 +149,9 @@ class Run:
         train(network, task, plan, self.machine.device)
         return network.eval()
 
-    def detected(self, networks: list[nn.Module], scans: list[volume_truth.Taught]) -> pd.DataFrame:
+    def detected(
+        self, networks: list[nn.Module], scans: list[volume_truth.VolumeWithTruth]
+    ) -> pd.DataFrame:
         """Table `candidates` of some scans."""
         own = self.config["unet3d"]
         looks = windows.WindowSettings(

@@ -47,7 +47,7 @@ def main() -> None:
     name = torch.cuda.get_device_name() if here.device.type == "cuda" else "CPU"
     print(f"{name}, {here.threads} threads, {processes} loader processes, {torch.__version__}")
     inputs = job(given.results, config)
-    volumes = volume_truth.taught(inputs, given.fold)
+    volumes = volume_truth.open_fold(inputs, given.fold)
     stacks = loop.stacks_of(inputs, given.fold)
     in_3d = None
     for title, task, settings, batch in tasks(config, volumes, stacks, given.fold):

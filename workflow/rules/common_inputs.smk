@@ -85,7 +85,7 @@ def volumes(part):
     return lambda wildcards: expand(own, uid=part_scans(part.format(**wildcards)))
 
 
-def taught(wildcards):
+def truth_masks(wildcards):
     """Reference masks of the scans that a fold's 3-D networks may be trained on."""
     return expand("results/masks/{uid}.parquet", uid=part_scans(f"fold_{wildcards.fold}"))
 

@@ -13,7 +13,7 @@ rule train_reduction:
     input:
         checked=CHECKED,
         volumes=volumes("fold_{fold}"),
-        masks=taught,
+        masks=truth_masks,
         alarms="results/detection/unet3d/fold_{fold}_training/alarms.parquet",
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",

@@ -16,7 +16,7 @@ rule train_unet3d:
     input:
         checked=CHECKED,
         volumes=volumes("fold_{fold}"),
-        masks=taught,
+        masks=truth_masks,
         nodules="results/scans/nodules.parquet",
         excluded="results/scans/excluded.parquet",
         folds="results/folds/folds.parquet",

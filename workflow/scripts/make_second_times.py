@@ -21,7 +21,7 @@ def main(snakemake):
         own = nodules[nodules["seriesuid"] == time["prior"]]
         listed = list(zip(own[["x", "y", "z"]].to_numpy(), own["diameter_mm"], strict=True))
         rng = seeds.generator(params.seed, "phantom second time", k)
-        again, fates = second_scan.lived_on(rng, hu, grid, listed)
+        again, fates = second_scan.at_second_time(rng, hu, grid, listed)
         write_volume(outputs.headers[k], outputs.data[k], again, grid)
         for fate in fates:
             if fate.name not in ("gone", "unlisted"):

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from helpers import dicom_files as made
 from nodules.base.files import UserError
 from nodules.cli import main as cli
-from nodules.cli import speaking
+from nodules.cli import output
 from nodules.datasets import check, conversion, conversion_text, luna16
 from nodules.images import metaimage, reading
 
@@ -316,7 +316,7 @@ def test_nothing_is_left_by_halves_when_the_disk_is_full(clinic, tmp_path, monke
 
 @pytest.mark.parametrize("package", ["pydicom", "SimpleITK"])
 def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch, capsys, package):
-    monkeypatch.setattr(speaking, "find_spec", lambda name: None if name == package else True)
+    monkeypatch.setattr(output, "find_spec", lambda name: None if name == package else True)
     run(tmp_path, "--list", expect=2)
     told = f"luna16: luna16 convert needs {package}. Install it: pip install {package}\n"
     assert capsys.readouterr().err == told

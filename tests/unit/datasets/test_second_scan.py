@@ -48,7 +48,7 @@ def test_a_second_scan_holds_what_is_told_of_it():
     spots = [(np.array(place), 12.0) for place in followed.open_places(3)[:4]]
     for place, diameter in spots:
         paint(first, grid, Blob(tuple(place), sphere_volume(diameter), 30.0))
-    again, fates = second_scan.lived_on(
+    again, fates = second_scan.at_second_time(
         seeds.generator(1, "second"), np.rint(first).astype(np.int16), grid, spots
     )
     assert [fate.name for fate in fates] == ["grown", "gone", "unchanged", "unlisted", "new"]
@@ -61,7 +61,7 @@ def test_a_second_scan_holds_what_is_told_of_it():
 
 def test_a_patient_without_nodules_gets_a_new_one_at_most():
     hu, grid = followed.chest(3)
-    _, fates = second_scan.lived_on(
+    _, fates = second_scan.at_second_time(
         seeds.generator(1, "second"), np.rint(hu).astype(np.int16), grid, []
     )
     assert [fate.name for fate in fates] in ([], ["new"])

@@ -16,7 +16,7 @@ from helpers.settings import PRESENCE
 from nodules.base import tables
 from nodules.findings.matches import with_matches
 from nodules.learning.loop import train
-from nodules.learning.networks.asking import crop_logits
+from nodules.learning.networks.forward import crop_logits
 from nodules.learning.networks.resnet import build
 from nodules.learning.state import Plan
 from nodules.learning.tasks.presence import CropTask, Sources

@@ -76,11 +76,13 @@ class Uphill(Mean):
 
 def test_mirrored_views_are_averaged_where_asked():
     grey = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (1, 1, 16, 16, 16)))
-    plain = windows.asked([Mean()], grey, CPU)
-    assert torch.allclose(windows.asked([Mean()], grey, CPU, mirrored=True), plain, atol=1e-6)
+    plain = windows.predict_views([Mean()], grey, CPU)
+    assert torch.allclose(
+        windows.predict_views([Mean()], grey, CPU, mirrored=True), plain, atol=1e-6
+    )
     up, down = (torch.roll(plain, step, dims=2) for step in (1, -1))
-    assert torch.allclose(windows.asked([Uphill()], grey, CPU), up, atol=1e-6)
-    both = windows.asked([Uphill()], grey, CPU, mirrored=True)
+    assert torch.allclose(windows.predict_views([Uphill()], grey, CPU), up, atol=1e-6)
+    both = windows.predict_views([Uphill()], grey, CPU, mirrored=True)
     assert torch.allclose(both, (3 * up + down) / 4, atol=1e-6)  # as it is, and three mirrored
     assert not torch.allclose(both, up, atol=1e-3)
 

@@ -14,7 +14,15 @@ import torch
 from torch.utils.data._utils import signal_handling
 
 from nodules.learning import batches as module
-from nodules.learning.batches import Batches, Beside, Slots, order, page_locked, parts, sample
+from nodules.learning.batches import (
+    Batches,
+    LoaderProcesses,
+    Slots,
+    order,
+    page_locked,
+    parts,
+    sample,
+)
 from nodules.learning.machine import to_device
 from nodules.learning.state import Plan
 
@@ -31,7 +39,7 @@ def together(request, monkeypatch):
 
 
 class Numbers:
-    """Shows numbers in order; the target says which, the input is drawn at random."""
+    """SampleSource numbers in order; the target says which, the input is drawn at random."""
 
     def __init__(self, count):
         self.count = count
@@ -105,7 +113,7 @@ def test_a_slot_is_not_written_over_for_a_whole_turn(workers, together):
     plan, task, older = replace(PLAN, workers=workers), Numbers(90), 0
     places = order(task, 1)
     shares = parts(places, 3 * together)
-    beside = Beside(Slots(task, plan, sample(task, plan, places[0])), CPU)
+    beside = LoaderProcesses(Slots(task, plan, sample(task, plan, places[0])), CPU)
 
     def stands(slot, part):
         return beside.slots.arrays[1][slot].tolist() == [place.key for place in part]
@@ -171,7 +179,7 @@ def test_a_process_that_is_stuck_does_not_outlive_the_training(monkeypatch, toge
     task = Stuck(2 * 3 * together)
     with Batches(task, replace(PLAN, workers=2), CPU) as source:
         next(source.of(order(task, 1)))
-        processes = source._beside.filled._workers
+        processes = source._processes.filled._workers
         assert all(process.is_alive() for process in processes)
     for process in processes:
         process.join(5)

@@ -9,7 +9,7 @@ import torch
 from helpers.settings import ATTENTION, MASKRCNN, PRESENCE, TRANSFORMER, UNET
 from nodules.base.files import UserError
 from nodules.learning.machine import placed
-from nodules.learning.networks import asking, bundle
+from nodules.learning.networks import bundle, forward
 
 CPU = torch.device("cpu")
 FACTS = {"model": "unet", "input": {"context": 1}, "output": "", "trained_on": {}}
@@ -102,5 +102,5 @@ def test_crops_are_asked_with_grey_levels_of_imagenets_mean_and_spread():
         seen.append(inputs)
         return torch.zeros(len(inputs), 1)
 
-    asking.logits_of(network, torch.full((1, 3, 2, 2), 0.45))
+    forward.logits_of(network, torch.full((1, 3, 2, 2), 0.45))
     assert torch.allclose(seen[0], torch.zeros(1, 3, 2, 2), atol=1e-7)

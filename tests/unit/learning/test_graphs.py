@@ -215,7 +215,7 @@ def test_steps_before_a_recording_leave_batch_statistics_as_they_were(monkeypatc
     ):
         monkeypatch.setattr(owner, name, nullcontext)
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", make)
-    whole = graphs.Whole(Mean(), network)
+    whole = graphs.NetworkWithLoss(Mean(), network)
     with pytest.raises(torch.OutOfMemoryError) if fails or free < 800 else nullcontext():
         graphs.record(whole, torch.ones(BATCH, 2), torch.zeros(BATCH, 2))
     assert network.num_batches_tracked == 0 and not network.running_mean.any()
@@ -242,7 +242,7 @@ def test_a_graph_answers_and_learns_as_the_task_does(training):
         given = batch(training, GPU)
         plain = step(one, partial(task.loss, one), *given)
         replayed = step(other, graphed, *given)
-        assert isinstance(graphed.of_full, graphs.Whole)
+        assert isinstance(graphed.of_full, graphs.NetworkWithLoss)
         assert len(plain) == len(replayed)
         for a, b in zip(plain, replayed, strict=True):
             far = (a.double() - b.double()).norm() / a.double().norm().clamp(min=1e-6)
@@ -257,7 +257,7 @@ def test_recording_leaves_no_trace(training):
     given = batch(training, GPU)
     drawn = torch.cuda.get_rng_state()
     with autocast(GPU):
-        graphs.record(graphs.Whole(task, network), *given)
+        graphs.record(graphs.NetworkWithLoss(task, network), *given)
     assert all(torch.equal(before[k], value) for k, value in network.state_dict().items())
     assert torch.equal(drawn, torch.cuda.get_rng_state())
     assert all(p.grad is None for p in network.parameters())

@@ -9,7 +9,7 @@ from helpers.settings import LUNGS
 from nodules.base.files import UserError
 from nodules.inference.lungs import probability
 from nodules.learning.networks import bundle
-from nodules.learning.networks.asking import slice_logits
+from nodules.learning.networks.forward import slice_logits
 from nodules.learning.tasks.lungs import LungTask, augmented
 
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from nodules.findings.matches import with_matches
 from nodules.inference import detection
 from nodules.inference.candidates import classify_candidates, classify_slices
 from nodules.inference.locations import on_slices
-from nodules.learning.networks.asking import crop_logits
+from nodules.learning.networks.forward import crop_logits
 from nodules.learning.tasks import presence
 from nodules.learning.tasks.presence import CropTask, Sources
 from nodules.prepare.crops import CropSample, CropSize

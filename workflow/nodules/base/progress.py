@@ -10,13 +10,13 @@ class Progress:
     """Waiting, running and finished jobs of a run, by rule.
 
     expected: returns the seconds that a rule's job takes, used until this run has measured one.
-    abreast: returns the expected number of parallel jobs.
+    parallel_jobs: returns the expected number of parallel jobs.
     """
 
     def __init__(
-        self, expected: Callable[[str], float], abreast: Callable[[], float] = lambda: 1.0
+        self, expected: Callable[[str], float], parallel_jobs: Callable[[], float] = lambda: 1.0
     ) -> None:
-        self._expected, self._abreast = expected, abreast
+        self._expected, self._parallel_jobs = expected, parallel_jobs
         self._waiting: Counter[str] = Counter()
         self._running: dict[int, tuple[str, float]] = {}  # rule and start time, by job number
         self._took: dict[str, list[float]] = defaultdict(list)
@@ -74,7 +74,7 @@ class Progress:
         done, left = self._work(now)
         since = now - (now if self._start is None else self._start)
         # Parallel jobs do more than a second's work per second.
-        return left * (since + SURE_AFTER_S) / (done + SURE_AFTER_S * self._abreast())
+        return left * (since + SURE_AFTER_S) / (done + SURE_AFTER_S * self._parallel_jobs())
 
     def _work(self, now: float) -> tuple[float, float]:
         """Seconds of work done, and seconds of work left."""

@@ -128,6 +128,6 @@ def expected(rule: str, real: bool) -> float:
     return step.real if real else step.phantom
 
 
-def abreast(real: bool) -> float:
+def parallel_jobs(real: bool) -> float:
     """Usual number of parallel jobs: about two on two cores, one on a GPU."""
     return 1.0 if real else 1.9

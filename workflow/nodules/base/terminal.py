@@ -69,7 +69,7 @@ class Terminal(logging.Handler):
         self.stream, self.outstanding, self.now = stream, outstanding, now
         self.began = now()
         self.progress = Progress(
-            lambda rule: steps.expected(rule, real()), lambda: steps.abreast(real())
+            lambda rule: steps.expected(rule, real()), lambda: steps.parallel_jobs(real())
         )
         self.rules_done: set[str] = set()
         self._doing: dict[int, tuple[str, str, bool]] = {}  # rule, words, whether it runs locally

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from nodules.base import messages
-from nodules.cli.speaking import require, say, warn
+from nodules.cli.output import require, say, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further

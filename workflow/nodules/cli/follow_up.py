@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules.cli.speaking import require, say, warn
+from nodules.cli.output import require, say, warn
 
 if TYPE_CHECKING:
     from nodules.findings.follow_up.compare import Pair, Spot
@@ -82,7 +82,7 @@ def run_follow_up(arguments: argparse.Namespace) -> int:
         )
     from nodules.report import following_up
 
-    asked = following_up.Asked(
+    asked = following_up.FollowUpJob(
         scans=scans,
         out=arguments.out,
         find=_finder(arguments),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.cli import download, follow_up, other_layouts, predict, view
-from nodules.cli.speaking import require, say, uid, warn
+from nodules.cli.output import require, say, uid, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further

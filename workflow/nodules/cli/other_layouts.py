@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nodules.cli.speaking import say
+from nodules.cli.output import say
 
 HELP = """\
 A folder with dataset.json (the Medical Segmentation Decathlon's layout, or nnU-Net's) or scans.csv

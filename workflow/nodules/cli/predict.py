@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
-from nodules.cli.speaking import require, say, uid, warn
+from nodules.cli.output import require, say, uid, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.row_tables import Row

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
-from nodules.cli.speaking import require, say
+from nodules.cli.output import require, say
 
 if TYPE_CHECKING:
     from nodules.report.viewer.server import Item

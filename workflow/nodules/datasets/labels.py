@@ -34,7 +34,7 @@ TURNS = {  # which of the array's axes z, y, x are reversed
 INSTEAD = "its readers' contours count instead, or without any its sphere"
 
 
-class Told(NamedTuple):
+class Remark(NamedTuple):
     """A remark on a label volume; fatal if the masks cannot be right."""
 
     reason: str
@@ -81,7 +81,7 @@ class Fit:
     """
 
     boxes: dict[int, Box] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    told: list[Remark] = field(default_factory=list)
     single: bool = False
 
 
@@ -114,7 +114,7 @@ def fit(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
                 "Check that the labels are of this scan and hold nodules, not lungs. Or remove "
                 "them: then the readers' contours count, or without any spheres."
             )
-            return Fit({}, [*found.told, Told(reason, remedy, fatal=True)])
+            return Fit({}, [*found.told, Remark(reason, remedy, fatal=True)])
     return found
 
 
@@ -129,7 +129,7 @@ def numbered(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
     return Fit({k: _box(own) for k, own in every if k in wanted}, single=True)
 
 
-CROWDED = Told(
+CROWDED = Remark(
     f"its labels fill more than {MOST:.0%} of the volume, which nodules never do",
     "Store 0 where no nodule is, and the nodules' numbers elsewhere.",
     fatal=True,
@@ -157,13 +157,15 @@ def _fit(labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule]) -> Fit:
     for one in nodules:
         if one.number not in owned:
             reason = f"nodule {one.number} has no label: {INSTEAD}"
-            result.told.append(Told(reason, "Label it, or leave it so."))
+            result.told.append(Remark(reason, "Label it, or leave it so."))
             continue
         index = np.concatenate(owned[one.number])
         misfit = _misfit(index, grid, one)
         if misfit:
             reason = f"the label on nodule {one.number} {misfit}, so {INSTEAD}"
-            result.told.append(Told(reason, "Compare it with the scan, and with annotations.csv."))
+            result.told.append(
+                Remark(reason, "Compare it with the scan, and with annotations.csv.")
+            )
         else:
             result.boxes[one.number] = _box(index)
     if stray:
@@ -171,16 +173,16 @@ def _fit(labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule]) -> Fit:
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         reason = f"not used, since no annotated nodule is there: {', '.join(names[:10])}{more}"
         remedy = "Nothing to do, unless annotations.csv should list a nodule there."
-        result.told.append(Told(reason, remedy))
+        result.told.append(Remark(reason, remedy))
     return result
 
 
 def _apart(
     labels: Labelled, nodules: Sequence[_Nodule]
-) -> tuple[list[tuple[str, Ints]], list[Told]]:
+) -> tuple[list[tuple[str, Ints]], list[Remark]]:
     """Name and voxels of each label; one over several nodules is split into its components."""
     units: list[tuple[str, Ints]] = []
-    told: list[Told] = []
+    told: list[Remark] = []
     order = np.argsort(labels.label, kind="stable")
     values, starts = np.unique(labels.label[order], return_index=True)
     for label, places in zip(values.tolist(), np.split(order, starts[1:]), strict=True):
@@ -199,7 +201,7 @@ def _apart(
             reason += f", and one connected part of it over {several}, which is not used"
         else:
             reason += ": its connected parts are taken apart"
-        told.append(Told(reason, "Better number the nodules from 1 on, one label each."))
+        told.append(Remark(reason, "Better number the nodules from 1 on, one label each."))
     return units, told
 
 
@@ -247,7 +249,7 @@ def _misfit(index: Ints, grid: Geometry, one: _Nodule) -> str:
 
 def _turned_order(
     labels: Labelled, grid: Geometry, nodules: Sequence[_Nodule], fitting: int
-) -> Told | None:
+) -> Remark | None:
     """Remark if more labels would fit with some of the axes in reverse order; else None."""
     best, named = fitting, ""
     for axes, name in TURNS.items():
@@ -261,7 +263,7 @@ def _turned_order(
         f"stored {fitting} have"
     )
     remedy = "Store the labels in the order of the scan's own voxels, or remove them."
-    return Told(reason, remedy, fatal=True)
+    return Remark(reason, remedy, fatal=True)
 
 
 def _box(index: Ints) -> Box:

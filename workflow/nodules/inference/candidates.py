@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nodules.base import tables
-from nodules.learning.networks.asking import crop_logits
+from nodules.learning.networks.forward import crop_logits
 from nodules.prepare.crops import SLICES_PER_CANDIDATE, CropSample, CropSize, Place
 from nodules.prepare.stacks import Stack
 from nodules.prepare.views import at, through

@@ -16,7 +16,7 @@ from nodules.findings.size import sphere_diameter
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.learning.machine import autocast
-from nodules.learning.networks.asking import slice_logits
+from nodules.learning.networks.forward import slice_logits
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import pixel_loss
 

@@ -24,7 +24,7 @@ from nodules.base import tables
 from nodules.base.files import atomic
 from nodules.images import regions
 from nodules.learning.machine import to_device
-from nodules.learning.networks.asking import logits_of
+from nodules.learning.networks.forward import logits_of
 from nodules.prepare.crops import CropSize, Nodule, Place, crop, crop_mask, places_of
 from nodules.prepare.nodules import gather, region_of
 from nodules.prepare.stacks import Stack

@@ -18,7 +18,7 @@ from torch import nn
 from nodules.base.files import atomic
 from nodules.images import regions
 from nodules.learning.machine import autocast, to_device
-from nodules.learning.networks.asking import slice_logits
+from nodules.learning.networks.forward import slice_logits
 from nodules.prepare.nodules import region_of
 from nodules.prepare.stacks import Stack
 

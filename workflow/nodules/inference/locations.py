@@ -10,7 +10,7 @@ from torch import nn
 
 from nodules.base import tables
 from nodules.images.geometry import Geometry
-from nodules.learning.networks.asking import crop_logits
+from nodules.learning.networks.forward import crop_logits
 from nodules.prepare.crops import CropSample, CropSize, Place, Shown
 from nodules.prepare.stacks import Stack
 from nodules.prepare.views import PLANES, spots

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from nodules.learning.machine import autocast
-from nodules.learning.networks.asking import slice_logits
 from nodules.learning.networks.bundle import Bundle
+from nodules.learning.networks.forward import slice_logits
 from nodules.prepare.stacks import Stack
 
 BATCH = 16  # slices

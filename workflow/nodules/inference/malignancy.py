@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nodules.base import tables
-from nodules.learning.networks.asking import nodule_logits
+from nodules.learning.networks.forward import nodule_logits
 from nodules.prepare.crops import CropSize, Nodule
 from nodules.prepare.stacks import Stack
 from nodules.stats.logits import sigmoid

@@ -93,7 +93,7 @@ class Nodule(NamedTuple):
         return {"x": x, "y": y, "z": z} | sizes
 
 
-class Seen(NamedTuple):
+class CubePredictions(NamedTuple):
     """The networks' output for each cube.
 
     logits (n,); probability (n, side, side, side) of each voxel; corners (n, 3): index (z, y, x) of
@@ -111,7 +111,7 @@ def look(
     places: NDArray[np.float64],
     side: int,
     device: torch.device,
-) -> Seen:
+) -> CubePredictions:
     """The networks' output for cubes around places (n, 3), z, y, x; mean over mirrored views."""
     corners = np.array([corner_around(place, side) for place in places]).reshape(-1, 3)
     step = BATCH.get(device.type, 16)
@@ -129,7 +129,7 @@ def look(
                     drawn.append(mask.float().flip(axes).sigmoid()[:, 0])
         logits.append(torch.stack(judged).mean(0).double().cpu().numpy())
         masks.append(torch.stack(drawn).mean(0).cpu().numpy())
-    return Seen(np.concatenate(logits), np.concatenate(masks), corners)
+    return CubePredictions(np.concatenate(logits), np.concatenate(masks), corners)
 
 
 def nodule_of(

@@ -98,7 +98,7 @@ def answer(
         if not _holds_lung(volume, corner, sides):
             continue
         grey = torch.from_numpy(cube(volume.array, corner, sides))[None, None]
-        found = asked(networks, grey, device, mirrored)[0].cpu().numpy()
+        found = predict_views(networks, grey, device, mirrored)[0].cpu().numpy()
         low = [c // STRIDE for c in corner]
         part = tuple(slice(a, a + n) for a, n in zip(low, found.shape[1:], strict=True))
         within = tuple(slice(0, n - a) for a, n in zip(low, shape, strict=True))
@@ -123,7 +123,7 @@ def near_lung(volume: Volume) -> NDArray[np.bool_]:
     return np.asarray(far[np.ix_(*places)] <= LUNG_MM)
 
 
-def asked(
+def predict_views(
     networks: Sequence[nn.Module], grey: Tensor, device: torch.device, mirrored: bool = False
 ) -> Tensor:
     """Centre probability and log2 diameter (batch, 2, z, y, x), averaged over the networks.

@@ -35,7 +35,7 @@ Batch = tuple[Tensor, Tensor]
 Filled = tuple[int, int]  # a slot, and how many samples it holds
 
 
-class Shows(Protocol):
+class SampleSource(Protocol):
     """The part of a task that provides training samples."""
 
     def epoch(self, epoch: int) -> Sequence[Any]:
@@ -57,19 +57,19 @@ class Place(NamedTuple):
     key: Any
 
 
-class Wanted(NamedTuple):
+class SlotRequest(NamedTuple):
     """Samples of one or more batches, and the slot that a worker is to write them to."""
 
     slot: int
     places: list[Place]
 
 
-def order(task: Shows, epoch: int) -> list[Place]:
+def order(task: SampleSource, epoch: int) -> list[Place]:
     """An epoch's samples, in order."""
     return [Place(epoch, number, key) for number, key in enumerate(task.epoch(epoch))]
 
 
-def sample(task: Shows, plan: Plan, place: Place) -> Sample:
+def sample(task: SampleSource, plan: Plan, place: Place) -> Sample:
     """One sample, made with the random numbers of its position."""
     rng = generator(*plan.draws, "sample", place.epoch, place.number)
     return task.sample(place.key, rng)
@@ -78,9 +78,9 @@ def sample(task: Shows, plan: Plan, place: Place) -> Sample:
 class Batches:
     """The batches of a training's epochs; to be used in a `with` statement."""
 
-    def __init__(self, task: Shows, plan: Plan, device: torch.device) -> None:
+    def __init__(self, task: SampleSource, plan: Plan, device: torch.device) -> None:
         self.task, self.plan, self.device = task, plan, device
-        self._beside: Beside | None = None
+        self._processes: LoaderProcesses | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +91,8 @@ class Batches:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._beside is not None:
-            self._beside.close()
+        if self._processes is not None:
+            self._processes.close()
 
     def of(self, places: list[Place], start: int = 0) -> Iterator[Batch]:
         """Batches of an epoch, from step `start` on; a single leftover sample is dropped.
@@ -104,10 +104,10 @@ class Batches:
         wanted = places[start * size : len(places) - lone]
         if not self.plan.workers or not wanted:
             return self._made_here(wanted)
-        if self._beside is None:
+        if self._processes is None:
             first = sample(self.task, self.plan, places[0])
-            self._beside = Beside(Slots(self.task, self.plan, first), self.device)
-        return self._beside.batches(wanted)
+            self._processes = LoaderProcesses(Slots(self.task, self.plan, first), self.device)
+        return self._processes.batches(wanted)
 
     def _made_here(self, wanted: list[Place]) -> Iterator[Batch]:
         for part in parts(wanted, self.plan.batch):
@@ -128,7 +128,7 @@ class Slots(Dataset[Filled]):
     container's small /dev/shm does not limit it.
     """
 
-    def __init__(self, task: Shows, plan: Plan, first: Sample) -> None:
+    def __init__(self, task: SampleSource, plan: Plan, first: Sample) -> None:
         """first: any sample; all others have its shapes and types."""
         self.task, self.plan = task, plan
         self.count = plan.workers * (AHEAD + 1)
@@ -136,7 +136,7 @@ class Slots(Dataset[Filled]):
         self.size = plan.batch * max(min(FULL // batch_bytes, TOGETHER), 1)  # samples
         self.arrays = [_shared((self.count, self.size), np.asarray(part)) for part in first]
 
-    def __getitems__(self, wanted: Wanted) -> Filled:
+    def __getitems__(self, wanted: SlotRequest) -> Filled:
         """Make the samples of one slot, in place."""
         for row, place in enumerate(wanted.places):
             made = sample(self.task, self.plan, place)
@@ -153,12 +153,12 @@ def _shared(many: tuple[int, ...], part: NDArray[Any]) -> NDArray[Any]:
     return np.frombuffer(memory, part.dtype, count).reshape(shape)
 
 
-class Beside:
+class LoaderProcesses:
     """Workers that make batches in turn, and the transfer of those batches to the device."""
 
     def __init__(self, slots: Slots, device: torch.device) -> None:
         self.slots, self.device, self.turn = slots, device, slots.plan.workers
-        self.wanted: list[Wanted] = []
+        self.wanted: list[SlotRequest] = []
         self.memory = [torch.from_numpy(array) for array in slots.arrays]
         self.locked: list[Tensor] = []
         self.filled: Any = None  # the loader's iterator; the workers live as long as it does
@@ -175,7 +175,7 @@ class Beside:
     def batches(self, places: list[Place]) -> Iterator[Batch]:
         """The batches of these places, in order."""
         filled = parts(places, self.slots.size)
-        self.wanted[:] = [Wanted(n % self.slots.count, part) for n, part in enumerate(filled)]
+        self.wanted[:] = [SlotRequest(n % self.slots.count, part) for n, part in enumerate(filled)]
         if self.filled is None:
             self._begin()
         else:
@@ -263,10 +263,10 @@ def page_locked(memory: Tensor, device: torch.device) -> bool:
 class _Order:
     """Batch sampler of the loader: on each iteration, whatever the list then holds."""
 
-    def __init__(self, wanted: list[Wanted]) -> None:
+    def __init__(self, wanted: list[SlotRequest]) -> None:
         self.wanted = wanted
 
-    def __iter__(self) -> Iterator[Wanted]:
+    def __iter__(self) -> Iterator[SlotRequest]:
         return iter(self.wanted)
 
     def __len__(self) -> int:

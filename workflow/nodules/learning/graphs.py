@@ -17,7 +17,7 @@ log = logging.getLogger("nodules")
 Loss = Callable[[Tensor, Tensor], Tensor]  # (inputs, targets) of a batch to its loss
 
 
-class Learns(Protocol):
+class HasLoss(Protocol):
     """The part of a task that computes the loss.
 
     A task sets `varies = True` if its loss launches different kernels for different samples, or
@@ -28,7 +28,7 @@ class Learns(Protocol):
         """Mean loss of a batch."""
 
 
-def of(task: Learns, network: nn.Module, batch: int, device: torch.device) -> Loss:
+def of(task: HasLoss, network: nn.Module, batch: int, device: torch.device) -> Loss:
     """The loss function for a training: with CUDA graphs on a GPU unless the task forbids them."""
     if device.type == "cuda" and not getattr(task, "varies", False):
         return Graphed(task, network, batch)
@@ -45,7 +45,7 @@ class Graphed:
     kernel, as is every batch if the GPU has too little memory for the graphs.
     """
 
-    def __init__(self, task: Learns, network: nn.Module, batch: int) -> None:
+    def __init__(self, task: HasLoss, network: nn.Module, batch: int) -> None:
         self.task, self.network, self.batch = task, network, batch
         self.plain = partial(task.loss, network)
         self.of_full: Loss | None = None  # computes a full batch's loss, once recorded
@@ -59,7 +59,7 @@ class Graphed:
         return self.of_full(inputs, targets)
 
     def _recorded(self, inputs: Tensor, targets: Tensor) -> Loss:
-        whole = Whole(self.task, self.network)
+        whole = NetworkWithLoss(self.task, self.network)
         try:
             record(whole, inputs, targets)
             return whole
@@ -110,10 +110,10 @@ def record(whole: nn.Module, *given: Tensor) -> None:
                 buffer.copy_(before)
 
 
-class Whole(nn.Module):
+class NetworkWithLoss(nn.Module):
     """A network and its loss as one module, whose `forward` is replaced by the recording."""
 
-    def __init__(self, task: Learns, network: nn.Module) -> None:
+    def __init__(self, task: HasLoss, network: nn.Module) -> None:
         super().__init__()
         self.network, self.task = network, task
 

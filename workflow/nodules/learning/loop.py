@@ -25,7 +25,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from nodules.base import provenance, tables
 from nodules.base.files import UserError
 from nodules.learning import graphs
-from nodules.learning.batches import Batches, Shows, order
+from nodules.learning.batches import Batches, SampleSource, order
 from nodules.learning.machine import autocast, of_job, placed
 from nodules.learning.networks import bundle
 from nodules.learning.networks.weights import load_state, save_state, weights_sha256
@@ -60,7 +60,7 @@ class Validation(NamedTuple):
     confidence: float
 
 
-class Task(Shows, graphs.Learns, Protocol):
+class Task(SampleSource, graphs.HasLoss, Protocol):
     """The part of a training that differs between networks."""
 
     def validate(self, network: nn.Module, device: torch.device) -> Validation:

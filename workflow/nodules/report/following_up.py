@@ -25,7 +25,7 @@ Find = Callable[[Reading], Sequence[Spot]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class FollowUpJob:
     """Scans to compare, and how.
 
     find: returns a scan's findings. days: dates in the order of the scans; empty: from DICOM.
@@ -42,7 +42,7 @@ class Asked:
 
 
 def deliver(
-    asked: Asked, tell: Callable[[str], object] = lambda text: None
+    asked: FollowUpJob, tell: Callable[[str], object] = lambda text: None
 ) -> tuple[list[Pair], list[str]]:
     """Read and compare the scans and write all files; return the pairs, and notes.
 
@@ -61,7 +61,7 @@ def deliver(
     return pairs, notes
 
 
-def opened(asked: Asked, tell: Callable[[str], object]) -> tuple[list[Time], list[str]]:
+def opened(asked: FollowUpJob, tell: Callable[[str], object]) -> tuple[list[Time], list[str]]:
     """The scans with lungs and findings, earliest first if all days are known; and notes."""
     times: list[Time] = []
     notes: list[str] = []
@@ -82,7 +82,7 @@ def opened(asked: Asked, tell: Callable[[str], object]) -> tuple[list[Time], lis
     return times, notes
 
 
-def _time(source: Path, asked: Asked, day: date | None) -> tuple[Time, Sequence[str]]:
+def _time(source: Path, asked: FollowUpJob, day: date | None) -> tuple[Time, Sequence[str]]:
     """One scan, read and ready to compare, and notes on it."""
     with reading.opened(source) as found:
         scans = [scan for scan in found if scan.is_ct] or found

@@ -205,7 +205,7 @@ NEW_AWAY_MM = 25.0  # distance from other nodules
 NOISE_HU = 8.0  # added to the first scan's own
 
 
-def lived_on(
+def at_second_time(
     rng: np.random.Generator,
     hu: NDArray[np.int16],
     geometry: Geometry,

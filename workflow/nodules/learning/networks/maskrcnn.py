@@ -30,7 +30,7 @@ POOL = 7  # side of a box's pooled features in torchvision
 SHARED_LAYERS = ("layer4", "layer3", "layer2", "layer1", "conv1")  # last first
 
 
-class Lowered(nn.Module):
+class UnderAutocast(nn.Module):
     """Mixin for a torchvision module that computes under `autocast` and returns full precision.
 
     bf16 has 8 bits: enough for convolutions, too few for box corners in slices of 512 pixels.
@@ -52,19 +52,19 @@ def in_full(answer: Any) -> Any:
     return type(answer)(in_full(part) for part in answer)
 
 
-class Backbone(Lowered, BackboneWithFPN):
+class Backbone(UnderAutocast, BackboneWithFPN):
     """Features of a slice."""
 
 
-class ProposalHead(Lowered, RPNHead):
+class ProposalHead(UnderAutocast, RPNHead):
     """Proposals: where there may be a box."""
 
 
-class BoxHead(Lowered, TwoMLPHead):
+class BoxHead(UnderAutocast, TwoMLPHead):
     """Features of a box."""
 
 
-class MaskHead(Lowered, MaskRCNNHeads):
+class MaskHead(UnderAutocast, MaskRCNNHeads):
     """Features of an instance's pixels."""
 
 
@@ -186,7 +186,7 @@ def images_of(inputs: Tensor) -> list[Tensor]:
 
 
 def full_precision(device: torch.device) -> torch.autocast:
-    """Autocast switched off, except within modules that are `Lowered`."""
+    """Autocast switched off, except within modules that are `UnderAutocast`."""
     return torch.autocast(device.type, enabled=False)
 
 

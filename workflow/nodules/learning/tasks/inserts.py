@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from nodules.findings.size import sphere_diameter
 from nodules.images.spheres import Box
-from nodules.learning.tasks.volume_truth import Taught
+from nodules.learning.tasks.volume_truth import VolumeWithTruth
 from nodules.prepare.cubes import Corner, cube
 
 Floats = NDArray[np.float32]
@@ -50,7 +50,7 @@ def cut_out(grey: NDArray[np.uint8], box: Box) -> Insert | None:
     return Insert(cube(grey, low, shape).astype(np.float32), inside, 0.0)
 
 
-def bank(training: Sequence[Taught], count: int, rng: np.random.Generator) -> list[Insert]:
+def bank(training: Sequence[VolumeWithTruth], count: int, rng: np.random.Generator) -> list[Insert]:
     """Rotated and scaled copies of the training nodules, of each about equally many.
 
     count: number of pastes in an epoch. There are no more copies than that, and no more than

@@ -16,7 +16,7 @@ from nodules.base.files import UserError
 from nodules.datasets import folds
 from nodules.findings.rule import CLASSES, NAMES
 from nodules.learning.loop import Validation
-from nodules.learning.networks.asking import logits_of, nodule_logits
+from nodules.learning.networks.forward import logits_of, nodule_logits
 from nodules.learning.tasks.shared import (
     CropSettings,
     draw_montage,

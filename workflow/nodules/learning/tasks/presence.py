@@ -18,7 +18,7 @@ from nodules.base.files import UserError
 from nodules.findings.matches import false_alarms, with_matches
 from nodules.images.regions import select
 from nodules.learning.loop import Validation
-from nodules.learning.networks.asking import crop_logits, logits_of
+from nodules.learning.networks.forward import crop_logits, logits_of
 from nodules.learning.tasks.shared import (
     EMPTY_ALONE,
     WITHOUT_NODULES,

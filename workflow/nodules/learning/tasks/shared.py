@@ -14,7 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base.files import write_bytes
 from nodules.learning.loop import Validation
-from nodules.learning.networks.asking import slice_logits
+from nodules.learning.networks.forward import slice_logits
 from nodules.learning.state import TrainingSettings
 from nodules.prepare.crops import PLAIN, CropSample, CropSize, Shown, random_view
 from nodules.prepare.stacks import Stack

@@ -38,10 +38,10 @@ class Truth:
     spacing_mm: float  # between the volume's voxels
 
 
-Taught = tuple[Volume, Truth]
+VolumeWithTruth = tuple[Volume, Truth]
 
 
-def taught(job: Any, fold: int) -> tuple[list[Taught], list[Taught]]:
+def open_fold(job: Any, fold: int) -> tuple[list[VolumeWithTruth], list[VolumeWithTruth]]:
     """A fold's training scans and left-out scans, each with its ground truth.
 
     job: Snakemake's, with input (folds, volumes, masks, nodules, excluded) and params.kind.
@@ -53,7 +53,7 @@ def taught(job: Any, fold: int) -> tuple[list[Taught], list[Taught]]:
     )
     masks = {Path(path).stem: path for path in inputs.masks}
 
-    def opened(uids: Sequence[str]) -> list[Taught]:
+    def opened(uids: Sequence[str]) -> list[VolumeWithTruth]:
         return [
             (
                 volume,

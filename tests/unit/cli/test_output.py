@@ -6,28 +6,28 @@ import sys
 import pytest
 
 from nodules.base.files import UserError
-from nodules.cli import speaking
+from nodules.cli import output
 
 
 def test_what_a_terminal_cannot_show_is_spelled(monkeypatch):
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", terminal)
-    speaking.say("Köln\n")
+    output.say("Köln\n")
     terminal.flush()
     assert terminal.buffer.getvalue() == b"K\\xf6ln\n"
 
 
 def test_a_warning_goes_to_stderr_and_control_characters_are_spelled(capsys):
-    speaking.warn("scan\x1b[2J: short")
+    output.warn("scan\x1b[2J: short")
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("luna16: scan") and "\x1b" not in err
 
 
 def test_missing_packages_are_named_with_what_to_install():
-    speaking.require(("json", "re"), "this", "nothing")
+    output.require(("json", "re"), "this", "nothing")
     with pytest.raises(
         UserError, match=r"^x needs no_a, no_b\. Install them: pip install 'y\[z\]'$"
     ):
-        speaking.require(("json", "no_a", "no_b"), "x", "y[z]")
+        output.require(("json", "no_a", "no_b"), "x", "y[z]")
     with pytest.raises(UserError, match=r"^x needs no_a\. Install it: pip install no_a$"):
-        speaking.require(("no_a",), "x", "no_a")
+        output.require(("no_a",), "x", "no_a")
