@@ -7,7 +7,8 @@ RESULTS: a results folder with volumes, slices, masks, lists and folds. Trains e
 rule does, at the sizes of config/luna16.yaml and what --config lays over it, three times: on
 batches that stay on the GPU, launched kernel by kernel; on the same as CUDA graphs, as the loop has
 it; and on the loader's own. Then seconds a scan of the first stage, how far bf16 moves its answers,
-and images a second that the networks for slices and crops answer.
+and images a second that the networks for slices and crops answer. What a sample costs is
+measured first, on one core; `--steps 0` measures nothing else.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from nodules.learning.tasks.reduction import CubeTask, ReductionSettings
 from nodules.learning.tasks.slices import SliceTask, UNetSettings
 
 LEARNING_RATE = 0.001  # of all networks here
+SAMPLES = 2000  # made to measure what one costs
 
 
 def main() -> None:
@@ -55,9 +57,9 @@ def main() -> None:
             network = built(settings.network, vars(settings), here.device)
             paces(title, network, task, batch, here.device, processes, given.steps)
             in_3d = in_3d or (network if isinstance(task, HeatTask) else None)
-    if in_3d is not None:
+    if in_3d is not None and given.steps:
         scans(in_3d, config["unet3d"], volumes[1], here.device)
-    if not given.only:
+    if not given.only and given.steps:
         answers(config, here.device, given.steps)
 
 
@@ -116,10 +118,12 @@ def paces(
 ) -> None:
     """Print what a sample costs, and a network's training steps a second, in the three ways."""
     plan = Plan(title, 0, 1, batch, LEARNING_RATE, "constant", 1, Path("unused"), "", processes)
-    needed = batch * (wanted + wanted // 4 + 1)
-    places = list(itertools.islice(itertools.cycle(order(task, 1)), needed))
-    samples = (sample(task, plan, place) for place in places)
-    print(f"{title}: a sample takes {1000 / supply(samples, 4 * wanted):.2f} ms of a core")
+    shown = itertools.cycle(order(task, 1))
+    samples = (sample(task, plan, place) for place in shown)
+    print(f"{title}: a sample takes {1000 / supply(samples, SAMPLES):.2f} ms of a core", flush=True)
+    if not wanted:
+        return
+    places = list(itertools.islice(shown, batch * (wanted + wanted // 4 + 1)))
     with Batches(task, plan, device) as source:
         compare(title, network, task, partial(source.of, places), batch, device, wanted)
 
@@ -248,7 +252,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--processes", type=int, help="of the loader; default: as a training has")
-    parser.add_argument("--steps", type=int, default=60, help="of each measurement")
+    parser.add_argument(
+        "--steps", type=int, default=60, help="of each measurement; 0: only what a sample costs"
+    )
     parser.add_argument("--only", help="trainings whose title begins like this, no more")
     return parser.parse_args()
 

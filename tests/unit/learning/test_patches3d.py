@@ -12,7 +12,7 @@ from nodules.images.spheres import window
 from nodules.learning.networks.unet3d import STRIDE
 from nodules.learning.tasks import inserts, patches3d
 from nodules.learning.tasks.heat import Marks, heat_loss, target
-from nodules.learning.tasks.patches3d import HeatTask, Patch, UNet3DSettings
+from nodules.learning.tasks.patches3d import BRIGHT, KINDS, HeatTask, Patch, UNet3DSettings
 from nodules.stats.seeds import generator
 
 SETTINGS = UNet3DSettings(
@@ -84,6 +84,28 @@ def test_an_epoch_shows_each_nodule_as_often_as_any_other(tmp_path):
     numbers = [patch.nodule for patch in shown if patch.kind == 0]
     assert len(shown) == 24 and sorted(numbers) == [0, 0, 0, 1, 1, 1]
     assert shown == task(tmp_path).epoch(1) != task(tmp_path).epoch(2)
+
+
+def test_places_lie_in_the_lung_all_over_it_and_on_what_is_bright_if_anything_is(tmp_path):
+    scan, truth = volume(tmp_path, [((20.0, 40.0, 50.0), 30.0)])
+    lung = np.zeros_like(scan.lung)
+    lung[:20, 10:30] = 1  # slices 0 to 39, rows 20 to 59: a tenth of it is the nodule
+    scan.__dict__["lung"] = lung
+    rng = generator(0)
+
+    def drawn(kind):
+        at = [patches3d.place_of(scan, truth, Patch(0, kind, -1), 0, rng) for _ in range(600)]
+        return np.array(at).astype(int)
+
+    for kind in (KINDS.index("lung"), KINDS.index("bright")):
+        assert lung[tuple(drawn(kind).T // 2)].all()
+    places = drawn(KINDS.index("lung"))
+    assert places.mean(axis=0) == pytest.approx([20, 40, 48], abs=3)
+    assert places.std(axis=0) == pytest.approx(np.array([40, 40, 96]) / 12**0.5, rel=0.1)
+    bright = [(scan.array[tuple(drawn(kind).T)] >= BRIGHT).mean() for kind in (1, 2)]
+    assert bright[0] > 0.5 and bright[1] == pytest.approx(0.1, abs=0.05)
+    lung[:] = 0
+    assert (drawn(KINDS.index("lung")) == 0).all()
 
 
 def test_the_same_sample_comes_again_after_a_kill(tmp_path):

@@ -235,15 +235,14 @@ def place_of(
     off = off_centre(side, rng)
     if KINDS[key.kind] == "nodule":
         return truth.centres[key.nodule] + off
-    place = np.zeros(3)
-    for _ in range(TRIES):
-        coarse = tuple(int(rng.integers(n)) for n in volume.lung.shape)
-        if not volume.lung[coarse]:
-            continue
-        place = np.array(coarse) * LUNG_STEP + LUNG_STEP // 2
-        if KINDS[key.kind] == "lung" or volume.array[tuple(place)] >= BRIGHT:
-            break
-    return place + off
+    drawn = rng.integers(volume.lung.shape, size=(TRIES, 3))
+    places = drawn[volume.lung[tuple(drawn.T)] > 0] * LUNG_STEP + LUNG_STEP // 2
+    if KINDS[key.kind] == "lung":
+        fit = places[:1]
+    else:
+        fit = places[volume.array[tuple(places.T)] >= BRIGHT][:1]
+    chosen = fit if len(fit) else places[-1:]  # lung, even if none of it is bright
+    return off + (chosen[0] if len(chosen) else 0)
 
 
 def off_centre(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
