@@ -96,8 +96,8 @@ MODELS = [MODEL] + ([MODEL_3D] if IN_3D else [])
 ASKED = config["predict"]["scans"]
 SHEET = {scan.name: scan for scan in scan_sheet.read(ASKED)} if ASKED and not FIGURES_ONLY else {}
 EXAMPLE = ["results/predicted/findings.json", "results/predicted/reader.html"] if PHANTOM else []
-# Input of every rule that reads scans: it makes them wait for the check. `ancient` keeps a repeated
-# check with the same result from retraining every network.
+# Whatever reads scans takes this as an input, and so waits for the check. `ancient` keeps a
+# repeated check with the same result from retraining every network.
 CHECKED = ancient("results/scans/scans.parquet")
 
 
