@@ -35,6 +35,14 @@ def positions(n: int = SHAPE[0], step: float | Sequence[float] = STEP) -> np.nda
     return np.array(ORIGIN) + depths[:, None] * [0, 0, 1]
 
 
+def picture(hu: np.ndarray) -> sitk.Image:
+    """HU (n, y, x) on the grid of a straight axial `series`, as an image to be written."""
+    image = sitk.GetImageFromArray(hu)
+    image.SetOrigin(ORIGIN)
+    image.SetSpacing((*PIXEL, STEP))
+    return image
+
+
 def series(hu: np.ndarray, places: np.ndarray | None = None, **tags: Any) -> list[FileDataset]:
     """A CT series: a dataset a slice of `hu` (n, y, x), at positions (n, 3); tags are for all."""
     places = positions(len(hu)) if places is None else places

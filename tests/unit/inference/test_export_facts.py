@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from nodules.base import tables
+from nodules.datasets.folds import TEST_FOLD, UNUSED
 from nodules.inference import export_facts
 
 
@@ -16,7 +17,7 @@ def test_scans_are_counted_by_what_they_were_used_for(
 ):
     """Of networks trained on all scans none is held out; a scan that is not used is no test."""
     sheet = pd.DataFrame({"status": ["ok"] * 5 + ["unusable"], "n_nodules": [1, 0, 2, 2, 1, 9]})
-    division = pd.DataFrame({"fold": [0, 1, 1, -1, -2]})
+    division = pd.DataFrame({"fold": [0, 1, 1, TEST_FOLD, UNUSED]})
     monkeypatch.setattr(
         tables, "read", lambda path, name: {"scans": sheet, "folds": division}[name]
     )

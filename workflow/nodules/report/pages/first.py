@@ -232,7 +232,7 @@ def spelled(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 def counted(row: Mapping[Any, Any]) -> str:
     """The n of a number, with its unit."""
-    return f"n = {row['n']:,} {row['unit']}"
+    return lookup.counted(row["n"], row["unit"])
 
 
 def _reading() -> str:
