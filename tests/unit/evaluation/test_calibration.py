@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from nodules.base import tables
-from nodules.evaluation import calibration, metric_rows
+from nodules.evaluation import calibration, metric_rows, names
 from nodules.evaluation.detection import Truth
 from nodules.report.figures.calibration import by_size
 from nodules.report.pages import tables as pages
@@ -125,3 +125,15 @@ def test_rows_of_the_report_have_n_and_the_figure_has_a_mark_for_each():
     for panel in by_size(found).axes:
         (bars,) = panel.containers
         assert len(bars.lines[0].get_xdata()) == 3  # all, small and large
+
+
+def test_the_legend_of_many_systems_hides_no_axis_label():
+    marks, truth = made()
+    systems = dict.fromkeys(list(names.SYSTEMS)[:7], marks)
+    found = calibration.score(systems, truth.nodules, truth.excluded, truth.folds, 100, 1)
+    figure = by_size(found)
+    figure.draw_without_rendering()
+    for panel in figure.axes:
+        legend, label = panel.get_legend(), panel.xaxis.label
+        assert len(legend.get_texts()) == 7
+        assert legend.get_window_extent().y1 <= label.get_window_extent().y0

@@ -7,6 +7,7 @@ import pytest
 from helpers import example_results as results
 from nodules.base import tables
 from nodules.evaluation import froc, names
+from nodules.report import plotting
 from nodules.report.figures import detection, presence
 
 
@@ -77,12 +78,20 @@ def test_every_dice_is_a_dot_and_a_miss_is_one_at_zero() -> None:
     assert ticks == ["5–8 mm\nn = 3", "8–12 mm\nn = 3"]
 
 
-@pytest.mark.parametrize("networks", [["unet"], ["unet", "attention_unet", "transformer"]])
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["unet"],
+        ["unet", "attention_unet", "transformer"],
+        ["unet", "attention_unet", "transformer", "maskrcnn", "reduction"],
+    ],
+)
 def test_a_legend_of_many_masks_stays_within_the_figure(networks) -> None:
     table = results.segmentation()
     others = table[table["comparison"] != "unet"]
     own = [table[table["comparison"] == "unet"].assign(comparison=name) for name in networks]
     figure = detection.dice_by_diameter(pd.concat([*own, others], ignore_index=True))
+    plotting.relabel(figure, small=True)  # as it is saved, with the longest names
     figure.canvas.draw()
     (legend,) = figure.legends
     assert len(legend.get_texts()) == len(networks) + 2

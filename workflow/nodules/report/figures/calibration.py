@@ -13,6 +13,7 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 
 GROUPS = (ALL, *CLASSES)
+PANEL, LEGEND_ROW = 2.7, 0.16  # inches: a panel without the systems in its legend, and one of them
 WIDE = 0.7  # share of a class's width over which its systems are spread
 
 
@@ -24,7 +25,7 @@ def by_size(found: pd.DataFrame) -> Figure:
     """
     own = rows(found, set=lookup.main_set(found))
     systems = list(names.present(names.SYSTEMS.values(), set(own["system"])))
-    figure, axes = plotting.panels(2, height=3.0)
+    figure, axes = plotting.panels(2, height=PANEL + LEGEND_ROW * len(systems))
     axes[1].sharey(axes[0])
     for panel, end in zip(axes, ("", "_scaled"), strict=True):
         panel.axhline(0, color=plotting.GREY, linewidth=0.9, linestyle=":")
@@ -37,7 +38,7 @@ def by_size(found: pd.DataFrame) -> Figure:
         panel.set_xticks(range(len(GROUPS)), ticks)
         panel.set(xlim=(-0.5, len(GROUPS) - 0.5), xlabel="Candidate diameter (mm)")
         panel.set_title("After temperature scaling" if end else "As the systems give it")
-        plotting.legend_below(panel, title="temperature" if end else None)
+        plotting.legend_below(panel, title="temperature" if end else "system")
     axes[0].set_ylabel("Mean score minus share of nodules")
     if not systems:
         plotting.empty(axes[0], "no candidate")

@@ -1,5 +1,6 @@
 """Figures of detection and segmentation scores."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from nodules.report import lookup, plotting
 from nodules.report.lookup import rows
 from nodules.stats.bootstrap import FEWEST, RULE, SAME, too_few
 
-MOST_IN_A_ROW = 4  # masks, in a legend
+MOST_IN_A_ROW = 3  # entries of a legend that fit side by side
 CEILING = "hit by any given location"
 
 
@@ -104,8 +105,9 @@ def dice_by_diameter(segmentation: pd.DataFrame) -> Figure:
         panel.grid(visible=False, axis="x")
     axes[-1].set_xlabel("Nodule diameter")
     legend = [Patch(facecolor=plotting.colour(m), alpha=0.6, label=m.name) for m in shown]
-    in_a_row = len(shown) if len(shown) <= MOST_IN_A_ROW else -(-len(shown) // 2)
-    figure.legend(handles=legend, loc="outside upper center", ncols=in_a_row or 1)
+    in_rows = max(1, math.ceil(len(shown) / MOST_IN_A_ROW))
+    in_a_row = max(1, math.ceil(len(shown) / in_rows))
+    figure.legend(handles=legend, loc="outside upper center", ncols=in_a_row)
     if not sets:
         plotting.empty(axes[0], "no nodule has a reader consensus")
     return figure

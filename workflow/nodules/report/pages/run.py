@@ -32,7 +32,7 @@ def scans(
     page.text(
         f"{len(used):,} of {len(sheet):,} scans found are used, with"
         f" {int(used['n_nodules'].sum()):,} reference nodules;"
-        f" {int((used['n_nodules'] == 0).sum()):,} of the scans have none and still count."
+        f" scans without any ({int((used['n_nodules'] == 0).sum()):,}) still count."
     )
     page.heading("Skipped scans")
     page.table(
