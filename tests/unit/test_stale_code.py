@@ -94,7 +94,7 @@ TABLE = Path(__file__).with_name("stale_code.txt")
 # that of the first detector or of the lung U-Net, or by a wildcard, of which common.smk says what
 # it may be.
 NETWORK = r"""(?:config\[(?:"(\w+)"|(FIRST)|wildcards\.(\w+))\]|(LUNG_UNET))\["network"\]"""
-CODE = re.compile(rf"""\bcode\("(\w+)"(?:, {NETWORK})?\)""")
+CODE = re.compile(rf"""\bcode(?:_files)?\(\s*"(\w+)"(?:, {NETWORK})?\s*\)""")
 
 
 def chosen(section: str) -> Path:

@@ -1,6 +1,7 @@
 # Shared by all stages: the library's import path, the scans of this run, and input functions.
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.cli import get_argument_parser
@@ -102,10 +103,16 @@ CHECKED = ancient("results/scans/scans.parquet")
 
 
 def code(script, network=None):
-    """Library files that a script's result depends on: editing one reruns the rule.
+    """Input function: library files that a script's result depends on; editing one reruns the rule.
 
     network: the configured network, whose module the script imports by name.
     """
+    return lambda wildcards: code_files(script, network)
+
+
+@cache
+def code_files(script, network=None):
+    """What `code` finds. Only rules that have a job ask for it: on a cluster, each job starts here."""
     chosen = [closure.LIBRARY / f"learning/networks/{network}.py"] if network else []
     return [str(p) for p in closure.result_code(ROOT / f"workflow/scripts/{script}.py", chosen)]
 

@@ -19,7 +19,7 @@ rule train_segmenter:
         stacks=stacks("fold_{fold}"),
         folds="results/folds/folds.parquet",
         weights=lambda wildcards: start_weights(wildcards.segmenter),
-        code=lambda wildcards: code("train_segmenter", config[wildcards.segmenter]["network"]),
+        code=lambda wildcards: code_files("train_segmenter", config[wildcards.segmenter]["network"]),
     output:
         model="results/models/{segmenter}/fold_{fold}/model.pt",
         manifest="results/models/{segmenter}/fold_{fold}/model.json",
@@ -51,7 +51,9 @@ rule detect_segmenter:
         checked=CHECKED,
         stacks=stacks("{part}", truth=False),
         folds="results/folds/folds.parquet",
-        code=lambda wildcards: code("detect_segmenter", config[wildcards.segmenter]["network"]),
+        code=lambda wildcards: code_files(
+            "detect_segmenter", config[wildcards.segmenter]["network"]
+        ),
     output:
         candidates="results/detection/{segmenter}/{part}/candidates.parquet",
         regions="results/detection/{segmenter}/{part}/regions.parquet",

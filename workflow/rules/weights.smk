@@ -30,7 +30,7 @@ rule fetch_weights:
 rule check_weights:
     input:
         weights=lambda wildcards: config[wildcards.section]["weights"],
-        code=lambda wildcards: code("check_weights", config[wildcards.section]["network"]),
+        code=lambda wildcards: code_files("check_weights", config[wildcards.section]["network"]),
     output:
         weights="results/weights/{section}.pth",
     log:

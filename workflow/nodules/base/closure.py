@@ -19,7 +19,7 @@ BASE = LIBRARY / "base"
 def imported(path: Path) -> frozenset[str]:
     """Dotted names of the modules that a file imports anywhere, function bodies included."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -28,13 +28,21 @@ def imported(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node; no import is in an expression, and most nodes are in one."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from _statements(child)
+
+
 def modules_in(path: Path) -> Iterator[Path]:
     """Files of the library that a file imports directly."""
     for name in imported(path):
-        first, *parts = name.split(".")
-        module = LIBRARY.joinpath(*parts).with_suffix(".py") if parts else LIBRARY
-        if first == "nodules" and module.is_file():
-            yield module
+        if name.startswith("nodules."):
+            module = Path(f"{LIBRARY}/{name.removeprefix('nodules.').replace('.', '/')}.py")
+            if module.is_file():
+                yield module
 
 
 def library_closure(script: Path, chosen: Iterable[Path] = ()) -> list[Path]:

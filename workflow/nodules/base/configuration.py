@@ -46,8 +46,9 @@ def check(config: dict[str, Any], files: Iterable[str | Path] = ()) -> None:
     Snakemake every value within `--config section={key: value}`. files: those that the
     configuration was read from; a key that one of them gives twice is named with its lines.
     """
-    _read_text(config, schema())
-    validator = Draft202012Validator(schema())
+    rules = schema()
+    _read_text(config, rules)
+    validator = Draft202012Validator(rules)
     problems = [line for error in validator.iter_errors(dict(config)) for line in _explain(error)]
     problems += _not_finite(config)
     problems += [line for file in files for line in given_twice(file)]
