@@ -148,6 +148,8 @@ def save(
             title = {"Title": caption.title} if caption else {}
             with atomic(path) as temporary:
                 figure.savefig(temporary, metadata=UNDATED[path.suffix] | title)
+                # The other formats keep this layout: to find one takes as long as to draw.
+                figure.set_layout_engine("none")
                 if path.suffix == ".svg":
                     _finish(Path(temporary), caption)
 
