@@ -11,11 +11,10 @@ from one_node import ACCOUNT, OneNode
 TINY = Path(__file__).with_name("cluster.yaml")
 
 
-def snakemake(workdir: Path, *arguments: str) -> list[str]:
-    """Command line of a run on the tiny phantom; its results go to `workdir`/results."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(workdir), "--configfile", str(TINY)]
-    return command + list(arguments)
+def on_phantom(workdir: Path, *arguments: str) -> list[str]:
+    """Arguments of a run on the tiny phantom; its results go to `workdir`/results."""
+    given = ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(workdir)]
+    return [*given, "--configfile", str(TINY), *arguments]
 
 
 def on_cluster(workdir: Path, *arguments: str) -> list[str]:
@@ -24,7 +23,8 @@ def on_cluster(workdir: Path, *arguments: str) -> list[str]:
     account = ["--default-resources", f"slurm_account={ACCOUNT}"]
     # The profile is for jobs of minutes; here they take seconds.
     quick = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "20"]
-    return snakemake(workdir, *profile, *account, *quick, *arguments)
+    command = [sys.executable, "-m", "snakemake"]
+    return command + on_phantom(workdir, *profile, *account, *quick, *arguments)
 
 
 def start(cluster: OneNode, command: list[str], log: Path) -> subprocess.Popen[bytes]:

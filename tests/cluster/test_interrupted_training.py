@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.running import PRELOADED
 from nodules.base import tables
 from nodules.base.files import sha256
-from on_slurm import jobs, on_cluster, snakemake, start
+from on_slurm import jobs, on_cluster, on_phantom, start
 from one_node import ACCOUNT, OneNode
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
@@ -59,7 +60,7 @@ def workdir(prepared: Path, tmp_path_factory) -> Path:
 
 def here(cluster: OneNode, workdir: Path, *arguments: str, settings: Sequence[str] = LONG) -> None:
     """Run on this machine, without SLURM."""
-    command = snakemake(workdir, *settings, "--cores", "2", *arguments)
+    command = [*PRELOADED, *on_phantom(workdir, *settings, "--cores", "2", *arguments)]
     log = workdir / "here.log"
     assert start(cluster, command, log).wait() == 0, log.read_text()[-6000:]
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from helpers.running import PRELOADED
 from reliability import whole
 from reliability.killing import Harness
 
@@ -33,7 +34,7 @@ class Undisturbed(NamedTuple):
 def undisturbed(tmp_path_factory) -> Undisturbed:
     """A run that is left alone."""
     workdir = tmp_path_factory.mktemp("undisturbed")
-    kinds = Harness(workdir).finish()
+    kinds = Harness(workdir, PRELOADED).finish()
     assert whole.broken(workdir / "results") == []
     return Undisturbed(workdir / "results", kinds)
 

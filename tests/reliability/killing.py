@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from reliability import whole
 from reliability.watching import UNFINISHED, Watch, kind
 
 CONFIG = Path(__file__).with_name("smallest.yaml")
+AS_USERS_DO = (sys.executable, "-m", "snakemake")
 GENTLE_S = 60  # what a run may take to end by itself after SIGTERM or SIGINT
 
 
@@ -48,20 +49,22 @@ def project() -> Path:
     return folder
 
 
-def command(workdir: Path, *arguments: str) -> list[str]:
+def command(workdir: Path, *arguments: str, snakemake: Sequence[str] = AS_USERS_DO) -> list[str]:
     """The workflow on the smallest config, in a folder of its own."""
-    run = [sys.executable, "-m", "snakemake", "--snakefile", str(project() / "Snakefile")]
+    run = [*snakemake, "--snakefile", str(project() / "Snakefile")]
     run += ["--configfile", str(CONFIG), "--directory", str(workdir), "--cores", "2"]
     return [*run, *arguments]
 
 
-def start(workdir: Path, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+def start(
+    workdir: Path, *arguments: str, log: Path | None = None, snakemake: Sequence[str] = AS_USERS_DO
+) -> subprocess.Popen[bytes]:
     """Start it as the leader of a process group, its messages in `run.log` or elsewhere."""
     with (log or workdir / "run.log").open("ab") as stream:
         # As many threads as Snakemake gives: results must not hang on the tests' own setting.
         environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
         return subprocess.Popen(
-            command(workdir, *arguments),
+            command(workdir, *arguments, snakemake=snakemake),
             stdout=stream,
             stderr=stream,
             env=environment,
@@ -75,11 +78,11 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def resume(workdir: Path, *targets: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+def resume(workdir: Path, *targets: str, **options) -> subprocess.Popen[bytes]:
     """Go on as docs/real-scans.md says: release the lock if it is held, then start again."""
     if any((workdir / ".snakemake/locks").glob("*")):
         subprocess.run(command(workdir, "--unlock"), check=True, capture_output=True)
-    return start(workdir, "--rerun-incomplete", *targets, log=log)
+    return start(workdir, "--rerun-incomplete", *targets, **options)
 
 
 def alive(group: int) -> list[int]:
@@ -117,6 +120,7 @@ class Harness:
     """Runs the workflow in a folder, kills it where it is told to, and keeps account."""
 
     workdir: Path
+    snakemake: Sequence[str] = AS_USERS_DO
     kills: list[Kill] = field(default_factory=list)
     _whole: set[tuple[Path, int]] = field(default_factory=set)
 
@@ -126,7 +130,7 @@ class Harness:
         False where the run ended before, which has to be in success.
         """
         with Watch(self.workdir) as watch:
-            run = resume(self.workdir)
+            run = resume(self.workdir, snakemake=self.snakemake)
             for found in self._results(run, watch):
                 if found in moments:
                     time.sleep(delay_s)
@@ -136,7 +140,7 @@ class Harness:
     def finish(self) -> list[str]:
         """Go on, undisturbed, to the end; the kinds of results in the order of appearance."""
         with Watch(self.workdir) as watch:
-            run = resume(self.workdir)
+            run = resume(self.workdir, snakemake=self.snakemake)
             order = list(dict.fromkeys(self._results(run, watch)))
         self._ended(run)
         return order

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.running import PRELOADED
 from nodules.base import tables
 from reliability import whole
 from reliability.killing import start
@@ -18,7 +19,8 @@ def finished(workdir: Path, *config: str) -> tuple[Path, dict]:
     """Results of a run that has to succeed, and its summary."""
     workdir.mkdir(exist_ok=True)
     log = workdir / "run.log"
-    assert start(workdir, "--config", *config).wait() == 0, log.read_text()[-4000:]
+    run = start(workdir, "--config", *config, snakemake=PRELOADED)
+    assert run.wait() == 0, log.read_text()[-4000:]
     results = workdir / "results"
     assert whole.broken(results) == []
     assert (results / "report.html").exists()

@@ -1,0 +1,61 @@
+"""Snakemake, but each script runs in a fork of one process that has loaded the large libraries.
+
+Starting Python and loading PyTorch, anew for each job, is two thirds of a tiny run's time. Nothing
+else differs from `python -m snakemake`. Runs that are killed (tests/reliability), those on a
+cluster and `make run` start every job as users' runs do.
+"""
+
+import multiprocessing
+import os
+import runpy
+import sys
+from collections.abc import Mapping
+from multiprocessing.context import ForkServerContext
+from subprocess import CalledProcessError
+
+from snakemake import cli
+from snakemake.benchmark import benchmarked
+from snakemake.script import PythonScript
+
+LIBRARIES = [
+    "snakemake.cli",  # each fork imports this file, too
+    *("numpy", "pandas", "pyarrow.parquet", "scipy.ndimage", "scipy.stats", "matplotlib.pyplot"),
+    *("torch", "torch._dynamo", "torchvision", "SimpleITK", "cv2"),
+]
+# As snakemake.shell sets them, from the rule's threads.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def main() -> None:
+    """Run Snakemake with the arguments of this process."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(LIBRARIES)
+    PythonScript.execute_script = lambda job, fname, edit=False: execute(processes, job, fname)
+    cli.main()
+
+
+def execute(processes: ForkServerContext, job: PythonScript, fname: str) -> None:
+    """Run a job's script, measured like any other, and raise what Snakemake raises if it fails."""
+    environment = os.environ | dict.fromkeys(THREADS, str(job.threads))
+    process = processes.Process(target=run, args=(fname, environment, job.threads))
+    process.start()
+    with benchmarked(process.pid, job.bench_record):
+        process.join()
+    if process.exitcode:
+        raise CalledProcessError(process.exitcode, fname)
+
+
+def run(script: str, environment: Mapping[str, str], threads: int) -> None:
+    """Run a script as Python does that has just been started in this environment."""
+    import torch
+
+    os.environ.clear()
+    os.environ.update(environment)
+    torch.set_num_threads(threads)
+    sys.argv = [script]
+    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
+    runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
