@@ -220,6 +220,6 @@ def test_a_thousand_resamples_of_the_real_submission_are_quick_and_small(reposit
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert re.search(r"CPM +0\.841966   0\.81\d+ to 0\.86\d+", printed)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert cpu < 2.5, f"{cpu:.2f} s of processor, {wall:.2f} s in all"
+    assert cpu < 5, f"{cpu:.2f} s of processor, {wall:.2f} s in all"
     peak_kb = int(re.search(r"VmHWM:\s+(\d+) kB", printed)[1])
     assert peak_kb < 1_000_000
