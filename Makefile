@@ -13,7 +13,7 @@ PARALLEL := --numprocesses auto --no-loadscope-reorder --dist loadfile
 
 # More for Snakemake or pytest: make run ARGS=-n, make test ARGS="-m 'not workflow'"
 ARGS ?=
-# A shorter selection: make reliability KILLS=10 FUZZ_SECONDS=15
+# A shorter selection: make reliability KILLS=8 FUZZ_SECONDS=15
 KILLS ?= 100
 FUZZ_SECONDS ?= 300
 # Newer versions: make lock LOCK_ARGS=--upgrade
