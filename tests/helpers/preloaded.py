@@ -1,8 +1,9 @@
 """Snakemake, but each script runs in a fork of one process that has loaded the large libraries.
 
-Starting Python and loading PyTorch, anew for each job, is two thirds of a tiny run's time. Nothing
-else differs from `python -m snakemake`. Runs that are killed (tests/reliability), those on a
-cluster and `make run` start every job as users' runs do.
+Starting Python and loading PyTorch, anew for each job, is half of a tiny run's time. Nothing else
+differs from `python -m snakemake`: tests/reliability/test_kills.py compares such a run, byte by
+byte, with one whose jobs start as users' do. So do the jobs of all runs that are killed, of those
+on a cluster, and of `make run`.
 """
 
 import multiprocessing

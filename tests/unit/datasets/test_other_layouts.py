@@ -138,6 +138,16 @@ def test_too_small_a_lesion_is_an_excluded_finding(tmp_path):
     assert checked.excluded["diameter_mm"].iloc[0] < 10 < checked.nodules["diameter_mm"].iloc[0]
 
 
+def test_what_nnunet_ignores_is_no_lesion(tmp_path):
+    made.nnunet(tmp_path, scans=1)
+    made.describe(tmp_path, labels={"background": 0, "organ": 1, "lesion": 2, "ignore": 3})
+    drawn = made.labels()
+    drawn[1:4, 30:36, 30:36] = 3
+    made.write(tmp_path / "labelsTr/case_0.nii.gz", drawn)
+    checked, told = check("nnunet", tmp_path, lesion_labels=[])
+    assert told == [] and len(checked.nodules) == 2
+
+
 @pytest.mark.parametrize("lesion_labels", [[2], []])
 def test_the_organ_holds_its_lesions_however_these_are_named(tmp_path, lesion_labels):
     """No label named as a lesion's means all but the organ's."""

@@ -36,8 +36,8 @@ class Settings:
     """The config's section `dataset`, as far as it concerns the files.
 
     units: hu, or percentiles. channel: of 4-D images. lesion_labels: values that mean a lesion; if
-    empty, all but 0 and the organ's. organ_labels: values that mean the organ around them.
-    least_mm: smaller components of a lesion's label are excluded findings.
+    empty, all but 0, the organ's and those that a data set ignores. organ_labels: values that mean
+    the organ around them. least_mm: smaller components of a lesion's label are excluded findings.
     """
 
     units: str
@@ -186,7 +186,7 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
         declared = ", ".join(map(str, sorted(known)))
         reason = f"it holds the label {few}, which the data set does not declare ({declared})"
         raise FileDefect(case.labels, reason, VALUES)
-    lesion = _meant(labels, settings)
+    lesion = _meant(labels, case, settings)
     parts = cc3d.connected_components(lesion, connectivity=26)
     numbers = np.zeros(int(parts.max()) + 1, np.int16)  # nodule of each component; 0: none
     for part in _parts(parts, found.grid):
@@ -204,11 +204,11 @@ def _take_labels(found: Adopted, case: Case, settings: Settings) -> None:
         found.defects.append(defect(case.labels, told, remedy, case.name, fatal=False))
 
 
-def _meant(labels: NDArray[np.int16], settings: Settings) -> NDArray[np.bool_]:
-    """Mask of the lesions' voxels: of their labels, or of all labels but 0 and the organ's."""
+def _meant(labels: NDArray[np.int16], case: Case, settings: Settings) -> NDArray[np.bool_]:
+    """Mask of the lesions: of their labels, or of all but 0, the organ's and the ignored ones."""
     if settings.lesion_labels:
         return np.isin(labels, settings.lesion_labels)
-    return ~np.isin(labels, [0, *settings.organ_labels])
+    return ~np.isin(labels, [0, *settings.organ_labels, *case.ignored])
 
 
 def _parts(parts: NDArray[Any], grid: Geometry) -> list[_Lesion]:
@@ -248,7 +248,7 @@ def _organ(found: Adopted, case: Case, settings: Settings) -> NDArray[np.uint8]:
     if case.region:
         mask = labels > 0
     else:
-        mask = np.isin(labels, settings.organ_labels) | _meant(labels, settings)
+        mask = np.isin(labels, settings.organ_labels) | _meant(labels, case, settings)
     if not mask.any():
         raise FileDefect(place, "no voxel of it is the organ", VALUES)
     return mask.astype(np.uint8)

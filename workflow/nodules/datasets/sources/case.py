@@ -29,6 +29,7 @@ class Case(NamedTuple):
     labels, region: label volumes of its lesions and of the organ; "" if there is none.
     subset: -1 if the data set does not say.
     values: labels that the data set declares, if it does. points: lesions listed in a table.
+    ignored: labels of voxels that nobody labelled.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Case(NamedTuple):
     subset: int = -1
     values: tuple[int, ...] = ()
     points: tuple[Point, ...] = ()
+    ignored: tuple[int, ...] = ()
 
     @property
     def files(self) -> list[str]:

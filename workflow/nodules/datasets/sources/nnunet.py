@@ -23,6 +23,7 @@ from nodules.datasets.sources.case import (
 from nodules.datasets.sources.decathlon import FILE, described
 
 IMAGES, LABELS = "imagesTr", "labelsTr"
+IGNORED = "ignore"  # nnU-Net's name of the label for voxels that nobody labelled
 
 
 def cases(folder: str, config: Mapping[str, Any]) -> Listing:
@@ -54,6 +55,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
             str(root / IMAGES / f"{name}{channel}{ending}"),
             str(labels),
             values=tuple(sorted(values)),
+            ignored=tuple(value for value, label in values.items() if label == IGNORED),
         )
         for name, labels in sorted(labelled.items())
     ]
