@@ -31,6 +31,7 @@ def test_estimates_as_text() -> None:
 
 def test_counts_name_their_unit() -> None:
     assert lookup.counted(1186, "nodules") == "n = 1,186 nodules"
+    assert lookup.counted(1, "scans") == "n = 1 scan"
 
 
 def test_every_entry_of_the_catalogue_has_a_colour() -> None:

@@ -152,7 +152,7 @@ class Source:
 
 def counted(name: str, **counts: int) -> str:
     """A set's name and counts, such as `Cross-validation: n = 36 scans, 92 nodules`."""
-    shown = ", ".join(f"{n:,} {unit}" for unit, n in counts.items())
+    shown = ", ".join(lookup.amount(n, units) for units, n in counts.items())
     return f"{lookup.sentence(SETS[name].name)}: n = {shown}"
 
 

@@ -46,9 +46,14 @@ def estimate(found: Mapping[str, Any] | None, form: str = ".3f") -> str:
     return interval(found["value"], (found["low"], found["high"]), form)
 
 
-def counted(count: int, unit: str) -> str:
-    """A count with its unit and a thousands separator, such as `n = 1,186 nodules`."""
-    return f"n = {count:,} {unit}"
+def counted(count: int, units: str) -> str:
+    """A count with its unit, such as `n = 1 scan` or `n = 1,186 nodules`. units: in the plural."""
+    return f"n = {amount(count, units)}"
+
+
+def amount(count: int, units: str) -> str:
+    """A count with its unit and a thousands separator. units: in the plural."""
+    return f"{count:,} {units.removesuffix('s') if count == 1 else units}"
 
 
 def interval(value: float | None, bounds: Iterable[float | None], form: str = ".3f") -> str:
