@@ -92,7 +92,7 @@ def add_score(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     add("--seed", type=_count, default=0, metavar="N", help="seed of the resamples (default 0)")
     add("--json", type=Path, metavar="OUT.json", help="write the score here")
-    add("--figure", type=Path, metavar="OUT.svg", help="draw the FROC here (.svg or .png)")
+    add("--figure", type=Path, metavar="OUT.svg", help="draw the FROC here (.svg, .png or .pdf)")
     parser.set_defaults(run=run_score)
 
 

@@ -87,7 +87,8 @@ def roc_band(labels: Ints, scores: Floats, scan: Ints, drawn: Floats, grid: Floa
     order = np.argsort(-scores, kind="stable")
     ends = _run_ends(scores[order])
     sampled = np.full((len(drawn) - 1, len(grid)), np.nan)
-    for row, weight in zip(sampled, drawn[1:, scan[order]], strict=True):
+    for row, of_scans in zip(sampled, drawn[1:], strict=True):
+        weight = of_scans[scan[order]]
         hit, false = (
             np.r_[0, np.cumsum(weight * own)[ends]] for own in (labels[order], 1 - labels[order])
         )
