@@ -67,6 +67,8 @@ def test_every_labelled_nodule_is_a_mark(scored):
         marks = np.sort(np.concatenate([line.get_ydata() for line in axes.lines]))
         expected = np.sort(own.loc[own["system"] == system, "probability"])
         np.testing.assert_allclose(marks, expected)
+        rarer, other = sorted(axes.lines, key=lambda line: len(line.get_ydata()))
+        assert rarer.get_zorder() > other.get_zorder()
 
 
 def test_without_nodules_the_figures_say_so():

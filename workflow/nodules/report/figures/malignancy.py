@@ -115,6 +115,7 @@ def probability_by_diameter(nodules: pd.DataFrame, found: Mapping[str, Any]) -> 
                 markeredgewidth=0.4,
                 alpha=0.85,
                 rasterized=len(dots) > plotting.MANY,
+                zorder=3 if 2 * len(dots) <= len(part) else 2,  # the rarer class on top
             )
         brier = lookup.estimate(found["sets"][found["main_set"]]["systems"][system.key]["brier"])
         panel.set_title(f"{system.name}\nBrier {brier}")
