@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import runpy
 import sys
+import threading
 from collections.abc import Mapping
+from multiprocessing import connection
 from multiprocessing.context import ForkServerContext
 from subprocess import CalledProcessError
 
@@ -23,6 +25,9 @@ LIBRARIES = [
     *("numpy", "pandas", "pyarrow.parquet", "scipy.ndimage", "scipy.stats", "matplotlib.pyplot"),
     *("torch", "torch._dynamo", "torchvision", "SimpleITK", "cv2"),
 ]
+# Snakemake has a thread for each job. Whoever starts a process also asks the ended ones how they
+# did, and only the first to ask is told: another thread would take a success for a failure.
+ONE_AT_A_TIME = threading.Lock()
 # As snakemake.shell sets them, from the rule's threads.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -39,8 +44,11 @@ def execute(processes: ForkServerContext, job: PythonScript, fname: str) -> None
     """Run a job's script, measured like any other, and raise what Snakemake raises if it fails."""
     environment = os.environ | dict.fromkeys(THREADS, str(job.threads))
     process = processes.Process(target=run, args=(fname, environment, job.threads))
-    process.start()
+    with ONE_AT_A_TIME:
+        process.start()
     with benchmarked(process.pid, job.bench_record):
+        connection.wait([process.sentinel])
+    with ONE_AT_A_TIME:
         process.join()
     if process.exitcode:
         raise CalledProcessError(process.exitcode, fname)
