@@ -112,7 +112,7 @@ def code(script, network=None):
 
 @cache
 def code_files(script, network=None):
-    """What `code` finds. Only rules that have a job ask for it: on a cluster, each job starts here."""
+    """The list that `code` gives. To make all lists takes a second; a job on a cluster needs one."""
     chosen = [closure.LIBRARY / f"learning/networks/{network}.py"] if network else []
     return [str(p) for p in closure.result_code(ROOT / f"workflow/scripts/{script}.py", chosen)]
 
