@@ -33,6 +33,9 @@ class Handler(BaseHTTPRequestHandler):
     """Answers GET from a Loopback."""
 
     protocol_version = "HTTP/1.1"
+    # Answers leave whole, after do_GET: so that no client, served already and back with its next
+    # request, finds the last one still counted as busy.
+    wbufsize = 1 << 24
     loopback: Loopback
 
     def log_message(self, *_: object) -> None:
@@ -43,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         here = self.loopback
         here.busy += 1
         here.busiest = max(here.busiest, here.busy)
+        threading.Event().wait(0.001)  # long enough for a second client to be seen
         try:
             here.asked.append((self.path, self.headers.get("Range", "")))
             here.agents.add(self.headers.get("User-Agent", ""))
@@ -77,7 +81,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(part)
         here.sent += len(part)
         if most is not None:
-            self.wfile.flush()
             self.close_connection = True
 
 
