@@ -146,6 +146,8 @@ def test_what_nnunet_ignores_is_no_lesion(tmp_path):
     made.write(tmp_path / "labelsTr/case_0.nii.gz", drawn)
     checked, told = check("nnunet", tmp_path, lesion_labels=[])
     assert told == [] and len(checked.nodules) == 2
+    with pytest.raises(FileDefect, match=r"its label 3 is 'ignore': voxels that nobody labelled"):
+        check("nnunet", tmp_path, lesion_labels=[2, 3])
 
 
 @pytest.mark.parametrize("lesion_labels", [[2], []])

@@ -39,6 +39,11 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
         raise FileDefect(str(path), "it has no file_ending", remedy)
     values = _labels(path, said)
     require_values(path, values, wanted_values(config))
+    ignored = tuple(value for value, label in values.items() if label == IGNORED)
+    if set(ignored) & set(wanted_values(config)):
+        reason = f"its label {ignored[0]} is {IGNORED!r}: voxels that nobody labelled"
+        remedy = "Take it out of dataset.lesion_labels and dataset.organ_labels."
+        raise FileDefect(str(path), reason, remedy)
     require_channel(path, said.get("channel_names"), config["dataset"]["channel"])
     channel = f"_{config['dataset']['channel']:04d}"
     labelled = {p.name.removesuffix(ending): p for p in _files(root / LABELS, ending)}
@@ -55,7 +60,7 @@ def cases(folder: str, config: Mapping[str, Any]) -> Listing:
             str(root / IMAGES / f"{name}{channel}{ending}"),
             str(labels),
             values=tuple(sorted(values)),
-            ignored=tuple(value for value, label in values.items() if label == IGNORED),
+            ignored=ignored,
         )
         for name, labels in sorted(labelled.items())
     ]
