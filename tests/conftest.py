@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,20 @@ def _longest_first(item: pytest.Item) -> float:
     if marker:
         return -float(marker.args[0])
     return -1.0 if item.get_closest_marker("workflow") else 0.0
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Commands set PyTorch's threads, and tests that run side by side would fight for cores."""
+    _back_to_one_thread()  # fixtures of a module may have run a command, too
+    yield
+    _back_to_one_thread()
+
+
+def _back_to_one_thread() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(scope="session")

@@ -50,15 +50,7 @@ def test_without_a_gpu_the_cpu_is_taken(monkeypatch):
     assert machine.pick_device() == torch.device("cpu")
 
 
-@pytest.fixture
-def threads():
-    """Whatever a test sets is set back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def test_no_more_threads_are_used_than_there_are_cores(monkeypatch, threads):
+def test_no_more_threads_are_used_than_there_are_cores(monkeypatch):
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: {0, 1, 2})
     monkeypatch.setattr(machine, "pick_device", lambda: torch.device("cpu"))
     assert machine.take(8) == Machine(torch.device("cpu"), 3)
@@ -93,7 +85,7 @@ def test_a_cpu_computes_in_bf16_only_where_it_has_it_and_a_training_says_so(monk
 
 
 @pytest.mark.parametrize(("given", "device"), [(1, "cuda"), (0, "cpu"), (None, "cpu")])
-def test_a_job_uses_a_gpu_only_if_it_was_given_one(monkeypatch, threads, given, device):
+def test_a_job_uses_a_gpu_only_if_it_was_given_one(monkeypatch, given, device):
     """`--resources gpu=0` gives none, whatever the machine has."""
     monkeypatch.setattr(machine, "pick_device", lambda: torch.device("cuda"))
     resources = {} if given is None else {"gpu": given}
