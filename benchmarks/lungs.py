@@ -26,7 +26,15 @@ from nodules.images.metaimage import read_volume  # noqa: E402
 from nodules.images.metaimage_writing import write_volume  # noqa: E402
 from nodules.inference.lungs import probability  # noqa: E402
 from nodules.learning.networks import bundle  # noqa: E402
-from nodules.prepare import lung_grid, lung_masks, lung_search, lungs, slices  # noqa: E402
+from nodules.prepare import (  # noqa: E402
+    coarse_grid,
+    lung_grid,
+    lung_kmeans,
+    lung_masks,
+    lung_search,
+    lungs,
+    slices,
+)
 from nodules.prepare.stacks import Stack  # noqa: E402
 from nodules.stats.overlap import dice  # noqa: E402
 
@@ -37,7 +45,7 @@ def answer(volume, geometry, models: Path, folder: Path) -> Path:
         bundle.restore(path, torch.device("cpu")) for path in sorted(models.glob("*/*.json"))
     ]
     px = networks[0].input["px"]
-    stack = lung_grid.images(lungs.decimate(volume, geometry)[0], px)
+    stack = lung_grid.images(coarse_grid.decimate(volume, geometry)[0], px)
     grid = lung_grid.grid(geometry, px)
     write_array(folder / "stack.npy", stack)
     table = slices.describe("1", grid, np.zeros_like(stack), grid, slices.CropBox(0, 0, px, px))
@@ -63,7 +71,7 @@ def compare(arguments: argparse.Namespace) -> None:
             mask = found.mask > 0
             used = f"by {found.method}"
             print(f"{name:12s}  {used:21s}  {dice(mask, truth):.3f}  {mask.sum() * litre:.2f}")
-        mask = lungs.slice_kmeans(volume, geometry) > 0
+        mask = lung_kmeans.slice_kmeans(volume, geometry) > 0
         print(f"slice_kmeans  {'alone':21s}  {dice(mask, truth):.3f}  {mask.sum() * litre:.2f}")
 
 

@@ -28,7 +28,7 @@ import numpy as np  # noqa: E402
 
 from nodules.base import files, tables  # noqa: E402
 from nodules.images import metaimage  # noqa: E402
-from nodules.prepare import lungs, slices  # noqa: E402
+from nodules.prepare import lung_kmeans, lungs, slices  # noqa: E402
 
 SETTINGS = slices.SliceSettings(size=512, window=(-1000, 400), margin_mm=10, isolate=True, fill=170)
 
@@ -76,7 +76,7 @@ def time_masks(scan: Path, runs: int, every: int) -> dict[str, float]:
     for z in sample:
         spent, expected = least(min(runs, 3), lambda z=z: recipe(volume[z].astype(float)))
         times.append(spent)
-        same.append(np.mean(lungs.slice_kmeans(volume[z : z + 1], geometry)[0] == expected))
+        same.append(np.mean(lung_kmeans.slice_kmeans(volume[z : z + 1], geometry)[0] == expected))
     result["recipe_ms"] = float(np.mean(times))
     result["recipe_slices"] = len(sample)
     result["pixels_equal_to_recipe"] = float(np.mean(same))

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lung_search, lungs
+from nodules.prepare import coarse_grid, lung_search, lungs
 
 pytestmark = pytest.mark.real
 
@@ -40,7 +40,7 @@ SCANS = {
 class Scan(NamedTuple):
     """A scan, its lungs by method `volume`, and the centres of its reference nodules."""
 
-    volume: lungs.Volume
+    volume: coarse_grid.Volume
     geometry: Geometry
     lung: Bools
     nodules: NDArray[np.float64]  # (n, 3) x, y, z in mm
@@ -159,7 +159,7 @@ def skin(volume, scan):
 
 def near(scan, mm):
     """What lies so near to the lungs."""
-    return lungs.grow(scan.lung.view(np.uint8), scan.geometry, mm) > 0
+    return coarse_grid.grow(scan.lung.view(np.uint8), scan.geometry, mm) > 0
 
 
 def hull(lung, margin=0):
@@ -307,7 +307,7 @@ def nodules_within(mask, geometry, nodules, lost):
     """Whether each nodule's centre on the grid, unless it was lost, lies within 10 mm of lung."""
     inside = geometry.encloses(nodules)
     index = tuple(np.rint(geometry.to_index(nodules[inside])).astype(int).T)
-    within = lungs.grow(mask, geometry, 10)[index] > 0
+    within = coarse_grid.grow(mask, geometry, 10)[index] > 0
     return within if lost is None else within | lost[index]
 
 

@@ -17,7 +17,7 @@ from nodules.images.geometry import Geometry
 from nodules.inference import predict, scan_lungs
 from nodules.inference.ensemble import load
 from nodules.inference.lungs import probability
-from nodules.prepare import lung_grid, lung_masks, lungs, region, slices
+from nodules.prepare import coarse_grid, lung_grid, lung_masks, region, slices
 from nodules.prepare.stacks import Stack
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def model(folder, way, more=()):
 def test_lung_networks_are_asked_as_the_workflow_asks_them(scan, tmp_path):
     # What the scripts prepare_lungs, find_lungs and prepare_slices do, with files between.
     made = load(model(tmp_path, "unet", models.lung_unets(tmp_path, PX)), CPU)
-    coarse, _ = lungs.decimate(scan.voxels, scan.geometry)
+    coarse, _ = coarse_grid.decimate(scan.voxels, scan.geometry)
     stack, grid = lung_grid.images(coarse, PX), lung_grid.grid(scan.geometry, PX)
     write_array(tmp_path / "s.npy", stack)
     truth = np.zeros(stack.shape, np.uint8)

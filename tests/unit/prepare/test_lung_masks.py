@@ -7,7 +7,7 @@ from helpers import lung_masks as made
 from helpers.thorax import SPACING, grid, thorax
 from nodules.base.files import UserError, write_array
 from nodules.images.geometry import Geometry
-from nodules.prepare import lung_grid, lung_masks, lung_search, lungs, slices
+from nodules.prepare import coarse_grid, lung_grid, lung_masks, lung_search, lungs, slices
 from nodules.stats.overlap import dice
 
 SETTINGS = slices.SliceSettings(96, (-1000, 400), 10, True, 170)
@@ -62,7 +62,7 @@ def test_methods_of_the_scan_alone_are_those_of_the_search(scan, method):
 
 def answer_of(lung, geometry: Geometry, px: int, path):
     """The answer of a network that knows the lungs (native bool): its file."""
-    coarse = lungs.shrink(lung.astype(np.uint8), geometry)
+    coarse = coarse_grid.shrink(lung.astype(np.uint8), geometry)
     write_array(path, lung_grid.truth(coarse, px).astype(np.uint8) * np.uint8(255))
     return [path]
 
@@ -74,9 +74,9 @@ def test_lungs_survive_the_way_to_the_network_and_back(tmp_path, px, least):
     source = answer_of(lung, geometry, px, tmp_path / "1.npy")
     found = lung_masks.of_scan("unet", volume, geometry, source)
     assert found.method == "unet" and found.first.plausible
-    coarse, spacing = lungs.decimate(volume, geometry)
-    native = lungs.shrink(lung.astype(np.uint8), geometry)
-    whole = lungs.refine(lungs.whole(native, coarse, spacing), geometry)
+    coarse, spacing = coarse_grid.decimate(volume, geometry)
+    native = coarse_grid.shrink(lung.astype(np.uint8), geometry)
+    whole = coarse_grid.refine(lungs.whole(native, coarse, spacing), geometry)
     assert dice(found.mask > 0, whole > 0) > least
 
 
@@ -120,7 +120,7 @@ def test_a_place_on_the_networks_grid_is_the_same_place_in_the_world(px, size_mm
     z, y, x = np.rint(geometry.to_index(where)).astype(int)
     volume = np.full(geometry.shape, -1000, np.int16)
     volume[z - 4 : z + 5, y - 10 : y + 11, x - 10 : x + 11] = 400
-    coarse, _ = lungs.decimate(volume, geometry)
+    coarse, _ = coarse_grid.decimate(volume, geometry)
     seen, own = lung_grid.images(coarse, px), lung_grid.grid(geometry, px)
     assert seen.shape == own.shape and seen.max() == 255
     assert own.spacing[:2] == pytest.approx(512 / px, rel=0.01)
@@ -147,9 +147,11 @@ def test_methods_on_the_coarse_grid_are_what_they_are_on_the_scans(mm, tmp_path)
         mask = lung_masks.of_scan(method, volume, geometry, source).mask
         whole = lungs.find(method, volume, geometry) if method in lungs.METHODS else mask
         coarse = lung_masks.on_coarse_grid(method, volume, geometry, source)
-        assert np.array_equal(coarse, lungs.shrink(whole, geometry)) and coarse.any()
+        assert np.array_equal(coarse, coarse_grid.shrink(whole, geometry)) and coarse.any()
     found = lung_masks.on_coarse_grid("volume", volume, geometry)
-    assert np.array_equal(lungs.refine(found, geometry), lungs.volume(volume, geometry))
+    assert np.array_equal(coarse_grid.refine(found, geometry), lungs.volume(volume, geometry))
     dense = lung_masks.on_coarse_grid("density", volume, geometry)
-    assert np.array_equal(lungs.refine(dense, geometry), lung_search.density(volume, geometry))
+    assert np.array_equal(
+        coarse_grid.refine(dense, geometry), lung_search.density(volume, geometry)
+    )
     assert not lung_masks.on_coarse_grid("none", volume, geometry).any()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nodules.base.files import UserError
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lung_masks, lungs
+from nodules.prepare import coarse_grid, lung_masks
 from nodules.stats.overlap import dice
 
 Bools = NDArray[np.bool_]
@@ -41,7 +41,7 @@ def compare_scan(
 
 def coarse_mm3(geometry: Geometry) -> float:
     """Volume in mm^3 of a voxel on the coarse grid of `lungs`."""
-    return float(geometry.spacing_zyx[0]) * lungs.z_step(geometry) * lungs.GRID_MM**2
+    return float(geometry.spacing_zyx[0]) * coarse_grid.z_step(geometry) * coarse_grid.GRID_MM**2
 
 
 def agreement(

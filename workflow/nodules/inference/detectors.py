@@ -14,7 +14,7 @@ from nodules.images.geometry import Geometry
 from nodules.inference import scan_lungs, slicewise, volumewise
 from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
-from nodules.prepare.lungs import Mask
+from nodules.prepare.coarse_grid import Mask
 
 # Takes a volume, int16 HU (z, y, x), its grid nearest to LPS, its lungs, uint8 (z, y, x), and a
 # callback for the share of the work done; returns candidates, highest probability first.

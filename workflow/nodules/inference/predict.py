@@ -22,8 +22,9 @@ from nodules.inference.ensemble import Ensemble, load
 from nodules.inference.scan_lungs import ROLE, WAYS, LungFinder
 from nodules.learning.machine import take
 from nodules.prepare import lung_masks, lung_search, region, scan_check
+from nodules.prepare.coarse_grid import decimate
 from nodules.prepare.lung_check import REMEDY as NO_LUNGS
-from nodules.prepare.lungs import AIR_HU, decimate
+from nodules.prepare.lungs import AIR_HU
 from nodules.stats.logits import scaled
 
 CHOSEN = 0.5  # threshold if none could be fitted

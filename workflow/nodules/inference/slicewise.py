@@ -16,9 +16,9 @@ from nodules.inference.candidate import Candidate
 from nodules.inference.candidates import classify_candidates
 from nodules.inference.detection import CandidateSettings, batches, components, tabulate
 from nodules.inference.ensemble import Ensemble
+from nodules.prepare.coarse_grid import Mask
 from nodules.prepare.crops import UNTOLD, CropSize, Nodule
 from nodules.prepare.held import stack_of
-from nodules.prepare.lungs import Mask
 from nodules.prepare.nodules import shown_of
 from nodules.prepare.slices import SliceSettings
 from nodules.prepare.stacks import Stack

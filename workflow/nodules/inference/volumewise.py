@@ -17,8 +17,8 @@ from nodules.inference import reduction, windows
 from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
 from nodules.inference.exporting import STAGES
+from nodules.prepare.coarse_grid import Mask
 from nodules.prepare.held import volume_of
-from nodules.prepare.lungs import Mask
 from nodules.prepare.volume_cut import VolumeSettings
 from nodules.stats import stacking
 

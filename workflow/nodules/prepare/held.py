@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.prepare import lung_grid, lungs, volume_cut
+from nodules.prepare import coarse_grid, lung_grid, volume_cut
 from nodules.prepare.slices import SliceSettings, cut
 from nodules.prepare.stacks import Stack
 from nodules.prepare.volumes import Volume
@@ -18,7 +18,7 @@ def stack_of(
     uid: str,
     volume: NDArray[np.int16],
     geometry: Geometry,
-    mask: lungs.Mask,
+    mask: coarse_grid.Mask,
     settings: SliceSettings,
 ) -> Stack:
     """The stack that the workflow would store for a scan, held in memory.
@@ -37,7 +37,7 @@ def volume_of(
     uid: str,
     volume: NDArray[np.int16],
     geometry: Geometry,
-    mask: lungs.Mask,
+    mask: coarse_grid.Mask,
     settings: volume_cut.VolumeSettings,
 ) -> Volume:
     """The resampled volume that the workflow would store for a scan, held in memory."""
@@ -50,7 +50,7 @@ def volume_of(
 
 def lung_stack_of(uid: str, volume: NDArray[np.int16], geometry: Geometry, px: int) -> Stack:
     """The coarse slices, px wide, in which a lung network segments lungs, held in memory."""
-    coarse, _ = lungs.decimate(volume, geometry)
+    coarse, _ = coarse_grid.decimate(volume, geometry)
     stack = Stack(uid, NOWHERE, NOWHERE, None, "")
     stack.array = lung_grid.images(coarse, px)
     stack._grid_and_lung = (lung_grid.grid(geometry, px), np.zeros(len(coarse), bool))

@@ -4,7 +4,7 @@ import numpy as np
 
 from nodules.datasets.hounsfield import Verdict
 from nodules.images.geometry import Geometry
-from nodules.prepare import lung_search, lungs
+from nodules.prepare import coarse_grid, lung_search
 
 LEAST_MM = (lung_search.SMALLEST_EXTENT_MM, 100.0, 100.0)  # z, y, x: no chest fits in less
 REMEDY = (
@@ -13,7 +13,7 @@ REMEDY = (
 )
 
 
-def verdicts(volume: lungs.Volume, geometry: Geometry) -> list[Verdict]:
+def verdicts(volume: coarse_grid.Volume, geometry: Geometry) -> list[Verdict]:
     """A note if a scan's lungs cannot be found; empty if they can, or if the scan is too small.
 
     volume: int16 HU (z, y, x) on `geometry`; a decimated one, of every other voxel or fewer, will

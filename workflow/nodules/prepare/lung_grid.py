@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.prepare import lungs
-from nodules.prepare.lungs import Bools, Volume
+from nodules.prepare import coarse_grid
+from nodules.prepare.coarse_grid import Bools, Volume
 
 SIDE_MM = 512.0  # the widest field of view is 500 mm
-SIDE = round(SIDE_MM / lungs.GRID_MM)  # the same in coarse pixels
+SIDE = round(SIDE_MM / coarse_grid.GRID_MM)  # the same in coarse pixels
 WINDOW = (-1000, 400)  # HU shown as 0 and 255
 
 Grey = NDArray[np.uint8]
@@ -43,7 +43,7 @@ def back(answer: Grey, rows: int, columns: int) -> Grey:
 
 def grid(geometry: Geometry, px: int) -> Geometry:
     """The grid of `images` of a scan on `geometry`."""
-    step, chosen = lungs.z_step(geometry), lungs.coarse_slices(geometry)
+    step, chosen = coarse_grid.z_step(geometry), coarse_grid.coarse_slices(geometry)
     count = len(range(*chosen.indices(geometry.shape[0])))
     y0, x0, height, width = square(geometry)
     corner = (chosen.start + 0.5 - step / 2, y0, x0)
@@ -52,7 +52,7 @@ def grid(geometry: Geometry, px: int) -> Geometry:
 
 def square(geometry: Geometry) -> tuple[float, float, float, float]:
     """The square in native pixels: its first row and column, its height and width."""
-    sizes = lungs.coarse_size(geometry)
+    sizes = coarse_grid.coarse_size(geometry)
     y, x = (n / small for n, small in zip(geometry.shape[1:], sizes, strict=True))
     top, left = _corner(*sizes)
     return -top * y, -left * x, SIDE * y, SIDE * x

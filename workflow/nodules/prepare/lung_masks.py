@@ -13,9 +13,9 @@ import numpy as np
 from nodules.base.files import UserError, open_array
 from nodules.datasets.lung_masks import read_mask
 from nodules.images.geometry import Geometry
-from nodules.prepare import lung_grid, lung_search, lungs, region
+from nodules.prepare import coarse_grid, lung_grid, lung_kmeans, lung_search, lungs, region
+from nodules.prepare.coarse_grid import Bools, Spacing, Volume
 from nodules.prepare.lung_search import Lungs
-from nodules.prepare.lungs import Bools, Spacing, Volume
 
 GIVEN, UNET = "given", "unet"
 HALF = 127  # of 255: a voxel with a higher probability is lung
@@ -38,7 +38,7 @@ def of_scan(
         judged = lung_search.plausibility(mask, volume, geometry)
         return Lungs(mask, GIVEN, judged, judged)
     if method == UNET:
-        coarse, spacing = lungs.decimate(volume, geometry)
+        coarse, spacing = coarse_grid.decimate(volume, geometry)
         found = answered(source[0], coarse, spacing)
         return lung_search.settled(UNET, found, coarse, spacing, geometry)
     return lung_search.search(method, volume, geometry)
@@ -52,13 +52,13 @@ def on_coarse_grid(
     Takes a fraction of the time of `of_scan`, and serves comparisons.
     """
     if method == GIVEN:
-        return lungs.shrink(read_mask(source[0], geometry), geometry)
-    if method == lungs.slice_kmeans.__name__:
-        chosen = lungs.coarse_slices(geometry)
+        return coarse_grid.shrink(read_mask(source[0], geometry), geometry)
+    if method == lung_kmeans.slice_kmeans.__name__:
+        chosen = coarse_grid.coarse_slices(geometry)
         mask = np.zeros(volume.shape, np.uint8)
-        mask[chosen] = lungs.slice_kmeans(volume[chosen], geometry)
-        return lungs.shrink(mask, geometry)
-    coarse, spacing = lungs.decimate(volume, geometry)
+        mask[chosen] = lung_kmeans.slice_kmeans(volume[chosen], geometry)
+        return coarse_grid.shrink(mask, geometry)
+    coarse, spacing = coarse_grid.decimate(volume, geometry)
     if method == UNET:
         return answered(source[0], coarse, spacing)
     if method == lung_search.NONE:

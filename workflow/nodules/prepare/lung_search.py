@@ -14,7 +14,16 @@ import numpy as np
 
 from nodules.images.geometry import Geometry
 from nodules.prepare import lungs
-from nodules.prepare.lungs import Bools, Mask, Spacing, Volume
+from nodules.prepare.coarse_grid import (
+    Bools,
+    Mask,
+    Spacing,
+    Volume,
+    decimate,
+    dilate,
+    refine,
+    shrink,
+)
 
 SECOND, NONE = "density", "none"  # names of methods, beside those of lungs.METHODS
 
@@ -91,11 +100,11 @@ def search(method: str, volume: Volume, geometry: Geometry) -> Lungs:
     method: a key of `lungs.METHODS`. volume: int16 HU (z, y, x) on `geometry`. If the first
     method's lungs are plausible, the mask is exactly that of `lungs.find`.
     """
-    coarse, spacing = lungs.decimate(volume, geometry)
+    coarse, spacing = decimate(volume, geometry)
     if method == "volume":
         return settled(method, lungs.enclosed(coarse, spacing), coarse, spacing, geometry)
     mask = lungs.find(method, volume, geometry)
-    found = lungs.shrink(mask, geometry)
+    found = shrink(mask, geometry)
     return settled(method, found, coarse, spacing, geometry, mask)
 
 
@@ -114,23 +123,23 @@ def settled(
     """
     first = measure(coarse, found, spacing)
     if first.plausible:
-        return Lungs(lungs.refine(found, geometry) if mask is None else mask, method, first, first)
+        return Lungs(refine(found, geometry) if mask is None else mask, method, first, first)
     found = dense(coarse, spacing)
     second = measure(coarse, found, spacing)
     if second.plausible:
-        return Lungs(lungs.refine(found, geometry), SECOND, second, first)
+        return Lungs(refine(found, geometry), SECOND, second, first)
     return Lungs(np.zeros(geometry.shape, np.uint8), NONE, first, first)
 
 
 def plausibility(mask: Mask, volume: Volume, geometry: Geometry) -> Plausibility:
     """Plausibility of any lung mask, uint8 (z, y, x), like `volume`, int16 HU, on `geometry`."""
-    coarse, spacing = lungs.decimate(volume, geometry)
-    return measure(coarse, lungs.shrink(mask, geometry), spacing)
+    coarse, spacing = decimate(volume, geometry)
+    return measure(coarse, shrink(mask, geometry), spacing)
 
 
 def density(volume: Volume, geometry: Geometry) -> Mask:
     """The second method's lung mask: uint8 (z, y, x) from int16 HU."""
-    return lungs.refine(dense(*lungs.decimate(volume, geometry)), geometry)
+    return refine(dense(*decimate(volume, geometry)), geometry)
 
 
 def dense(coarse: Volume, spacing: Spacing) -> Bools:
@@ -146,9 +155,9 @@ def dense(coarse: Volume, spacing: Spacing) -> Bools:
     walled, bullae = lungs.by_walls(gas & inside & ~outside, coarse, spacing, len(gas))
     gas, core = walled | (outside & inside), core | bullae
     air = (coarse < lungs.AIR_HU) & inside & _cage(core, spacing)
-    air &= lungs.dilate(core, spacing, REACH_MM) & ~lungs.dilate(gas, spacing, lungs.GUT_EDGE_MM)
+    air &= dilate(core, spacing, REACH_MM) & ~dilate(gas, spacing, lungs.GUT_EDGE_MM)
     lungs.remove_airways(air, spacing, _middle(inside))
-    return lungs.whole(air, coarse, spacing) & ~lungs.dilate(gas, spacing, lungs.CORE_MM / 2)
+    return lungs.whole(air, coarse, spacing) & ~dilate(gas, spacing, lungs.CORE_MM / 2)
 
 
 def _outside(gas: Bools, inside: Bools) -> Bools:

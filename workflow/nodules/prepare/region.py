@@ -13,9 +13,9 @@ import numpy as np
 from nodules.base.files import FileDefect
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
-from nodules.prepare import lungs
+from nodules.prepare import coarse_grid, lung_kmeans
+from nodules.prepare.coarse_grid import Bools, Mask, Volume
 from nodules.prepare.lung_search import Lungs, Plausibility
-from nodules.prepare.lungs import Bools, Mask, Volume
 
 BODY, MASK, WHOLE = "body", "mask", "whole"
 METHODS = (BODY, MASK, WHOLE)
@@ -29,8 +29,8 @@ def of_scan(method: str, volume: Volume, geometry: Geometry, header: str | Path 
     header: of the mask for method `mask`. Raises FileDefect if the mask does not fit.
     """
     if method == BODY:
-        coarse, _ = lungs.decimate(volume, geometry)
-        mask = lungs.refine(body(coarse), geometry)
+        coarse, _ = coarse_grid.decimate(volume, geometry)
+        mask = coarse_grid.refine(body(coarse), geometry)
     elif method == MASK:
         mask = _given(header, geometry)
     else:
@@ -48,7 +48,7 @@ def body(coarse: Volume) -> Bools:
     """
     low, high = (round(float(value)) for value in np.percentile(coarse, CUT_OFF))
     clipped = np.clip(coarse, low, high).astype(np.int16)
-    bright = clipped > lungs.two_means_threshold(clipped)
+    bright = clipped > lung_kmeans.two_means_threshold(clipped)
     largest = cc3d.largest_k(bright, k=1, connectivity=6) > 0
     filled = np.stack([fill_voids.fill(np.ascontiguousarray(image)) for image in largest])
     return np.asarray(filled if filled.any() else np.ones_like(bright), np.bool_)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nodules.base import tables
 from nodules.base.files import write_bytes
 from nodules.images.geometry import Geometry
-from nodules.prepare import lungs
+from nodules.prepare import coarse_grid
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class CropBox(NamedTuple):
     width: int
 
 
-def crop_box(mask: lungs.Mask, geometry: Geometry, margin_mm: float) -> CropBox:
+def crop_box(mask: coarse_grid.Mask, geometry: Geometry, margin_mm: float) -> CropBox:
     """One box for all slices: a square in mm, to the nearest pixel, around lungs and margin.
 
     mask: uint8 (z, y, x) on `geometry`. If it is empty, the square around the whole image.
@@ -51,7 +51,7 @@ def crop_box(mask: lungs.Mask, geometry: Geometry, margin_mm: float) -> CropBox:
     return CropBox((top + bottom - height) // 2, (left + right - width) // 2, height, width)
 
 
-def _extent(mask: lungs.Mask) -> tuple[tuple[int, int], tuple[int, int]]:
+def _extent(mask: coarse_grid.Mask) -> tuple[tuple[int, int], tuple[int, int]]:
     """First and one past the last row and column with a mask pixel in any slice; zeros if none."""
     seen = np.zeros(mask.shape[1:], np.uint8)
     for image in mask:
@@ -72,7 +72,7 @@ def window(image: NDArray[np.int16], hu: tuple[float, float]) -> NDArray[np.uint
 
 
 def cut(
-    volume: NDArray[np.int16], geometry: Geometry, mask: lungs.Mask, settings: SliceSettings
+    volume: NDArray[np.int16], geometry: Geometry, mask: coarse_grid.Mask, settings: SliceSettings
 ) -> tuple[NDArray[np.uint8], Geometry, CropBox]:
     """Window, isolate, crop and resize every native slice.
 
@@ -86,7 +86,7 @@ def cut(
     crop = crop_box(mask, geometry, settings.margin_mm)
     extent, shape = (len(volume), *crop[2:]), (len(volume), settings.size, settings.size)
     isolate = settings.isolate and any(image.any() for image in mask)
-    keep = lungs.grow(mask, geometry, settings.margin_mm) if isolate else None
+    keep = coarse_grid.grow(mask, geometry, settings.margin_mm) if isolate else None
     way = cv2.INTER_AREA if settings.size < min(crop.height, crop.width) else cv2.INTER_LINEAR
     native, page_part = _overlap(crop, volume.shape[1:])
     stack = np.empty(shape, np.uint8)
@@ -118,7 +118,7 @@ def _overlap(crop: CropBox, shape: tuple[int, ...]) -> tuple[Box, Box]:
 def describe(
     uid: str,
     geometry: Geometry,
-    mask: lungs.Mask,
+    mask: coarse_grid.Mask,
     grid: Geometry,
     crop: CropBox,
 ) -> pd.DataFrame:

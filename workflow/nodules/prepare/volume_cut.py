@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.prepare import lungs
+from nodules.prepare import coarse_grid
 from nodules.prepare.cubes import Grey, resized
 from nodules.prepare.slices import window
 from nodules.prepare.volumes import LUNG_STEP
@@ -31,7 +31,7 @@ class Cut(NamedTuple):
 
 
 def cut(
-    volume: NDArray[np.int16], geometry: Geometry, mask: lungs.Mask, settings: VolumeSettings
+    volume: NDArray[np.int16], geometry: Geometry, mask: coarse_grid.Mask, settings: VolumeSettings
 ) -> Cut:
     """The lungs' box with its margin, windowed and resampled to isotropic voxels.
 
@@ -58,7 +58,7 @@ def cut(
 
 
 def lung_box(
-    mask: lungs.Mask, geometry: Geometry, margin_mm: float
+    mask: coarse_grid.Mask, geometry: Geometry, margin_mm: float
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """First voxel (z, y, x) and size of the box around lungs and margin, within the scan."""
     if not mask.any():
