@@ -10,9 +10,10 @@ CONTRAST = 4.5  # WCAG 2.2, AA, 1.4.3
 
 
 SIZES = [(1280, 720, 1), (1920, 1080, 1), (3840, 2160, 1), (1920, 1080, 2)]
+NARROW = [(683, 768, 1), (768, 1024, 2), (600, 960, 1)]  # half a laptop, tablets upright
 
 
-@pytest.mark.parametrize(("width", "height", "ratio"), SIZES)
+@pytest.mark.parametrize(("width", "height", "ratio"), [*SIZES, *NARROW])
 def test_all_is_on_the_screen(path, visit, width, height, ratio):
     shown = visit(path, viewport={"width": width, "height": height}, device_scale_factor=ratio)
     begin(shown)
@@ -24,6 +25,12 @@ def test_all_is_on_the_screen(path, visit, width, height, ratio):
         .map((e) => e.id || e.textContent)"""
     )
     assert outside == []
+    cut = shown.evaluate(
+        """[...document.querySelectorAll("aside button, aside dd, aside input")]
+        .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth)
+        .map((e) => e.textContent)"""
+    )
+    assert cut == []
     assert shown.evaluate("document.documentElement.scrollHeight <= innerHeight")
     assert shown.evaluate("reader.views[0].canvas.width") >= 0.45 * width * ratio * 0.9
 
