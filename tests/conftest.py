@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 # Before numpy or torch start their thread pools: tests are many and small, and must repeat exactly.
-os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS") or "1"
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ.get("OPENBLAS_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "agg"
 
@@ -62,7 +62,8 @@ def one_thread() -> Iterator[None]:
 def _back_to_one_thread() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        # OpenMP also takes a list, a number for each level of nesting.
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"].split(",")[0]))
 
 
 @pytest.fixture(scope="session")

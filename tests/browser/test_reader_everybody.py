@@ -35,6 +35,16 @@ def test_all_is_on_the_screen(path, visit, width, height, ratio):
     assert shown.evaluate("reader.views[0].canvas.width") >= 0.45 * width * ratio * 0.9
 
 
+def test_what_it_is_not_for_is_never_cut_off(path, visit):
+    shown = visit(path, viewport={"width": 420, "height": 800})
+    begin(shown)
+    assert shown.evaluate(
+        """(() => { const e = document.querySelector("#research");
+        return e.textContent.length > 40 && e.scrollWidth <= e.clientWidth
+            && e.getBoundingClientRect().right <= innerWidth; })()"""
+    )
+
+
 def test_every_text_has_contrast(path, visit):
     shown = visit(path)
     begin(shown)

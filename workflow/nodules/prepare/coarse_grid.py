@@ -59,18 +59,18 @@ def refine(mask: Bools, geometry: Geometry) -> Mask:
 
 
 def z_step(geometry: Geometry) -> int:
-    """Step in native slices between those that the 3-D method uses."""
+    """Step in native slices between those of the coarse grid."""
     return max(1, int(GRID_MM / geometry.spacing_zyx[0]))
 
 
 def coarse_slices(geometry: Geometry) -> slice:
-    """The native slices that the 3-D method uses."""
+    """The native slices that the coarse grid has."""
     step = z_step(geometry)
     return slice(min((step - 1) // 2, geometry.shape[0] - 1), None, step)
 
 
 def coarse_size(geometry: Geometry) -> tuple[int, int]:
-    """Rows and columns of a slice in square pixels of about GRID_MM."""
+    """Rows and columns of a slice on the coarse grid."""
     _, mm_y, mm_x = geometry.spacing_zyx
     _, height, width = geometry.shape
     return max(1, round(height * mm_y / GRID_MM)), max(1, round(width * mm_x / GRID_MM))
