@@ -2,11 +2,13 @@
 
 import gc
 import os
+import pickle
 import signal
 import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from nodules.learning import batches as module
 from nodules.learning.batches import (
     Batches,
     LoaderProcesses,
+    Place,
+    SlotRequest,
     Slots,
     order,
     page_locked,
@@ -130,6 +134,24 @@ def test_a_slot_is_not_written_over_for_a_whole_turn(workers, together):
                 assert all(stands(*batch) for batch in used[-workers:])
                 older += sum(not stands(*batch) for batch in used[-workers - 1 : -workers])
     assert older > 0  # no slot is kept longer than it must be
+
+
+class Key(NamedTuple):
+    """A key as the tasks have them, with a value that may be left out."""
+
+    scan: int
+    mined: tuple[float, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "keys", [[4, 5], ["a", "b"], [(1, 2), (3, 4)], [Key(0), Key(1, (2.5, 3.0))]], ids=repr
+)
+def test_a_request_reaches_a_process_as_it_was_sent(keys):
+    sent = SlotRequest(3, [Place(2, 17 + n, key) for n, key in enumerate(keys)])
+    received = pickle.loads(pickle.dumps(sent))
+    assert received == sent and type(received) is SlotRequest
+    assert [type(place) for place in received.places] == [Place, Place]
+    assert [type(place.key) for place in received.places] == [type(key) for key in keys]
 
 
 def test_what_goes_wrong_in_a_process_is_told_with_its_place():

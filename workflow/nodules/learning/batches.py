@@ -45,7 +45,8 @@ class SampleSource(Protocol):
         """Input and target of one sample, augmented with `rng`.
 
         Runs in workers that were forked when the training began: anything that the task learns
-        later must be part of `key`. All samples of an epoch have the same shape.
+        later must be part of `key`. All samples of an epoch have the same shape, and all keys the
+        same type.
         """
 
 
@@ -61,7 +62,20 @@ class SlotRequest(NamedTuple):
     """Samples of one or more batches, and the slot that a worker is to write them to."""
 
     slot: int
-    places: list[Place]
+    places: list[Place]  # one after the other in the epoch's order, all with keys of one type
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickling named tuples would take most of the time that a batch costs the training process.
+        (epoch, first, key), kind = self.places[0], None
+        keys = [place.key for place in self.places]
+        if isinstance(key, tuple) and hasattr(key, "_make"):
+            kind, keys = type(key), [tuple(key) for key in keys]
+        return _request, (self.slot, epoch, first, kind, keys)
+
+
+def _request(slot: int, epoch: int, first: int, kind: Any, keys: list[Any]) -> SlotRequest:
+    made = keys if kind is None else map(kind._make, keys)
+    return SlotRequest(slot, [Place(epoch, number, key) for number, key in enumerate(made, first)])
 
 
 def order(task: SampleSource, epoch: int) -> list[Place]:
