@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from helpers import models
+from nodules.base.files import UserError
 from nodules.datasets import points_csv
 from nodules.datasets.row_tables import read
 from nodules.findings.found import COLUMNS
@@ -149,6 +150,21 @@ def test_what_a_killed_run_left_behind_is_removed(tmp_path, scans, model):
     (left / delivery.TABLE).write_text("half")
     delivery.deliver([scans / "dcm"], job(tmp_path / "out", model))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {UID, delivery.SCANS}
+
+
+def test_two_runs_into_one_folder_do_not_spoil_each_others_work(tmp_path, scans, model):
+    """The second would take the first one's drafts for those of a run that was killed."""
+    first, second = job(tmp_path / "out", model), job(tmp_path / "out", model)
+
+    def meanwhile(scan, tell):
+        with pytest.raises(UserError, match="out: another process is writing to this folder"):
+            delivery.deliver([scans / "2.25.8.mhd"], second)
+        return first.predict(scan, tell)
+
+    (row,) = delivery.deliver([scans / "dcm"], delivery.Job(first.out, meanwhile, "model"))
+    assert row["status"] == "done" and (first.out / UID / delivery.DETAILS).is_file()
+    (row,) = delivery.deliver([scans / "2.25.8.mhd"], second)
+    assert row["status"] == "done"
 
 
 def test_what_is_read_is_not_written_into(scans, model):

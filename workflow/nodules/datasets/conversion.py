@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodules.base import files
+from nodules.base import files, locks
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
 from nodules.datasets import check, row_tables
@@ -67,7 +67,8 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
     `out/series.csv`; rows of earlier calls stay. A scan already written from the same, unchanged
     files is left as it is; one that cannot be read becomes a row with the reason, and the next one
     follows. tell: called with each row as soon as it is known, and whether it is new. Returns the
-    rows of these sources. Raises UserError if nothing can be written.
+    rows of these sources. Raises UserError if nothing can be written, or another process is writing
+    to `out`.
     """
     sources = list(sources)
     for source in sources:
@@ -76,16 +77,17 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
                 f"{escaped(str(job.out))}: it lies within {escaped(str(source))}, which is read. "
                 "Name a folder outside."
             )
-    shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
     rows = []
-    try:
-        for source in distinct(expanded(sources)):
-            for row, new in _of_source(source, job):
-                rows.append(row)
-                row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
-                tell(row, new)
-    finally:
-        shutil.rmtree(job.unfinished, ignore_errors=True)
+    with locks.alone(job.out):
+        shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed
+        try:
+            for source in distinct(expanded(sources)):
+                for row, new in _of_source(source, job):
+                    rows.append(row)
+                    row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
+                    tell(row, new)
+        finally:
+            shutil.rmtree(job.unfinished, ignore_errors=True)
     return rows
 
 

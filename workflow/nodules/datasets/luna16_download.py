@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nodules.base import downloads, files
+from nodules.base import downloads, files, locks
 from nodules.base.downloads import PATIENT, Patience, Unreachable
 from nodules.base.files import UserError
 from nodules.datasets.scan import LUNG_MASKS
@@ -90,7 +90,8 @@ def download(
 
     ended: called with each file's name, what is wrong ("" for nothing), and whether it is new. A
     file that cannot be fetched does not stop the others. Returns the names of those that failed.
-    Raises UserError if the server cannot be reached or the folder cannot be written.
+    Raises UserError if the server cannot be reached, or the folder cannot be written or is written
+    by another process.
     """
     files.check_target(job.folder / wanted[0].results[0])
     missing = [s for s in wanted if not all(_is_there(job.folder / name) for name in s.results)]
@@ -99,19 +100,20 @@ def download(
         said[record] = published(record, job)
     _require_space(job, [said[s.record].get(s.name) for s in missing])
     failed = []
-    for source in wanted:
-        reason = ""
-        if source in missing:
-            try:
-                _fetched(source, said[source.record], job)
-            except Unreachable:
-                raise
-            except UserError as error:
-                reason = str(error)
-                failed.append(source.name)
-        ended(source.name, reason, source in missing)
-    if not failed:
-        shutil.rmtree(job.unfinished, ignore_errors=True)
+    with locks.alone(job.folder):
+        for source in wanted:
+            reason = ""
+            if source in missing:
+                try:
+                    _fetched(source, said[source.record], job)
+                except Unreachable:
+                    raise
+                except UserError as error:
+                    reason = str(error)
+                    failed.append(source.name)
+            ended(source.name, reason, source in missing)
+        if not failed:
+            shutil.rmtree(job.unfinished, ignore_errors=True)
     return failed
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nodules.base import files
+from nodules.base import files, locks
 from nodules.base.files import UserError
 from nodules.base.messages import escaped
 from nodules.datasets import conversion, row_tables
@@ -80,7 +80,7 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
     Every scan is a row of `out/predicted.csv`; rows of earlier calls stay. Findings that the same
     model made from the same files before are kept. A scan that cannot be read gets a row with the
     reason, and the next scan follows. Returns the rows of these sources. Raises UserError if
-    nothing can be written.
+    nothing can be written, or another process is writing to `out`.
     """
     sources = list(sources)
     for source in sources:
@@ -90,16 +90,17 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
                 "Name a folder outside."
             )
     files.check_target(job.out / SCANS)
-    _clear(job)  # left by a run that was killed
     rows = []
-    try:
-        for source in conversion.distinct(conversion.expanded(sources)):
-            for row, new in _of_source(source, job, listener):
-                rows.append(row)
-                row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
-                listener.ended(row, new)
-    finally:
-        _clear(job)
+    with locks.alone(job.out):
+        _clear(job)  # left by a run that was killed
+        try:
+            for source in conversion.distinct(conversion.expanded(sources)):
+                for row, new in _of_source(source, job, listener):
+                    rows.append(row)
+                    row_tables.keep(job.out / SCANS, SCAN_COLUMNS, [row])
+                    listener.ended(row, new)
+        finally:
+            _clear(job)
     return rows
 
 
