@@ -12,7 +12,7 @@ from helpers import followed, models
 from nodules.base import tables
 from nodules.cli import follow_up as cli_follow_up
 from nodules.cli import main as cli
-from nodules.images import dicom_writing
+from nodules.images import dicom_writing, reading
 from nodules.images.metaimage_writing import write_volume
 
 RESEARCH = "not for diagnosis"
@@ -109,9 +109,25 @@ def test_scans_are_put_in_the_order_of_their_days(luna16):
     assert status == 0 and "2.25.1 to 2.25.2" in out and "put in the order of their days" in err
 
 
+def test_where_only_some_days_are_known_they_may_not_contradict_the_order(luna16, folder):
+    """A nodule that grew would else be said to halve: its days would be counted backwards."""
+    import pydicom
+
+    days = {"2.25.1": "20210701", "2.25.2": "20210101", "2.25.8": ""}
+    for uid, day in days.items():
+        read = reading.read(folder / f"{uid}.mhd")
+        for path in dicom_writing.write_series(Path(uid), read.voxels, read.geometry, uid):
+            image = pydicom.dcmread(path)
+            image.StudyDate = image.AcquisitionDate = image.SeriesDate = image.ContentDate = day
+            image.save_as(path)
+    status, out, err = luna16("./2.25.1", "./2.25.2", "./2.25.8")
+    assert (status, out) == (2, "") and not Path("out").exists()
+    assert "2.25.1: 2021-07-01, 2.25.2: 2021-01-01, 2.25.8: unknown" in err
+
+
 def test_without_days_no_doubling_time_is_told(luna16):
     _, out, err = luna16("2.25.1", "2.25.2")
-    assert "no doubling time: the dates are not known" in out and "days are not known" in err
+    assert "no doubling time: the dates are not known" in out and "not all days are known" in err
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,10 @@ def deliver(
 
 
 def opened(asked: FollowUpJob, tell: Callable[[str], object]) -> tuple[list[Time], list[str]]:
-    """The scans with lungs and findings, earliest first if all days are known; and notes."""
+    """The scans with lungs and findings, earliest first if all days are known; and notes.
+
+    Raises UserError if only some days are known and contradict the order given.
+    """
     times: list[Time] = []
     notes: list[str] = []
     for i, source in enumerate(asked.scans):
@@ -78,7 +81,14 @@ def opened(asked: FollowUpJob, tell: Callable[[str], object]) -> tuple[list[Time
         if ordered != times:
             notes.append("the scans were put in the order of their days")
         return ordered, notes
-    notes.append("days are not known, so the scans are taken in the order given")
+    known = [time.day for time in times if time.day]
+    if known != sorted(known):
+        told = ", ".join(f"{time.uid}: {time.day or 'unknown'}" for time in times)
+        raise UserError(
+            f"The scans are not in the order of the days that are known ({told}). Name the "
+            "earliest scan first, or the days of all with --dates."
+        )
+    notes.append("not all days are known, so the scans are taken in the order given")
     return times, notes
 
 
