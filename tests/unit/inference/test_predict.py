@@ -265,6 +265,7 @@ def test_of_overlapping_masks_the_surer_one_has_the_voxels(scan, model):
 
     own = predict.predict(scan, predict.Model(model.manifest, model.lungs, two, 0.5, 1.0))
     assert [f.voxels for f in own] == [24, 0, 6] and own.rows[1]["mean_hu"] is None
+    assert [row["slices"] for row in own.rows] == [2, 0, 2]
     assert np.bincount(own.labels().ravel(), minlength=4)[1:].tolist() == [24, 0, 6]
 
 

@@ -66,8 +66,8 @@ class Finding:
 
     @property
     def slices(self) -> int:
-        """Number of slices that its mask spans."""
-        return int(self.mask.shape[0])
+        """Number of slices on which its mask has voxels; another finding may have them all."""
+        return int(np.count_nonzero(self.mask.any(axis=(1, 2))))
 
     @property
     def voxels(self) -> int:
