@@ -51,7 +51,9 @@ test("a volume comes in pieces, whichever is there first", async () => {
   const late = (n) => new Promise((done) => setTimeout(() => done(pieces[n]), n ? 0 : 20));
   const volume = await volumes.load(spec, late, () => {});
   assert.deepEqual([...volume.data], [1, 0, 2, 0, 0, 1]);
-  assert.deepEqual(volume.hu([0, 0, 0]), { hu: 0, within: 15 });
+  assert.deepEqual(volume.hu([0, 0, 0]), { hu: 0, within: 15, bound: "" });
+  assert.deepEqual(volume.hu([0, 0, 1]), { hu: -5, within: 0, bound: "≤" });
+  assert.deepEqual(volume.hu([1, 0, 0]), { hu: 15, within: 0, bound: "≥" });
   assert.equal(volume.hu([3, 0, 0]), null);
 });
 

@@ -18,12 +18,20 @@ from nodules.report.viewer import levels
     ],
 )
 def test_a_hu_is_within_half_a_step_of_its_level(steps, lung, soft, bone):
-    hu = np.arange(-1024, 1500, dtype=np.int16)
+    hu = np.arange(-1024, 1200, dtype=np.int16)
     off = np.abs(steps[levels.coded(hu, steps)].astype(int) - hu)
     assert len(steps) <= 256 and (np.diff(steps) > 0).all()
     assert off[hu < -160].max() <= lung
     assert off[(hu >= -160) & (hu < 240)].max() <= soft
     assert off[hu >= 240].max() <= bone
+
+
+@pytest.mark.parametrize(("steps", "most"), [*zip(levels.LADDER, (50, 20, 40, 80), strict=True)])
+def test_metal_has_levels_too(steps, most):
+    """A pacemaker is no bone: the highest level is the highest HU that a scan keeps."""
+    hu = np.arange(1100, 3072, dtype=np.int16)
+    off = np.abs(steps[levels.coded(hu, steps)].astype(int) - hu)
+    assert steps[-1] == levels.HIGHEST and off.max() <= most
 
 
 def test_what_is_below_or_above_is_the_last_level():

@@ -13,9 +13,15 @@ PIECE_VOXELS = 4 << 20  # about; small enough for several pieces to be unpacked 
 
 
 def _bytes(lung: int, soft: int, bone: int) -> NDArray[np.int16]:
-    """256 levels in HU, with steps for lung (-1024 to -160), soft tissue (to 240) and bone."""
-    parts = [np.arange(LOWEST, -160, lung), np.arange(-160, 240, soft), np.arange(240, 4000, bone)]
-    return np.concatenate(parts)[:256].astype(np.int16)
+    """Up to 256 levels in HU: steps for lung (-1024 to -160), soft tissue (to 240) and bone.
+
+    From 1200 HU up, where there is little but teeth and metal, the steps of bone are wider where
+    they must be for the last level to be 3071.
+    """
+    parts = [np.arange(LOWEST, -160, lung), np.arange(-160, 240, soft), np.arange(240, 1200, bone)]
+    fine = np.concatenate(parts)
+    dense = np.linspace(1200, HIGHEST, min(256 - len(fine), (HIGHEST - 1200) // bone + 2))
+    return np.concatenate([fine, dense.round()]).astype(np.int16)
 
 
 # The finest first: errors up to 4, 3 and 10 HU; for large or noisy scans 10, 5 and 20, and so on.

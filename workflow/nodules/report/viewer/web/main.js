@@ -150,7 +150,8 @@ async function open(shown) {
     const world = toWorld(volume.grid, index);
     const { corner, whole } = shown.volume; // slices are counted in the scan, not in what is shown of it
     const within = value && value.within > 1 ? ` ± ${value.within}` : "";
-    byId("hu").textContent = value ? `${shownNumber(value.hu, 0)}${within} HU` : "outside";
+    const hu = value && `${value.bound && `${value.bound} `}${shownNumber(value.hu, 0)}${within}`;
+    byId("hu").textContent = hu ? `${hu} HU` : "outside";
     byId("world").textContent = `${world.map((mm) => shownNumber(mm, 1)).join(", ")} mm`;
     byId("voxel").textContent = `slice ${index[0] + corner[0] + 1}`;
     for (const view of views) {

@@ -17,9 +17,10 @@ export class Volume {
   }
 
   /**
-   * HU at an index (z, y, x), and how far the true value may be from it; null outside.
+   * HU at an index (z, y, x), and how far the true value may be from it; null outside. The lowest
+   * and the highest level also stand for all that lies beyond: there it is a bound ("≤" or "≥").
    * @param {Triple} index
-   * @returns {{hu: number, within: number} | null}
+   * @returns {{hu: number, within: number, bound: "" | "≤" | "≥"} | null}
    */
   hu([z, y, x]) {
     const [nz, ny, nx] = this.shape;
@@ -27,7 +28,10 @@ export class Volume {
     const level = this.data[(z * ny + y) * nx + x];
     const below = this.levels[level] - (this.levels[level - 1] ?? this.levels[level]);
     const above = (this.levels[level + 1] ?? this.levels[level]) - this.levels[level];
-    return { hu: this.levels[level], within: Math.floor(Math.max(below, above) / 2) };
+    const within = Math.floor(Math.max(below, above) / 2);
+    if (!below) return { hu: this.levels[level] + within, within: 0, bound: "≤" };
+    if (!above) return { hu: this.levels[level] - within, within: 0, bound: "≥" };
+    return { hu: this.levels[level], within, bound: "" };
   }
 }
 
