@@ -125,6 +125,28 @@ def test_another_reading_of_the_same_reader_is_refused_in_words(place, visit):
     )
 
 
+def test_a_file_of_another_reading_is_refused_where_the_server_would_not_store_it(
+    place, visit, tmp_path
+):
+    """Else the browser would go on with it, and the server keep the other one."""
+    shown = visit(f"{place}scan/0/", allowed=place)
+    begin(shown)
+    press(shown, "a")
+    with shown.expect_download() as told:
+        shown.evaluate("document.querySelector('#save-json').click()")
+    told.value.save_as(tmp_path / "own.json")
+    values = json.loads((tmp_path / "own.json").read_text())
+    other = values | {"begun": "2020-01-01T00:00:00.000Z", "decisions": []}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    shown.evaluate("reader.app.store.waiting")
+    shown.set_input_files("#file", tmp_path / "other.json")
+    until(shown, "document.body.innerText.includes('never replaces one by another')")
+    assert "another reading of Dr Test, with 1 verdict and 0 added" in shown.inner_text("body")
+    assert app(shown, "reading.begun") == values["begun"] and not shown.is_visible("#finish")
+    shown.set_input_files("#file", tmp_path / "own.json")
+    until(shown, "document.body.innerText.includes('Loaded the reading of Dr Test')")
+
+
 def test_a_scan_leads_back_to_the_list(place, visit):
     page = visit(f"{place}scan/0/", allowed=place)
     begin(page)

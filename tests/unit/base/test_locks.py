@@ -27,7 +27,7 @@ def test_a_folder_that_another_process_holds_is_refused_until_that_ends(tmp_path
         assert other.stdout.readline() == "held\n"
         for _ in range(2):
             with (
-                pytest.raises(UserError, match="another process is writing to this folder. Wait"),
+                pytest.raises(UserError, match="another process is writing to this folder"),
                 locks.alone(folder),
             ):
                 pass

@@ -214,6 +214,10 @@ export function wireFiles(app) {
     if (!file) return;
     try {
       const reading = fromText(await file.text(), app.shown);
+      for (const one of await app.store.served()) {
+        if (one.reader !== reading.reader || one.begun === reading.begun) continue;
+        throw new Error(`The server keeps another reading of ${one.reader}, with ${counts(one)}, and never replaces one by another. Continue that one, or move its file away. The file that you chose holds ${counts(reading)}.`);
+      }
       const kept = (await app.store.all()).find((one) => one.reader === reading.reader);
       takeUp(app, reading, kept);
     } catch (error) {
