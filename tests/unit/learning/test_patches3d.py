@@ -129,6 +129,39 @@ def test_pasted_nodules_are_marked_where_they_are(tmp_path):
     assert len(bright) > 100 and np.mean(bright) > 0.8
 
 
+def test_no_nodule_is_pasted_over_another(tmp_path, monkeypatch):
+    """What looks like one would have two centres and two diameters."""
+    asked = task(tmp_path, pasted=4.0, zoom=0.0)
+    pasted, view, paste = [], patches3d.view, inserts.paste
+
+    def viewed(*place):
+        shown = view(*place)
+        pasted.append((shown[1].centres, []))
+        return shown
+
+    def watched(patch, insert, corner):
+        pasted[-1][1].append((insert, corner))
+        return paste(patch, insert, corner)
+
+    monkeypatch.setattr(patches3d, "view", viewed)
+    monkeypatch.setattr(inserts, "paste", watched)
+    for number in range(100):
+        asked.sample(Patch(0, 0, number % 2), generator(0, number))
+    covered = 0
+    for centres, inserted in pasted:
+        for n, (insert, corner) in enumerate(inserted):
+            core = np.zeros((SETTINGS.patch,) * 3, bool)
+            core[window(corner, insert.weight.shape)] = insert.weight >= inserts.SEEN
+            places = [*centres, *(other_middle(*one) for one in inserted[:n])]
+            inside = [p for p in np.rint(places).astype(int) if (p >= 0).all() and (p < 32).all()]
+            covered += sum(core[tuple(place)] for place in inside)
+    assert sum(len(inserted) for _, inserted in pasted) > 100 and covered == 0
+
+
+def other_middle(insert, corner):
+    return np.argwhere(insert.weight >= inserts.SEEN).mean(axis=0) + corner
+
+
 def test_without_nodules_an_epoch_is_lung_alone(tmp_path, caplog):
     asked = HeatTask([volume(tmp_path, [])], [], SETTINGS, 1, 0)
     assert "none of the 1 training scans has a nodule" in caplog.text

@@ -131,7 +131,7 @@ class HeatTask:
         corner = np.rint(middle - sides / 2).astype(int)
         shown, marks = view(volume, truth, corner, sides, side)
         lung = lung_view(volume, corner, sides, shown.shape)
-        grey, pasted = self._pasted(shown.astype(np.float32), lung, rng)
+        grey, pasted = self._pasted(shown.astype(np.float32), lung, marks, rng)
         marks = marks._replace(
             centres=np.concatenate([marks.centres, pasted.centres]),
             diameters=np.concatenate([marks.diameters, pasted.diameters]),
@@ -148,14 +148,20 @@ class HeatTask:
         return place_of(volume, truth, key, side, rng)
 
     def _pasted(
-        self, grey: NDArray[np.float32], lung: NDArray[np.bool_], rng: np.random.Generator
+        self,
+        grey: NDArray[np.float32],
+        lung: NDArray[np.bool_],
+        marks: Marks,
+        rng: np.random.Generator,
     ) -> tuple[NDArray[np.float32], Marks]:
-        centres, diameters = [], []
+        """The patch with nodules pasted between those that it shows, and the pasted ones' marks."""
+        centres: list[NDArray[np.float64]] = []
+        diameters: list[float] = []
         count = int(rng.poisson(self.settings.pasted)) if self.bank else 0
         for _ in range(count):
             insert = self.bank[int(rng.integers(len(self.bank)))]
             corner = spot(grey.shape, grey.__getitem__, lung.__getitem__, insert, rng)
-            if corner is None:
+            if corner is None or hides(insert, corner, [*marks.centres, *marks.beside, *centres]):
                 continue
             inserts.paste(grey, insert, corner)
             seen = np.argwhere(insert.weight >= inserts.SEEN)
@@ -347,6 +353,16 @@ def spot(
         if anywhere or (grey(place)[core] >= BRIGHT).mean() <= BACKGROUND_SHARE:
             return z, y, x
     return None
+
+
+def hides(insert: inserts.Insert, corner: Corner, centres: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether an insert at a corner of a patch covers one of the places (z, y, x) in it.
+
+    Two nodules' marks would then lie in what looks like one.
+    """
+    at = np.rint(np.reshape(centres, (-1, 3)) - corner).astype(int)
+    at = at[((at >= 0) & (at < insert.weight.shape)).all(axis=1)]
+    return bool((insert.weight[tuple(at.T)] >= inserts.SEEN).any())
 
 
 def turn(
