@@ -9,7 +9,7 @@ import torch
 
 from helpers.volumes import LUNG, NODULE, volume
 from nodules.base import tables
-from nodules.learning.tasks import reduction
+from nodules.learning.tasks import inserts, reduction
 from nodules.learning.tasks.inserts import Insert
 from nodules.learning.tasks.patches3d import lung_view
 from nodules.learning.tasks.reduction import Cube, CubeTask, ReductionSettings
@@ -44,6 +44,19 @@ def test_half_of_the_cubes_show_a_nodule_and_half_of_the_rest_a_false_alarm(task
     assert task.epoch(1) == task.epoch(1) != task.epoch(2)
     numbers = [cube.number for cube in task.epoch(1) if cube.kind == "mined"]
     assert sorted(numbers) == [0] * 5 + [1] * 5
+
+
+def test_nodules_to_paste_are_made_once_and_not_for_the_left_out_scans(task, monkeypatch):
+    made, bank = [], inserts.bank
+
+    def counted(training, *more):
+        made.append(training)
+        return bank(training, *more)
+
+    monkeypatch.setattr(inserts, "bank", counted)
+    task.epoch(1), task.epoch(2)
+    assert len(task._validation) > 8
+    assert len(made) == 1 and made[0] is task.training
 
 
 def test_the_mask_lies_on_the_nodule_however_the_cube_is_turned(task):

@@ -92,10 +92,15 @@ class CubeTask:
             found[[clear(truth, place, 0.5 * jitter_of(volume)) for place in found]]
             for found, (volume, truth) in zip(places, training, strict=True)
         ]
-        # As in the 3-D U-Net's task.
-        pastes = math.ceil(settings.cubes / 2 * settings.pasted)
-        self.bank = inserts.bank(training, pastes, generator(seed, "reduction", fold, "bank"))
         self.mined = [(i, n) for i, found in enumerate(self.alarms) for n in range(len(found))]
+
+    @cached_property
+    def bank(self) -> list[inserts.Insert]:
+        """Nodules to paste, as in the 3-D U-Net's task."""
+        pastes = math.ceil(self.settings.cubes / 2 * self.settings.pasted)
+        return inserts.bank(
+            self.training, pastes, generator(self.seed, "reduction", self.fold, "bank")
+        )
 
     def epoch(self, epoch: int) -> list[Cube]:
         """Cubes drawn anew: nodules equally often, false positives equally often, and lung."""
