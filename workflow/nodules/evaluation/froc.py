@@ -177,9 +177,9 @@ def evaluate(
     `marks` has columns seriesuid, x, y, z (world mm) and probability (any finite number, higher
     means more confident); `nodules` and `excluded` have diameter_mm in place of probability.
     `scans` are the UIDs to score, nodule-free ones included. Findings of other scans are ignored
-    and counted. The result depends neither on the order of rows nor on that of scans. With fewer
-    than five scans or nodules there are no resamples and so no intervals
-    (`nodules.stats.bootstrap.too_few`).
+    and counted. No number depends on the order of rows or scans; of marks that find one nodule with
+    equal probability, the first row is its hit. With fewer than five scans or nodules there are no
+    resamples and so no intervals (`nodules.stats.bootstrap.too_few`).
     hit: rule that replaces the distance, for data sets with another rule than LUNA16's.
     Raises ValueError for a mark of an unlisted scan, a scan listed twice, an empty list, or a
     number that is not finite.
