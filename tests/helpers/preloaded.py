@@ -16,7 +16,7 @@ from multiprocessing import connection
 from multiprocessing.context import ForkServerContext
 from subprocess import CalledProcessError
 
-from snakemake import cli
+from snakemake import benchmark, cli
 from snakemake.benchmark import benchmarked
 from snakemake.script import PythonScript
 
@@ -36,6 +36,8 @@ def main() -> None:
     """Run Snakemake with the arguments of this process."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(LIBRARIES)
+    # To measure a process is to read its whole memory map: twice a second, a tenth of a tiny run.
+    benchmark.BENCHMARK_INTERVAL_SHORT = 10
     PythonScript.execute_script = lambda job, fname, edit=False: execute(processes, job, fname)
     cli.main()
 
