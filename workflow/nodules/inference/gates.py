@@ -22,7 +22,7 @@ from nodules.learning.networks.forward import slice_logits
 from nodules.prepare.nodules import region_of
 from nodules.prepare.stacks import Stack
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 SIDE_MM = 80.0  # side of the square around a nodule
 PX = 128  # side of the stored pictures
@@ -42,10 +42,10 @@ class Gated(NamedTuple):
     slice: int
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
-    answer: Floats
-    maps: Floats
-    inside: Floats
-    whole: Floats
+    answer: Floats32
+    maps: Floats32
+    inside: Floats32
+    whole: Floats32
 
 
 def gated(
@@ -104,7 +104,7 @@ def _seen(
 
 def maps_of(
     networks: Sequence[nn.Module], stack: Stack, z: int, context: int, device: torch.device
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats32, Floats32]:
     """Probability (y, x) of a slice's pixels and gate maps (gates, y, x), network means."""
     image = to_device(torch.from_numpy(stack.window(z, context)[None]), device)
     answers, maps = [], []

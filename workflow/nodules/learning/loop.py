@@ -223,7 +223,7 @@ def train_epoch(
     saved = told = start
     if progress.epoch == 1 and len(places) < min(plan.batch, 2):
         log.warning(UNTAUGHT, plan.model, plan.fold, len(places))
-    with tqdm(total=len(places), initial=progress.samples, desc=title, unit="slice") as bar:
+    with tqdm(total=len(places), initial=progress.samples, desc=title, unit=" samples") as bar:
         for inputs, targets in source.of(places, progress.step):
             done = (progress.epoch - 1 + progress.samples / len(places)) / plan.epochs
             optimizer.param_groups[0]["lr"] = plan.rate_at(done)
@@ -284,7 +284,7 @@ def finish_epoch(
         "weights_sha256": weights_sha256(network),
     }
     log.info(
-        "%s fold %d epoch %d/%d: loss %.4f, left-out loss %.4f, metric %.3f, %.1f slices/s",
+        "%s fold %d epoch %d/%d: loss %.4f, left-out loss %.4f, metric %.3f, %.1f samples/s",
         *(plan.model, plan.fold, progress.epoch, plan.epochs, train_loss),
         *(validation.loss, validation.metric, progress.samples / max(progress.seconds, 1e-9)),
     )

@@ -13,17 +13,17 @@ def pixel_loss(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> fl
     return float(-np.log(np.where(truth, p, 1 - p)).mean())
 
 
-def scaled(logits: Floats, temperature: float | Floats) -> Floats:
-    """Confidence after temperature scaling: sigmoid(logit / temperature)."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits / temperature)))
-
-
-def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def sigmoid(logits: Floats) -> Floats:
     """Logistic sigmoid, computed without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
 
 
-def logit(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+def scaled(logits: Floats, temperature: float | Floats) -> Floats:
+    """Confidence after temperature scaling."""
+    return sigmoid(logits / temperature)
+
+
+def logit(probabilities: Floats) -> Floats:
     """Logits of probabilities, after clipping to [EPSILON, 1 - EPSILON]."""
     p = np.clip(probabilities, EPSILON, 1 - EPSILON)
     return np.asarray(np.log(p / (1 - p)))

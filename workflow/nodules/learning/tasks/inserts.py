@@ -17,7 +17,7 @@ from nodules.images.spheres import Box
 from nodules.learning.tasks.volume_truth import VolumeWithTruth
 from nodules.prepare.cubes import Corner, cube
 
-Floats = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 MOST_COPIES = 600  # in the bank, unless there are more nodules
 LEAST_MM3 = 15.0  # a smaller nodule has no shape worth scaling
@@ -34,8 +34,8 @@ SEEN = 0.5  # weight from which a voxel counts as nodule
 class Insert(NamedTuple):
     """A nodule to paste: grey levels, and weights from 0 to 1 to blend them by; float (z, y, x)."""
 
-    grey: Floats
-    weight: Floats
+    grey: Floats32
+    weight: Floats32
     diameter_mm: float
 
 
@@ -101,7 +101,7 @@ def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Inser
     return Insert(grey.astype(np.float32), weight[part].astype(np.float32), diameter)
 
 
-def paste(patch: Floats, insert: Insert, corner: Corner) -> Box:
+def paste(patch: Floats32, insert: Insert, corner: Corner) -> Box:
     """Blend a nodule into a patch, in place; returns the mask of its voxels, in a box of the patch.
 
     corner: index (z, y, x) in the patch of the insert's first voxel; the insert must fit.

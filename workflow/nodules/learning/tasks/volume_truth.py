@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from nodules.base import tables
 from nodules.datasets import folds
-from nodules.findings.hits import hits
+from nodules.findings.hits import UNKNOWN_DIAMETER_MM, hits
 from nodules.images import regions
 from nodules.images.spheres import Box
 from nodules.prepare.cubes import moved_mask
 from nodules.prepare.volumes import Volume, open_volumes
-
-UNKNOWN_DIAMETER_MM = 10.0  # of an excluded finding without one, as in the official rule
 
 Floats = NDArray[np.float64]
 
