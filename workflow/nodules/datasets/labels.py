@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.images.spheres import Box, corner_of, sphere
+from nodules.images.spheres import BoxedMask, corner_of, sphere
 
 Ints = NDArray[np.int64]
 
@@ -80,7 +80,7 @@ class Fit:
     single: whether each mask also stands for the only reader.
     """
 
-    boxes: dict[int, Box] = field(default_factory=dict)
+    boxes: dict[int, BoxedMask] = field(default_factory=dict)
     told: list[Remark] = field(default_factory=list)
     single: bool = False
 
@@ -90,7 +90,7 @@ class _Nodule:
     number: int
     centre: NDArray[np.float64]
     diameter: float
-    ball: Box
+    ball: BoxedMask
 
 
 def fit(labels: Labelled, grid: Geometry, nodules: pd.DataFrame) -> Fit:
@@ -214,7 +214,7 @@ def _over(index: Ints, nodules: Sequence[_Nodule]) -> list[int]:
     ]
 
 
-def _within(index: Ints, ball: Box) -> int:
+def _within(index: Ints, ball: BoxedMask) -> int:
     """Number of voxels, sorted by slice, that belong to a mask."""
     mask, corner = ball
     first, last = np.searchsorted(index[:, 0], (corner[0], corner[0] + len(mask)))
@@ -266,7 +266,7 @@ def _turned_order(
     return Remark(reason, remedy, fatal=True)
 
 
-def _box(index: Ints) -> Box:
+def _box(index: Ints) -> BoxedMask:
     low, high = index.min(axis=0), index.max(axis=0) + 1
     mask = np.zeros(high - low, bool)
     mask[tuple((index - low).T)] = True

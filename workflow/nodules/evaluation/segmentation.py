@@ -13,13 +13,12 @@ from nodules.findings.overlaps import on_native, shared
 from nodules.findings.size import CLASSES, diameter_class
 from nodules.images import regions
 from nodules.images.geometry import Geometry
+from nodules.images.spheres import BoxedMask
 from nodules.prepare import masks
 from nodules.stats import bootstrap, overlap
 
 MEASURES = ("dice", "iou", "sensitivity", "surface_mm")
 NETWORKS = tuple(key for key, mask in names.MASKS.items() if mask.regions)
-
-Box = masks.Box
 
 
 def compare_scan(
@@ -59,7 +58,7 @@ def compare_scan(
                 yield base | row
 
 
-def has_readers(own: dict[str, Box]) -> bool:
+def has_readers(own: dict[str, BoxedMask]) -> bool:
     """Whether a nodule's `readers` mask comes from readers, and is not just its sphere."""
     if "readers" not in own:
         return False
@@ -106,8 +105,8 @@ def summarise(
 
 
 def _compare_nodule(
-    own: dict[str, Box],
-    candidates: dict[str, dict[int, Box]],
+    own: dict[str, BoxedMask],
+    candidates: dict[str, dict[int, BoxedMask]],
     native: Geometry,
     agreement: float,
 ) -> Iterator[dict[str, Any]]:
@@ -132,7 +131,7 @@ def _compare_nodule(
             )
 
 
-def _measure(mask: Box, reference: Box, native: Geometry) -> dict[str, Any]:
+def _measure(mask: BoxedMask, reference: BoxedMask, native: Geometry) -> dict[str, Any]:
     (one, _), (other, _) = masks.together([mask, reference])
     found = overlap.compare(one, other, native.spacing_zyx)
     return {
@@ -146,13 +145,13 @@ def _measure(mask: Box, reference: Box, native: Geometry) -> dict[str, Any]:
     }
 
 
-def _readers(own: dict[str, Box]) -> dict[int, Box]:
+def _readers(own: dict[str, BoxedMask]) -> dict[int, BoxedMask]:
     """A nodule's masks by reader, keyed by number."""
     prefix = "reader_"
     return {int(k.removeprefix(prefix)): own[k] for k in sorted(own) if k.startswith(prefix)}
 
 
-def _union(boxes: Sequence[Box], reference: Box) -> Box:
+def _union(boxes: Sequence[BoxedMask], reference: BoxedMask) -> BoxedMask:
     """Union of masks; without any, an empty mask in the reference's box."""
     if not boxes:
         return np.zeros_like(reference[0]), reference[1]

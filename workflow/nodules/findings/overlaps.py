@@ -8,18 +8,18 @@ import pandas as pd
 
 from nodules.images import regions
 from nodules.images.geometry import Geometry
+from nodules.images.spheres import BoxedMask
 from nodules.prepare import masks
-from nodules.prepare.masks import Box
 
 
-def on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> Box:
+def on_native(rows: pd.DataFrame, slices: Geometry, native: Geometry) -> BoxedMask:
     """A candidate's region on the native grid; 3-D networks' regions already lie on it."""
     box = regions.box(rows)
     drawn_there = rows["grid"].iloc[0] == "native"
     return box if drawn_there else masks.transferred(box, slices, native)
 
 
-def shared(one: Box, other: Box) -> int:
+def shared(one: BoxedMask, other: BoxedMask) -> int:
     """Number of voxels that two masks share."""
     low = np.maximum(one[1], other[1])
     high = np.minimum(np.add(one[1], one[0].shape), np.add(other[1], other[0].shape))

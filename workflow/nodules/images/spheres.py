@@ -10,10 +10,10 @@ from nodules.images.geometry import Geometry
 
 Bools = NDArray[np.bool_]
 Corner = tuple[int, int, int]
-Box = tuple[Bools, Corner]  # a mask (z, y, x), and the grid index of its first voxel
+BoxedMask = tuple[Bools, Corner]  # a mask (z, y, x), and the grid index of its first voxel
 
 
-def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> Box:
+def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> BoxedMask:
     """The voxels nearest to a world point (x, y, z, mm) that together have a sphere's volume.
 
     Nearly the voxels whose centres lie within diameter / 2. By that simpler rule, with slices
@@ -35,7 +35,7 @@ def sphere(geometry: Geometry, centre: Sequence[float], diameter_mm: float) -> B
     return clipped((mask, corner_of(low)), geometry.shape)
 
 
-def clipped(box: Box, shape: Corner) -> Box:
+def clipped(box: BoxedMask, shape: Corner) -> BoxedMask:
     """The part of a mask that lies within a grid of this shape."""
     mask, corner = box
     first = np.clip(np.negative(corner), 0, mask.shape)

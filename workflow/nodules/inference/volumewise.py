@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nodules.images import regions
 from nodules.images.geometry import Geometry
-from nodules.images.spheres import Box, sphere
+from nodules.images.spheres import BoxedMask, sphere
 from nodules.inference import reduction, windows
 from nodules.inference.candidate import Candidate
 from nodules.inference.ensemble import Ensemble
@@ -62,5 +62,5 @@ def _candidate(row: dict[str, Any], drawn: pd.DataFrame | None, native: Geometry
     return Candidate.of(row, _ball(row, native) if drawn is None else regions.box(drawn))
 
 
-def _ball(row: dict[str, Any], native: Geometry) -> Box:
+def _ball(row: dict[str, Any], native: Geometry) -> BoxedMask:
     return sphere(native, (row["x"], row["y"], row["z"]), row["diameter_mm"])

@@ -8,7 +8,7 @@ import scipy  # loads ndimage, a sixth of a second, on the first call of `moved`
 from numpy.typing import ArrayLike, NDArray
 
 from nodules.images.geometry import Geometry
-from nodules.images.spheres import Box, clipped, corner_of
+from nodules.images.spheres import BoxedMask, clipped, corner_of
 
 Corner = tuple[int, int, int]
 Slices = tuple[slice, ...]
@@ -70,7 +70,7 @@ def moved(
     return np.asarray(found, np.float32), corner_of(first)
 
 
-def moved_mask(box: Box, source: Geometry, target: Geometry) -> Box:
+def moved_mask(box: BoxedMask, source: Geometry, target: Geometry) -> BoxedMask:
     """A mask moved to another grid; its boundary stays in place to a fraction of a voxel."""
     values, corner = moved(box[0], box[1], source, target)
     return clipped((values >= 0.5, corner), target.shape)
@@ -90,7 +90,7 @@ def resized(volume: Grey, shape: tuple[int, ...]) -> Grey:
     return _stretched(planes.reshape(depth, ny * nx), nz, 0).reshape(nz, ny, nx)
 
 
-def resized_mask(box: Box, corner: ArrayLike, sides: ArrayLike, shape: Corner) -> Grey:
+def resized_mask(box: BoxedMask, corner: ArrayLike, sides: ArrayLike, shape: Corner) -> Grey:
     """Mask within a cube, resampled like `resized`, 1 or 0; only rows that it is in are resampled.
 
     corner: the cube's first voxel, in the same grid as the box's; sides: the cube's size in voxels.

@@ -17,8 +17,7 @@ from nodules.datasets.labels import Fit, Labelled, fit
 from nodules.datasets.outlines import link
 from nodules.images import regions
 from nodules.images.geometry import Geometry
-from nodules.images.spheres import Bools, Corner, clipped, corner_of, sphere, window
-from nodules.images.spheres import Box as Box  # re-exported
+from nodules.images.spheres import Bools, BoxedMask, Corner, clipped, corner_of, sphere, window
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def consensus(masks: Sequence[Bools], agreement: float = 0.5) -> Bools:
     return votes >= agreement * len(masks) - 1e-9
 
 
-def filled(outlines: pd.DataFrame) -> Box:
+def filled(outlines: pd.DataFrame) -> BoxedMask:
     """One reader's mask on the stored grid from the outlines (rows of table `contours`).
 
     An outline runs through the first voxels outside, so its own voxels are excluded; vertices
@@ -120,14 +119,14 @@ def filled(outlines: pd.DataFrame) -> Box:
     return inside.astype(bool), corner_of(low)
 
 
-def together(boxes: Sequence[Box]) -> list[Box]:
+def together(boxes: Sequence[BoxedMask]) -> list[BoxedMask]:
     """The same masks, all in their common bounding box."""
     low = np.min([corner for _, corner in boxes], axis=0)
     high = np.max([np.add(corner, mask.shape) for mask, corner in boxes], axis=0)
     return [(_cut(box, low, high), corner_of(low)) for box in boxes]
 
 
-def reoriented(box: Box, stored: Geometry) -> Box:
+def reoriented(box: BoxedMask, stored: Geometry) -> BoxedMask:
     """A mask moved from the stored grid to the native grid (`Geometry.reoriented`)."""
     native, permutation, flips = stored.reoriented()
     mask, corner = box
@@ -136,7 +135,7 @@ def reoriented(box: Box, stored: Geometry) -> Box:
     return _turned(mask, permutation, flips), corner_of(low)
 
 
-def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
+def transferred(box: BoxedMask, native: Geometry, slices: Geometry) -> BoxedMask:
     """A mask moved from the native grid to that of the stored slices: same z, other pixels.
 
     Linear between pixel centres, cut at one half: the boundary stays in place to a fraction of a
@@ -163,7 +162,7 @@ def transferred(box: Box, native: Geometry, slices: Geometry) -> Box:
 
 def _outlined(
     stored: Geometry, native: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
-) -> dict[int, list[Box]]:
+) -> dict[int, list[BoxedMask]]:
     """Each nodule's reader masks on the native grid, all of a nodule's in one box."""
     found, owner = _linked(stored, native, nodules, contours)
     return {
@@ -174,7 +173,7 @@ def _outlined(
 
 def _linked(
     stored: Geometry, native: Geometry, nodules: pd.DataFrame, contours: pd.DataFrame
-) -> tuple[dict[int, Box], dict[int, int]]:
+) -> tuple[dict[int, BoxedMask], dict[int, int]]:
     """For each annotation, its mask on the native grid, and its nodule's number or 0."""
     of_reader = {int(number): part for number, part in contours.groupby("annotation", sort=True)}
     points = [_corners_mm(part, stored) for part in of_reader.values()]
@@ -193,7 +192,7 @@ def _corners_mm(outlines: pd.DataFrame, stored: Geometry) -> NDArray[np.float64]
     return stored.to_world(np.concatenate(index))
 
 
-def _centre(box: Box, grid: Geometry, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+def _centre(box: BoxedMask, grid: Geometry, corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """World centre of a mask; of the outline's vertices if it encloses no voxel."""
     mask, corner = box
     if not mask.any():
@@ -223,7 +222,7 @@ def _turned(array: NDArray, permutation: Corner, flips: Corner) -> NDArray:
     return array.transpose(permutation)[::fz, ::fy, ::fx]
 
 
-def _cut(box: Box, low: NDArray[np.int64], high: NDArray[np.int64]) -> Bools:
+def _cut(box: BoxedMask, low: NDArray[np.int64], high: NDArray[np.int64]) -> Bools:
     """A mask in a larger box from `low` up to, but not including, `high`."""
     mask, corner = box
     whole = np.zeros(high - low, bool)

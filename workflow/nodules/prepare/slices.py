@@ -102,10 +102,10 @@ def cut(
     return stack, geometry.resampled((0, crop.y0, crop.x0), extent, shape), crop
 
 
-Box = tuple[slice, slice]
+Part = tuple[slice, slice]  # of an image
 
 
-def _overlap(crop: CropBox, shape: tuple[int, ...]) -> tuple[Box, Box]:
+def _overlap(crop: CropBox, shape: tuple[int, ...]) -> tuple[Part, Part]:
     """The part of a crop box within an image, as slices of the image and of the box."""
     native, page = [], []
     for first, length, size in zip(crop[:2], crop[2:], shape, strict=True):

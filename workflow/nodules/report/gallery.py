@@ -19,9 +19,10 @@ from nodules.findings.overlaps import on_native
 from nodules.images import regions
 from nodules.images.geometry import Geometry
 from nodules.images.metaimage import read_volume
+from nodules.images.spheres import BoxedMask
 from nodules.prepare import masks
 from nodules.report import planes
-from nodules.report.planes import Box, Image
+from nodules.report.planes import Image
 
 KINDS = ("hits", "misses", "false_alarms")
 LINE = 52  # characters of a UID per line
@@ -41,9 +42,9 @@ class Scan:
 
     voxels: NDArray[np.int16]
     grid: Geometry
-    consensus: Mapping[int, Box]
-    readers: Mapping[int, list[Box]]
-    found: Mapping[int, Box]
+    consensus: Mapping[int, BoxedMask]
+    readers: Mapping[int, list[BoxedMask]]
+    found: Mapping[int, BoxedMask]
     window: tuple[float, float] = planes.WINDOW
 
 
@@ -161,7 +162,7 @@ def opened(
     """
     native = truth[truth["grid"] == "native"]
     by_reader = native[native["kind"].str.startswith("reader_")]
-    readers: dict[int, list[Box]] = {}
+    readers: dict[int, list[BoxedMask]] = {}
     for (number, _), rows in by_reader.groupby(["region", "kind"]):
         readers.setdefault(int(number), []).append(regions.box(rows))
     chosen = native[native["kind"] == kind]
@@ -220,13 +221,13 @@ def case(
 
 
 def _views(
-    row: Mapping[str, Any], point: tuple[float, float, float], scan: Scan, own: Box | None
+    row: Mapping[str, Any], point: tuple[float, float, float], scan: Scan, own: BoxedMask | None
 ) -> Iterator[View]:
     shape = scan.grid.shape
     others = [box for number, box in scan.found.items() if number != row["candidate"]]
     for plane in planes.through(point, scan.grid):
 
-        def shown(boxes: list[Box], plane: planes.Plane = plane) -> list[Mask]:
+        def shown(boxes: list[BoxedMask], plane: planes.Plane = plane) -> list[Mask]:
             masks_ = (plane.inside(box, shape) for box in boxes)
             return [mask for mask in masks_ if mask.any()]
 
@@ -240,11 +241,13 @@ def _views(
         )
 
 
-def _slice_to_show(kind: str, centre: float, own: Box | None, nodule: Box | None) -> int:
+def _slice_to_show(
+    kind: str, centre: float, own: BoxedMask | None, nodule: BoxedMask | None
+) -> int:
     """Slice where candidate and nodule overlap most; for a miss or false alarm, its largest."""
     if kind == "hits" and own is not None and nodule is not None:
         (one, low), (other, _) = masks.together([own, nodule])
-        box: Box | None = (one & other, low)
+        box: BoxedMask | None = (one & other, low)
     else:
         box = own if kind == "false_alarms" else nodule
     if box is None or not box[0].any():

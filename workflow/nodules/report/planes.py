@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nodules.images.geometry import Geometry
+from nodules.images.spheres import BoxedMask
 
 WINDOW = (-1350, 150)  # HU: lung, level -600, width 1500
 WINDOW_TEXT = f"{WINDOW[0]} to {WINDOW[1]} HU (level -600, width 1500)"
 VIEW_MM, VIEW_PX = 60.0, 240
 
 Image = NDArray[np.uint8]
-Box = tuple[NDArray[np.bool_], tuple[int, int, int]]  # a mask (z, y, x), index of its first voxel
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Plane:
         """Grey values (VIEW_PX, VIEW_PX), 0 to 255, of a scan's HU in this plane, in a window."""
         return grey(np.take(voxels, self.index, self.axis), self.centre, self.mm, window)
 
-    def inside(self, box: Box, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+    def inside(self, box: BoxedMask, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
         """View (VIEW_PX, VIEW_PX) of a mask in this plane. shape: of the scan."""
         mask, corner = box
         flat = np.zeros([n for axis, n in enumerate(shape) if axis != self.axis], np.uint8)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from nodules.findings.size import sphere_diameter
-from nodules.images.spheres import Box
+from nodules.images.spheres import BoxedMask
 from nodules.learning.tasks.volume_truth import VolumeWithTruth
 from nodules.prepare.cubes import Corner, cube
 
@@ -39,7 +39,7 @@ class Insert(NamedTuple):
     diameter_mm: float
 
 
-def cut_out(grey: NDArray[np.uint8], box: Box) -> Insert | None:
+def cut_out(grey: NDArray[np.uint8], box: BoxedMask) -> Insert | None:
     """A nodule with MARGIN voxels around it, weights 0 or 1; None if its mask is empty."""
     mask, corner = box
     if not mask.any():
@@ -101,7 +101,7 @@ def varied(nodule: Insert, spacing_mm: float, rng: np.random.Generator) -> Inser
     return Insert(grey.astype(np.float32), weight[part].astype(np.float32), diameter)
 
 
-def paste(patch: Floats32, insert: Insert, corner: Corner) -> Box:
+def paste(patch: Floats32, insert: Insert, corner: Corner) -> BoxedMask:
     """Blend a nodule into a patch, in place; returns the mask of its voxels, in a box of the patch.
 
     corner: index (z, y, x) in the patch of the insert's first voxel; the insert must fit.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nodules.base import tables
-from nodules.images.spheres import Box, corner_of
+from nodules.images.spheres import BoxedMask, corner_of
 from nodules.learning.loop import Validation
 from nodules.learning.machine import to_device
 from nodules.learning.state import TrainingSettings
@@ -315,7 +315,7 @@ def _stretched(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def _marked(
-    box: Box,
+    box: BoxedMask,
     centre: NDArray[np.float64],
     corner: NDArray[np.int64],
     sides: NDArray[np.int64],

@@ -13,7 +13,7 @@ from nodules.base import tables
 from nodules.datasets import folds
 from nodules.findings.hits import UNKNOWN_DIAMETER_MM, hits
 from nodules.images import regions
-from nodules.images.spheres import Box
+from nodules.images.spheres import BoxedMask
 from nodules.prepare.cubes import moved_mask
 from nodules.prepare.volumes import Volume, open_volumes
 
@@ -30,7 +30,7 @@ class Truth:
 
     centres: Floats
     diameters_mm: Floats
-    masks: list[Box]
+    masks: list[BoxedMask]
     beside: Floats
     beside_mm: Floats
     spacing_mm: float  # between the volume's voxels
@@ -83,7 +83,7 @@ def truth_of(
     """
     rows = regions.select(masks, kind, "native")
     of_nodule = dict(list(rows.groupby("region")))
-    nothing: Box = (np.zeros((0, 0, 0), bool), (0, 0, 0))
+    nothing: BoxedMask = (np.zeros((0, 0, 0), bool), (0, 0, 0))
     boxes = [
         moved_mask(regions.box(of_nodule[n]), volume.native, volume.grid)
         if n in of_nodule
