@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from nodules.base.files import UserError
-from nodules.cli import output
+from nodules.cli import main, output
 
 
 def test_what_a_terminal_cannot_show_is_spelled(monkeypatch):
@@ -21,6 +21,13 @@ def test_a_warning_goes_to_stderr_and_control_characters_are_spelled(capsys):
     output.warn("scan\x1b[2J: short")
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("luna16: scan") and "\x1b" not in err
+
+
+@pytest.mark.parametrize("arguments", [["check", ""], ["convert", "a", "--out", ""]])
+def test_an_empty_argument_is_not_taken_for_this_folder(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        main.main(arguments)
+    assert "an argument is empty. Is a variable of a script not set?" in capsys.readouterr().err
 
 
 def test_missing_packages_are_named_with_what_to_install():

@@ -42,6 +42,23 @@ def test_the_page_may_go_elsewhere_beside_a_prior_scan(folder, tmp_path):
     assert '"matrix":[1.0,0.0' in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.parametrize("name", [f"{reader_pages.UID}.mhd", "found/findings.json"])
+def test_a_page_is_not_written_over_what_is_no_page(folder, tmp_path, capsys, name):
+    before = (tmp_path / name).read_bytes()
+    assert cli.main(["view", str(folder), "--out", str(tmp_path / name)]) == 2
+    assert "Name a file that ends in .html" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_summary_is_not_written_over_a_reading(tmp_path, capsys):
+    place = tmp_path / "A.json"
+    place.write_text(json.dumps(reader_pages.decided()))
+    before = place.read_bytes()
+    assert cli.main(["view", "--summary", str(tmp_path), "--json", str(place)]) == 2
+    assert "is read for the summary and would be lost" in capsys.readouterr().err
+    assert place.read_bytes() == before
+
+
 def test_a_server_shows_its_address_and_ends_at_ctrl_c(folder):
     command = [sys.executable, "-m", "nodules", "view", str(folder), "--serve"]
     process = subprocess.Popen(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.cli import download, follow_up, other_layouts, predict, view
-from nodules.cli.output import require, say, uid, warn
+from nodules.cli.output import require, require_other, say, uid, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further
@@ -326,6 +326,8 @@ def _main(argv: Sequence[str] | None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in SUBCOMMANDS:
         add(commands)
+    if "" in (sys.argv[1:] if argv is None else argv):  # "" as a path would be this folder
+        parser.error("an argument is empty. Is a variable of a script not set?")
     arguments = parser.parse_args(argv)
     try:
         status = arguments.run(arguments)
@@ -344,13 +346,12 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Raise UserError, before any input is read, if an output is an input or cannot be written."""
-    from nodules.base.files import UserError, check_target
+    from nodules.base.files import check_target
 
     read = [*arguments.submissions, arguments.annotations, arguments.excluded, arguments.scans]
     for path in filter(None, (arguments.json, arguments.figure)):
         check_target(path)
-        if path.exists() and any(source.exists() and path.samefile(source) for source in read):
-            raise UserError(f"{path}: is read for the score and would be lost. Name another file.")
+        require_other(path, filter(None, read), "the score")
 
 
 def _count(text: str) -> int:

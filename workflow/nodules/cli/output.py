@@ -3,8 +3,9 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from nodules.base import messages
 
@@ -24,6 +25,17 @@ def uid(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; name the UID of a series")
     return text.strip()
+
+
+def require_other(path: Path, read: Iterable[Path], why: str) -> None:
+    """Raise UserError if a file to be written is one of those that are read.
+
+    why: what they are read for.
+    """
+    from nodules.base.files import UserError
+
+    if path.exists() and any(source.exists() and path.samefile(source) for source in read):
+        raise UserError(f"{path}: is read for {why} and would be lost. Name another file.")
 
 
 def require(packages: Sequence[str], what: str, install: str) -> None:

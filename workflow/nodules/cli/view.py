@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
-from nodules.cli.output import require, say
+from nodules.cli.output import require, require_other, say
 
 if TYPE_CHECKING:
     from nodules.report.viewer.server import Item
@@ -99,6 +99,9 @@ def run_view(arguments: argparse.Namespace) -> None:
         return
     if arguments.out and len(items) > 1:
         raise UserError(f"--out is for one scan, and there are {len(items)}. Leave it out.")
+    if arguments.out and arguments.out.suffix.lower() not in (".html", ".htm"):
+        told = messages.escaped(str(arguments.out))  # perhaps the scan, or another file that counts
+        raise UserError(f"--out {told}: the page is HTML. Name a file that ends in .html.")
     for item, folder in items:
         _write(item, arguments.out or folder / PAGE, arguments.open)
 
@@ -211,10 +214,13 @@ def _leading_to(place: str) -> Iterator[Path]:
 
 def _summary(arguments: argparse.Namespace) -> None:
     """Print a summary of readings, and write the JSON and submissions asked for."""
-    from nodules.base.files import write_json
+    from nodules.base.files import check_target, write_json
     from nodules.report.viewer import readings
 
     found = readings.read(arguments.places)
+    if arguments.json:
+        check_target(arguments.json)
+        require_other(arguments.json, (Path(one.place) for one in found), "the summary")
     told = readings.summary(found)
     say(readings.describe(told))
     if arguments.json:
