@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,6 +204,13 @@ def test_a_scan_without_lungs_is_told(model):
     _, geometry = models.scan()
     own = predict.predict(reading.of_array(voxels, geometry), model)
     assert any("no sign of lungs" in note for note in own.notes)
+
+
+@pytest.mark.parametrize(("source", "told"), [("phantom", True), ("luna16", False)])
+def test_a_model_of_phantoms_is_told_in_every_scan(scan, model, source, told):
+    manifest = {**model.manifest, "data": {"source": source}}
+    own = predict.predict(scan, replace(model, manifest=manifest))
+    assert any("trained on computer-made phantoms" in note for note in own.notes) == told
 
 
 def test_a_model_of_another_system_or_without_networks_is_refused(tmp_path, monkeypatch):

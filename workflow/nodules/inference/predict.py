@@ -29,6 +29,11 @@ from nodules.stats.logits import scaled
 
 CHOSEN = 0.5  # threshold if none could be fitted
 MOST_THREADS = 8
+BUILT_IN = ("phantom", "ellipsoid")  # data sources without patients
+FOR_TRIALS = (
+    "this model was trained on computer-made phantoms: what it finds, or misses, in a patient means"
+    " nothing"
+)
 MASK_NEEDED = "its training scans came with a mask of the organ, which a new scan lacks"
 TOLD = ("name", "version", "intended_use", "licence")  # copied from the manifest to findings
 
@@ -160,6 +165,8 @@ def predict(
     tell("lungs", 0.0)
     found_lungs, told = ready.lungs.find(read.voxels, read.geometry, Path(lungs) if lungs else None)
     notes += told
+    if ready.manifest.get("data", {}).get("source") in BUILT_IN:
+        notes.append(FOR_TRIALS)
     if found_lungs.method == lung_search.NONE:
         notes.append(f"no sign of lungs: {found_lungs.plausibility.reason.rstrip('.')}. {NO_LUNGS}")
     tell("detect", 0.0)
