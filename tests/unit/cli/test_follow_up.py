@@ -109,6 +109,25 @@ def test_scans_are_put_in_the_order_of_their_days(luna16):
     assert status == 0 and "2.25.1 to 2.25.2" in out and "put in the order of their days" in err
 
 
+def test_of_two_like_series_one_is_chosen(luna16):
+    """Two series of one study, such as two reconstructions: neither is the better one."""
+    import pydicom
+
+    patient = followed.patient()
+    for time in (patient.prior, patient.current):
+        for uid in (time.uid, f"{time.uid}.1"):
+            for path in dicom_writing.write_series(Path(uid), time.hu, time.geometry, uid):
+                image = pydicom.dcmread(path)
+                image.StudyInstanceUID, image.PatientID = f"{time.uid}.9", "a"
+                home = Path("in", time.uid)
+                home.mkdir(parents=True, exist_ok=True)
+                image.save_as(home / f"{uid}_{path.name}")
+    status, _, err = luna16("in/2.25.1", "in/2.25.2")
+    assert status == 2 and "Choose with --series UID" in err
+    status, out, _ = luna16("in/2.25.1", "in/2.25.2", "--series=2.25.1", "--series=2.25.2")
+    assert status == 0 and "2.25.1 to 2.25.2" in out
+
+
 def test_where_only_some_days_are_known_they_may_not_contradict_the_order(luna16, folder):
     """A nodule that grew would else be said to halve: its days would be counted backwards."""
     import pydicom

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules.cli.output import require, say, warn
+from nodules.cli.output import require, say, uid, warn
 
 if TYPE_CHECKING:
     from nodules.findings.follow_up.compare import Pair, Spot
@@ -64,6 +64,14 @@ def add_follow_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     add("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     add("--dates", nargs="+", type=_day, default=[], metavar="DAY", help="YYYY-MM-DD, one per scan")
+    add(
+        "--series",
+        type=uid,
+        action="append",
+        default=[],
+        metavar="UID",
+        help="take this series of its study; may be repeated",
+    )
     add("--same-patient", action="store_true", help="even if the headers name two")
     add("--device", default="auto", metavar="D", help="of the model: auto (default), cpu, cuda")
     add("--quiet", action="store_true", help="no line per step")
@@ -88,6 +96,7 @@ def run_follow_up(arguments: argparse.Namespace) -> int:
         find=_finder(arguments),
         days=tuple(arguments.dates),
         same_patient=arguments.same_patient,
+        series=tuple(arguments.series),
     )
     pairs, notes = following_up.deliver(asked, lambda text: _tell(text, arguments.quiet))
     for note in notes:

@@ -1,5 +1,6 @@
 """Follow-up of one patient: read and compare the scans, write table, details, figure and page."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,7 @@ class FollowUpJob:
     """Scans to compare, and how.
 
     find: returns a scan's findings. days: dates in the order of the scans; empty: from DICOM.
+    series: UIDs of DICOM series to take, where a folder holds several.
     same_patient: compare even if the headers name two patients. gate_mm: largest distance at which
     registered findings may be the same nodule.
     """
@@ -38,6 +40,7 @@ class FollowUpJob:
     find: Find
     days: tuple[date, ...] = ()
     same_patient: bool = False
+    series: tuple[str, ...] = ()
     gate_mm: float = matching.GATE_MM
 
 
@@ -92,9 +95,18 @@ def opened(asked: FollowUpJob, tell: Callable[[str], object]) -> tuple[list[Time
     return times, notes
 
 
+def _series_in(source: Path, asked: FollowUpJob) -> tuple[str, ...]:
+    """Those of the series asked for that a source holds."""
+    held = []
+    for uid in asked.series:
+        with contextlib.suppress(UserError), reading.opened(source, (uid,)):
+            held.append(uid)
+    return tuple(held)
+
+
 def _time(source: Path, asked: FollowUpJob, day: date | None) -> tuple[Time, Sequence[str]]:
     """One scan, read and ready to compare, and notes on it."""
-    with reading.opened(source) as found:
+    with reading.opened(source, _series_in(source, asked)) as found:
         scans = [scan for scan in found if scan.is_ct] or found
         if len(scans) > 1:
             held = ", ".join(scan.name for scan in scans[:3])
