@@ -19,6 +19,7 @@ FILES = {
     "worse.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,0.1\nb,50,0,0,0.2\n",
     "none.csv": "seriesuid,coordX,coordY,coordZ,probability\n",
     "broken.csv": "seriesuid,coordX,coordY,coordZ,probability\na,0,0,0,sure\n",
+    "far.csv": "seriesuid,coordX,coordY,coordZ,probability\na,-7781561218,0,0,0.9\n",
     "annotations.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nz,0,0,0,6\n",
     "excluded.csv": "seriesuid,coordX,coordY,coordZ,diameter_mm\nb,0,0,0,-1\n",
     "scans.csv": "seriesuid\na\nb\n",
@@ -108,6 +109,7 @@ def test_figures_repeat_to_the_byte(score, tmp_path, suffix):
             "nothing.csv, line 3: diameter_mm 0 is impossible. Correct or remove the line.",
         ),
         (("good.csv", "--annotations", "vast.csv"), "vast.csv, line 2: diameter_mm 1e+09 is"),
+        (("far.csv",), "far.csv, line 2: coordX -7781561218 is impossible. Correct or remove"),
         (("good.csv", "--excluded", "vast.csv"), "vast.csv, line 2: diameter_mm 1e+09 is"),
         (
             ("good.csv", "--scans", "column.csv"),

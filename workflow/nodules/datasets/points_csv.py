@@ -28,6 +28,8 @@ Columns = dict[str, np.ndarray]  # seriesuid (object), x, y, z and one more (flo
 
 MAX_DIAMETER_MM = 100.0  # as in luna16_lists, which is too heavy to import here
 COORDINATES = {"coordX": "x", "coordY": "y", "coordZ": "z"}  # world mm, as in the table 'nodules'
+# Beyond, a decimal point was lost. Below are micrometres, too, which `luna16 score` recognises.
+FARTHEST = 1e8
 SAME_MM = 1.0  # LUNA16's nodules are at least 5.9 mm apart, its voxels at least 0.4 mm wide
 LINE = "Correct or remove the line."
 PLAIN_NUMBERS = "Write plain numbers with a decimal point, such as -1234.5."
@@ -162,17 +164,17 @@ def _numbers(sheet: Sheet, name: str) -> np.ndarray:
     cells = sheet.column(name)
     try:
         numbers = np.array(list(map(decimal, cells)), dtype=np.float64)
-        if np.isfinite(numbers).all():
+        if (np.abs(numbers) < (FARTHEST if name in COORDINATES else np.inf)).all():
             return numbers
     except ValueError:
         pass
-    line, cell = next(
-        (line, cell)
+    line, cell, reason = next(
+        (line, cell, reason)
         for line, cell in zip(sheet.lines, cells, strict=True)
-        if not _is_finite_number(cell)
+        if (reason := _problem(name, cell))
     )
     remedy = PLAIN_NUMBERS if "," in cell else LINE
-    _fail(sheet.path, line, _not_a_number(name, cell), remedy)
+    _fail(sheet.path, line, reason, remedy)
 
 
 def _usable(sheet: Sheet, names: Collection[str], bad_rows: list[BadRow]) -> Sheet:
@@ -181,11 +183,9 @@ def _usable(sheet: Sheet, names: Collection[str], bad_rows: list[BadRow]) -> She
     columns = {name: sheet.column(name) for name in names}
     kept = []
     for i, uid in enumerate(uids):
-        bad = [
-            (name, columns[name][i]) for name in names if not _is_finite_number(columns[name][i])
-        ]
+        bad = [reason for name in names if (reason := _problem(name, columns[name][i]))]
         if bad:
-            bad_rows.append(BadRow(sheet.lines[i], uid.strip(), _not_a_number(*bad[0])))
+            bad_rows.append(BadRow(sheet.lines[i], uid.strip(), bad[0]))
         elif not uid.strip():
             bad_rows.append(BadRow(sheet.lines[i], "", "the seriesuid is empty"))
         else:
@@ -222,11 +222,17 @@ def _not_a_number(name: str, cell: str) -> str:
     )
 
 
-def _is_finite_number(cell: str) -> bool:
+def _problem(name: str, cell: str) -> str:
+    """Why a cell is no number that can be used; "" if it is one."""
     try:
-        return math.isfinite(decimal(cell))
+        value = decimal(cell)
     except ValueError:
-        return False
+        value = math.nan
+    if not math.isfinite(value):
+        return _not_a_number(name, cell)
+    if name in COORDINATES and abs(value) >= FARTHEST:
+        return f"{name} {shown(cell.strip())} is impossible"
+    return ""
 
 
 def _fail(path: PathLike, line: int, reason: str, remedy: str) -> NoReturn:
