@@ -167,6 +167,15 @@ def test_two_runs_into_one_folder_do_not_spoil_each_others_work(tmp_path, scans,
     assert row["status"] == "done"
 
 
+def test_somebody_elses_table_is_not_written_over(tmp_path, scans, model):
+    (tmp_path / "out").mkdir()
+    table = tmp_path / "out" / delivery.SCANS
+    table.write_text("patient,predicted\n1,yes\n")
+    with pytest.raises(UserError, match=r"predicted.csv: it is no table of source and name"):
+        delivery.deliver([scans], job(tmp_path / "out", model))
+    assert table.read_text() == "patient,predicted\n1,yes\n"
+
+
 def test_what_is_read_is_not_written_into(scans, model):
     with pytest.raises(delivery.UserError, match="it lies within"):
         delivery.deliver([scans], job(scans / "out", model))

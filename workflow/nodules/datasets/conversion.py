@@ -77,6 +77,7 @@ def convert(sources: Iterable[Path], job: Job, tell: Callable[[Row, bool], objec
                 f"{escaped(str(job.out))}: it lies within {escaped(str(source))}, which is read. "
                 "Name a folder outside."
             )
+    row_tables.require_own(job.out / SCANS, SCAN_COLUMNS)
     rows = []
     with locks.alone(job.out):
         shutil.rmtree(job.unfinished, ignore_errors=True)  # of a run that was killed

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nodules.base import files
+from nodules.base.files import FileDefect
 
 Row = dict[str, str]
 
@@ -17,6 +18,17 @@ def read(path: Path, columns: Sequence[str]) -> list[Row]:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
         rows = list(csv.DictReader(stream))
     return [row for row in rows if all(row.get(name) is not None for name in columns)]
+
+
+def require_own(path: Path, columns: Sequence[str]) -> None:
+    """Raise FileDefect if a file is there that is no table of these columns, and would be lost."""
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        header = next(csv.reader(stream), [])
+    if header and not set(columns[:2]) <= set(header):
+        reason = f"it is no table of {columns[0]} and {columns[1]}, and would be written over"
+        raise FileDefect(str(path), reason, "Move it, or name another folder.")
 
 
 def keep(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:

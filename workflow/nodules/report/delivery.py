@@ -90,6 +90,7 @@ def deliver(sources: Iterable[Path], job: Job, listener: Listener = Listener()) 
                 "Name a folder outside."
             )
     files.check_target(job.out / SCANS)
+    row_tables.require_own(job.out / SCANS, SCAN_COLUMNS)
     rows = []
     with locks.alone(job.out):
         _clear(job)  # left by a run that was killed
