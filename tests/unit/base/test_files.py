@@ -101,7 +101,9 @@ def test_a_writer_that_names_no_reason_has_met_a_full_disk_where_hardly_any_is_l
     space = os.statvfs_result((4096, 4096, 10**6, free, free, 1, 1, 1, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda place: space)
     told = (files.UserError, "the disk is full") if full else (RuntimeError, "^unexpected pos")
-    with pytest.raises(told[0], match=told[1]), files.atomic(tmp_path / "state.pt") as temporary:
+    raised, state = pytest.raises(told[0], match=told[1]), tmp_path / "state.pt"
+    with raised as failed, files.atomic(state) as temporary:
         temporary.write_bytes(bytes(40_000))
-        raise RuntimeError("unexpected pos 64 vs 12")
+        raise RuntimeError("unexpected pos 64 vs 12\nTraceback (most recent call last):")
+    assert full is ("Traceback" not in str(failed.value))
     assert not list(tmp_path.iterdir())

@@ -65,8 +65,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         if isinstance(error, UserError) or not _is_full(temporary, error):
             raise
         raise UserError(
-            f"{target}: the disk is full ({error}). Free space, then start again: what is "
-            "finished stays."
+            f"{target}: the disk is full ({_first_line(error)}). Free space, then start again: "
+            "what is finished stays."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -94,6 +94,11 @@ def _is_full(written: Path, error: Exception) -> bool:
     space = os.statvfs(written.parent)
     size = written.stat().st_size if written.exists() else 0
     return space.f_bavail * space.f_frsize <= size
+
+
+def _first_line(error: Exception) -> str:
+    """An error's message without what follows: pydicom appends a whole traceback."""
+    return (str(error).splitlines() or [""])[0][:200]
 
 
 def _umask() -> int:
