@@ -70,6 +70,7 @@ def test_quiet_says_nothing_but_failures_and_json_says_all(luna16, scan):
     status, out, err = luna16("dcm", "empty", "--quiet", "--json")
     rows = json.loads(out)["scans"]
     assert status == 1 and [row["status"] for row in rows] == ["done", "failed"]
+    assert rows[0]["candidates"] >= rows[0]["reported"] >= 0 and rows[1]["reported"] is None
 
 
 def test_the_series_that_is_asked_for_is_taken(luna16, scan):

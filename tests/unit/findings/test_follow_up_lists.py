@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nodules.base.files import FileDefect
+from nodules.base.files import FileDefect, UserError
 from nodules.findings.follow_up import lists
 from nodules.findings.follow_up.compare import Spot
 
@@ -110,3 +110,8 @@ def test_another_json_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(FileDefect, match="holds no decisions of a reader"):
         lists.read([path])
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"a\.json: no such file"):
+        lists.read([tmp_path / "a.json"])

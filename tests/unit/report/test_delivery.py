@@ -292,6 +292,16 @@ def test_masks_of_lunas_layout_are_left_out(tmp_path, model):
     assert row["status"] == "failed" and "it is a mask" in row["notes"]
 
 
+def test_label_maps_of_earlier_findings_are_left_out(tmp_path, scans, model):
+    delivery.deliver([scans / "dcm"], job(scans / "earlier", model))
+    rows = delivery.deliver([scans / "earlier", scans / "dcm"], job(tmp_path / "out", model))
+    told = {row["name"]: row for row in rows}
+    assert told[f"{UID}/{delivery.LABELS}"]["status"] == "failed", "asked for by itself"
+    assert "label map of earlier findings" in told[f"{UID}/{delivery.LABELS}"]["notes"]
+    rows = delivery.deliver([scans], job(tmp_path / "other", model))
+    assert sorted(row["status"] for row in rows) == ["done", "done", "failed", "left out"]
+
+
 def test_each_scan_of_a_folder_of_many_is_told_with_its_own_folder(tmp_path, scans, model):
     (scans / "patients").mkdir()
     (scans / "dcm").rename(scans / "patients/7")

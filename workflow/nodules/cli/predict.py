@@ -22,6 +22,7 @@ PACKAGES = (
     *("pydicom", "SimpleITK", "highdicom"),
 )
 # Progress at the start and end of each step, as rough shares of a scan's time on a CPU.
+COUNTS = ("reported", "candidates")  # columns of predicted.csv that are numbers
 STEPS = {"read": (0.0, 0.04), "check": (0.04, 0.05), "lungs": (0.05, 0.08), "detect": (0.08, 0.96)}
 LAST = (0.96, 0.99)  # measure, write
 
@@ -137,10 +138,16 @@ def run_predict(arguments: argparse.Namespace) -> int:
     job = delivery.Job(arguments.out, find, made_by, tuple(arguments.series))
     rows = _delivered(arguments, job)
     if arguments.json:
-        say(json.dumps({"out": str(arguments.out), "scans": rows}, indent=2) + "\n")
+        told = [row | {key: _number(row[key]) for key in COUNTS} for row in rows]
+        say(json.dumps({"out": str(arguments.out), "scans": told}, indent=2) + "\n")
     elif not arguments.quiet:
         say(_sum(rows))
     return int(any(row["status"] == delivery.FAILED for row in rows))
+
+
+def _number(text: str) -> int | None:
+    """A count of a row; None where it has none."""
+    return int(text) if text else None
 
 
 def _require_wanted(lungs: Path | None, way: str) -> None:

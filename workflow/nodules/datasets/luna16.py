@@ -53,7 +53,7 @@ def found(folder: str | os.PathLike[str]) -> list[Scan]:
         )
     if not root.is_dir():
         place = escaped(str(root))
-        raise UserError(f"{place}: no such folder. Set luna16_dir to the folder of subset0 .. 9.")
+        raise UserError(f"{place}: no such folder. Name the folder of subset0 .. subset9.")
     scans = _scans(root)
     for odd in misfits(root) if not scans else []:
         raise FileDefect(str(odd.path), odd.reason, odd.remedy)

@@ -135,8 +135,8 @@ def doubled(marks: Table) -> str:
         return ""
     return (
         f"{again:,} of {size:,} marks stand at the very place of another mark. Of those on no "
-        "nodule each counts as a false positive, as by the official rules; was a file joined to "
-        "itself?"
+        "nodule each counts as a false positive, as by the official rules. Perhaps a file was "
+        "joined to itself"
     )
 
 

@@ -227,6 +227,9 @@ def _other(scan: Found) -> str:
     """Why something cannot have findings, such as X-rays or a mask; "" for a CT."""
     if not scan.is_ct:
         return scan.problem
+    path = Path(scan.source)
+    if path.name == LABELS and path.with_name(DETAILS).is_file():
+        return "it is the label map of earlier findings, and no scan."
     if is_mask(scan):
         return "it is a mask, as LUNA16's layout names them, and no scan. Name the scan."
     return ""

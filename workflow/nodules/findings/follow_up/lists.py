@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nodules.base.files import FileDefect, read_json
-from nodules.base.messages import shown
+from nodules.base.files import FileDefect, UserError, read_json
+from nodules.base.messages import escaped, shown
 from nodules.datasets import points_csv
 from nodules.datasets.csv_text import read_sheet
 from nodules.findings.follow_up.compare import Spot
@@ -94,6 +94,8 @@ def _number(path: Path, line: int, name: str, text: str) -> float | None:
 
 def _of_json(path: Path) -> list[Row]:
     """Rows of a JSON file with a reader's decisions."""
+    if not path.is_file():
+        raise UserError(f"{escaped(str(path))}: no such file. Check the path.")
     try:
         told = read_json(path)
         uid = str(told["seriesuid"])
@@ -104,7 +106,8 @@ def _of_json(path: Path) -> list[Row]:
         own = [entry for entry in told["added"] if not entry.get("removed")]
         rows += [_decided(uid, e, last + k) for k, e in enumerate(own, 1)]
     except UNREADABLE as error:
-        reason = f"it holds no decisions of a reader ({type(error).__name__}: {error})"
+        told = f"no {error}" if isinstance(error, KeyError) else str(error)[:100]
+        reason = f"it holds no decisions of a reader ({told})"
         raise FileDefect(str(path), reason, "Name what the viewer saved, or a CSV.") from error
     return rows
 
