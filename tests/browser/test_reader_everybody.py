@@ -9,7 +9,14 @@ from helpers.reader_acting import begin, press, reading
 CONTRAST = 4.5  # WCAG 2.2, AA, 1.4.3
 
 
-SIZES = [(1280, 720, 1), (1920, 1080, 1), (3840, 2160, 1), (1920, 1080, 2)]
+SIZES = [
+    (960, 720, 1),
+    (1024, 768, 1),
+    (1280, 720, 1),
+    (1920, 1080, 1),
+    (3840, 2160, 1),
+    (1920, 1080, 2),
+]
 NARROW = [(683, 768, 1), (768, 1024, 2), (600, 960, 1)]  # half a laptop, tablets upright
 
 
@@ -17,14 +24,7 @@ NARROW = [(683, 768, 1), (768, 1024, 2), (600, 960, 1)]  # half a laptop, tablet
 def test_all_is_on_the_screen(path, visit, width, height, ratio):
     shown = visit(path, viewport={"width": width, "height": height}, device_scale_factor=ratio)
     begin(shown)
-    outside = shown.evaluate(
-        """[...document.querySelectorAll("header *, .tools *, footer *, #views canvas, aside")]
-        .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width)
-        .filter((e) => { const { left, top, right, bottom } = e.getBoundingClientRect();
-            return Math.min(left, top, innerWidth - right, innerHeight - bottom) < -1; })
-        .map((e) => e.id || e.textContent)"""
-    )
-    assert outside == []
+    assert outside(shown) == []
     cut = shown.evaluate(
         """[...document.querySelectorAll("aside button, aside dd, aside input")]
         .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth)
@@ -33,6 +33,24 @@ def test_all_is_on_the_screen(path, visit, width, height, ratio):
     assert cut == []
     assert shown.evaluate("document.documentElement.scrollHeight <= innerHeight")
     assert shown.evaluate("reader.views[0].canvas.width") >= 0.45 * width * ratio * 0.9
+
+
+@pytest.mark.parametrize(("width", "height", "ratio"), [*SIZES[:3], *NARROW])
+def test_a_long_name_pushes_nothing_out_in_a_first_read(path, visit, width, height, ratio):
+    shown = visit(path, viewport={"width": width, "height": height}, device_scale_factor=ratio)
+    begin(shown, mode="second", reader="Prof. Dr. Maximiliane von Hohenstein-Wittelsbach")
+    assert outside(shown) == []
+
+
+def outside(shown):
+    """What is shown of bars, planes and list, but not wholly on the screen."""
+    return shown.evaluate(
+        """[...document.querySelectorAll("header *, .tools *, footer *, #views canvas, aside")]
+        .filter((e) => e.checkVisibility() && e.getBoundingClientRect().width)
+        .filter((e) => { const { left, top, right, bottom } = e.getBoundingClientRect();
+            return Math.min(left, top, innerWidth - right, innerHeight - bottom) < -1; })
+        .map((e) => e.id || e.textContent)"""
+    )
 
 
 def test_what_it_is_not_for_is_never_cut_off(path, visit):
