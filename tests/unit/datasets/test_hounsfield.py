@@ -41,6 +41,11 @@ def test_padding_is_what_stands_alone_below():
     assert without_padding(np.zeros(VALUES, np.int64)).sum() == 0
 
 
+def test_the_highest_value_alone_is_no_chest():
+    for values in ((-32768, 32767), (32767, 32767), (-1000, 32767)):
+        assert judge(counts(np.repeat(values, 20_000))) is None
+
+
 def test_few_voxels_say_nothing():
     assert judge(counts(chest()[:1, :60, :60] + 1024)) is None
 

@@ -27,3 +27,10 @@ def test_slices_that_are_missing_are_told():
     (told,) = scan_check.verdicts(voxels, geometry)
     assert told.fatal and told.reason.startswith("3 of 24 slices are 0 throughout")
     assert voxels.shape == chest.SHAPE
+
+
+def test_values_at_both_ends_of_what_16_bits_hold_are_refused():
+    voxels, geometry = models.scan()
+    ends = np.where(voxels < 0, -32768, 32767).astype(np.int16)
+    (told,) = scan_check.verdicts(ends, geometry)
+    assert told.fatal and told.reason == "voxels from -32768 to 32767, so these are not HU"

@@ -141,7 +141,8 @@ def without_padding(counts: Counts) -> Counts:
         up_to = np.cumsum(body)
         first = int(np.argmax(up_to > 0))
         bright = int(np.searchsorted(up_to, 0.99 * total))
-        follows = up_to[first + max((bright - first) * 3 // 10, 1)] - body[first]
+        near = min(first + max((bright - first) * 3 // 10, 1), VALUES - 1)
+        follows = up_to[near] - body[first]
         if body[first] < 0.005 * total or follows > 0.005 * (total - body[first]):
             return body
         body[first] = 0
