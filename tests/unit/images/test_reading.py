@@ -101,6 +101,11 @@ def no_preamble(folder: Path) -> Path:
     return folder
 
 
+def not_utf8(folder: Path) -> Path:
+    """A folder whose name is in Latin-1; SimpleITK cannot even be asked to open files in it."""
+    return shuffled(folder.with_name(os.fsdecode(b"M\xfcller")))
+
+
 def one_file(folder: Path) -> Path:
     made.write(folder, [made.enhanced(made.series(HU))], ["IM0"])
     return folder / "IM0"
@@ -139,6 +144,7 @@ WAYS = (
     rows_flipped,
     coronal,
     no_preamble,
+    not_utf8,
     one_file,
     frames_shuffled,
 )

@@ -1,7 +1,9 @@
 """Reading of a DICOM series as one volume of HU: pixels decoded, rescaled, put on a grid."""
 
+import contextlib
+import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +77,31 @@ def _decoded(frames: Sequence[Frame]) -> Floats32:
     reader = sitk.ImageFileReader()
     # Without this, SimpleITK truncates the values if the slope is not an integer.
     reader.SetOutputPixelType(sitk.sitkFloat32)
-    reader.SetFileName(str(first.path))
     try:
-        decoded = sitk.GetArrayFromImage(reader.Execute())
+        with _in_utf8(first.path) as path:
+            reader.SetFileName(str(path))
+            decoded = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError as error:
         reason = f"its pixels cannot be decoded ({reason_of(error)})"
         raise FileDefect(first.name, reason, AGAIN) from error
     return _of_right_shape(decoded.reshape(-1, *decoded.shape[-2:]), first)
+
+
+@contextlib.contextmanager
+def _in_utf8(path: Path) -> Iterator[Path]:
+    """Yield a path to a file that is UTF-8: the file's own, or that of a link to it.
+
+    SimpleITK ends the whole process at any other, such as a folder named in Latin-1.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
+            link = Path(folder, "slice.dcm")
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
 
 
 def _by_pydicom(frames: Sequence[Frame]) -> Floats32:
