@@ -282,6 +282,17 @@ def test_no_more_is_unpacked_than_a_header_tells_of(tmp_path, monkeypatch):
     assert asked == [nifti.HEADER_BYTES, len(content)]
 
 
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"", "it is empty"), (bytes(9000), "it is not DICOM, despite its name")]
+)
+def test_a_slice_that_was_lost_at_an_end_is_told(tmp_path, content, told):
+    made.write(tmp_path, made.series(HU))
+    for name in ("before.dcm", "last.DCM"):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "README").touch()
+    assert reading.read(tmp_path).notes == (f"left out: before.dcm and 1 more: {told}",)
+
+
 def test_a_folder_that_may_not_be_listed_is_told(tmp_path, monkeypatch):
     shuffled(tmp_path / "in/dicom")
     (tmp_path / "in/closed").mkdir()

@@ -23,6 +23,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT = "1.2.840.10008.1.2"
 # CT, enhanced CT, legacy converted enhanced CT.
 CT_CLASSES = {f"1.2.840.10008.5.1.4.1.1.2{kind}" for kind in ("", ".1", ".2")}
+ENDINGS = (".dcm", ".dicom", ".ima")  # of names that say DICOM; most slices have none
 UNDEFINED = 0xFFFFFFFF  # length field of compressed pixels
 MOST_FRAMES = 65_536
 LONG_VR = (b"OB", b"OW", b"OF", b"OD", b"UN")
@@ -71,33 +72,39 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Headers:
-    """Frames found, names of damaged files with the reason, and number of files not DICOM."""
+    """Frames found, and names of damaged files with the reason."""
 
     frames: list[Frame]
     damaged: list[tuple[str, str]]
-    junk: int
 
 
 def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
     """Read the headers of files (path, and name for messages), in order.
 
-    A DICOMDIR is skipped: it only lists other files, which are read themselves.
+    A DICOMDIR is skipped: it only lists other files, which are read themselves. A file that is not
+    DICOM is damaged only if its name says DICOM and others are: it may have been a slice.
     """
     frames: list[Frame] = []
     damaged: list[tuple[str, str]] = []
-    junk = 0
+    misnamed: list[tuple[str, str]] = []
     for path, name in files:
         try:
             with path.open("rb") as stream:
                 if not _looks_like_dicom(stream):
-                    junk += 1
+                    if path.suffix.lower() in ENDINGS:
+                        misnamed.append((name, _not_dicom(stream)))
                     continue
                 frames += _frames(stream, path, name)
         except OSError as error:
             damaged.append((name, f"cannot be read ({error.strerror})"))
         except Exception as error:  # pydicom passes on whatever its value parsers raise
             damaged.append((name, f"its header is damaged ({str(error).splitlines()[0][:80]})"))
-    return Headers(frames, damaged, junk)
+    return Headers(frames, damaged + misnamed if frames else damaged)
+
+
+def _not_dicom(stream: BinaryIO) -> str:
+    """What a file is that is named DICOM and is not."""
+    return "it is not DICOM, despite its name" if stream.read(1) else "it is empty"
 
 
 def _looks_like_dicom(stream: BinaryIO) -> bool:
