@@ -14,7 +14,7 @@ from nodules.base.files import UserError
 from nodules.cli import main as cli
 from nodules.cli import output
 from nodules.datasets import check, conversion, conversion_text, luna16
-from nodules.images import metaimage, reading
+from nodules.images import metaimage, reading, source_files
 
 HU = made.noise()
 OTHER = {"StudyInstanceUID": "1.2.4", "SeriesInstanceUID": "1.2.4.4"}
@@ -284,6 +284,29 @@ def test_a_folder_with_a_hidden_name_and_a_link_to_it_is_found_by_the_link(clini
 def test_a_list_of_a_bad_source_says_so(tmp_path):
     text, status = conversion_text.listed([tmp_path / "absent"])
     assert status == 1 and "no such file or folder" in text
+
+
+@pytest.mark.parametrize("beside", ["three.nii.gz", "two.zip"])
+def test_a_folder_that_may_not_be_listed_is_a_failure(
+    clinic, tmp_path, monkeypatch, capsys, beside
+):
+    """A NIfTI has no notes on what lies beside it, and a folder of zips is no source itself."""
+    patients = tmp_path / "in"
+    (patients / "closed").mkdir(parents=True)
+    shutil.copy(clinic / beside, patients)
+    walk = os.walk
+
+    def closed(folder, onerror=None, **options):
+        if onerror and folder == patients:
+            onerror(PermissionError(13, "Permission denied", str(patients / "closed")))
+        return walk(folder, onerror=onerror, **options)
+
+    monkeypatch.setattr(source_files.os, "walk", closed)
+    run(patients, "--out", tmp_path / "out", expect=1)
+    assert "written" in statuses(tmp_path / "out").values()
+    assert "closed: cannot be read" in capsys.readouterr().err
+    run(patients, "--list", expect=1)
+    assert "closed: cannot be read" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -111,11 +111,16 @@ def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
 
 
 def expanded(sources: Iterable[Path]) -> Iterator[Path]:
-    """Each source and each zip below a folder, but not a folder that contains only zips."""
+    """Each source and each zip below a folder, but not a folder that contains only zips.
+
+    A folder with others that may not be listed is a source, which tells of them.
+    """
     for source in sources:
-        inside = [Path(place, n) for place, _, names in source_files.walk(source) for n in names]
+        closed: list[OSError] = []
+        walked = source_files.walk(source, closed.append)
+        inside = [Path(place, n) for place, _, names in walked for n in names]
         zips = sorted(path for path in inside if source_files.is_zip(path))
-        if len(zips) < len(inside) or not zips:
+        if len(zips) < len(inside) or not zips or closed:
             yield source
         yield from zips
 

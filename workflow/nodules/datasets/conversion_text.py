@@ -33,6 +33,8 @@ def listed(sources: Iterable[Path], wanted: Sequence[str] = ()) -> tuple[str, in
 
 def _scan(scan: Found) -> Lines:
     """The lines of one scan: itself, or each series of its study, the chosen one marked."""
+    if not scan.series and scan.problem:
+        return [f"  - {escaped(scan.problem)}"]
     if not scan.series:
         return [f"  * {scan.name}  {scan.form}"]
     rows = series_rows(scan.source, [scan])

@@ -190,9 +190,11 @@ def _found(root: Path, files: list[tuple[Path, str]], wanted: tuple[str, ...]) -
         if not suffix_of(path) and path.suffix.lower() not in VOXELS
     ]
     headers = dicom_headers.read_headers(rest)
-    scans += _studies(root, headers, wanted)
-    if scans:
-        return scans
+    studies = _studies(root, headers, wanted)
+    if scans and headers.damaged and not studies:  # else each study has a note on them
+        scans.append(_unread(root, headers.damaged))
+    if scans or studies:
+        return scans + studies
     place = escaped(str(root))
     if headers.damaged:
         name, reason = headers.damaged[0]
@@ -214,16 +216,26 @@ def _studies(root: Path, headers: Headers, wanted: tuple[str, ...]) -> list[Foun
         first = series.first  # anonymised patients may share a study UID, or have none
         own = first.study or f"of series {series.name}"
         studies.setdefault((own, first.patient), []).append(series)
-    notes = []
-    if headers.damaged:
-        name, reason = headers.damaged[0]
-        more = f" and {len(headers.damaged) - 1} more" if len(headers.damaged) > 1 else ""
-        notes.append(f"left out: {name}{more}: {reason}")
+    notes = [f"left out: {_told(headers.damaged)}"] if headers.damaged else []
     return [
         _study(root, own, wanted, tuple(notes))
         for own in studies.values()
         if not wanted or any(series.is_in(wanted) for series in own)
     ]
+
+
+def _told(damaged: list[tuple[str, str]]) -> str:
+    """The first of the damaged files with the reason, and the number of the others."""
+    name, reason = damaged[0]
+    more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+    return f"{name}{more}: {reason}"
+
+
+def _unread(root: Path, damaged: list[tuple[str, str]]) -> Found:
+    """What may hold scans beside volume files, but cannot be read, as a scan that failed."""
+    name = damaged[0][0]
+    told = f"{_told(damaged)}. Make it readable or copy it again, or move it elsewhere."
+    return Found(str(root), name, "", (root / name,), problem=told, place=f"{root}/{name}")
 
 
 def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[str, ...]) -> Found:
