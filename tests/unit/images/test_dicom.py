@@ -276,7 +276,7 @@ REFUSED = {
     ),
     "inverted greys": (
         lambda: made.series(HU, PhotometricInterpretation="MONOCHROME1"),
-        "its grey values are stored upside down",
+        r"its grey values are stored upside down \(MONOCHROME1\). Export it as MONOCHROME2",
     ),
     "nine slices": (lambda: made.series(HU[:9]), "it has 9 slices, fewer than 10"),
     "one slice": (lambda: made.series(HU[:1]), "it has 1 slice, fewer than 10"),
@@ -288,15 +288,21 @@ REFUSED = {
     ),
     "no modality": (lacking("Modality", "SOPClassUID"), "its modality is not given, not CT"),
     "colour": (tags(SamplesPerPixel=3), "it is in colour"),
-    "no position": (lacking("ImagePositionPatient"), "000.dcm, 001.dcm, 002.dcm and 11 more tell"),
-    "no orientation": (lacking("ImageOrientationPatient"), "tell not where they lie"),
-    "no spacing": (lacking("PixelSpacing"), "tell not where they lie"),
+    "no position": (
+        lacking("ImagePositionPatient"),
+        "ImagePositionPatient is missing or unreadable in 000.dcm, 001.dcm, 002.dcm and 11 more",
+    ),
+    "no orientation": (lacking("ImageOrientationPatient"), "ImageOrientationPatient is missing"),
+    "no spacing": (
+        lacking("PixelSpacing"),
+        "PixelSpacing is missing .* and 11 more. Export the series again with this tag",
+    ),
     "skewed": (
         tags(ImageOrientationPatient=[1, 0, 0, 0.5, 0.8, 0]),
         "not two unit vectors at right angles",
     ),
     "slope 0": (changed(RescaleSlope=0), "004.dcm: its rescale slope is 0"),
-    "a slice without position": (changed(ImagePositionPatient=None), "004.dcm tell not where"),
+    "a slice without position": (changed(ImagePositionPatient=None), "unreadable in 004.dcm"),
     "damaged pixels": (
         lambda: [made.encoded(i, made.RLE, Path()) for i in changed(Rows=21)()],
         "fewer|missing|header says|decoded",

@@ -241,7 +241,10 @@ def _range(low: float, high: float) -> Verdict | None:
         return Verdict(reason, hounsfield.RESCALE, True)
     if low >= LOWEST_HU:
         return None
-    remedy = "Compare BinaryDataByteOrderMSB and ElementType with how the file was written."
+    remedy = (
+        "Compare the header's byte order, voxel type and, in DICOM, rescale slope and intercept "
+        "with how the file was written."
+    )
     if high > HIGHEST_HU:
         # Padding only lowers the range and metal only raises it; swapped bytes do both.
         return Verdict(f"voxels from {low:g} to {high:g}, so these are not HU", remedy, True)

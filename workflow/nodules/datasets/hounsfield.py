@@ -39,8 +39,8 @@ FAR_BETTER = 0.3
 CUT = 0.3  # share of the voxels at the lowest value, if a window has clipped what lay below
 
 RESCALE = (
-    "Store Hounsfield units: apply DICOM's RescaleSlope and RescaleIntercept once, and save "
-    "MET_SHORT."
+    "Store Hounsfield units as 16-bit integers: apply DICOM's RescaleSlope and RescaleIntercept "
+    "once; in DICOM itself, restore the two."
 )
 AGAIN = "Store Hounsfield units: convert the scan again from its source, without any scaling."
 
@@ -193,14 +193,15 @@ def _bits(counts: Counts) -> Iterator[tuple[str, str, Counts]]:
     """Yield other readings of the voxels' bits: description, remedy and counts of each."""
     yield (
         "they look shifted by 32768, as unsigned values read as signed ones are",
-        "Subtract 32768 from the values as they were written, and save MET_SHORT.",
+        "Subtract 32768 from the values as they were written, and save signed 16-bit integers.",
         np.roll(counts, VALUES // 2),
     )
     bits = np.arange(VALUES, dtype=np.uint16)
     by_bits = np.roll(counts, VALUES // 2)  # index 0 is the value 0, 65535 is -1
     yield (
         "the two bytes of each voxel look swapped",
-        "Compare BinaryDataByteOrderMSB with how the file was written.",
+        "Compare the byte order in the header (BinaryDataByteOrderMSB in MetaImage) with how the "
+        "file was written.",
         np.roll(by_bits[bits.byteswap()], VALUES // 2),
     )
 

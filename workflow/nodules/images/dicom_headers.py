@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydicom.config import disable_value_validation
 
 INVERTED = "MONOCHROME1"  # ITK inverts its values, which destroys HU
+UPSIDE_DOWN = f"its grey values are stored upside down ({INVERTED})"
 DICOMDIR = "1.2.840.10008.1.3.10"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 IMPLICIT = "1.2.840.10008.1.2"
@@ -132,7 +133,7 @@ def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
         syntax = str(meta.get("TransferSyntaxUID", IMPLICIT))
         defect = _cut_short(stream, dataset, syntax)
         if _text(dataset, "PhotometricInterpretation") == INVERTED:
-            defect = f"its grey values are stored upside down ({INVERTED})"
+            defect = UPSIDE_DOWN
         common = _common(dataset) | {"path": path, "name": name, "defect": defect}
         shared, own = _groups(dataset)
         count = max(int(_number(dataset, "NumberOfFrames", 1)), 1)

@@ -136,6 +136,17 @@ def _by_acquisition(frames: list[Frame]) -> list[list[Frame]]:
     return parts if alone else [frames]
 
 
+def unplaced(series: Series) -> str:
+    """Which tag of the slices' place is missing, and in which slices; "" if all have a place."""
+    tags = {
+        "ImageOrientationPatient": [f for f in series.frames if f.orientation is None],
+        "PixelSpacing": [f for f in series.frames if f.spacing is None],
+        "ImagePositionPatient": [f for f in series.frames if f.position is None],
+    }
+    lost = next(((tag, frames) for tag, frames in tags.items() if frames), None)
+    return f"{lost[0]} is missing or unreadable in {labels(lost[1])}" if lost else ""
+
+
 def unusable(series: Series, fewest: int = FEWEST) -> str:
     """Why a series cannot be a chest CT, or ""."""
     first, n = series.first, len(series.frames)
@@ -145,9 +156,9 @@ def unusable(series: Series, fewest: int = FEWEST) -> str:
         return "it is a localiser"
     if first.samples != 1:
         return "it is in colour"
-    lost = [frame for frame in series.frames if frame.position is None]
-    if first.orientation is None or first.spacing is None or lost:
-        return f"{labels(lost or series.frames)} tell not where they lie"
+    if lacking := unplaced(series):
+        return lacking
+    assert first.orientation is not None and first.spacing is not None  # else unplaced
     if np.abs(first.orientation @ first.orientation.T - np.eye(2)).max() > ORTHONORMAL:
         return "its ImageOrientationPatient is not two unit vectors at right angles"
     if (first.spacing <= 0).any() or min(first.shape) < 1:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodules.base.files import FileDefect
-from nodules.images.dicom_headers import Frame, label, labels
+from nodules.images.dicom_headers import UPSIDE_DOWN, Frame, label, labels
 from nodules.images.dicom_series import SAME_PLACE_MM, Series
 from nodules.images.geometry import Geometry
 from nodules.images.volume import SPACING_MM
@@ -62,7 +62,9 @@ def arrange(series: Series) -> Stack:
     place = f"series {series.name}"
     damaged = next((frame for frame in series.frames if frame.defect), None)
     if damaged is not None:
-        raise FileDefect(damaged.name, damaged.defect, "Copy or send the file again.")
+        inverted = damaged.defect == UPSIDE_DOWN
+        remedy = "Export it as MONOCHROME2." if inverted else "Copy or send the file again."
+        raise FileDefect(damaged.name, damaged.defect, remedy)
     frames, twins = _in_order(series)
     if len(frames) < 2:
         raise FileDefect(place, "all its slices lie at one place", "Name a series of slices.")

@@ -250,10 +250,10 @@ def _study(root: Path, own: list[Series], wanted: tuple[str, ...], notes: tuple[
         told = [s for s in own if s.is_in(wanted)] or own
         worst = max(told, key=lambda s: (s.first.modality == "CT", len(s.frames)))
         more = f"; none of its {len(own)} series is one" if len(own) > 1 and not wanted else ""
-        problem = (
-            f"series {worst.name}: {reasons[worst.name]}{more}. Name a chest CT of at least "
-            f"{dicom_series.FEWEST} slices."
-        )
+        remedy = f"Name a chest CT of at least {dicom_series.FEWEST} slices."
+        if reasons[worst.name] == dicom_series.unplaced(worst):
+            remedy = "Export the series again with this tag, or name another chest CT."
+        problem = f"series {worst.name}: {reasons[worst.name]}{more}. {remedy}"
     frames = chosen.frames if chosen else own[0].frames
     return Found(
         source=str(root),
