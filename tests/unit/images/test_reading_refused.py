@@ -22,6 +22,12 @@ def truncated(folder: Path, name: str) -> Path:
     return path
 
 
+def header(folder: Path) -> Path:
+    """A header without the file of its voxels."""
+    sitk.WriteImage(made.picture(HU), str(folder / "scan.mhd"))
+    return folder / "scan.mhd"
+
+
 def nrrd_with(folder: Path, old: str, new: str) -> Path:
     path = folder / "scan.nrrd"
     sitk.WriteImage(made.picture(HU), str(path))
@@ -72,6 +78,13 @@ def damaged(folder: Path, name: str) -> Path:
     return path
 
 
+def listing(folder: Path) -> Path:
+    image = made.slice_of(HU[0], made.ORIGIN, 99)
+    image.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    image.save_as(folder / "DICOMDIR")
+    return folder / "DICOMDIR"
+
+
 BAD_FILES = {
     "a pipe": (pipe, "it is neither a file nor a folder"),
     "two thousand million frames": (frames, "2147483647 frames in one file"),
@@ -82,6 +95,7 @@ BAD_FILES = {
     "no such file": (lambda f: f / "absent", "no such file or folder"),
     "an empty folder": (lambda f: f, "no scan among its 0 files"),
     "a text": (lambda f: plain(f, "a.txt", b"x"), "neither DICOM nor a volume"),
+    "a DICOMDIR": (listing, "a DICOMDIR only lists the files beside it. Name its folder"),
     "no zip": (lambda f: plain(f, "a.zip", b"PK\x03\x04xx"), "not an intact zip"),
     "an encrypted zip": (encrypted, "the zip is encrypted"),
     "mha cut short": (lambda f: truncated(f, "scan.mha"), "2000 bytes long|bytes long where"),
@@ -133,6 +147,18 @@ def test_a_bad_file_is_one_sentence(tmp_path, what):
         reading.read(path)
     text = str(error.value)
     assert text.startswith(str(tmp_path)) and "\n" not in text and text.endswith(".")
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".mhd", ".mha"])
+def test_a_bad_file_in_a_zip_is_named_by_the_zip_and_its_place_there(tmp_path, suffix):
+    (tmp_path / "in").mkdir()
+    path = truncated(tmp_path / "in", f"scan{suffix}") if suffix != ".mhd" else header(tmp_path)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(path, f"Müller/{path.name}")
+    with pytest.raises(UserError) as error:
+        reading.read(tmp_path / "a.zip")
+    assert str(error.value).startswith(f"{tmp_path}/a.zip/Müller/scan.")
+    assert "/luna16-" not in str(error.value)
 
 
 def test_a_gzip_of_something_else_is_named(tmp_path):

@@ -73,10 +73,11 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Headers:
-    """Frames found, and names of damaged files with the reason."""
+    """Frames found, names of damaged files with the reason, and number of DICOMDIR files."""
 
     frames: list[Frame]
     damaged: list[tuple[str, str]]
+    listings: int
 
 
 def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
@@ -88,6 +89,7 @@ def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
     frames: list[Frame] = []
     damaged: list[tuple[str, str]] = []
     misnamed: list[tuple[str, str]] = []
+    listings = 0
     for path, name in files:
         try:
             with path.open("rb") as stream:
@@ -95,12 +97,14 @@ def read_headers(files: Iterable[tuple[Path, str]]) -> Headers:
                     if path.suffix.lower() in ENDINGS:
                         misnamed.append((name, _not_dicom(stream)))
                     continue
-                frames += _frames(stream, path, name)
+                own = _frames(stream, path, name)
+                frames += own
+                listings += not own
         except OSError as error:
             damaged.append((name, f"cannot be read ({error.strerror})"))
         except Exception as error:  # pydicom passes on whatever its value parsers raise
             damaged.append((name, f"its header is damaged ({str(error).splitlines()[0][:80]})"))
-    return Headers(frames, damaged + misnamed if frames else damaged)
+    return Headers(frames, damaged + misnamed if frames else damaged, listings)
 
 
 def _not_dicom(stream: BinaryIO) -> str:
@@ -121,7 +125,7 @@ def _looks_like_dicom(stream: BinaryIO) -> bool:
 
 
 def _frames(stream: BinaryIO, path: Path, name: str) -> list[Frame]:
-    """The frames of one file."""
+    """The frames of one file; none of a DICOMDIR."""
     with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")  # odd values are checked here or not used
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)

@@ -101,13 +101,21 @@ class Found:
                 raise FileDefect(place, reason, error.remedy) from error
             uid = self.chosen.first.series
         else:
-            voxels, geometry, stored = _read_file(self.files[0])
+            try:
+                voxels, geometry, stored = _read_file(self.files[0])
+            except UserError as error:
+                raise UserError(self._named_as_given(str(error))) from error
             uid, notes = _stem(self.files[0]), []
             uid = uid if _is_name_of_series(uid) else ""
         uid = uid if is_uid(uid) else made_uid(voxels)
         notes = [*notes, *self.notes]
         source = self.place or self.source
         return Reading(uid, voxels, geometry, stored, self.form, source, tuple(notes))
+
+    def _named_as_given(self, told: str) -> str:
+        """A message with a zip and a file in it for the temporary file unpacked from it."""
+        unpacked, given = (escaped(str(p.parent)) for p in (self.files[0], Path(self.source)))
+        return told.replace(unpacked, given)
 
 
 def _is_name_of_series(stem: str) -> bool:
@@ -206,6 +214,8 @@ def _found(root: Path, files: list[tuple[Path, str]], wanted: tuple[str, ...]) -
         )
     if root.is_dir():
         raise UserError(f"{place}: no scan among its {len(files)} files. Name {FORMS}.")
+    if headers.listings and not source_files.is_zip(root):
+        raise UserError(f"{place}: a DICOMDIR only lists the files beside it. Name its folder.")
     raise UserError(f"{place}: neither DICOM nor a volume. Name {FORMS}.")
 
 
