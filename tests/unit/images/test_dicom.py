@@ -338,6 +338,14 @@ def test_a_compressed_slice_that_is_cut_short_is_named(tmp_path):
         reading.read(tmp_path)
 
 
+def test_a_slice_that_vanishes_before_its_pixels_are_read_is_named(tmp_path):
+    made.write(tmp_path, made.series(HU))
+    with reading.opened(tmp_path) as (scan,):
+        (tmp_path / "005.dcm").unlink()
+        with pytest.raises(FileDefect, match=r"005.dcm: cannot be read \(No such file"):
+            scan.read()
+
+
 def test_an_encoding_that_nobody_knows_is_named(tmp_path):
     made.write(tmp_path, made.series(HU))
     for path in tmp_path.iterdir():

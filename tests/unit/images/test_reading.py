@@ -101,6 +101,14 @@ def no_preamble(folder: Path) -> Path:
     return folder
 
 
+def meta_without_preamble(folder: Path) -> Path:
+    """File meta, and before it neither 128 bytes nor DICM."""
+    made.write(folder, made.series(HU))
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes()[132:])
+    return folder
+
+
 def not_utf8(folder: Path) -> Path:
     """A folder whose name is in Latin-1; SimpleITK cannot even be asked to open files in it."""
     return shuffled(folder.with_name(os.fsdecode(b"M\xfcller")))
@@ -144,6 +152,7 @@ WAYS = (
     rows_flipped,
     coronal,
     no_preamble,
+    meta_without_preamble,
     not_utf8,
     one_file,
     frames_shuffled,

@@ -1,6 +1,7 @@
 """Reading of a DICOM series as one volume of HU: pixels decoded, rescaled, put on a grid."""
 
 import contextlib
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from nodules.images.dicom_series import Series
 from nodules.images.geometry import Geometry
 from nodules.images.volume import as_hu, in_patient_order, require_grid
 
+FILE_META = b"\x02\x00"  # its group, little endian, with which a file without preamble starts
 AGAIN = "Copy or send the file again."
 
 Floats32 = NDArray[np.float32]
@@ -78,9 +80,11 @@ def _decoded(frames: Sequence[Frame]) -> Floats32:
     # Without this, SimpleITK truncates the values if the slope is not an integer.
     reader.SetOutputPixelType(sitk.sitkFloat32)
     try:
-        with _in_utf8(first.path) as path:
+        with _for_itk(first.path) as path:
             reader.SetFileName(str(path))
             decoded = sitk.GetArrayFromImage(reader.Execute())
+    except OSError as error:
+        raise FileDefect(first.name, f"cannot be read ({error.strerror})", AGAIN) from error
     except RuntimeError as error:
         reason = f"its pixels cannot be decoded ({reason_of(error)})"
         raise FileDefect(first.name, reason, AGAIN) from error
@@ -88,27 +92,42 @@ def _decoded(frames: Sequence[Frame]) -> Floats32:
 
 
 @contextlib.contextmanager
-def _in_utf8(path: Path) -> Iterator[Path]:
-    """Yield a path to a file that is UTF-8: the file's own, or that of a link to it.
+def _for_itk(path: Path) -> Iterator[Path]:
+    """Yield a path to a file that SimpleITK can read: its own, or that of a temporary stand-in.
 
-    SimpleITK ends the whole process at any other, such as a folder named in Latin-1.
+    At a path that is not UTF-8, such as a folder named in Latin-1, SimpleITK ends the whole
+    process. Of files with file meta it reads only those that have a preamble too.
     """
+    with path.open("rb") as stream:
+        is_bare = stream.read(2) == FILE_META
+    if _is_utf8(path) and not is_bare:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
+        other = Path(folder, "slice.dcm")
+        if is_bare:
+            with path.open("rb") as stream, other.open("wb") as out:
+                out.write(bytes(128) + b"DICM")
+                shutil.copyfileobj(stream, out, 1 << 20)
+        else:
+            other.symlink_to(path.absolute())
+        yield other
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a path is UTF-8, as nearly all are."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        with tempfile.TemporaryDirectory(prefix="luna16-") as folder:
-            link = Path(folder, "slice.dcm")
-            link.symlink_to(path.absolute())
-            yield link
-    else:
-        yield path
+        return False
+    return True
 
 
 def _by_pydicom(frames: Sequence[Frame]) -> Floats32:
     """As `_decoded`, for frames of different scale; without plug-ins, plain and RLE pixels only."""
     first = frames[0]
     try:
-        stored = pydicom.dcmread(first.path).pixel_array
+        stored = pydicom.dcmread(first.path, force=True).pixel_array
     except Exception as error:  # decoders raise errors of many types
         reason = f"its pixels cannot be decoded ({str(error).splitlines()[0][:80]})"
         remedy = "Store it without compression, for its frames differ in rescale slope."

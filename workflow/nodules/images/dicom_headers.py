@@ -113,7 +113,7 @@ def _not_dicom(stream: BinaryIO) -> str:
 
 
 def _looks_like_dicom(stream: BinaryIO) -> bool:
-    """Whether a file starts with a DICOM preamble or with a plausible element of group 8."""
+    """Whether a file starts with a DICOM preamble, file meta, or a plausible group 8."""
     head = stream.read(132)
     stream.seek(0)
     if head[128:] == b"DICM":
@@ -121,6 +121,8 @@ def _looks_like_dicom(stream: BinaryIO) -> bool:
     group, element = struct.unpack("<HH", head[:4].ljust(4, b"\xff"))
     plain = head[4:6].isalpha() and head[4:6].isupper()  # explicit VR
     short = len(head) > 8 and struct.unpack("<I", head[4:8])[0] < 256  # implicit VR
+    if group == 2:  # file meta, of which all is explicit VR
+        return element <= 0x0010 and plain
     return group == 8 and element <= 0x0018 and (plain or short)
 
 
