@@ -15,6 +15,11 @@ from nodules.images import reading
 HU = made.noise()
 
 
+def few(folder: Path, number: int, name: str) -> Path:
+    sitk.WriteImage(made.picture(HU[:number]), str(folder / name))
+    return folder / name
+
+
 def truncated(folder: Path, name: str) -> Path:
     path = folder / name
     sitk.WriteImage(made.picture(HU), str(path))
@@ -135,6 +140,11 @@ BAD_FILES = {
         ),
         "not at right angles",
     ),
+    "a NIfTI of one slice": (
+        lambda f: few(f, 1, "a.nii"),
+        "a.nii: it has 1 slice, fewer than 10. Name a chest CT of at least 10 slices",
+    ),
+    "an mhd of nine slices": (lambda f: few(f, 9, "a.mhd"), "it has 9 slices, fewer than 10"),
     "two volumes in one": (four_dimensions, "NDims = 4 is not 3"),
 }
 

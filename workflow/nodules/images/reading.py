@@ -105,6 +105,7 @@ class Found:
                 voxels, geometry, stored = _read_file(self.files[0])
             except UserError as error:
                 raise UserError(self._named_as_given(str(error))) from error
+            _require_slices(min(voxels.shape), self.source)
             uid, notes = _stem(self.files[0]), []
             uid = uid if _is_name_of_series(uid) else ""
         uid = uid if is_uid(uid) else made_uid(voxels)
@@ -121,6 +122,14 @@ class Found:
 def _is_name_of_series(stem: str) -> bool:
     """Whether a volume file's name looks like a UID, and not like a number or a date."""
     return re.match(r"[012](\.\d+){2}", stem) is not None
+
+
+def _require_slices(number: int, place: str) -> None:
+    """Raise FileDefect unless a volume has as many axial slices as a DICOM series must have."""
+    if number < dicom_series.FEWEST:
+        told = f"it has {number} {'slice' if number == 1 else 'slices'}"
+        remedy = f"Name a chest CT of at least {dicom_series.FEWEST} slices."
+        raise FileDefect(place, f"{told}, fewer than {dicom_series.FEWEST}", remedy)
 
 
 def read(path: str | os.PathLike[str], series: str = "") -> Reading:
