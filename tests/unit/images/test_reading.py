@@ -266,6 +266,24 @@ def test_values_become_hu_by_rounding_and_clipping():
         volume.as_hu(np.full((1, 1, 1), np.nan), "x")
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_voxels_that_are_clipped_are_told(tmp_path, form):
+    values = HU.astype(np.float32)
+    values[0, 0, :3] = 70_000, -70_000, 32767.3
+    sitk.WriteImage(made.picture(values), str(tmp_path / f"scan{form}"))
+    told = "2 voxels beyond 16 bits, clipped to -32768 or 32767 HU"
+    assert reading.read(tmp_path / f"scan{form}").notes == (told,)
+    assert reading.of_array(values, GRID).notes == (told,)
+    assert reading.of_array(HU, GRID).notes == ()
+
+
+def test_voxels_of_dicom_that_are_clipped_are_told(tmp_path):
+    images = made.series(HU)
+    images[3].RescaleSlope = 1000
+    notes = reading.read(made.write(tmp_path, images)).notes
+    assert len(notes) == 1 and "voxels beyond 16 bits, clipped" in notes[0]
+
+
 def test_zips_and_volumes_in_a_folder_are_found(tmp_path):
     shuffled(tmp_path / "in/dicom")
     sitk.WriteImage(made.picture(HU), str(tmp_path / "in/b.nii.gz"))

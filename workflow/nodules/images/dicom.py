@@ -47,8 +47,9 @@ def read_with_stored(
     geometry = stack.geometry
     if not (stack.straight and stack.even):
         slices, geometry = resampling.straightened(slices, stack.depths, stack.sideways, geometry)
-    volume, native = in_patient_order(as_hu(slices, place), geometry)
-    return volume, native, geometry, stack.notes
+    notes = list(stack.notes)
+    volume, native = in_patient_order(as_hu(slices, place, notes), geometry)
+    return volume, native, geometry, notes
 
 
 def read_frames(frames: Sequence[Frame]) -> Floats32:

@@ -65,16 +65,8 @@ def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geomet
 
     Raises FileDefect if the file is truncated, of another kind, or lacks its position in space.
     """
-    volume, native, _ = read_with_stored(path)
-    return volume, native
-
-
-def read_with_stored(
-    path: str | os.PathLike[str],
-) -> tuple[NDArray[np.int16], Geometry, Geometry]:
-    """As `read_volume`, followed by the grid as stored."""
     values, stored = read_values(path)
-    return *in_patient_order(as_hu(values, str(path)), stored), stored
+    return in_patient_order(as_hu(values, str(path)), stored)
 
 
 def read_values(

@@ -18,7 +18,7 @@ from nodules.base.files import FileDefect, require_regular
 from nodules.base.messages import shown
 from nodules.images.foreign import decimal, is_voxel_name
 from nodules.images.geometry import Geometry
-from nodules.images.volume import as_hu, grid_of, in_patient_order
+from nodules.images.volume import grid_of
 
 AGAIN = "Write or copy the file again."
 SUFFIXES = (".nrrd", ".nhdr")
@@ -43,19 +43,10 @@ TYPES = {
 Fields = dict[str, str]
 
 
-def read_volume(path: str | os.PathLike[str]) -> tuple[NDArray[np.int16], Geometry]:
-    """Read a scan: int16 HU (z, y, x) on its grid reoriented nearest to LPS, and that grid.
-
-    Raises FileDefect if the file is truncated, of another kind, or lacks its position in space.
-    """
-    values, geometry = read_values(path)
-    return in_patient_order(as_hu(values, str(path)), geometry)
-
-
 def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
     """Voxels of any type, in stored order (z, y, x), and the grid as stored.
 
-    Raises FileDefect as `read_volume` does.
+    Raises FileDefect if the file is truncated, of another kind, or lacks its position in space.
     """
     path, place = Path(path), str(path)
     fields, start = _header(path)
@@ -73,12 +64,6 @@ def read_values(path: str | os.PathLike[str]) -> tuple[NDArray[Any], Geometry]:
     if fields.get("byte skip") == "-1":  # the voxels are the last bytes of the file
         content = content[-nz * ny * nx * element.itemsize :]
     return np.frombuffer(content, element, nz * ny * nx).reshape(shape), geometry
-
-
-def stored_grid(path: str | os.PathLike[str]) -> Geometry:
-    """The grid of a file's voxels, in stored order."""
-    fields, _ = _header(Path(path))
-    return _geometry(fields, _shape(fields, str(path)), str(path))
 
 
 def data_file(path: Path) -> Path | None:

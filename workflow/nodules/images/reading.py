@@ -102,11 +102,11 @@ class Found:
             uid = self.chosen.first.series
         else:
             try:
-                voxels, geometry, stored = _read_file(self.files[0])
+                (voxels, geometry, stored), notes = _read_file(self.files[0])
             except UserError as error:
                 raise UserError(self._named_as_given(str(error))) from error
             _require_slices(min(voxels.shape), self.source)
-            uid, notes = _stem(self.files[0]), []
+            uid = _stem(self.files[0])
             uid = uid if _is_name_of_series(uid) else ""
         uid = uid if is_uid(uid) else made_uid(voxels)
         notes = [*notes, *self.notes]
@@ -317,20 +317,28 @@ def _stem(path: Path) -> str:
     return path.name[: -len(suffix_of(path))]
 
 
-def _read_file(path: Path) -> Volume:
-    """Read a volume file in the format of its suffix; a .mhd may also hold its own voxels."""
-    if suffix_of(path) in nifti.SUFFIXES:
-        return nifti.read_with_stored(path)
-    if suffix_of(path) in nrrd.SUFFIXES:
-        return *nrrd.read_volume(path), nrrd.stored_grid(path)
-    if suffix_of(path) == metaimage_local.SUFFIX or metaimage_local.is_local(path):
-        return metaimage_local.read(path, _read_metaimage)
-    return _read_metaimage(path)
+def _read_file(path: Path) -> tuple[Volume, list[str]]:
+    """Read a volume file as HU, with a note if any were clipped."""
+    values, stored = stored_values(path)
+    notes: list[str] = []
+    native, placed = in_patient_order(as_hu(values, str(path), notes), stored)
+    return (native, placed, stored), notes
 
 
-def _read_metaimage(header: Path) -> Volume:
-    """Read a MetaImage whose voxels are in a separate file."""
-    return *metaimage.read_volume(header), metaimage.read_header(header).geometry
+def stored_values(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Geometry]:
+    """Voxels of a volume file of any type, in stored order (z, y, x), and the grid as stored.
+
+    The suffix tells the format; a .mhd may also hold its own voxels. channel: which volume of a
+    4-D NIfTI file; None refuses 4-D files. Raises UserError if the file cannot be read.
+    """
+    suffix = suffix_of(path)
+    if suffix in nifti.SUFFIXES:
+        return nifti.read_values(path, channel)
+    if suffix in nrrd.SUFFIXES:
+        return nrrd.read_values(path)
+    if suffix == metaimage_local.SUFFIX or metaimage_local.is_local(path):
+        return metaimage_local.read(path, metaimage.read_values)
+    return metaimage.read_values(path)
 
 
 def of_array(voxels: NDArray[Any], geometry: Geometry, uid: str = "") -> Reading:
@@ -345,5 +353,7 @@ def of_array(voxels: NDArray[Any], geometry: Geometry, uid: str = "") -> Reading
         wanted = " x ".join(map(str, geometry.shape))
         reason = f"it is {told}, but its grid has {wanted} voxels (z, y, x)"
         raise FileDefect("an array", reason, "Give HU as numbers, and their own grid.")
-    native, placed = in_patient_order(as_hu(values, "an array"), geometry)
-    return Reading(uid or made_uid(native), native, placed, geometry, "array", "an array", ())
+    place, notes = "an array", list[str]()
+    native, placed = in_patient_order(as_hu(values, place, notes), geometry)
+    own = uid or made_uid(native)
+    return Reading(own, native, placed, geometry, "array", place, tuple(notes))

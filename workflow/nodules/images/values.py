@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nodules.images import metaimage, metaimage_local, nifti, nrrd, reading
+from nodules.images import reading
 from nodules.images.geometry import Geometry
 from nodules.images.volume import in_patient_order
 
@@ -19,14 +19,7 @@ def read(path: str | os.PathLike[str], channel: int = 0) -> tuple[NDArray[Any], 
     of a 4-D NIfTI file. Raises UserError if the file cannot be read.
     """
     path = Path(path)
-    suffix = reading.suffix_of(path)
-    if suffix in nifti.SUFFIXES:
-        return in_patient_order(*nifti.read_values(path, channel))
-    if suffix in nrrd.SUFFIXES:
-        return in_patient_order(*nrrd.read_values(path))
-    if suffix == metaimage_local.SUFFIX or metaimage_local.is_local(path):
-        return in_patient_order(*metaimage_local.read(path, metaimage.read_values))
-    if suffix == reading.METAIMAGE:
-        return in_patient_order(*metaimage.read_values(path))
+    if reading.suffix_of(path):
+        return in_patient_order(*reading.stored_values(path, channel))
     found = reading.read(path)
     return np.asarray(found.voxels), found.geometry

@@ -12,21 +12,28 @@ ORTHONORMAL = 1e-3  # largest error of direction^T direction, as for MetaImage h
 SPACING_MM = (0.1, 10.0)  # plausible for chest CT, as for MetaImage headers and `luna16 check`
 
 
-def as_hu(values: NDArray, place: str) -> NDArray[np.int16]:
+def as_hu(values: NDArray, place: str, notes: list[str] | None = None) -> NDArray[np.int16]:
     """A volume of real numbers as int16: rounded, and clipped to the range of int16.
 
+    notes: receives a note if any voxel was clipped.
     Raises FileDefect naming `place` if a value is NaN or infinite.
     """
     if values.dtype == np.int16:
         return values
     limits = np.iinfo(np.int16)
     hu = np.empty(values.shape, np.int16)
+    beyond = 0
     for plane, out in zip(values, hu, strict=True):  # fits the cache, and copies no whole volume
         if values.dtype.kind == "f":
             if not np.isfinite(plane).all():
                 raise FileDefect(place, "there are voxels that are not finite", "Replace the file.")
             plane = np.rint(plane)
-        np.copyto(out, np.clip(plane, limits.min, limits.max), casting="unsafe")
+        held = np.clip(plane, limits.min, limits.max)
+        beyond += int(np.count_nonzero(held != plane))
+        np.copyto(out, held, casting="unsafe")
+    if beyond and notes is not None:
+        told = f"{beyond} voxels" if beyond > 1 else "1 voxel"
+        notes.append(f"{told} beyond 16 bits, clipped to {limits.min} or {limits.max} HU")
     return hu
 
 
