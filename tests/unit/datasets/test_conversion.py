@@ -81,6 +81,20 @@ def test_a_folder_of_many_goes_on_past_a_defective_one(clinic, tmp_path, capsys)
     assert not (out / conversion.UNFINISHED).exists()
 
 
+def test_a_defect_of_ours_does_not_stop_the_others(clinic, tmp_path, monkeypatch):
+    judged, check_scan = [], check.check_scan
+
+    def failing(*given, **more):
+        judged.append(given)
+        return check_scan(*given, **more) if len(judged) > 1 else 1 / 0
+
+    monkeypatch.setattr(check, "check_scan", failing)
+    rows = conversion.convert([clinic], conversion.Job(tmp_path / "out"), lambda row, new: None)
+    unexpected = [row for row in rows if "failed unexpectedly (ZeroDivisionError" in row["notes"]]
+    assert [row["status"] for row in unexpected] == ["failed"]
+    assert any(row["status"] == "written" for row in rows)
+
+
 def test_what_is_written_passes_the_check(clinic, tmp_path):
     out = tmp_path / "out"
     run(clinic / "one", "--out", out, "--empty-lists", expect=0)

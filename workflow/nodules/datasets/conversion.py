@@ -107,7 +107,7 @@ def _of_source(source: Path, job: Job) -> Iterator[tuple[Row, bool]]:
         unfinished = [row for row in table if row["status"] != WRITTEN]
         row_tables.forget(job.out / SCANS, SCAN_COLUMNS, unfinished)
         for scan in scans:
-            yield _converted(scan, place, old.get(scan.name), job)
+            yield _row_of(scan, place, old.get(scan.name), job)
 
 
 def expanded(sources: Iterable[Path]) -> Iterator[Path]:
@@ -174,6 +174,18 @@ def _series_row(source: str, series: Series, reason: str, chosen: bool) -> Row:
         "columns": str(columns),
         **{name: _shown(value) for name, value in numbers.items()},
     }
+
+
+def _row_of(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[Row, bool]:
+    """As `_converted`, and a defect of ours fails this scan alone."""
+    try:
+        return _converted(scan, place, earlier, job)
+    except (UserError, OSError):
+        raise  # from the output folder, where every other scan would fail too
+    except Exception as error:
+        told = f"{type(error).__name__}: {str(error)[:200]}"
+        reason = f"{place}: failed unexpectedly ({told}). Please report it."
+        return _row(place, scan.name, FAILED, notes=reason), True
 
 
 def _converted(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[Row, bool]:
