@@ -24,8 +24,8 @@ from nodules.learning.batches import (
     Slots,
     order,
     page_locked,
-    parts,
     sample,
+    shares,
 )
 from nodules.learning.machine import to_device
 from nodules.learning.state import Plan
@@ -35,7 +35,7 @@ CPU = torch.device("cpu")
 PLAN = Plan("unet", 0, 1, 3, 0.01, "cosine", 1, Path("unused"), "print")
 
 
-@pytest.fixture(params=[1, 2, 4], ids="{} batches a slot".format, autouse=True)
+@pytest.fixture(params=[1, 2, 8], ids="{} batches a slot".format, autouse=True)
 def together(request, monkeypatch):
     """How many batches share a slot."""
     monkeypatch.setattr(module, "TOGETHER", request.param)
@@ -101,13 +101,21 @@ def test_an_epoch_that_is_left_early_leaves_nothing_in_the_next():
         assert [targets[0].item() for _, targets in source.of(order(task, 2))] == [*range(0, 60, 3)]
 
 
-@pytest.mark.parametrize(("full", "batches"), [(1, 1), (24, 1), (48, 2), (71, 2), (1 << 22, 4)])
-@pytest.mark.parametrize("together", [4], indirect=True)
+@pytest.mark.parametrize(("full", "batches"), [(1, 1), (24, 1), (48, 2), (71, 2), (1 << 22, 8)])
+@pytest.mark.parametrize("together", [8], indirect=True)
 def test_a_slot_holds_no_more_batches_than_fit_and_never_less_than_one(full, batches, monkeypatch):
     """A sample has 8 bytes here, a batch 24."""
     monkeypatch.setattr(module, "FULL", full)
     plan, task = replace(PLAN, workers=1), Numbers(3)
     assert Slots(task, plan, sample(task, plan, order(task, 1)[0])).size == 3 * batches
+
+
+def test_shares_grow_from_one_batch_and_miss_nothing():
+    places = order(Numbers(100), 1)
+    found = shares(places, 3, 18, turn=2)
+    assert [len(share) for share in found] == [3, 3, 6, 6, 12, 12, 18, 18, 18, 4]
+    assert [place for share in found for place in share] == places
+    assert shares([], 3, 18, turn=2) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
@@ -116,23 +124,25 @@ def test_a_slot_is_not_written_over_for_a_whole_turn(workers, together):
     """However slowly they are used, the last `workers` slots stay as they are."""
     plan, task, older = replace(PLAN, workers=workers), Numbers(90), 0
     places = order(task, 1)
-    shares = parts(places, 3 * together)
     beside = LoaderProcesses(Slots(task, plan, sample(task, plan, places[0])), CPU)
 
     def stands(slot, part):
-        return beside.slots.arrays[1][slot].tolist() == [place.key for place in part]
+        held = beside.slots.arrays[1][slot, : len(part)].tolist()
+        return held == [place.key for place in part]
 
     with closing(beside):
         for first in (0, 4, 0):  # whole epochs, and one that is taken up in its midst
-            used = []
-            made = beside.batches([place for share in shares[first:] for place in share])
-            for number, _ in enumerate(made):
-                if number % together:
-                    continue
-                used.append((len(used) % beside.slots.count, shares[first + len(used)]))
-                time.sleep(0.01)  # they make as much ahead as they may
-                assert all(stands(*batch) for batch in used[-workers:])
-                older += sum(not stands(*batch) for batch in used[-workers - 1 : -workers])
+            left = places[3 * together * first :]
+            asked = iter(shares(left, 3, 3 * together, workers))
+            used, due = [], 0  # batches of the share that is used
+            for _ in beside.batches(left):
+                if due == 0:
+                    used.append((len(used) % beside.slots.count, next(asked)))
+                    due = -(-len(used[-1][1]) // 3)
+                    time.sleep(0.01)  # they make as much ahead as they may
+                    assert all(stands(*share) for share in used[-workers:])
+                    older += sum(not stands(*share) for share in used[-workers - 1 : -workers])
+                due -= 1
     assert older > 0  # no slot is kept longer than it must be
 
 

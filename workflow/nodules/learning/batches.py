@@ -27,8 +27,8 @@ from nodules.stats.seeds import generator
 log = logging.getLogger("nodules")
 
 AHEAD = 2  # slots that a worker fills before the first of them is used
-TOGETHER = 4  # most batches in a slot: handing over a small batch costs as much as a large one
-FULL = 1 << 22  # bytes of a slot up to which batches share it
+TOGETHER = 8  # most batches in a slot: handing over a small batch costs as much as a large one
+FULL = 1 << 23  # bytes of a slot up to which batches share it
 
 Sample = tuple[np.ndarray, np.ndarray]  # input and target
 Batch = tuple[Tensor, Tensor]
@@ -135,6 +135,21 @@ def parts(places: list[Place], size: int) -> list[list[Place]]:
     return [places[i : i + size] for i in range(0, len(places), size)]
 
 
+def shares(places: list[Place], batch: int, most: int, turn: int) -> list[list[Place]]:
+    """Places in consecutive shares of whole batches, a share a slot; the last may be smaller.
+
+    In each turn, a share a worker, they are twice as large, from one batch up to `most` samples:
+    an epoch's first batches are there soon, and the others cost little to hand over.
+    """
+    found, start, size = list[list[Place]](), 0, batch
+    while start < len(places):
+        found.append(places[start : start + size])
+        start += size
+        if len(found) % turn == 0:
+            size = min(2 * size, most)
+    return found
+
+
 class Slots(Dataset[Filled]):
     """Batches in memory shared by forked workers; a slot holds one batch, or a few small ones.
 
@@ -188,14 +203,14 @@ class LoaderProcesses:
 
     def batches(self, places: list[Place]) -> Iterator[Batch]:
         """The batches of these places, in order."""
-        filled = parts(places, self.slots.size)
-        self.wanted[:] = [SlotRequest(n % self.slots.count, part) for n, part in enumerate(filled)]
+        asked = shares(places, self.slots.plan.batch, self.slots.size, self.turn)
+        self.wanted[:] = [SlotRequest(n % self.slots.count, share) for n, share in enumerate(asked)]
         if self.filled is None:
             self._begin()
         else:
             iter(self.loader)  # resets the same iterator and workers to the start of the list
-        shares = self._copied() if self.device.type == "cuda" else self._as_filled()
-        for share in shares:
+        filled = self._copied() if self.device.type == "cuda" else self._as_filled()
+        for share in filled:
             yield from zip(*(tensor.split(self.slots.plan.batch) for tensor in share), strict=True)
 
     def _as_filled(self) -> Iterator[Batch]:
