@@ -34,7 +34,7 @@ def test_values_at_both_ends_of_what_16_bits_hold_are_refused():
     ends = np.where(voxels < 0, -32768, 32767).astype(np.int16)
     (told,) = scan_check.verdicts(ends, geometry)
     assert told.fatal and told.reason == "voxels from -32768 to 32767, so these are not HU"
-    assert "in DICOM, rescale slope" in told.remedy and "ElementType" not in told.remedy
+    assert "in DICOM also rescale slope" in told.remedy and "in MetaImage" in told.remedy
 
 
 def test_values_that_are_not_rescaled_have_a_remedy_for_any_format():

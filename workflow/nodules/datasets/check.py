@@ -242,8 +242,9 @@ def _range(low: float, high: float) -> Verdict | None:
     if low >= LOWEST_HU:
         return None
     remedy = (
-        "Compare the header's byte order, voxel type and, in DICOM, rescale slope and intercept "
-        "with how the file was written."
+        "Compare the header with how the file was written: byte order and voxel type "
+        "(BinaryDataByteOrderMSB and ElementType in MetaImage), in DICOM also rescale slope and "
+        "intercept."
     )
     if high > HIGHEST_HU:
         # Padding only lowers the range and metal only raises it; swapped bytes do both.
