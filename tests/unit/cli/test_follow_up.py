@@ -124,6 +124,8 @@ def test_of_two_like_series_one_is_chosen(luna16):
                 image.save_as(home / f"{uid}_{path.name}")
     status, _, err = luna16("in/2.25.1", "in/2.25.2")
     assert status == 2 and "Choose with --series UID" in err
+    status, _, err = luna16("in/2.25.1", "in/2.25.2", "--series=2.25.1", "--series=2.25.3")
+    assert status == 2 and "--series 2.25.3: no scan has it" in err
     status, out, _ = luna16("in/2.25.1", "in/2.25.2", "--series=2.25.1", "--series=2.25.2")
     assert status == 0 and "2.25.1 to 2.25.2" in out
 

@@ -23,7 +23,9 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise UserError(f"{told}: cannot be written ({error.strerror}). Name another.") from error
+        raise UserError(
+            f"{told}: cannot be written ({error.strerror}). Name another folder."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodules.cli.output import require, say, uid, warn
+from nodules.cli.output import add_series, require, say, warn
 
 if TYPE_CHECKING:
     from nodules.findings.follow_up.compare import Pair, Spot
@@ -64,14 +64,7 @@ def add_follow_up(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     )
     add("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     add("--dates", nargs="+", type=_day, default=[], metavar="DAY", help="YYYY-MM-DD, one per scan")
-    add(
-        "--series",
-        type=uid,
-        action="append",
-        default=[],
-        metavar="UID",
-        help="take this series of its study; may be repeated",
-    )
+    add_series(parser, "take this series of its study")
     add("--same-patient", action="store_true", help="even if the headers name two")
     add("--device", default="auto", metavar="D", help="of the model: auto (default), cpu, cuda")
     add("--quiet", action="store_true", help="no line per step")

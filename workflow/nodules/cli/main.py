@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.cli import download, follow_up, other_layouts, predict, view
-from nodules.cli.output import require, require_other, say, uid, warn
+from nodules.cli.output import add_series, require, require_other, say, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.check import Further
@@ -253,14 +253,7 @@ def add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", type=Path, metavar="DIR", help="folder to write subset0 into")
     target.add_argument("--list", action="store_true", help="show the series and write nothing")
-    add(
-        "--series",
-        type=uid,
-        action="append",
-        default=[],
-        metavar="UID",
-        help="take this series and leave out studies without it; may be repeated",
-    )
+    add_series(parser, "take this series and leave out studies without it")
     where = "0 to 9, also for scans now in another (default: where they are, new ones in 0)"
     add("--subset", type=int, choices=range(10), metavar="K", help=where)
     add("--empty-lists", action="store_true", help="say that the scans hold no nodules")

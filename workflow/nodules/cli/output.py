@@ -27,6 +27,18 @@ def uid(text: str) -> str:
     return text.strip()
 
 
+def add_series(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--series UID`, a list; what: it does, for the help."""
+    parser.add_argument(
+        "--series",
+        type=uid,
+        action="append",
+        default=[],
+        metavar="UID",
+        help=f"{what}; may be repeated",
+    )
+
+
 def require_other(path: Path, read: Iterable[Path], why: str) -> None:
     """Raise UserError if a file to be written is one of those that are read.
 
@@ -35,7 +47,8 @@ def require_other(path: Path, read: Iterable[Path], why: str) -> None:
     from nodules.base.files import UserError
 
     if path.exists() and any(source.exists() and path.samefile(source) for source in read):
-        raise UserError(f"{path}: is read for {why} and would be lost. Name another file.")
+        told = messages.escaped(str(path))
+        raise UserError(f"{told}: is read for {why} and would be lost. Name another file.")
 
 
 def require(packages: Sequence[str], what: str, install: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodules.base import messages
-from nodules.cli.output import require, say, uid, warn
+from nodules.cli.output import add_series, require, say, warn
 
 if TYPE_CHECKING:
     from nodules.datasets.row_tables import Row
@@ -70,14 +70,7 @@ def add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     add("scans", nargs="+", type=Path, metavar="SCAN", help="folder, zip or file")
     add("--model", required=True, type=Path, metavar="FILE", help="model to use (.luna16)")
     add("--out", required=True, type=Path, metavar="DIR", help="folder for the findings")
-    add(
-        "--series",
-        type=uid,
-        action="append",
-        default=[],
-        metavar="UID",
-        help="take this series and leave out studies without it; may be repeated",
-    )
+    add_series(parser, "take this series and leave out studies without it")
     add(
         "--lungs",
         type=Path,

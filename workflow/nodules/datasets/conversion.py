@@ -183,9 +183,13 @@ def _row_of(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[Row
     except (UserError, OSError):
         raise  # from the output folder, where every other scan would fail too
     except Exception as error:
-        told = f"{type(error).__name__}: {str(error)[:200]}"
-        reason = f"{place}: failed unexpectedly ({told}). Please report it."
-        return _row(place, scan.name, FAILED, notes=reason), True
+        return _row(place, scan.name, FAILED, notes=unexpected(place, error)), True
+
+
+def unexpected(place: str, error: Exception) -> str:
+    """The note on a scan that failed for a defect of ours."""
+    told = f"{type(error).__name__}: {str(error)[:200]}"
+    return f"{place}: failed unexpectedly ({told}). Please report it."
 
 
 def _converted(scan: Found, place: str, earlier: Row | None, job: Job) -> tuple[Row, bool]:

@@ -263,8 +263,7 @@ def _one(scan: Found, place: str, earlier: Row | None, job: Job, far: Tell) -> t
     except OSError:
         raise  # from the output folder, where every other scan would fail too
     except Exception as error:  # a defect of ours: report it, and do the other scans
-        reason = f"{place}: failed unexpectedly ({type(error).__name__}: {str(error)[:200]})"
-        reason = _failed(f"{reason}. Please report it.", earlier, job)
+        reason = _failed(conversion.unexpected(place, error), earlier, job)
         return _row(place, scan.name, FAILED, **told, notes=reason), True
     known = {
         **{"folder": read.uid, "stamp": stamp, "headline": findings.headline()},

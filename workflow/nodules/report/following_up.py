@@ -67,13 +67,20 @@ def deliver(
 def opened(asked: FollowUpJob, tell: Callable[[str], object]) -> tuple[list[Time], list[str]]:
     """The scans with lungs and findings, earliest first if all days are known; and notes.
 
-    Raises UserError if only some days are known and contradict the order given.
+    Raises UserError if only some days are known and contradict the order given, and if no scan has
+    a series that is asked for.
     """
     times: list[Time] = []
     notes: list[str] = []
+    wanted = [_series_in(source, asked) for source in asked.scans]
+    for uid in asked.series:
+        if not any(uid in held for held in wanted):
+            raise UserError(
+                f"--series {uid}: no scan has it. `luna16 convert --list` names their series."
+            )
     for i, source in enumerate(asked.scans):
         tell(f"read {escaped(str(source))}")
-        time, told = _time(source, asked, asked.days[i] if asked.days else None)
+        time, told = _time(source, asked, asked.days[i] if asked.days else None, wanted[i])
         times.append(time)
         notes += [f"{time.uid}: {note}" for note in told]
     uids = [time.uid for time in times]
@@ -104,9 +111,11 @@ def _series_in(source: Path, asked: FollowUpJob) -> tuple[str, ...]:
     return tuple(held)
 
 
-def _time(source: Path, asked: FollowUpJob, day: date | None) -> tuple[Time, Sequence[str]]:
-    """One scan, read and ready to compare, and notes on it."""
-    with reading.opened(source, _series_in(source, asked)) as found:
+def _time(
+    source: Path, asked: FollowUpJob, day: date | None, wanted: Sequence[str]
+) -> tuple[Time, Sequence[str]]:
+    """One scan, read and ready to compare, and notes on it; wanted: UIDs of its series to take."""
+    with reading.opened(source, wanted) as found:
         scans = [scan for scan in found if scan.is_ct] or found
         if len(scans) > 1:
             held = ", ".join(scan.name for scan in scans[:3])

@@ -213,8 +213,6 @@ def about(model: Mapping[str, Any]) -> dict[str, str]:
         "It finds what resembles the nodules that it was trained on, of 3 mm and more; it may miss "
         "others, and many of its marks are not nodules."
     )
-    if data.get("source") == "phantom":
-        limits += " A model of the phantom knows only the phantom."
     return {
         "name": str(model.get("name", "")),
         "sha256": str(model.get("sha256", "")),
